@@ -1,0 +1,70 @@
+"""benchbox: find out which diffusion sampler is best, and prove it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from benchbox.executor import Executor
+from benchbox.grid import Grid, Levels
+from benchbox.hookspecs import hookimpl
+from benchbox.metric import Accumulator, Context, Metric
+from benchbox.model import Model
+from benchbox.sampler import Sampler
+from benchbox.schedule import Schedule
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+    from torch import Tensor
+
+__all__ = [
+    "Accumulator", "Context", "Executor", "Grid", "Levels", "Metric", "Model", "Sampler", "Schedule",
+    "get", "hookimpl", "load_results", "sample",
+]  # fmt: skip
+
+
+def get(kind: str, name: str, **options: Any) -> Any:
+    """An instance of any plugin: get("sampler", "heun", s_churn=40). UsageError for an unknown name or option."""
+    from benchbox.registry import BASES, registry
+    from benchbox.errors import unknown
+
+    if kind not in BASES:
+        raise unknown("kind of plugin", kind, BASES)
+    return registry().get(kind, name, options)
+
+
+def sample(
+    sampler: str,
+    model: str = "mnist-edm",
+    nfe: int | None = None,
+    n: int = 16,
+    seed: int = 0,
+    *,
+    schedule: str | None = None,
+    grid: str | None = None,
+    device: str = "cpu",
+    dtype: str = "float32",
+    batch_size: int = 64,
+    final: str = "denoise",
+    **options: Any,
+) -> Tensor:
+    """n samples, (n, *shape), as `benchbox run` makes them; options go to every chosen plugin that has them.
+
+    nfe: the budget in evaluations per sample (None only for an adaptive sampler). UsageError for what cannot be run.
+    """
+    from benchbox.bench.cell import sample as run
+    from benchbox.bench.settings import Setting
+    from benchbox.bench.sweep import one_cell
+
+    cell = one_cell(
+        sampler, model, nfe, n_samples=n, seeds=[seed], schedules=[schedule] if schedule else [], metrics=[],
+        grids=[grid] if grid else [], device=device, dtype=dtype, batch_size=batch_size, final=final,
+        settings=[Setting(None, name, [value]) for name, value in options.items()],
+    )  # fmt: skip
+    return run(cell)
+
+
+def load_results(directory: str) -> DataFrame:
+    """The rows in a results directory, one line each; a warning names every file that cannot be read."""
+    from benchbox.bench.store import load_results as load
+
+    return load(directory)

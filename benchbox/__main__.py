@@ -1,0 +1,3 @@
+from benchbox.cli.main import main
+
+main()

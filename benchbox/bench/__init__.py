@@ -1,0 +1,1 @@
+"""From a request to rows: sweep, cell, meter, store."""

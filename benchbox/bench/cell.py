@@ -1,0 +1,255 @@
+"""One cell: a sampler on a model at one budget and one seed; run, measured, and made a row."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import time
+from collections.abc import Callable, Iterator
+from contextlib import nullcontext
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import lru_cache
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from benchbox.bench.meter import Meter, device_name, machine
+from benchbox.denoiser import Denoiser
+from benchbox.driver import planned_nfe, trajectory
+from benchbox.errors import UsageError
+from benchbox.grid import Grid, Levels
+from benchbox.hookspecs import CONTRACT
+from benchbox.metric import Accumulator, Context, Metric
+from benchbox.model import Model
+from benchbox.noise import Noise
+from benchbox.options import describe
+from benchbox.registry import own_version, registry
+from benchbox.sampler import Sampler
+from benchbox.schedule import Schedule
+
+DTYPES = {d: getattr(torch, d) for d in ("float16", "bfloat16", "float32", "float64")}
+Tick = Callable[[], None]
+
+
+@dataclass(frozen=True)
+class Cell:
+    """Everything that determines a run; `skip` is the reason why it is not run."""
+
+    sampler: Sampler
+    model: Model
+    schedule: Schedule
+    grid: Grid
+    metrics: tuple[Metric, ...]
+    seed: int
+    n_samples: int
+    batch_size: int
+    device: str
+    dtype: str
+    final: str
+    nfe_policy: str
+    noise_block: int
+    noise_device: str | None
+    n_levels: int = 0
+    nfe_requested: int | None = None
+    skip: str | None = None
+    command: str = field(default="", compare=False)
+
+    @property
+    def adaptive(self) -> bool:
+        return self.sampler.evals_per_step is None
+
+    @property
+    def levels(self) -> Levels:
+        return Levels.cut(self.schedule, self.grid, self.n_levels)
+
+    @property
+    def nfe_planned(self) -> int | None:
+        """The evaluations that the run will spend; None where they are measured."""
+        return None if self.adaptive or self.skip else planned_nfe(self.sampler, self.n_levels, self.final)
+
+    def identity(self) -> dict[str, Any]:
+        """All that determines each sample."""
+        offer = registry().find("sampler", self.sampler.name)
+        return {
+            "sampler": self.sampler.name, "sampler_options": dumps(describe(self.sampler)),
+            "sampler_package": offer.package, "sampler_version": offer.version,
+            "model": self.model.name, "model_options": dumps(describe(self.model)), "model_sha256": self.model.sha256,
+            "schedule": self.schedule.name, "schedule_options": dumps(describe(self.schedule)),
+            "grid": self.grid.name, "grid_options": dumps(describe(self.grid)),
+            "seed": self.seed, "dtype": self.dtype, "final": self.final, "guidance": None,
+            "benchbox": own_version(), "contract": CONTRACT,
+        }  # fmt: skip
+
+    @property
+    def stream(self) -> str:
+        extra = {"levels": self.n_levels, "noise_block": self.noise_block, "noise_device": self.noise_on.type}
+        return digest(self.identity() | extra)
+
+    @property
+    def id(self) -> str:
+        return digest([self.stream, self.nfe_requested, self.n_samples, self.batch_size, device_name(self.device)])
+
+    @property
+    def noise_on(self) -> torch.device:
+        return torch.device(self.noise_device or self.device)
+
+    def batches(self) -> Iterator[tuple[int, int, int]]:
+        """(first, number run, number kept): an adaptive sampler runs one whole noise block at a time."""
+        size = self.noise_block if self.adaptive else self.batch_size
+        for first in range(0, self.n_samples, size):
+            kept = min(size, self.n_samples - first)
+            yield first, size if self.adaptive else kept, kept
+
+
+def dumps(value: Any) -> str:
+    return json.dumps(value, sort_keys=True, ensure_ascii=False)
+
+
+def digest(value: Any) -> str:
+    return hashlib.sha256(dumps(value).encode()).hexdigest()[:16]
+
+
+@lru_cache(maxsize=4)
+def denoiser(model: Model, device: str, dtype: str) -> Denoiser:
+    """The model, loaded once for all cells that use it."""
+    return Denoiser(model, torch.device(device), DTYPES[dtype])
+
+
+class Diverged(Exception):
+    """A sample that is not finite."""
+
+
+class OutOfTime(Exception):
+    """A cell that ran longer than it may."""
+
+
+class Run:
+    """A cell in the making: yields its samples batch by batch and keeps the counts and the clock."""
+
+    def __init__(self, cell: Cell, tick: Tick, timeout: float | None = None) -> None:
+        self.cell, self.tick, self.timeout = cell, tick, timeout
+        self.device = torch.device(cell.device)
+        self.denoise = denoiser(cell.model, cell.device, cell.dtype)
+        self.levels = cell.levels
+        self.dtype = torch.float64 if cell.dtype == "float64" else torch.float32
+        self.warm_up()
+        self.denoise.reset()
+        self.meter, self.decoding = Meter(self.device), Meter(self.device)
+        self.rows = 0
+        self.nfe_max = 0.0
+        self.began = time.monotonic()
+
+    def warm_up(self) -> None:
+        """One evaluation outside the clock: allocations, kernels, caches."""
+        first, run, _ = next(self.cell.batches())
+        with torch.inference_mode():
+            x = torch.zeros(run, *self.cell.model.shape, dtype=self.dtype, device=self.device)
+            self.denoise.at(torch.arange(first, first + run, device=self.device))
+            self.denoise(x, self.levels.sigmas[0])
+
+    def samples(self) -> Iterator[tuple[Tensor, Tensor]]:
+        """Batches of finished samples and their global numbers. Diverged at the first that is not finite."""
+        for first, run, kept in self.cell.batches():
+            index = torch.arange(first, first + run, device=self.device)
+            with self.meter:
+                x = self.batch(first, run, index)
+            grad_free = torch.inference_mode() if not self.cell.sampler.needs_grad else nullcontext()
+            with grad_free, self.decoding:
+                x = self.cell.model.decode(x)
+            if not bool(torch.isfinite(x).all()):
+                raise Diverged(f"samples {first} to {first + run - 1} are not all finite")
+            yield x[:kept], index[:kept]
+
+    def batch(self, first: int, run: int, index: Tensor) -> Tensor:
+        cell, before = self.cell, self.denoise.rows
+        self.denoise.at(index)
+        noise = Noise(
+            cell.seed, first, run, cell.model.shape, cell.noise_on, self.dtype, cell.noise_block, self.device
+        )  # fmt: skip
+        for x in trajectory(cell.sampler, self.denoise, self.levels, noise, cell.final):
+            self.tick()
+            if self.timeout is not None and time.monotonic() - self.began > self.timeout:
+                raise OutOfTime(f"it ran longer than {self.timeout:g} s")
+        self.rows += run
+        self.nfe_max = max(self.nfe_max, (self.denoise.rows - before) / run)
+        return x
+
+    def measured(self) -> dict[str, Any]:
+        """The counts and the costs, as columns."""
+        wall, model_s, rows = self.meter.seconds, self.denoise.seconds, max(self.rows, 1)
+        return {
+            "nfe": self.denoise.rows / rows, "nfe_max": self.nfe_max, "n_backward": self.denoise.backward_rows / rows,
+            "clamped": self.denoise.clamped, "wall_s": wall, "model_s": model_s,
+            "overhead": wall / model_s - 1 if model_s else None, "decode_s": self.decoding.seconds,
+            "samples_per_s": self.rows / wall if wall else None, **self.meter.costs(),
+        }  # fmt: skip
+
+
+def sample(cell: Cell) -> Tensor:
+    """The samples of a cell, (n_samples, *shape)."""
+    return torch.cat([x for x, _ in Run(cell, lambda: None).samples()])
+
+
+def start_metrics(run: Run, metrics: tuple[Metric, ...]) -> list[Accumulator]:
+    cell = run.cell
+    context = Context(cell.model, run.denoise, cell.schedule, run.levels, run.device, cell.seed)
+    return [metric.start(context) for metric in metrics]
+
+
+def measure(cell: Cell, tick: Tick = lambda: None, timeout: float | None = None, metrics: tuple[Metric, ...] | None = None) -> dict[str, Any]:
+    """Run a cell and return its row; whatever goes wrong is a status with a reason."""
+    metrics = cell.metrics if metrics is None else metrics
+    row = blank(cell, metrics)
+    if cell.skip:
+        return row | {"status": "skipped", "reason": cell.skip}
+    run: Run | None = None
+    try:
+        run = Run(cell, tick, timeout)
+        accumulators = start_metrics(run, metrics)
+        for x, index in run.samples():
+            for accumulator in accumulators:
+                accumulator.update(x, index)
+        row |= run.measured() | {"status": "done"}
+        for accumulator in accumulators:
+            row |= accumulator.compute()
+    except Diverged as error:
+        row |= {"status": "diverged", "reason": str(error)}
+    except OutOfTime as error:
+        row |= {"status": "timeout", "reason": str(error)}
+    except torch.OutOfMemoryError as error:
+        row |= {"status": "oom", "reason": sentence(error)}
+    except Exception as error:
+        row |= {"status": "failed", "reason": sentence(error)}
+    if run is not None and row["status"] != "done":
+        row |= run.measured()
+    return judged(row)
+
+
+def judged(row: dict[str, Any]) -> dict[str, Any]:
+    """A run that spent more than its budget is dishonest; a metric that is not finite says so."""
+    asked, spent = row["nfe_requested"], row.get("nfe_max")
+    if row["status"] == "done" and asked is not None and spent > asked:
+        row |= {"status": "dishonest", "reason": f"{spent:g} evaluations were spent of a budget of {asked}"}
+    for name, value in row.items():
+        if isinstance(value, float) and not math.isfinite(value):
+            row[name] = None
+    return row
+
+
+def sentence(error: BaseException) -> str:
+    text = str(error) if isinstance(error, UsageError) else f"{type(error).__name__}: {error}"
+    return text.strip().splitlines()[0]
+
+
+def blank(cell: Cell, metrics: tuple[Metric, ...]) -> dict[str, Any]:
+    """A row with all that is known before the run."""
+    return cell.identity() | machine(cell.device) | {
+        "stream": cell.stream, "cell": cell.id, "dataset": cell.model.dataset, "n_samples": cell.n_samples,
+        "batch_size": cell.batch_size, "nfe_policy": cell.nfe_policy, "nfe_requested": cell.nfe_requested,
+        "steps": None if cell.skip else cell.n_levels - 1, "timing_valid": True, "reason": None, "executor": "local",
+        "metric_options": dumps({m.name: describe(m) for m in metrics}), "command": cell.command,
+        "started_at": datetime.now(UTC).isoformat(timespec="seconds"),
+    }  # fmt: skip

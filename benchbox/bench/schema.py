@@ -1,0 +1,56 @@
+"""The columns of a row: their types, and which are measured (all others repeat exactly)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pyarrow as pa
+
+VERSION = 1
+
+TEXT = (
+    "stream", "cell", "sampler", "sampler_options", "sampler_package", "sampler_version", "model", "model_options",
+    "model_sha256", "schedule", "schedule_options", "grid", "grid_options", "dataset", "dtype", "final", "guidance",
+    "nfe_policy", "status", "reason", "executor", "device", "host", "torch", "cuda", "benchbox", "git", "command",
+    "started_at", "metric_options",
+)  # fmt: skip
+INTEGER = ("seed", "n_samples", "batch_size", "nfe_requested", "clamped", "steps", "threads", "contract")
+NUMBER = (
+    "nfe", "nfe_max", "n_backward", "wall_s", "model_s", "overhead", "decode_s", "samples_per_s", "gpu_mem_peak_mb",
+    "gpu_mem_reserved_mb", "rss_peak_mb", "energy_j",
+)  # fmt: skip
+ORDER = (
+    "stream", "cell", "sampler", "sampler_options", "sampler_package", "sampler_version", "model", "model_options",
+    "model_sha256", "schedule", "schedule_options", "grid", "grid_options", "dataset", "seed", "n_samples", "batch_size",
+    "dtype", "final", "guidance", "nfe_policy", "nfe_requested", "nfe", "nfe_max", "n_backward", "clamped", "steps",
+    "wall_s", "model_s", "overhead", "decode_s", "samples_per_s", "gpu_mem_peak_mb", "gpu_mem_reserved_mb", "rss_peak_mb",
+    "energy_j", "timing_valid", "metric_options", "status", "reason", "executor", "device", "threads", "host", "torch",
+    "cuda", "benchbox", "contract", "git", "command", "started_at",
+)  # fmt: skip
+MEASURED = frozenset({
+    "wall_s", "model_s", "overhead", "decode_s", "samples_per_s", "gpu_mem_peak_mb", "gpu_mem_reserved_mb",
+    "rss_peak_mb", "energy_j", "timing_valid", "host", "started_at",
+})  # fmt: skip
+"""Columns that differ from one measurement of the same cell to the next."""
+
+
+def column(name: str, kind: pa.DataType) -> pa.Field:
+    return pa.field(name, kind, metadata={"measured": "true" if name in MEASURED else "false"})
+
+
+def schema(metrics: dict[str, Any]) -> pa.Schema:
+    """The schema of a row with these metric columns."""
+    kinds = dict.fromkeys(TEXT, pa.string()) | dict.fromkeys(INTEGER, pa.int64()) | dict.fromkeys(NUMBER, pa.float64())
+    kinds["timing_valid"] = pa.bool_()
+    extra = {name: pa.string() if isinstance(value, str) else pa.float64() for name, value in metrics.items()}
+    at = ORDER.index("metric_options")
+    fields = [column(n, kinds[n]) for n in ORDER[:at]]
+    fields += [column(n, k) for n, k in extra.items()]
+    fields += [column(n, kinds[n]) for n in ORDER[at:]]
+    return pa.schema(fields, metadata={"benchbox_schema": str(VERSION)})
+
+
+def table(row: dict[str, Any]) -> pa.Table:
+    """A row as a table of one line; columns that it lacks are null, metric columns are those the schema does not know."""
+    metrics = {k: v for k, v in row.items() if k not in ORDER}
+    return pa.Table.from_pylist([row], schema=schema(metrics))

@@ -1,0 +1,79 @@
+"""--set [PLUGIN.]OPTION=V[,V…]: which chosen plugin takes which option, and the product of all values."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from itertools import product
+from typing import Any
+
+from benchbox.errors import UsageError, unknown
+from benchbox.options import KIND_OF, alternatives, hints
+from benchbox.registry import registry
+
+
+@dataclass
+class Setting:
+    """One option with its values; prefix None: for every chosen plugin that has it."""
+
+    prefix: str | None
+    option: str
+    values: Sequence[Any]
+    used: bool = field(default=False, compare=False)
+
+    def __str__(self) -> str:
+        return f"{self.prefix}.{self.option}" if self.prefix else self.option
+
+
+def parse(texts: Iterable[str]) -> list[Setting]:
+    """Settings from the command line. UsageError where one is not [PLUGIN.]OPTION=V[,V…]."""
+    settings = []
+    for text in texts:
+        key, equals, values = text.partition("=")
+        prefix, _, option = key.rpartition(".")
+        if not equals or not option or not values:
+            raise UsageError(f"--set {text} is not of the form [PLUGIN.]OPTION=VALUE[,VALUE…].")
+        settings.append(Setting(prefix or None, option, values.split(",")))
+    return settings
+
+
+class Settings:
+    """The settings of one request, given to the plugins as they are built; what nobody took is an error."""
+
+    def __init__(self, settings: Iterable[Setting] = ()) -> None:
+        self.settings = list(settings)
+        self.seen: dict[str, set[str]] = {}
+
+    def variants(self, kind: str, name: str, **fixed: Any) -> list[Any]:
+        """Every instance of a plugin that the settings ask for: the product of the values of its options."""
+        cls = registry().find(kind, name).cls
+        types_, names = hints(cls), {name, cls.name}  # type: ignore[attr-defined]
+        self.seen.setdefault(cls.name, set()).update(types_)  # type: ignore[attr-defined]
+        lists: dict[str, list[Any]] = {option: [value] for option, value in fixed.items()}
+        for setting in self.settings:
+            if setting.option in types_ and (setting.prefix is None or setting.prefix in names):
+                setting.used = True
+                lists[setting.option] = self._values(types_[setting.option], setting.values)
+        return [registry().get(kind, name, dict(zip(lists, values, strict=True))) for values in product(*lists.values())]
+
+    def _values(self, hint: Any, values: Sequence[Any]) -> list[Any]:
+        """The values, names of plugins replaced by their own variants."""
+        kinds = [KIND_OF[h] for h in alternatives(hint) if h in KIND_OF]
+        if not kinds:
+            return list(values)
+        plain = {"none", *(str(h) for a in alternatives(hint) for h in getattr(a, "__args__", ()))}
+        out: list[Any] = []
+        for value in values:
+            named = isinstance(value, str) and value not in plain
+            out += self.variants(kinds[0], value) if named else [value]
+        return out
+
+    def finish(self) -> None:
+        """UsageError for a setting that no chosen plugin took."""
+        for setting in self.settings:
+            if setting.used:
+                continue
+            if setting.prefix and setting.prefix not in self.seen:
+                raise unknown(f"plugin in --set {setting}, among those chosen,", setting.prefix, self.seen)
+            options = self.seen.get(setting.prefix, set()) if setting.prefix else set().union(*self.seen.values())
+            raise unknown(f"option of {setting.prefix or 'the chosen plugins'}", setting.option, options)

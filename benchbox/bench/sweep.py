@@ -1,0 +1,152 @@
+"""From what the user asked to a list of cells, all checked before any work."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import product
+from typing import Any
+
+from benchbox.bench.cell import Cell
+from benchbox.bench.settings import Setting, Settings
+from benchbox.driver import ADAPTIVE_LEVELS, least_nfe, plan_levels, planned_nfe
+from benchbox.errors import UsageError
+from benchbox.grid import Levels
+from benchbox.model import Model
+from benchbox.noise import BLOCK
+from benchbox.sampler import Sampler
+
+DEFAULT_MODEL = "mnist-edm"
+
+
+@dataclass(frozen=True)
+class Request:
+    """A sweep as the user asks for it: names, budgets and settings; every list makes a product."""
+
+    samplers: Sequence[str]
+    nfe: Sequence[int] = ()
+    models: Sequence[str] = (DEFAULT_MODEL,)
+    schedules: Sequence[str] = ()
+    grids: Sequence[str] = ()
+    metrics: Sequence[str] | None = None
+    n_samples: int = 1000
+    batch_size: int = 64
+    seeds: Sequence[int] = (0,)
+    device: str = "cpu"
+    dtype: str = "float32"
+    settings: Sequence[Setting] = ()
+    nfe_policy: str = "floor"
+    final: str = "denoise"
+    noise_block: int = BLOCK
+    noise_device: str | None = None
+    command: str = field(default="", compare=False)
+
+
+def integers(text: str, what: str, least: int) -> list[int]:
+    """A comma list of integers and of ranges a-b or a-b:step. UsageError where it is none, or below the least."""
+    out: list[int] = []
+    for part in text.split(","):
+        match = re.fullmatch(r"\s*(-?\d+)(?:-(\d+)(?::(\d+))?)?\s*", part)
+        if not match:
+            raise UsageError(f"{what} {part!r} is not valid: give integers such as 18,35,50 or a range such as 18-50:8.")
+        first, last, step = int(match[1]), int(match[2] or match[1]), int(match[3] or 1)
+        if last < first:
+            raise UsageError(f"{what} {part!r} is a range backwards: write {last}-{first}.")
+        if first < least or step < 1:
+            raise UsageError(f"{what} {part!r} is not valid: the least is {least if first < least else 'a step of 1'}.")
+        out += range(first, last + 1, step)
+    return list(dict.fromkeys(out))
+
+
+def expand(request: Request) -> list[Cell]:
+    """The cells of a sweep, in the order asked for. UsageError for anything that cannot be run."""
+    settings = Settings(request.settings)
+    cells = list(_cells(request, settings))
+    settings.finish()
+    return list({cell.id: cell for cell in cells}.values())
+
+
+def _cells(request: Request, settings: Settings) -> Iterator[Cell]:
+    models = [m for name in request.models for m in model_variants(settings, name)]
+    samplers = [s for name in request.samplers for s in settings.variants("sampler", name)]
+    for model, sampler in product(models, samplers):
+        check_prediction(model)
+        schedules = [s for n in request.schedules for s in settings.variants("schedule", n)] or [model.schedule]
+        grids = [g for n in request.grids or [sampler.grid or model.grid] for g in grid_variants(settings, n)]
+        names = request.metrics if request.metrics is not None else model.metrics
+        metrics = tuple(m for n in names for m in settings.variants("metric", n))
+        for metric in metrics:
+            metric.check(model)
+        if len({m.name for m in metrics}) < len(metrics):
+            raise UsageError("a metric can have one setting in a run: its options make no product.")
+        for schedule, grid, seed in product(schedules, grids, request.seeds):
+            cell = Cell(
+                sampler=sampler, model=model, schedule=schedule, grid=grid, metrics=metrics, seed=seed,
+                n_samples=request.n_samples, batch_size=request.batch_size, device=request.device, dtype=request.dtype,
+                final=request.final, nfe_policy=request.nfe_policy, noise_block=request.noise_block,
+                noise_device=request.noise_device, command=request.command,
+            )  # fmt: skip
+            yield from _budgets(cell, request.nfe)
+
+
+def _budgets(cell: Cell, budgets: Sequence[int]) -> Iterator[Cell]:
+    """The cell at each budget; once where the sampler is adaptive."""
+    if cell.sampler.evals_per_step is None:
+        yield checked(replace(cell, nfe_requested=None, n_levels=ADAPTIVE_LEVELS))
+        return
+    if not budgets:
+        raise UsageError(f"sampler {cell.sampler.name} needs a budget: give --nfe, such as --nfe 18,35,50.")
+    for nfe in budgets:
+        yield checked(budgeted(cell, nfe))
+
+
+def budgeted(cell: Cell, nfe: int) -> Cell:
+    """The cell with the levels that a budget buys, or with the reason why it is skipped."""
+    sampler, final = cell.sampler, cell.final
+    n = plan_levels(sampler, nfe, final)
+    if n == 0:
+        reason = f"an NFE of {nfe} buys nothing: the least is {least_nfe(sampler, final)}"
+        return replace(cell, nfe_requested=nfe, n_levels=0, skip=reason)
+    spent = planned_nfe(sampler, n, final)
+    if spent != nfe and cell.nfe_policy == "exact":
+        above = planned_nfe(sampler, n + 1, final)
+        raise UsageError(
+            f"sampler {sampler.name} cannot spend exactly {nfe} evaluations: it spends {spent} or {above} "
+            "(--nfe-policy floor runs the former)."
+        )
+    skip = f"an NFE of {nfe} cannot be met exactly: {spent} would be spent" if spent != nfe and cell.nfe_policy == "skip" else None
+    return replace(cell, nfe_requested=nfe, n_levels=n, skip=skip)
+
+
+def checked(cell: Cell) -> Cell:
+    """The cell, once its levels can be cut."""
+    if cell.skip is None:
+        Levels.cut(cell.schedule, cell.grid, cell.n_levels)
+    return cell
+
+
+def model_variants(settings: Settings, name: str) -> list[Model]:
+    """Models of a name; a path of a card (.json) is the model that the card describes."""
+    models: list[Model] = settings.variants("model", "card", path=name) if name.endswith(".json") else settings.variants("model", name)
+    return models
+
+
+def grid_variants(settings: Settings, grid: Any) -> list[Any]:
+    return settings.variants("grid", grid) if isinstance(grid, str) else [grid]
+
+
+def check_prediction(model: Model) -> None:
+    """UsageError where a network says what it puts out in no way that is known."""
+    if model.prediction not in (None, "eps", "x0", "score", "v", "flow", "edm"):
+        raise UsageError(f"model {model.name} has prediction {model.prediction!r}: eps, x0, score, v, flow and edm are known.")
+
+
+def one_cell(sampler: str | Sampler, model: str, nfe: int | None, **request: Any) -> Cell:
+    """The single cell of a call from Python."""
+    cells = expand(Request(samplers=[str(sampler)], models=[model], nfe=[] if nfe is None else [nfe], **request))
+    if len(cells) != 1:
+        raise UsageError(f"{len(cells)} cells were asked for where one is meant.")
+    if cells[0].skip:
+        raise UsageError(f"{cells[0].skip}.")
+    return cells[0]

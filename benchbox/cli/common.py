@@ -1,0 +1,46 @@
+"""What the commands share: the consoles, a progress bar, and how a user's mistake is said."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from benchbox.errors import UsageError
+
+console = Console(highlight=False)
+errors = Console(stderr=True, highlight=False)
+
+
+def progress_bar(extra: str = "") -> Progress:
+    """A rich progress bar on stderr, with time gone and time left."""
+    return Progress(
+        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn(),
+        TextColumn(extra), console=errors,
+    )  # fmt: skip
+
+
+def devices(name: str) -> str:
+    """The torch device that a name means; auto is CUDA where there is one. UsageError where it is not there."""
+    import torch
+
+    if name == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        device = torch.device(name)
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:
+        raise UsageError(f"device {name!r} cannot be used here: {error}".splitlines()[0]) from None
+    return name
+
+
+@contextmanager
+def one_sentence() -> Iterator[None]:
+    """A user's mistake becomes one sentence on stderr and exit status 2."""
+    try:
+        yield
+    except UsageError as error:
+        errors.print(f"benchbox: {error}", markup=False, soft_wrap=True)
+        raise SystemExit(2) from None

@@ -1,0 +1,22 @@
+"""The benchbox command."""
+
+from __future__ import annotations
+
+import typer
+
+from benchbox.cli.common import one_sentence
+from benchbox.cli.train import train
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
+app.command()(train)
+
+
+@app.callback()
+def benchbox() -> None:
+    """Find out which diffusion sampler is best, and prove it."""
+
+
+def main() -> None:
+    """Entry point: a user's mistake is one sentence and status 2."""
+    with one_sentence():
+        app()

@@ -1,0 +1,58 @@
+"""benchbox train: a score model from images."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from benchbox.cli.common import console, devices, progress_bar
+
+
+def train(
+    data: Annotated[Path, typer.Argument(help="An .npz of uint8 images.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Directory for weights, card and checkpoint.")],
+    name: Annotated[str, typer.Option(help="Name of the model.")] = "my-model",
+    key: Annotated[str | None, typer.Option(help="Name of the array of images in the .npz.")] = None,
+    prediction: Annotated[
+        Literal["eps", "x0", "v", "score", "edm", "flow"], typer.Option(help="What the network predicts, so the loss.")
+    ] = "edm",
+    schedule: Annotated[str | None, typer.Option(help="Noise schedule [default: what suits the prediction].")] = None,
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", help="OPTION=VALUE of the schedule or of the loss (sigma_data, ladder, p_mean, p_std).")
+    ] = None,
+    widths: Annotated[str, typer.Option(help="Channels of the U-Net's levels, a:b:c.")] = "32:80",
+    blocks: Annotated[int, typer.Option(min=1, help="Residual blocks per level.")] = 1,
+    patch: Annotated[int, typer.Option(min=1, help="Side of the patches that the stem folds into channels.")] = 2,
+    steps: Annotated[int, typer.Option(min=1, help="Optimiser steps.")] = 10_000,
+    batch_size: Annotated[int, typer.Option(min=1)] = 128,
+    lr: Annotated[float, typer.Option(help="Peak learning rate of Adam (warm-up, then cosine to 0).")] = 1e-3,
+    clip: Annotated[float, typer.Option(help="Largest norm of the gradient.")] = 1.0,
+    ema: Annotated[float, typer.Option(help="Decay of the running average of the weights.")] = 0.999,
+    seed: Annotated[int, typer.Option(min=0)] = 0,
+    device: Annotated[str, typer.Option(help="cpu, cuda, or auto.")] = "auto",
+    precision: Annotated[
+        Literal["auto", "float32", "bfloat16"], typer.Option(help="auto: bfloat16 on CUDA, float32 on the CPU.")
+    ] = "auto",
+    dataset: Annotated[str | None, typer.Option(help="Name of the data set, for the card [default: the file's].")] = None,
+    licence: Annotated[str, typer.Option(help="Licence and credit of the data set, for the card.")] = "not stated",
+    grid: Annotated[str | None, typer.Option(help="Default grid of the model [default: what suits the schedule].")] = None,
+    features: Annotated[str | None, typer.Option(help="Feature extractor of the model's FID.")] = None,
+    resume: Annotated[bool, typer.Option(help="Go on from the checkpoint in the output directory.")] = True,
+) -> None:
+    """Train a score model from images: safetensors weights and a JSON card, usable as --model DIR/NAME.json."""
+    from benchbox.training.run import Job, run
+
+    job = Job(
+        data=data, output=output, name=name, key=key, prediction=prediction, schedule=schedule, settings=set_ or [],
+        widths=widths, blocks=blocks, patch=patch, steps=steps, batch_size=batch_size, lr=lr, clip=clip, ema=ema,
+        seed=seed, device=devices(device), bfloat16=precision, dataset=dataset or data.stem, licence=licence, grid=grid,
+        features=features, resume=resume, command=shlex.join(["benchbox", *sys.argv[1:]]),
+    )  # fmt: skip
+    with progress_bar("loss {task.fields[loss]:.4f}") as bar:
+        task = bar.add_task(name, total=steps, loss=float("nan"))
+        card = run(job, lambda step, loss: bar.update(task, completed=step, loss=loss))
+    console.print(f"wrote {card}")

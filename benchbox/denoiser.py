@@ -1,0 +1,167 @@
+"""The denoiser D(x, σ) = E[x_0 | x_0 + σ n = x]: any network or formula in canonical coordinates, counted and timed."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from time import perf_counter
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from benchbox.model import Model
+
+Formula = Callable[..., Tensor]
+"""(x, sigma, **conditions) to D(x, σ)."""
+
+
+def edm_coefficients(sigma: Any, sigma_data: float) -> tuple[Any, Any, Any]:
+    """c_skip, c_out, c_in of Karras et al. 2022, table 1; sigma a float or a tensor."""
+    total = sigma**2 + sigma_data**2
+    return sigma_data**2 / total, sigma * sigma_data / total**0.5, 1 / total**0.5
+
+
+def to_denoised(prediction: str, out: Tensor, x: Tensor, s: Any, sigma: Any, sigma_data: float | None = None) -> Tensor:
+    """D from a network's output at y = s x; s and sigma are floats or tensors that broadcast with x.
+
+    eps: x − σ ε · score of y: x + σ² s·score · v: s² x − s σ v · flow u = n − x_0: (x − σ u)/(1 + σ) · x0: itself ·
+    edm: c_skip x + c_out F.
+    """
+    match prediction:
+        case "eps":
+            return x - sigma * out
+        case "x0":
+            return out
+        case "score":
+            return x + (sigma**2 * s) * out
+        case "v":
+            return s**2 * x - (s * sigma) * out
+        case "flow":
+            return (x - sigma * out) / (1 + sigma)
+        case "edm":
+            if sigma_data is None:
+                raise ValueError("prediction edm needs sigma_data")
+            c_skip, c_out, _ = edm_coefficients(sigma, sigma_data)
+            return c_skip * x + c_out * out
+    raise ValueError(f"unknown prediction {prediction!r}")
+
+
+def network_time(model: Model, sigma: float) -> float:
+    """What the network is told of the level: k−1, c_noise = ¼ ln σ, or t."""
+    if model.prediction == "edm":
+        return 0.25 * math.log(sigma)
+    t = float(model.schedule.time(sigma))
+    steps = model.schedule.steps
+    if steps is None:
+        return t
+    k = t * steps - 1
+    return k if model.continuous else float(_nearest(model, sigma, k))
+
+
+def _nearest(model: Model, sigma: float, k: float) -> int:
+    """The index k−1 of the discrete schedule whose level is nearest in log σ."""
+    steps = model.schedule.steps or 1
+    below = min(max(math.floor(k), 0), steps - 1)
+    above = min(below + 1, steps - 1)
+    low, high = (float(model.schedule.sigma((i + 1) / steps)) for i in (below, above))
+    return below if sigma * sigma < low * high or above == below else above
+
+
+class Wrapped:
+    """A model's network in canonical coordinates: D(x, σ), for any σ in the model's range."""
+
+    def __init__(self, model: Model, device: torch.device, dtype: torch.dtype) -> None:
+        self.model, self.device, self.dtype = model, device, dtype
+        self.network = model.network(device)
+        if isinstance(self.network, torch.nn.Module):
+            self.network.to(torch.float64 if dtype == torch.float64 else torch.float32)
+        discrete = model.schedule.steps is not None and not model.continuous and model.prediction != "edm"
+        self.time_dtype = torch.int64 if discrete else torch.float64 if dtype == torch.float64 else torch.float32
+
+    def __call__(self, x: Tensor, sigma: float, **conditions: Tensor) -> Tensor:
+        model = self.model
+        if model.prediction == "edm":
+            assert model.sigma_data is not None
+            s = 1.0
+            y = x * edm_coefficients(sigma, model.sigma_data)[2]
+        else:
+            s = float(model.schedule.scale(model.schedule.time(sigma)))
+            y = x if s == 1 else x * s
+        t = torch.full((len(x),), network_time(model, sigma), dtype=self.time_dtype, device=x.device)
+        with torch.autocast(self.device.type, self.dtype, enabled=self.dtype in (torch.float16, torch.bfloat16)):
+            out = self.network(y, t, **conditions)
+        return to_denoised(str(model.prediction), out.to(x.dtype), x, s, sigma, model.sigma_data)
+
+
+class Denoiser:
+    """D(x, σ) of a model, counted per sample and timed at the model's boundary: nothing is taken on trust.
+
+    Call it with x of shape (batch, *shape) and any float σ > 0. A level outside the range of the model's schedule is
+    clamped, and counted in `clamped`. `rows` counts evaluations times samples, `backward_rows` those of `vjp`.
+    """
+
+    def __init__(self, model: Model, device: torch.device, dtype: torch.dtype = torch.float32) -> None:
+        self.model, self.device = model, device
+        formula = model.denoiser(device)
+        self.formula: Formula = formula or Wrapped(model, device, dtype)
+        schedule = None if formula else model.schedule
+        self.low = 0.0 if schedule is None else float(schedule.sigma(schedule.t_min)) * (1 - 1e-9)
+        self.high = math.inf if schedule is None else float(schedule.sigma(schedule.t_max)) * (1 + 1e-9)
+        self.conditions: dict[str, Tensor] = {}
+        self.reset()
+
+    def reset(self) -> None:
+        """Set the counters and the clock back to nothing."""
+        self.rows = self.backward_rows = self.clamped = 0
+        self._seconds = 0.0
+        self._events: list[tuple[Any, Any]] = []
+
+    def at(self, index: Tensor) -> None:
+        """Take the conditions of the samples with these global numbers."""
+        self.conditions = self.model.conditions(index)
+
+    def __call__(self, x: Tensor, sigma: float) -> Tensor:
+        self.rows += len(x)
+        if not self.low <= sigma <= self.high:
+            self.clamped += len(x)
+            sigma = min(max(sigma, self.low), self.high)
+        start = self._tick()
+        out = self.formula(x, sigma, **self.conditions)
+        self._tock(start)
+        return out
+
+    def vjp(self, x: Tensor, sigma: float, v: Tensor) -> tuple[Tensor, Tensor]:
+        """D(x, σ) and the gradient of ⟨v, D⟩ with respect to x: one evaluation and one backward."""
+        with torch.enable_grad():
+            leaf = x.detach().requires_grad_()
+            denoised = self(leaf, sigma)
+            start = self._tick()
+            (gradient,) = torch.autograd.grad(denoised, leaf, v)
+            self._tock(start)
+        self.backward_rows += len(x)
+        return denoised.detach(), gradient
+
+    def _tick(self) -> Any:
+        if self.device.type != "cuda":
+            return perf_counter()
+        event = torch.cuda.Event(enable_timing=True)
+        event.record()
+        return event
+
+    def _tock(self, start: Any) -> None:
+        if self.device.type != "cuda":
+            self._seconds += perf_counter() - start
+        else:
+            event = torch.cuda.Event(enable_timing=True)
+            event.record()
+            self._events.append((start, event))
+
+    @property
+    def seconds(self) -> float:
+        """Time inside the model. On a GPU this waits for the device: call it after the run, not in it."""
+        if self._events:
+            torch.cuda.synchronize(self.device)
+            self._seconds += sum(a.elapsed_time(b) for a, b in self._events) / 1e3
+            self._events.clear()
+        return self._seconds

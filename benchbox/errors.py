@@ -1,0 +1,18 @@
+"""What a user can do wrong, and how it is said: one sentence, with what would be right."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+class UsageError(Exception):
+    """A mistake in what was asked; its text is one sentence for the user. The command line exits with status 2."""
+
+
+def unknown(what: str, name: str, valid: Iterable[str]) -> UsageError:
+    """The error for a name that is not among the valid ones, with the nearest of these."""
+    names = sorted(valid)
+    near = get_close_matches(name, names, n=3, cutoff=0.5)
+    hint = f"did you mean {' or '.join(near)}?" if near else f"there is {', '.join(names) or 'none'}."
+    return UsageError(f"unknown {what} {name!r}: {hint}")

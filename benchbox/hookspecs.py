@@ -1,0 +1,55 @@
+"""What a plugin may offer: a module under the entry-point group `benchbox` implements any of these hooks.
+
+Each returns a list of frozen dataclasses (classes, not instances) whose fields are the plugin's options. The built-in
+plugins come in through the very same hooks.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pluggy
+
+if TYPE_CHECKING:
+    from benchbox.executor import Executor
+    from benchbox.grid import Grid
+    from benchbox.metric import Metric
+    from benchbox.model import Model
+    from benchbox.sampler import Sampler
+    from benchbox.schedule import Schedule
+
+CONTRACT = 1
+"""Version of the plugin contract."""
+
+hookspec = pluggy.HookspecMarker("benchbox")
+hookimpl = pluggy.HookimplMarker("benchbox")
+
+
+@hookspec
+def benchbox_samplers() -> list[type[Sampler]]:  # type: ignore[empty-body]
+    """Samplers: noise to data along decreasing levels."""
+
+
+@hookspec
+def benchbox_schedules() -> list[type[Schedule]]:  # type: ignore[empty-body]
+    """Noise schedules: scale s(t) and level σ(t)."""
+
+
+@hookspec
+def benchbox_grids() -> list[type[Grid]]:  # type: ignore[empty-body]
+    """Grids: which times of a schedule a run visits."""
+
+
+@hookspec
+def benchbox_models() -> list[type[Model]]:  # type: ignore[empty-body]
+    """Score models: networks or formulas."""
+
+
+@hookspec
+def benchbox_metrics() -> list[type[Metric]]:  # type: ignore[empty-body]
+    """Metrics: from batches of samples to columns of a row."""
+
+
+@hookspec
+def benchbox_executors() -> list[type[Executor]]:  # type: ignore[empty-body]
+    """Executors: where the work of a cell runs."""

@@ -1,0 +1,67 @@
+"""Metrics: from batches of samples to columns of a row."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+if TYPE_CHECKING:
+    import torch
+    from numpy.typing import NDArray
+    from torch import Tensor
+
+    from benchbox.denoiser import Denoiser
+    from benchbox.grid import Levels
+    from benchbox.model import Model
+    from benchbox.schedule import Schedule
+
+
+@dataclass(frozen=True)
+class Context:
+    """What a metric may know about the run it measures."""
+
+    model: Model
+    denoiser: Denoiser
+    schedule: Schedule
+    grid: Levels
+    device: torch.device
+    seed: int
+
+
+class Accumulator(ABC):
+    """The running state of a metric over batches of samples; memory constant in their number unless a bound is stated."""
+
+    @abstractmethod
+    def update(self, batch: Tensor, index: Tensor) -> None:
+        """Take in samples (batch, *shape) and their global numbers (batch,)."""
+
+    @abstractmethod
+    def merge(self, other: Any) -> None:
+        """Take in what another accumulator of the same metric has seen."""
+
+    @abstractmethod
+    def state(self) -> dict[str, NDArray[Any]]:
+        """Everything to go on from, as arrays."""
+
+    @abstractmethod
+    def load(self, state: dict[str, NDArray[Any]]) -> None:
+        """Go on from a `state`."""
+
+    @abstractmethod
+    def compute(self) -> dict[str, float | str | None]:
+        """Columns of the row."""
+
+
+class Metric(ABC):
+    """A measure of samples; a frozen dataclass whose fields are its options."""
+
+    name: ClassVar[str]
+    aliases: ClassVar[tuple[str, ...]] = ()
+
+    def check(self, model: Model) -> None:
+        """Raise UsageError, before any work, where the metric cannot measure this model's samples."""
+
+    @abstractmethod
+    def start(self, context: Context) -> Accumulator:
+        """A fresh accumulator."""

@@ -1,0 +1,108 @@
+"""Models: a network or a formula that knows the data, with its own schedule and output type."""
+
+from __future__ import annotations
+
+from abc import ABC
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+    from torch import Tensor
+
+    from benchbox.grid import Grid
+    from benchbox.schedule import Schedule
+
+Prediction = Literal["eps", "x0", "score", "v", "flow", "edm"]
+"""What a network puts out, see `benchbox.denoiser`."""
+
+
+class Model(ABC):
+    """A score model; a frozen dataclass whose fields are its options. It has `network` or, for a formula, `denoiser`.
+
+    `schedule` is the native noise schedule, `grid` the default grid (name, or instance), `metrics` the names of the
+    default metrics, `data_range` the range of the data's values (None: unbounded, so not an image).
+    """
+
+    name: ClassVar[str]
+    aliases: ClassVar[tuple[str, ...]] = ()
+
+    @property
+    def prediction(self) -> Prediction | None:
+        """What the network puts out; None for a formula."""
+        return None
+
+    @property
+    def sigma_data(self) -> float | None:
+        """The data's standard deviation, for prediction `edm`."""
+        return None
+
+    @property
+    def continuous(self) -> bool:
+        """Whether a network on a discrete schedule may be asked in between its points."""
+        return False
+
+    @property
+    def features(self) -> str | None:
+        """The extractor that the model's image metrics use by default."""
+        return None
+
+    @property
+    def sha256(self) -> str | None:
+        """That of the weights; None for a formula."""
+        return None
+
+    @property
+    def dataset(self) -> str:
+        """What the model was made from; numbers of different data sets are never ranked together."""
+        return self.name
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape of one sample."""
+        raise NotImplementedError
+
+    @property
+    def schedule(self) -> Schedule:
+        raise NotImplementedError
+
+    @property
+    def grid(self) -> Grid | str:
+        return "uniform"
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        return ("sw2",)
+
+    @property
+    def data_range(self) -> tuple[float, float] | None:
+        return None
+
+    def network(self, device: Any) -> Callable[..., Tensor]:
+        """callable(y, t, **conditions): y (batch, *shape) in the native frame; t (batch,).
+
+        t is int64 k−1 in 0 … T−1 with 0 the least noise for a discrete schedule (float in between if `continuous`),
+        c_noise = ¼ ln σ for prediction `edm`, the schedule's t otherwise.
+        """
+        raise NotImplementedError
+
+    def denoiser(self, device: Any) -> Callable[[Tensor, float], Tensor] | None:
+        """callable(x, sigma) -> D(x, σ) in canonical coordinates, for a formula; None where there is a network."""
+        return None
+
+    def conditions(self, index: Tensor) -> dict[str, Tensor]:
+        """Per-sample tensors for the network, from the samples' global numbers."""
+        return {}
+
+    def draw(self, n: int, seed: int) -> Tensor | None:
+        """n exact draws of the data, (n, *shape), on the CPU; None where there are none."""
+        return None
+
+    def gaussian_law(self) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
+        """Mean and symmetric root of the covariance of the flattened data, where they are Gaussian."""
+        return None
+
+    def decode(self, x: Tensor) -> Tensor:
+        """From a latent to the data, after the final denoise."""
+        return x

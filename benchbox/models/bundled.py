@@ -1,0 +1,129 @@
+"""Networks described by a card: those that come with benchbox, and a user's own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from benchbox.card import Card, checked, read_card
+from benchbox.model import Model, Prediction
+from benchbox.schedule import Schedule
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+WEIGHTS = Path(__file__).parent / "weights"
+
+
+class CardModel(Model):
+    """A network and what its card says of it; the weights' SHA-256 is checked before they are loaded."""
+
+    @property
+    def path(self) -> Path:
+        """The card's file."""
+        raise NotImplementedError
+
+    @cached_property
+    def card(self) -> Card:
+        return read_card(self.path)
+
+    @property
+    def dataset(self) -> str:
+        return self.card.dataset
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return tuple(self.card.shape)
+
+    @cached_property
+    def schedule(self) -> Schedule:
+        from benchbox import get
+
+        options = dict(self.card.schedule)
+        schedule: Schedule = get("schedule", options.pop("name"), **options)
+        return schedule
+
+    @property
+    def grid(self) -> str:
+        return self.card.grid
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        return tuple(self.card.metrics)
+
+    @property
+    def data_range(self) -> tuple[float, float]:
+        low, high = self.card.data_range
+        return low, high
+
+    @property
+    def prediction(self) -> Prediction:
+        return self.card.prediction  # type: ignore[return-value]
+
+    @property
+    def sigma_data(self) -> float:
+        return self.card.sigma_data
+
+    @property
+    def continuous(self) -> bool:
+        return self.card.continuous
+
+    @property
+    def features(self) -> str | None:
+        return self.card.features
+
+    @property
+    def sha256(self) -> str:
+        return self.card.sha256
+
+    def network(self, device: Any) -> Callable[..., Tensor]:
+        from safetensors.torch import load_file
+
+        from benchbox import nets
+
+        card = self.card
+        weights = checked(self.path.parent / card.weights, card.sha256, f"the weights of model {card.name}")
+        net = nets.make(card.architecture, card.prediction, self.schedule, card.sigma_data)
+        net.load_state_dict({n: t.float() for n, t in load_file(weights).items()})
+        return net.to(device).eval().requires_grad_(False)
+
+
+@dataclass(frozen=True)
+class Bundled(CardModel):
+    name: ClassVar[str]
+
+    @property
+    def path(self) -> Path:
+        return WEIGHTS / f"{self.name}.json"
+
+
+@dataclass(frozen=True)
+class MnistEDM(Bundled):
+    """A small U-Net with EDM preconditioning (Karras et al. 2022), trained on MNIST, 28×28, grey. The default model."""
+
+    name = "mnist-edm"
+
+
+@dataclass(frozen=True)
+class MnistDDPM(Bundled):
+    """A small U-Net that predicts ε on the discrete linear-β schedule, T = 1000 (Ho et al. 2020), trained on MNIST."""
+
+    name = "mnist-ddpm"
+
+
+@dataclass(frozen=True)
+class MnistNCSN(Bundled):
+    """A small U-Net that predicts the score over a geometric ladder of noise (Song & Ermon 2019), trained on MNIST."""
+
+    name = "mnist-ncsn"
+
+
+@dataclass(frozen=True)
+class CardFile(CardModel):
+    """The network of a card of your own, as `benchbox train` writes it: --model PATH.json."""
+
+    name = "card"
+    path: Path

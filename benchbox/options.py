@@ -1,0 +1,155 @@
+"""Options of a plugin are the fields of its dataclass: read here from text, checked, and written down again."""
+
+from __future__ import annotations
+
+import inspect
+import math
+import types
+from collections.abc import Callable, Mapping
+from dataclasses import MISSING, Field, fields, is_dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+
+from benchbox.errors import UsageError, unknown
+from benchbox.grid import Grid
+from benchbox.sampler import Sampler
+from benchbox.schedule import Schedule
+
+KIND_OF: dict[type, str] = {Schedule: "schedule", Sampler: "sampler", Grid: "grid"}
+"""The plugin classes that may themselves be options, given by name."""
+
+Resolve = Callable[[str, str], Any]
+"""(kind, name) to a plugin instance."""
+
+
+@cache
+def hints(cls: type) -> dict[str, Any]:
+    """The option names of a plugin class and their types."""
+    known = get_type_hints(cls, localns={k.__name__: k for k in KIND_OF})
+    return {f.name: known[f.name] for f in option_fields(cls)}
+
+
+def option_fields(cls: type) -> tuple[Field[Any], ...]:
+    return fields(cls) if is_dataclass(cls) else ()
+
+
+def defaults(cls: type) -> dict[str, Any]:
+    """Option names to default values; MISSING where the option must be given."""
+    return {
+        f.name: f.default_factory() if f.default_factory is not MISSING else f.default for f in option_fields(cls)
+    }
+
+
+def build(cls: type, values: Mapping[str, Any], resolve: Resolve) -> Any:
+    """An instance of a plugin class from option values, given as text or as the values themselves."""
+    name, types_ = getattr(cls, "name", cls.__name__), hints(cls)
+    for option in values:
+        if option not in types_:
+            raise unknown(f"option of {name}", option, types_)
+    for option, default in defaults(cls).items():
+        if default is MISSING and option not in values:
+            raise UsageError(f"{name} needs the option {option}: give it with --set {name}.{option}={show(types_[option])}.")
+    ready = {option: coerce(types_[option], value, f"{name}.{option}", resolve) for option, value in values.items()}
+    try:
+        return cls(**ready)
+    except ValueError as error:
+        raise UsageError(f"{name}: {error}") from error
+
+
+def coerce(hint: Any, value: Any, where: str, resolve: Resolve) -> Any:
+    """The value as the type asks, or a UsageError that says what would be right."""
+    for option in alternatives(hint):
+        try:
+            return _coerce(option, value, resolve)
+        except (ValueError, TypeError):
+            continue
+    raise UsageError(f"{where}={value} is not valid: it takes {show(hint)}.")
+
+
+def _coerce(hint: Any, value: Any, resolve: Resolve) -> Any:
+    text = isinstance(value, str)
+    if hint is type(None):
+        if value is None or (text and value.lower() == "none"):
+            return None
+        raise ValueError
+    if hint in KIND_OF:
+        return resolve(KIND_OF[hint], value) if text else _instance(value, hint)
+    if get_origin(hint) is Literal:
+        return _literal(value, get_args(hint))
+    if get_origin(hint) is tuple:
+        items = value.split(":") if text else value
+        return tuple(_coerce(get_args(hint)[0], item, resolve) for item in items)
+    if hint is bool:
+        return _bool(value) if text else _instance(value, bool)
+    if isinstance(value, bool):
+        raise ValueError
+    if hint is float:
+        number = float(value)
+        if math.isnan(number):
+            raise ValueError
+        return number
+    if hint is int:
+        return int(value) if text else _instance(value, int)
+    if hint is Path:
+        return Path(value)
+    return _instance(value, hint if inspect.isclass(hint) else object)
+
+
+def _literal(value: Any, choices: tuple[Any, ...]) -> Any:
+    for choice in choices:
+        if value == choice or value == str(choice):
+            return choice
+    raise ValueError
+
+
+def _bool(text: str) -> bool:
+    words = {"true": True, "yes": True, "1": True, "on": True, "false": False, "no": False, "0": False, "off": False}
+    if text.lower() not in words:
+        raise ValueError
+    return words[text.lower()]
+
+
+def _instance(value: Any, cls: type) -> Any:
+    if not isinstance(value, cls):
+        raise TypeError
+    return value
+
+
+def alternatives(hint: Any) -> tuple[Any, ...]:
+    """The members of a union; None and paths are tried in an order that lets text mean the narrowest of them."""
+    if get_origin(hint) in (Union, types.UnionType):
+        order = {type(None): 0, bool: 1, int: 2, float: 3, Path: 8, str: 9}
+        return tuple(sorted(get_args(hint), key=lambda h: order.get(h, 5)))
+    return (hint,)
+
+
+def show(hint: Any) -> str:
+    """A type in words, for messages and for `benchbox info`."""
+    words = {float: "a number", int: "an integer", bool: "true or false", str: "text", Path: "a file", type(None): "none"}
+    if hint in words:
+        return words[hint]
+    if hint in KIND_OF:
+        return f"the name of a {KIND_OF[hint]}"
+    if get_origin(hint) is Literal:
+        return " or ".join(str(a) for a in get_args(hint))
+    if get_origin(hint) is tuple:
+        return f"{show(get_args(hint)[0]).removeprefix('a ').removeprefix('an ')}s as a:b:c"
+    if get_origin(hint) in (Union, types.UnionType):
+        return " or ".join(show(h) for h in get_args(hint))
+    return str(getattr(hint, "__name__", hint))
+
+
+def describe(plugin: Any) -> dict[str, Any]:
+    """The options of an instance as plain values (JSON), nested plugins with their name."""
+    return {f.name: plain(getattr(plugin, f.name)) for f in option_fields(type(plugin))}
+
+
+def plain(value: Any) -> Any:
+    if isinstance(value, tuple(KIND_OF)):
+        return {"name": value.name, **describe(value)}
+    if isinstance(value, tuple):
+        return [plain(v) for v in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    return str(value) if isinstance(value, Path) else value

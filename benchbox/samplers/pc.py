@@ -1,0 +1,86 @@
+"""Predictor–corrector sampling."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from benchbox.sampler import Sampler
+from benchbox.schedule import Schedule
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from benchbox.denoiser import Denoiser
+    from benchbox.grid import Levels
+    from benchbox.noise import Noise
+
+
+@dataclass(frozen=True)
+class PC(Sampler):
+    """Predictor–corrector (Song et al. 2021, algorithms 1–3): a predictor's interval, then Langevin steps at its end.
+
+    predictor None is reverse diffusion, the VP form in a variance-preserving frame and the VE form elsewhere; any other
+    sampler sees one interval at a time. The corrector's step follows the rule of `snr`, with the norms of each sample or
+    with their expectation (`auto`: the latter below 16 dimensions, where the ratio of norms is heavy-tailed).
+    """
+
+    name = "pc"
+    aliases = ("pc-langevin",)
+    predictor: Sampler | None = None
+    corrector_steps: int = 1
+    snr: float = 0.16
+    norm: Literal["auto", "sample", "expected"] = "auto"
+    frame: Schedule | None = None
+
+    def __post_init__(self) -> None:
+        if self.corrector_steps < 0 or self.snr <= 0:
+            raise ValueError("corrector_steps must be at least 0 and snr above 0.")
+        if self.predictor and self.predictor.evals_per_step is None:
+            raise ValueError(f"the predictor must have a fixed cost, {self.predictor.name} is adaptive.")
+
+    @property
+    def evals_per_step(self) -> int:
+        return (1 if self.predictor is None else self.predictor.evals_per_step or 0) + self.corrector_steps
+
+    def __call__(self, denoise: Denoiser, x: Tensor, grid: Levels, noise: Noise) -> Iterator[Tensor]:
+        frame = grid.in_frame(self.frame)
+        preserving = all(math.isclose(s * s * (1 + o * o), 1, rel_tol=1e-6) for s, o in zip(frame.scales, frame.sigmas, strict=True))
+        for i in range(len(frame.sigmas) - 1):
+            sigma, sigma_next = frame.sigmas[i : i + 2]
+            ratio = frame.scales[i] / frame.scales[i + 1] if preserving else 1.0  # √(1 − β)
+            if self.predictor:
+                a = 1.0
+                for x in self.predictor(denoise, x, grid.interval(i), noise):
+                    pass
+            else:
+                a = ratio**2
+                x = self.reverse_diffusion(denoise, x, sigma, sigma_next, ratio, noise)
+            for _ in range(self.corrector_steps):
+                x = self.langevin(denoise, x, sigma_next, a, noise)
+            yield x
+
+    @staticmethod
+    def reverse_diffusion(denoise: Denoiser, x: Tensor, sigma: float, sigma_next: float, ratio: float, noise: Noise) -> Tensor:
+        """VP: y ← (2 − √(1−β)) y + β score_y + √β z; VE (ratio 1): x ← x + (σ² − σ'²) score + √(σ² − σ'²) z."""
+        variance = sigma**2 - sigma_next**2  # β/s² in the VP frame
+        score = (denoise(x, sigma) - x) / sigma**2
+        x = x.mul((2 - ratio) * ratio).add_(score, alpha=ratio * variance)
+        return x.add_(noise(sigma, sigma_next), alpha=ratio * math.sqrt(variance))
+
+    def langevin(self, denoise: Denoiser, x: Tensor, sigma: float, a: float, noise: Noise) -> Tensor:
+        """x ← x + e score + √(2e) z, e = 2a (snr ‖z‖/‖score‖)² (Song et al. 2021, algorithms 4, 5)."""
+        z = noise(sigma, sigma)
+        score = (denoise(x, sigma) - x) / sigma**2
+        if self.norm == "expected" or (self.norm == "auto" and x[0:1].numel() < 16):
+            e = 2 * a * (self.snr * sigma) ** 2
+            return x.add(score, alpha=e).add_(z, alpha=math.sqrt(2 * e))
+        e_each = 2 * a * (self.snr * norms(z) / norms(score)) ** 2
+        return x + e_each * score + (2 * e_each).sqrt() * z
+
+
+def norms(x: Tensor) -> Tensor:
+    """The norm of each sample, of a shape that broadcasts with x."""
+    return x.flatten(1).norm(dim=1).view(-1, *[1] * (x.ndim - 1))

@@ -1,0 +1,79 @@
+"""Noise schedules: x_t = s(t) (x_0 + σ(t) n), with scale s and noise level σ, t from data to noise."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = float | NDArray[np.float64]
+"""A float64 scalar or array."""
+
+
+class Schedule(ABC):
+    """Scale s(t) and noise level σ(t) (Karras et al. 2022, §5; Kingma & Gao 2023), t in [t_min, t_max].
+
+    A schedule is a frozen dataclass whose fields are its options. All methods take and return float64 scalars or
+    arrays of one shape. In these terms the forward SDE dy = f y dt + g dw has f = s'/s and g² = 2 s² σ σ'.
+    """
+
+    name: ClassVar[str]
+    aliases: ClassVar[tuple[str, ...]] = ()
+
+    @property
+    def t_min(self) -> float:
+        """The time of the least noise."""
+        return 1e-3
+
+    @property
+    def t_max(self) -> float:
+        """The time of the most noise."""
+        return 1.0
+
+    @property
+    def steps(self) -> int | None:
+        """The number T of points of a discrete schedule (t = k/T, log σ linear in between); None: continuous."""
+        return None
+
+    @abstractmethod
+    def scale(self, t: Floats) -> Floats:
+        """s(t)."""
+
+    @abstractmethod
+    def sigma(self, t: Floats) -> Floats:
+        """σ(t), increasing in t."""
+
+    @abstractmethod
+    def time(self, sigma: Floats) -> Floats:
+        """The inverse of `sigma`."""
+
+    @abstractmethod
+    def dlog_scale(self, t: Floats) -> Floats:
+        """d ln s / dt."""
+
+    @abstractmethod
+    def dsigma(self, t: Floats) -> Floats:
+        """dσ/dt."""
+
+    def start_std(self, t: Floats) -> Floats:
+        """The standard deviation in x = y/s of the noise that a run starts from: N(0, I) in y unless overridden."""
+        return 1 / self.scale(t)
+
+
+class ExplodingSchedule(Schedule):
+    """A schedule with s = 1, started from N(0, σ²)."""
+
+    @property
+    def t_min(self) -> float:
+        return 1e-5
+
+    def scale(self, t: Floats) -> Floats:
+        return np.ones_like(t, dtype=np.float64)[()]
+
+    def dlog_scale(self, t: Floats) -> Floats:
+        return np.zeros_like(t, dtype=np.float64)[()]
+
+    def start_std(self, t: Floats) -> Floats:
+        return self.sigma(t)

@@ -1,0 +1,68 @@
+"""Schedules with s = 1: the noise is added and nothing is scaled."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from benchbox.schedule import ExplodingSchedule, Floats
+
+
+@dataclass(frozen=True)
+class VE(ExplodingSchedule):
+    """Variance exploding: σ = σ_min (σ_max/σ_min)^t (Song et al. 2021, eq. 9, 30)."""
+
+    name = "ve"
+    sigma_min: float = 0.01
+    sigma_max: float = 50.0
+    t_min: float = 1e-5
+
+    def sigma(self, t: Floats) -> Floats:
+        return self.sigma_min * (self.sigma_max / self.sigma_min) ** np.asarray(t)
+
+    def time(self, sigma: Floats) -> Floats:
+        return np.log(np.asarray(sigma) / self.sigma_min) / np.log(self.sigma_max / self.sigma_min)
+
+    def dsigma(self, t: Floats) -> Floats:
+        return self.sigma(t) * np.log(self.sigma_max / self.sigma_min)
+
+
+@dataclass(frozen=True)
+class Brownian(ExplodingSchedule):
+    """dy = dw up to time T: σ = √(T t) (the Brownian motion of the sampling literature; T = 50² by default)."""
+
+    name = "brownian"
+    T: float = 2500.0
+    t_min: float = 1e-5
+
+    def sigma(self, t: Floats) -> Floats:
+        return np.sqrt(self.T * np.asarray(t))
+
+    def time(self, sigma: Floats) -> Floats:
+        return np.square(sigma) / self.T
+
+    def dsigma(self, t: Floats) -> Floats:
+        return 0.5 * np.sqrt(self.T / np.asarray(t))
+
+
+@dataclass(frozen=True)
+class EDM(ExplodingSchedule):
+    """σ = t σ_max (Karras et al. 2022, table 1, "Ours"), from 0.002 to 80: t_min = sigma_min/sigma_max."""
+
+    name = "edm"
+    sigma_min: float = 0.002
+    sigma_max: float = 80.0
+
+    @property
+    def t_min(self) -> float:
+        return self.sigma_min / self.sigma_max
+
+    def sigma(self, t: Floats) -> Floats:
+        return np.asarray(t)[()] * self.sigma_max
+
+    def time(self, sigma: Floats) -> Floats:
+        return np.asarray(sigma)[()] / self.sigma_max
+
+    def dsigma(self, t: Floats) -> Floats:
+        return np.full_like(t, self.sigma_max, dtype=np.float64)[()]

@@ -1,0 +1,1 @@
+"""Training of score models: losses, the loop, checkpoints, and the card that describes the result."""

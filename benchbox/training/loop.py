@@ -1,0 +1,141 @@
+"""The training loop: Adam, gradient clipping, EMA, checkpoint and resume; the same run whatever interrupts it."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterator
+from contextlib import nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from benchbox.errors import UsageError
+from benchbox.training.losses import Loss
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a network is trained. `lr` rises linearly over `warmup` steps, then falls as a cosine to 0 at `steps`."""
+
+    steps: int = 10_000
+    batch_size: int = 128
+    lr: float = 1e-3
+    warmup: int = 200
+    clip: float = 1.0
+    ema: float = 0.999
+    seed: int = 0
+    bfloat16: bool = False
+
+    def rate(self, step: int) -> float:
+        if step < self.warmup:
+            return self.lr * (step + 1) / self.warmup
+        return self.lr * 0.5 * (1 + math.cos(math.pi * (step - self.warmup) / max(self.steps - self.warmup, 1)))
+
+    def decay(self, step: int) -> float:
+        """EMA's decay, shorter while there is little to average (Karras et al. 2024 discuss such ramps)."""
+        return min(self.ema, (1 + step) / (10 + step))
+
+
+class Trainer:
+    """A network, its running average and its optimiser at some step; `run` takes it to the recipe's last step."""
+
+    def __init__(self, network: nn.Module, loss: Loss, images: Tensor, recipe: Recipe) -> None:
+        """images: uint8 (n, channels, height, width), on the device where the network is."""
+        self.network, self.loss, self.images, self.recipe = network, loss, images, recipe
+        self.parameters = dict(network.named_parameters())
+        self.average = {name: p.detach().clone() for name, p in self.parameters.items()}
+        self.optimizer = torch.optim.Adam(self.parameters.values(), lr=recipe.lr)
+        self.step = 0
+        self.seconds = 0.0
+        self._order: tuple[int, Tensor] = (-1, torch.empty(0))
+
+    def batch(self) -> Tensor:
+        """The step's images: each epoch is a permutation that depends on the seed and the epoch alone."""
+        n, size = len(self.images), min(self.recipe.batch_size, len(self.images))
+        epoch, place = divmod(self.step, n // size)
+        if self._order[0] != epoch:
+            generator = torch.Generator().manual_seed(self.recipe.seed * 1_000_003 + epoch)
+            self._order = (epoch, torch.randperm(n, generator=generator))
+        index = self._order[1][place * size : (place + 1) * size].to(self.images.device)
+        return self.images[index].float() / 127.5 - 1
+
+    def advance(self) -> Tensor:
+        """One optimiser step; returns the loss, still on the device."""
+        recipe, device = self.recipe, self.images.device
+        generator = torch.Generator(device).manual_seed(recipe.seed * 1_000_003 + self.step)
+        for group in self.optimizer.param_groups:
+            group["lr"] = recipe.rate(self.step)
+        with torch.autocast(device.type, torch.bfloat16) if recipe.bfloat16 else nullcontext():
+            loss = self.loss(self.network, self.batch(), generator)
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        nn.utils.clip_grad_norm_(self.parameters.values(), recipe.clip)
+        self.optimizer.step()
+        decay = recipe.decay(self.step)
+        with torch.no_grad():
+            torch._foreach_lerp_(list(self.average.values()), list(self.parameters.values()), 1 - decay)
+        self.step += 1
+        return loss.detach()
+
+    def run(self, checkpoint: Path, every: int = 500) -> Iterator[tuple[int, float]]:
+        """Train to the end, yielding (step, mean loss) now and then; writes a checkpoint on the way and when stopped."""
+        losses: list[Tensor] = []
+        began = time.perf_counter() - self.seconds
+        try:
+            while self.step < self.recipe.steps:
+                losses.append(self.advance())
+                if self.step % every == 0:
+                    self.seconds = time.perf_counter() - began
+                    self.save(checkpoint)
+                if self.step % 10 == 0 or self.step == self.recipe.steps:
+                    mean = float(torch.stack(losses).mean())
+                    if not math.isfinite(mean):
+                        raise UsageError(f"the loss is not finite at step {self.step}: try a smaller --lr.")
+                    yield self.step, mean
+                    losses.clear()
+        finally:
+            self.seconds = time.perf_counter() - began
+        self.save(checkpoint)
+
+    def save(self, path: Path) -> None:
+        """Write everything to go on from, whole or not at all."""
+        tensors = {f"network.{n}": p.detach() for n, p in self.parameters.items()}
+        tensors |= {f"average.{n}": a for n, a in self.average.items()}
+        for name, parameter in self.parameters.items():
+            for key, value in self.optimizer.state.get(parameter, {}).items():
+                tensors[f"adam.{key}.{name}"] = value
+        temporary = path.with_suffix(".tmp")
+        save_file(
+            {n: t.contiguous() for n, t in tensors.items()},
+            temporary,
+            {"step": str(self.step), "seconds": str(self.seconds)},
+        )
+        temporary.replace(path)
+
+    def resume(self, path: Path) -> None:
+        """Go on from a checkpoint. UsageError where it does not belong to this network."""
+        try:
+            with safe_open(path, "pt", device=str(self.images.device)) as file:
+                meta = file.metadata() or {}
+                with torch.no_grad():
+                    for name, parameter in self.parameters.items():
+                        parameter.copy_(file.get_tensor(f"network.{name}"))
+                        self.average[name].copy_(file.get_tensor(f"average.{name}"))
+                state: dict[str, dict[str, Any]] = {}
+                for key in file.keys():  # noqa: SIM118 (not a dict)
+                    if key.startswith("adam."):
+                        _, slot, name = key.split(".", 2)
+                        state.setdefault(name, {})[slot] = file.get_tensor(key)
+        except (SafetensorError, RuntimeError, OSError) as error:
+            raise UsageError(f"{path} is not a checkpoint of this training: {error}".splitlines()[0]) from None
+        for name, parameter in self.parameters.items():
+            self.optimizer.state[parameter] = state.get(name, {})
+        self.step, self.seconds = int(meta["step"]), float(meta["seconds"])
+
+

@@ -1,0 +1,84 @@
+"""Training losses: draw a noise level, perturb the images, regress what the network predicts.
+
+Every loss is one weighted regression E[w(σ) ‖F(y, t) − target‖²], y = s (x_0 + σ n); they differ in how the level is
+drawn and in the target.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from benchbox.denoiser import edm_coefficients
+from benchbox.model import Prediction
+from benchbox.schedule import Schedule
+
+@dataclass(frozen=True)
+class Loss:
+    """The loss of one prediction on one schedule.
+
+    eps: Ho et al. 2020, eq. 14 · x0, v: Salimans & Ho 2022, §4 · score: denoising score matching over a geometric ladder
+    of `ladder` levels, weight σ² (Song & Ermon 2019, eq. 5–6) · edm: Karras et al. 2022, table 1, ln σ ~ N(p_mean,
+    p_std²) · flow: Lipman et al. 2023, eq. 23.
+    """
+
+    prediction: Prediction
+    schedule: Schedule
+    sigma_data: float
+    ladder: int = 1000
+    p_mean: float = -1.2
+    p_std: float = 1.2
+
+    def levels(self, n: int, generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
+        """n random levels as (network time, s, σ), float32 but for the int64 time of a discrete schedule."""
+        device, steps = generator.device, self.schedule.steps
+        if self.prediction == "edm":
+            sigma = (self.p_mean + self.p_std * torch.randn(n, generator=generator, device=device)).exp()
+            return 0.25 * sigma.log(), torch.ones_like(sigma), sigma
+        if steps is not None:
+            k = torch.randint(steps, (n,), generator=generator, device=device)
+            t = (k.cpu().numpy() + 1) / steps
+            return k, self._tensor(self.schedule.scale(t), device), self._tensor(self.schedule.sigma(t), device)
+        first, last = self.schedule.t_min, self.schedule.t_max
+        if self.prediction == "score":
+            rung = torch.randint(self.ladder, (n,), generator=generator, device=device).cpu().numpy()
+            ratio = float(self.schedule.sigma(last)) / float(self.schedule.sigma(first))
+            t = np.asarray(self.schedule.time(self.schedule.sigma(first) * ratio ** (rung / (self.ladder - 1))))
+        else:
+            u = torch.rand(n, generator=generator, device=device).double().cpu().numpy()
+            t = first + (last - first) * u
+        return (
+            self._tensor(t, device),
+            self._tensor(self.schedule.scale(t), device),
+            self._tensor(self.schedule.sigma(t), device),
+        )
+
+    @staticmethod
+    def _tensor(values: object, device: torch.device) -> Tensor:
+        return torch.as_tensor(np.asarray(values), dtype=torch.float32, device=device)
+
+    def __call__(self, network: nn.Module, x0: Tensor, generator: torch.Generator) -> Tensor:
+        """The mean loss of one batch x0 (batch, *shape) in [−1, 1]."""
+        t, s, sigma = self.levels(len(x0), generator)
+        s, sigma = (a.view(-1, *[1] * (x0.ndim - 1)) for a in (s, sigma))
+        noise = torch.randn(x0.shape, generator=generator, device=x0.device)
+        x = x0 + sigma * noise
+        if self.prediction == "edm":
+            c_skip, c_out, c_in = edm_coefficients(sigma, self.sigma_data)
+            return (network(c_in * x, t).float() - (x0 - c_skip * x) / c_out).square().mean()
+        out = network(s * x, t).float()
+        match self.prediction:
+            case "eps":
+                target = noise
+            case "x0":
+                target = x0
+            case "v":
+                target = s * noise - s * sigma * x0
+            case "flow":
+                target = noise - x0
+            case "score":
+                target, out = -noise, s * sigma * out
+        return (out - target).square().mean()
