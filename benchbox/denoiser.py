@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import lru_cache, partial
 from time import perf_counter
 from typing import Any
 
@@ -22,28 +23,30 @@ def edm_coefficients(sigma: Any, sigma_data: float) -> tuple[Any, Any, Any]:
     return sigma_data**2 / total, sigma * sigma_data / total**0.5, 1 / total**0.5
 
 
-def to_denoised(prediction: str, out: Tensor, x: Tensor, s: Any, sigma: Any, sigma_data: float | None = None) -> Tensor:
-    """D from a network's output at y = s x; s and sigma are floats or tensors that broadcast with x.
+def to_denoised(
+    prediction: str, out: Tensor, x: Tensor, s: float, sigma: float, sigma_data: float | None = None
+) -> Tensor:
+    """D from a network's output at y = s x.
 
     eps: x − σ ε · score of y: x + σ² s·score · v: s² x − s σ v · flow u = n − x_0: (x − σ u)/(1 + σ) · x0: itself ·
     edm: c_skip x + c_out F.
     """
     match prediction:
         case "eps":
-            return x - sigma * out
+            return x.sub(out, alpha=sigma)
         case "x0":
             return out
         case "score":
-            return x + (sigma**2 * s) * out
+            return x.add(out, alpha=sigma**2 * s)
         case "v":
-            return s**2 * x - (s * sigma) * out
+            return x.mul(s**2).sub_(out, alpha=s * sigma)
         case "flow":
-            return (x - sigma * out) / (1 + sigma)
+            return x.sub(out, alpha=sigma).div_(1 + sigma)
         case "edm":
             if sigma_data is None:
                 raise ValueError("prediction edm needs sigma_data")
             c_skip, c_out, _ = edm_coefficients(sigma, sigma_data)
-            return c_skip * x + c_out * out
+            return x.mul(c_skip).add_(out, alpha=c_out)
     raise ValueError(f"unknown prediction {prediction!r}")
 
 
@@ -57,6 +60,15 @@ def network_time(model: Model, sigma: float) -> float:
         return t
     k = t * steps - 1
     return k if model.continuous else float(_nearest(model, sigma, k))
+
+
+def network_level(model: Model, sigma: float) -> tuple[float, float, float]:
+    """s at a level, the factor from x to the network's input, and the network's time."""
+    if model.prediction == "edm":
+        assert model.sigma_data is not None
+        return 1.0, edm_coefficients(sigma, model.sigma_data)[2], network_time(model, sigma)
+    s = float(model.schedule.scale(model.schedule.time(sigma)))
+    return s, s, network_time(model, sigma)
 
 
 def _nearest(model: Model, sigma: float, k: float) -> int:
@@ -78,19 +90,15 @@ class Wrapped:
             self.network.to(torch.float64 if dtype == torch.float64 else torch.float32)
         discrete = model.schedule.steps is not None and not model.continuous and model.prediction != "edm"
         self.time_dtype = torch.int64 if discrete else torch.float64 if dtype == torch.float64 else torch.float32
+        # every batch visits the same levels: what the network is told of one is worked out once
+        self.level = lru_cache(maxsize=4096)(partial(network_level, model))
 
     def __call__(self, x: Tensor, sigma: float, **conditions: Tensor) -> Tensor:
         model = self.model
-        if model.prediction == "edm":
-            assert model.sigma_data is not None
-            s = 1.0
-            y = x * edm_coefficients(sigma, model.sigma_data)[2]
-        else:
-            s = float(model.schedule.scale(model.schedule.time(sigma)))
-            y = x if s == 1 else x * s
-        t = torch.full((len(x),), network_time(model, sigma), dtype=self.time_dtype, device=x.device)
+        s, c_in, time = self.level(sigma)
+        t = torch.full((len(x),), time, dtype=self.time_dtype, device=x.device)
         with torch.autocast(self.device.type, self.dtype, enabled=self.dtype in (torch.float16, torch.bfloat16)):
-            out = self.network(y, t, **conditions)
+            out = self.network(x if c_in == 1 else x * c_in, t, **conditions)
         return to_denoised(str(model.prediction), out.to(x.dtype), x, s, sigma, model.sigma_data)
 
 

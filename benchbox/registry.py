@@ -127,13 +127,20 @@ class Registry:
     def names(self, kind: str) -> list[str]:
         return sorted(self._offers[kind])
 
+    def offers(self, kind: str, name: str) -> list[Offer]:
+        """Who offers that name, not counting aliases."""
+        return list(self._offers[kind].get(name, []))
+
+    def matches(self, kind: str, name: str) -> list[Offer]:
+        """Who offers that name or alias; an alias of two plugins means neither."""
+        names = {name} if name in self._offers[kind] else set(self._aliases[kind].get(name, []))
+        return self.offers(kind, names.pop()) if len(names) == 1 else []
+
     def find(self, kind: str, name: str) -> Offer:
         """The plugin of that name or alias. UsageError: no such name (with the near ones), or offered twice."""
-        offers = self._offers[kind].get(name)
-        if offers is None and len(set(self._aliases[kind].get(name, []))) == 1:
-            offers = self._offers[kind][self._aliases[kind][name][0]]
+        offers = self.matches(kind, name)
         if not offers:
-            raise unknown(kind, name, self._offers[kind])
+            raise unknown(kind, name, [*self._offers[kind], *self._aliases[kind]])
         if len(offers) > 1:
             packages = " and by ".join(o.package for o in offers)
             raise UsageError(

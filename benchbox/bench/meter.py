@@ -26,7 +26,7 @@ class Meter:
     def __init__(self, device: torch.device) -> None:
         self.device, self.seconds, self.joules = device, 0.0, 0.0
         self.cuda = device.type == "cuda"
-        self._energy = _energy_counter(device) if self.cuda else None
+        self._energy = energy_counter(device) if self.cuda else None
         if self.cuda:
             torch.cuda.reset_peak_memory_stats(device)
         _reset_rss_peak()
@@ -56,7 +56,7 @@ class Meter:
         }
 
 
-def _energy_counter(device: torch.device) -> Any:
+def energy_counter(device: torch.device) -> Any:
     """A function that reads the GPU's energy counter in joules (NVML), or None where there is none."""
     try:
         import pynvml

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -10,8 +11,16 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from benchbox.errors import UsageError
 
-console = Console(highlight=False)
-errors = Console(stderr=True, highlight=False)
+WIDE = 140
+"""Columns of a table that goes to a file or a pipe."""
+
+
+def _console(stderr: bool) -> Console:
+    ready = Console(stderr=stderr, highlight=False)
+    return ready if ready.is_terminal or "COLUMNS" in os.environ else Console(stderr=stderr, highlight=False, width=WIDE)
+
+
+console, errors = _console(stderr=False), _console(stderr=True)
 
 
 def progress_bar(extra: str = "") -> Progress:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
@@ -21,14 +22,13 @@ WEIGHTS = Path(__file__).parent / "weights"
 class CardModel(Model):
     """A network and what its card says of it; the weights' SHA-256 is checked before they are loaded."""
 
-    @property
-    def path(self) -> Path:
-        """The card's file."""
-        raise NotImplementedError
+    @abstractmethod
+    def card_path(self) -> Path:
+        """The card's file; the weights lie beside it."""
 
     @cached_property
     def card(self) -> Card:
-        return read_card(self.path)
+        return read_card(self.card_path())
 
     @property
     def dataset(self) -> str:
@@ -79,13 +79,18 @@ class CardModel(Model):
     def sha256(self) -> str:
         return self.card.sha256
 
+    def weights(self) -> Path:
+        """The weights' file. UsageError where it is missing or does not have the card's SHA-256."""
+        file = self.card_path().parent / self.card.weights
+        return checked(file, self.card.sha256, f"the weights of model {self.card.name}")
+
     def network(self, device: Any) -> Callable[..., Tensor]:
         from safetensors.torch import load_file
 
         from benchbox import nets
 
         card = self.card
-        weights = checked(self.path.parent / card.weights, card.sha256, f"the weights of model {card.name}")
+        weights = self.weights()
         net = nets.make(card.architecture, card.prediction, self.schedule, card.sigma_data)
         net.load_state_dict({n: t.float() for n, t in load_file(weights).items()})
         return net.to(device).eval().requires_grad_(False)
@@ -95,8 +100,7 @@ class CardModel(Model):
 class Bundled(CardModel):
     name: ClassVar[str]
 
-    @property
-    def path(self) -> Path:
+    def card_path(self) -> Path:
         return WEIGHTS / f"{self.name}.json"
 
 
@@ -127,3 +131,6 @@ class CardFile(CardModel):
 
     name = "card"
     path: Path
+
+    def card_path(self) -> Path:
+        return self.path

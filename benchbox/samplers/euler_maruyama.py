@@ -41,9 +41,12 @@ class EulerMaruyama(Sampler):
         steps = zip(pairwise(frame.times), pairwise(frame.sigmas), pairwise(frame.scales), strict=True)
         for (t, t_next), (sigma, sigma_next), (s, s_next) in steps:
             h, f, dsigma = t - t_next, float(frame.schedule.dlog_scale(t)), float(frame.schedule.dsigma(t))
+            linear = 1 - h * f
             drift = h * (1 + self.kappa**2) * dsigma / sigma  # ½(1+κ²) g² score_y = s · drift/h · (D − x)
-            a, b = (1 - h * f - drift) * s / s_next, drift * s / s_next
-            x = x.mul(a).add_(denoise(x, sigma), alpha=b)
+            # y' = s (linear · x + drift · (D − x)), over s'
+            x = x.lerp(denoise(x, sigma), drift / linear)
+            if (growth := linear * s / s_next) != 1:
+                x.mul_(growth)
             if self.kappa > 0:
                 diffusion = self.kappa * math.sqrt(2 * sigma * dsigma * h)  # κ g √h / s
                 x.add_(noise(sigma, sigma_next), alpha=diffusion * s / s_next)

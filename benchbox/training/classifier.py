@@ -77,7 +77,7 @@ def main(data: Path, output: Path) -> None:
         )  # fmt: skip
     card = {
         "accuracy_test": accuracy(net, images["test"], labels["test"]), "sha256": sha256(weights),
-        "features": 64, "dataset": "mnist", "epochs": EPOCHS, "command": shlex.join(["python", "-m", *sys.argv]),
+        "features": 64, "dataset": "mnist", "epochs": EPOCHS, "command": shlex.join(["python", "-m", "benchbox.training.classifier", *sys.argv[1:]]),
         "licence": "MNIST, by Yann LeCun, Corinna Cortes and Christopher Burges; CC BY-SA 3.0",
     }  # fmt: skip
     (output / "mnist-cnn.json").write_text(json.dumps(card, indent=2) + "\n")

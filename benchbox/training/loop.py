@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import time
 from collections.abc import Iterator
@@ -53,6 +54,7 @@ class Trainer:
         self.optimizer = torch.optim.Adam(self.parameters.values(), lr=recipe.lr)
         self.step = 0
         self.seconds = 0.0
+        self.history: list[tuple[int, str]] = []
         self._order: tuple[int, Tensor] = (-1, torch.empty(0))
 
     def batch(self) -> Tensor:
@@ -114,7 +116,7 @@ class Trainer:
         save_file(
             {n: t.contiguous() for n, t in tensors.items()},
             temporary,
-            {"step": str(self.step), "seconds": str(self.seconds)},
+            {"step": str(self.step), "seconds": str(self.seconds), "history": json.dumps(self.history)},
         )
         temporary.replace(path)
 
@@ -137,5 +139,11 @@ class Trainer:
         for name, parameter in self.parameters.items():
             self.optimizer.state[parameter] = state.get(name, {})
         self.step, self.seconds = int(meta["step"]), float(meta["seconds"])
+        self.history = [(int(step), str(command)) for step, command in json.loads(meta.get("history", "[]"))]
+
+    def note(self, command: str) -> None:
+        """Keep the command that trains from this step on, for the card."""
+        if not self.history or self.history[-1][1] != command:
+            self.history.append((self.step, command))
 
 

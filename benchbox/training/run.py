@@ -116,9 +116,16 @@ def run(job: Job, report: Callable[[int, float], None]) -> Path:
     checkpoint = job.output / f"{job.name}.checkpoint.safetensors"
     if job.resume and checkpoint.exists():
         trainer.resume(checkpoint)
+    trainer.note(job.command)
     for step, mean in trainer.run(checkpoint):
         report(step, mean)
     return write(job, trainer, schedule, sigma_data, architecture, list(pixels.shape[1:]))
+
+
+def options_of(loss: Loss) -> dict[str, Any]:
+    """The numbers of the loss that its prediction uses."""
+    used = {"edm": ("p_mean", "p_std"), "score": ("ladder",)}.get(loss.prediction, ())
+    return {name: getattr(loss, name) for name in used}
 
 
 def write(
@@ -128,7 +135,8 @@ def write(
     weights = job.output / f"{job.name}.safetensors"
     save_file({n: a.detach().cpu().contiguous() for n, a in trainer.average.items()}, weights)
     training = asdict(trainer.recipe) | {
-        "command": job.command, "seconds": round(trainer.seconds), "device": job.device,
+        "commands": [f"from step {step}: {command}" for step, command in trainer.history],
+        "options": options_of(trainer.loss), "seconds": round(trainer.seconds), "device": job.device,
         "images": len(trainer.images), "torch": torch.__version__,
     }  # fmt: skip
     card = Card(

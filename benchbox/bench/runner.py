@@ -1,0 +1,77 @@
+"""Run the cells of a sweep one after the other, skip what is done, and put every row away as soon as it is finished."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from functools import partial
+from typing import Any, Literal, Protocol
+
+from benchbox.bench.cell import Cell, dumps, measure
+from benchbox.bench.schema import ORDER
+from benchbox.bench.store import FINISHED, Store, missing_metrics
+from benchbox.executor import Executor
+from benchbox.options import describe
+
+Todo = Literal["run", "metrics", "done"]
+"""What there is to do for a cell: all of it, only metrics that its row lacks, or nothing."""
+
+
+class Watcher(Protocol):
+    """Who is told how a sweep goes on."""
+
+    def start(self, cell: Cell, todo: Todo) -> None: ...
+
+    def tick(self) -> None:
+        """One more state of the cell's current batch."""
+
+    def finish(self, cell: Cell, row: dict[str, Any], todo: Todo) -> None: ...
+
+
+def todo(cell: Cell, store: Store, force: bool = False) -> Todo:
+    """What a rerun has to do for a cell, from the row that is there."""
+    row = None if force else store.get(cell.id)
+    if row is None or row["status"] not in FINISHED:
+        return "run"
+    if row["status"] == "done" and missing(cell, row):
+        return "metrics"
+    return "done"
+
+
+def missing(cell: Cell, row: dict[str, Any]) -> set[str]:
+    return missing_metrics(row, {m.name: describe(m) for m in cell.metrics})
+
+
+def run_sweep(
+    cells: Sequence[Cell],
+    store: Store,
+    executor: Executor,
+    watcher: Watcher,
+    force: bool = False,
+    timeout: float | None = None,
+) -> Iterator[dict[str, Any]]:
+    """Yield the row of every cell, in order; each is in the store before the next cell begins."""
+    for cell in cells:
+        what = todo(cell, store, force)
+        old = store.get(cell.id)
+        watcher.start(cell, what)
+        if what == "done" and old is not None:
+            row = old
+        else:
+            wanted = None if what == "run" or old is None else missing(cell, old)
+            metrics = tuple(m for m in cell.metrics if wanted is None or m.name in wanted)
+            task = partial(measure, tick=watcher.tick, timeout=timeout, metrics=metrics)
+            row = executor.submit(task, cell).result()
+            if what == "metrics" and old is not None:
+                row = with_metrics(old, row)
+            store.put(row)
+        watcher.finish(cell, row, what)
+        yield row
+
+
+def with_metrics(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
+    """The old row with the metric columns of a new one; nothing that was measured before is lost."""
+    if new["status"] != "done":
+        return old
+    options = json.loads(old["metric_options"]) | json.loads(new["metric_options"])
+    return old | {k: v for k, v in new.items() if k not in ORDER} | {"metric_options": dumps(options)}

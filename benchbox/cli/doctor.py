@@ -1,0 +1,95 @@
+"""benchbox doctor: what works on this machine."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from importlib.metadata import PackageNotFoundError, version
+from typing import Annotated
+
+import typer
+from rich.table import Table
+from rich.text import Text
+
+from benchbox.cli.common import console
+from benchbox.errors import UsageError
+from benchbox.registry import DISTRIBUTION, registry
+
+Check = tuple[str, bool | None, str]
+"""What was looked at, whether it is well (None: absent, and not needed), and what was found."""
+
+
+def doctor(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
+    """Say what works on this machine: packages, device, weights, plugins; exit status 1 if something is broken."""
+    checks = [*packages(), *device(), *weights(), *plugins()]
+    if as_json:
+        import json
+
+        console.print_json(json.dumps([{"what": w, "ok": ok, "found": f} for w, ok, f in checks]))
+    else:
+        table = Table("", "what", "found")
+        for what, ok, found in checks:
+            table.add_row({True: "ok", False: "BROKEN", None: "–"}[ok], Text(what), Text(found))
+        console.print(table)
+    raise SystemExit(1 if any(ok is False for _, ok, _ in checks) else 0)
+
+
+def packages() -> Iterator[Check]:
+    for name in (DISTRIBUTION, "torch", "torchvision", "torch-fidelity", "torchdiffeq", "pandas", "pyarrow"):
+        try:
+            yield name, True, version(name)
+        except PackageNotFoundError:
+            yield name, False, "not installed"
+    try:
+        import torch_fidelity
+        import torchvision
+
+        yield "torchvision with torch", True, f"import together ({torchvision.__version__}, {torch_fidelity.__version__})"
+    except (ImportError, RuntimeError) as error:
+        yield "torchvision with torch", False, f"{error}; install the pair that constraints.txt names".splitlines()[0]
+    try:
+        yield "distribution benchbox", False, f"{version('benchbox')} is somebody else's package: pip uninstall benchbox"
+    except PackageNotFoundError:
+        pass
+
+
+def device() -> Iterator[Check]:
+    import torch
+
+    from benchbox.bench.meter import device_name
+
+    yield "CPU", True, f"{device_name('cpu')}, {torch.get_num_threads()} threads"
+    if not torch.cuda.is_available():
+        yield "CUDA", None, "no GPU that torch can use: runs are on the CPU"
+        return
+    for i in range(torch.cuda.device_count()):
+        total = torch.cuda.get_device_properties(i).total_memory / 2**30
+        yield f"cuda:{i}", True, f"{device_name(f'cuda:{i}')}, {total:.0f} GiB"
+    from benchbox.bench.meter import energy_counter
+
+    counter = energy_counter(torch.device("cuda"))
+    yield "energy (NVML)", True if counter else None, "measured" if counter else "not measurable: pip install benchbox-diffusion[energy]"
+
+
+def weights() -> Iterator[Check]:
+    for name in registry().names("model"):
+        cls = registry().offers("model", name)[0].cls
+        if name == "card" or not hasattr(cls, "card"):
+            continue
+        try:
+            model = registry().get("model", name)
+            yield f"model {name}", True, f"{model.weights().stat().st_size / 2**20:.1f} MiB, SHA-256 as its card says"
+        except UsageError as error:
+            yield f"model {name}", False, str(error)
+    try:
+        from benchbox.metrics.features import classifier
+
+        classifier()
+        yield "features mnist-cnn", True, "SHA-256 as its card says"
+    except (UsageError, ImportError, OSError) as error:
+        yield "features mnist-cnn", False, str(error)
+
+
+def plugins() -> Iterator[Check]:
+    for source in registry().sources:
+        found = "; ".join(source.problems) or f"{len(source.offers)} plugins"
+        yield f"plugins {source.module} ({source.package})", not source.problems, found

@@ -1,0 +1,44 @@
+"""benchbox leaderboard: rows, ranked where they may be compared."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from benchbox.cli.common import console, errors
+from benchbox.errors import UsageError
+
+
+def leaderboard(
+    directory: Annotated[Path, typer.Argument(help="A results directory.")] = Path("results"),
+    format_: Annotated[Literal["table", "csv"], typer.Option("--format", help="How it is written.")] = "table",
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="A file [default: the terminal].")] = None,
+) -> None:
+    """Rank the samplers in a results directory, per data set, model, metric, sample count and budget."""
+    import warnings
+
+    from rich.console import Console
+
+    from benchbox.bench.store import load_results
+    from benchbox.report.leaderboard import boards, tables
+
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        rows = load_results(directory)
+    for warning in caught:
+        errors.print(f"benchbox: {warning.message}", markup=False, soft_wrap=True)
+    if rows.empty:
+        raise UsageError(f"there are no rows in {directory}: benchbox run makes them.")
+    ranked = boards(rows)
+    try:
+        with output.open("w") if output else console.file as file:
+            if format_ == "csv":
+                ranked.to_csv(file, index=False)
+                return
+            target = Console(file=file, width=160) if output else console
+            for table in tables(ranked):
+                target.print(table)
+    except OSError as error:
+        raise UsageError(f"{output} cannot be written: {error.strerror}.") from None
