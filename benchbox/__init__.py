@@ -16,16 +16,18 @@ if TYPE_CHECKING:
     from pandas import DataFrame
     from torch import Tensor
 
+    from benchbox.exact.certificate import Certificate
+
 __all__ = [
     "Accumulator", "Context", "Executor", "Grid", "Levels", "Metric", "Model", "Sampler", "Schedule",
-    "get", "hookimpl", "load_results", "sample",
+    "certify", "get", "hookimpl", "load_results", "sample",
 ]  # fmt: skip
 
 
 def get(kind: str, name: str, **options: Any) -> Any:
     """An instance of any plugin: get("sampler", "heun", s_churn=40). UsageError for an unknown name or option."""
-    from benchbox.registry import BASES, registry
     from benchbox.errors import unknown
+    from benchbox.registry import BASES, registry
 
     if kind not in BASES:
         raise unknown("kind of plugin", kind, BASES)
@@ -52,15 +54,26 @@ def sample(
     nfe: the budget in evaluations per sample (None only for an adaptive sampler). UsageError for what cannot be run.
     """
     from benchbox.bench.cell import sample as run
+    from benchbox.bench.meter import usable
     from benchbox.bench.settings import Setting
     from benchbox.bench.sweep import one_cell
 
     cell = one_cell(
         sampler, model, nfe, n_samples=n, seeds=[seed], schedules=[schedule] if schedule else [], metrics=[],
-        grids=[grid] if grid else [], device=device, dtype=dtype, batch_size=batch_size, final=final,
+        grids=[grid] if grid else [], device=usable(device), dtype=dtype, batch_size=batch_size, final=final,
         settings=[Setting(None, name, [value]) for name, value in options.items()],
     )  # fmt: skip
     return run(cell)
+
+
+def certify(plugin: Any, kind: str | None = None, **options: Any) -> Certificate:
+    """The certificate of a sampler (or schedule, model, metric), as `benchbox check` makes it.
+
+    plugin: a name or a class, with options, or an instance. `passed`, `failures` and `as_dict()` say how it came out.
+    """
+    from benchbox.exact.certificate import certify as run
+
+    return run(plugin, kind, **options)
 
 
 def load_results(directory: str) -> DataFrame:

@@ -61,5 +61,7 @@ def checked(path: Path, digest: str, what: str) -> Path:
     if not path.is_file():
         raise UsageError(f"{what} is missing: put the file with SHA-256 {digest} at {path}.")
     if (found := sha256(path)) != digest:
-        raise UsageError(f"{what} at {path} has SHA-256 {found} where {digest} was expected: it was changed or damaged.")
+        raise UsageError(
+            f"{what} at {path} has SHA-256 {found} where {digest} was expected: it was changed or damaged."
+        )
     return path

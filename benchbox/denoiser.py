@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from benchbox.errors import UsageError
 from benchbox.model import Model
 
 Formula = Callable[..., Tensor]
@@ -85,6 +86,13 @@ class Wrapped:
 
     def __init__(self, model: Model, device: torch.device, dtype: torch.dtype) -> None:
         self.model, self.device, self.dtype = model, device, dtype
+        top = model.schedule.t_max
+        s, sigma = float(model.schedule.scale(top)), float(model.schedule.sigma(top))
+        if model.prediction == "v" and not math.isclose(s * s * (1 + sigma * sigma), 1, rel_tol=1e-6):
+            raise UsageError(
+                f"model {model.name} predicts v, which is defined for variance-preserving schedules; "
+                f"its schedule {model.schedule.name} is not one."
+            )
         self.network = model.network(device)
         if isinstance(self.network, torch.nn.Module):
             self.network.to(torch.float64 if dtype == torch.float64 else torch.float32)

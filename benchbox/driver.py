@@ -45,10 +45,14 @@ def trajectory(
                 break
             x, count = state, count + 1
             if x.shape != shape or x.dtype != dtype:
-                raise SamplerError(f"{sampler.name} yielded {x.dtype} {tuple(x.shape)} for a start of {dtype} {tuple(shape)}")
+                raise SamplerError(
+                    f"{sampler.name} yielded {x.dtype} {tuple(x.shape)} for a start of {dtype} {tuple(shape)}"
+                )
             yield x
         if count < max(intervals, 1):
-            raise SamplerError(f"{sampler.name} yielded {count} times on {intervals} intervals: it must once per interval")
+            raise SamplerError(
+                f"{sampler.name} yielded {count} times on {intervals} intervals: it must once per interval"
+            )
     if final == "denoise":
         with _mode(sampler):
             x = denoise(x, sigmas[-1])

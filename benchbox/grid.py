@@ -55,9 +55,13 @@ class Levels:
         times = np.asarray(grid(schedule, n_levels), dtype=np.float64)
         sigmas = np.asarray(schedule.sigma(times), dtype=np.float64)
         if len(times) != n_levels or not (np.isfinite(sigmas).all() and (sigmas > 0).all()):
-            raise UsageError(f"grid {grid.name} on schedule {schedule.name} gives no {n_levels} finite positive levels.")
+            raise UsageError(
+                f"grid {grid.name} on schedule {schedule.name} gives no {n_levels} finite positive levels."
+            )
         if not ((np.diff(sigmas) < 0).all() and (np.diff(times) < 0).all()):
-            raise UsageError(f"grid {grid.name} on schedule {schedule.name}: {n_levels} levels do not decrease strictly.")
+            raise UsageError(
+                f"grid {grid.name} on schedule {schedule.name}: {n_levels} levels do not decrease strictly."
+            )
         return cls(schedule, tuple(times.tolist()), tuple(sigmas.tolist()))
 
     @property

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Context:
-    """What a metric may know about the run it measures."""
+    """What a metric may know about the run it measures; the last three make its samples' noise anew."""
 
     model: Model
     denoiser: Denoiser
@@ -27,10 +27,13 @@ class Context:
     grid: Levels
     device: torch.device
     seed: int
+    final: str = "denoise"
+    noise_block: int = 16
+    noise_device: torch.device | None = None
 
 
 class Accumulator(ABC):
-    """The running state of a metric over batches of samples; memory constant in their number unless a bound is stated."""
+    """The running state of a metric over batches of samples; memory is constant unless a bound is stated."""
 
     @abstractmethod
     def update(self, batch: Tensor, index: Tensor) -> None:
@@ -59,7 +62,7 @@ class Metric(ABC):
     name: ClassVar[str]
     aliases: ClassVar[tuple[str, ...]] = ()
 
-    def check(self, model: Model) -> None:
+    def check(self, model: Model) -> None:  # noqa: B027 (most metrics measure any samples)
         """Raise UsageError, before any work, where the metric cannot measure this model's samples."""
 
     @abstractmethod

@@ -11,7 +11,7 @@ BLOCK = 16
 
 
 class Noise:
-    """Standard normal draws for the samples first … first+n−1, in blocks that each own a generator seeded by (seed, block).
+    """Standard normal draws for the samples first … first+n−1; each block has a generator seeded by (seed, block).
 
     Every draw is made for whole blocks, in float32, in call order, on `device`, then cast to `dtype` and moved to `to`;
     so sample i sees the same noise in any batch. Each draw is a new tensor.

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import inspect
 import math
+import operator
 import types
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import MISSING, Field, fields, is_dataclass
 from functools import cache
 from pathlib import Path
@@ -19,8 +20,8 @@ from benchbox.schedule import Schedule
 KIND_OF: dict[type, str] = {Schedule: "schedule", Sampler: "sampler", Grid: "grid"}
 """The plugin classes that may themselves be options, given by name."""
 
-Resolve = Callable[[str, str], Any]
-"""(kind, name) to a plugin instance."""
+Resolve = Callable[..., Any]
+"""(kind, name) or (kind, name, options) to a plugin instance."""
 
 
 @cache
@@ -36,9 +37,7 @@ def option_fields(cls: type) -> tuple[Field[Any], ...]:
 
 def defaults(cls: type) -> dict[str, Any]:
     """Option names to default values; MISSING where the option must be given."""
-    return {
-        f.name: f.default_factory() if f.default_factory is not MISSING else f.default for f in option_fields(cls)
-    }
+    return {f.name: f.default_factory() if f.default_factory is not MISSING else f.default for f in option_fields(cls)}
 
 
 def build(cls: type, values: Mapping[str, Any], resolve: Resolve) -> Any:
@@ -49,11 +48,13 @@ def build(cls: type, values: Mapping[str, Any], resolve: Resolve) -> Any:
             raise unknown(f"option of {name}", option, types_)
     for option, default in defaults(cls).items():
         if default is MISSING and option not in values:
-            raise UsageError(f"{name} needs the option {option}: give it with --set {name}.{option}={show(types_[option])}.")
+            raise UsageError(
+                f"{name} needs the option {option}: give it with --set {name}.{option}={show(types_[option])}."
+            )
     ready = {option: coerce(types_[option], value, f"{name}.{option}", resolve) for option, value in values.items()}
     try:
         return cls(**ready)
-    except ValueError as error:
+    except (ValueError, TypeError) as error:
         raise UsageError(f"{name}: {error}") from error
 
 
@@ -62,7 +63,7 @@ def coerce(hint: Any, value: Any, where: str, resolve: Resolve) -> Any:
     for option in alternatives(hint):
         try:
             return _coerce(option, value, resolve)
-        except (ValueError, TypeError):
+        except (ValueError, TypeError, OverflowError):
             continue
     raise UsageError(f"{where}={value} is not valid: it takes {show(hint)}.")
 
@@ -74,12 +75,11 @@ def _coerce(hint: Any, value: Any, resolve: Resolve) -> Any:
             return None
         raise ValueError
     if hint in KIND_OF:
-        return resolve(KIND_OF[hint], value) if text else _instance(value, hint)
+        return _plugin(hint, value, resolve)
     if get_origin(hint) is Literal:
         return _literal(value, get_args(hint))
     if get_origin(hint) is tuple:
-        items = value.split(":") if text else value
-        return tuple(_coerce(get_args(hint)[0], item, resolve) for item in items)
+        return _tuple(get_args(hint), value, resolve)
     if hint is bool:
         return _bool(value) if text else _instance(value, bool)
     if isinstance(value, bool):
@@ -90,10 +90,28 @@ def _coerce(hint: Any, value: Any, resolve: Resolve) -> Any:
             raise ValueError
         return number
     if hint is int:
-        return int(value) if text else _instance(value, int)
+        return int(value) if text else operator.index(value)
     if hint is Path:
         return Path(value)
-    return _instance(value, hint if inspect.isclass(hint) else object)
+    return value if hint is Any else _instance(value, hint if inspect.isclass(hint) else type(None))
+
+
+def _tuple(kinds: tuple[Any, ...], value: Any, resolve: Resolve) -> tuple[Any, ...]:
+    """Items of the kinds (one kind for all with an ellipsis) from a:b:c, from any iterable, or from a single value."""
+    items = value.split(":") if isinstance(value, str) else list(value) if isinstance(value, Iterable) else [value]
+    if kinds[-1] is Ellipsis:
+        kinds = kinds[:1] * len(items)
+    return tuple(_coerce(kind, item, resolve) for kind, item in zip(kinds, items, strict=True))
+
+
+def _plugin(hint: type, value: Any, resolve: Resolve) -> Any:
+    """A plugin given by name, as the mapping that `describe` writes, or as itself."""
+    if isinstance(value, str):
+        return resolve(KIND_OF[hint], value)
+    if isinstance(value, Mapping):
+        options = dict(value)
+        return resolve(KIND_OF[hint], str(options.pop("name", "")), options)
+    return _instance(value, hint)
 
 
 def _literal(value: Any, choices: tuple[Any, ...]) -> Any:
@@ -119,14 +137,25 @@ def _instance(value: Any, cls: type) -> Any:
 def alternatives(hint: Any) -> tuple[Any, ...]:
     """The members of a union; None and paths are tried in an order that lets text mean the narrowest of them."""
     if get_origin(hint) in (Union, types.UnionType):
-        order = {type(None): 0, bool: 1, int: 2, float: 3, Path: 8, str: 9}
-        return tuple(sorted(get_args(hint), key=lambda h: order.get(h, 5)))
+        return tuple(sorted(get_args(hint), key=_breadth))
     return (hint,)
+
+
+def _breadth(hint: Any) -> int:
+    order = {type(None): 0, bool: 1, int: 2, float: 3, Path: 8, str: 9}
+    return 4 if get_origin(hint) is Literal else order.get(hint, 5)
 
 
 def show(hint: Any) -> str:
     """A type in words, for messages and for `benchbox info`."""
-    words = {float: "a number", int: "an integer", bool: "true or false", str: "text", Path: "a file", type(None): "none"}
+    words = {
+        float: "a number",
+        int: "an integer",
+        bool: "true or false",
+        str: "text",
+        Path: "a file",
+        type(None): "none",
+    }
     if hint in words:
         return words[hint]
     if hint in KIND_OF:
@@ -145,8 +174,14 @@ def describe(plugin: Any) -> dict[str, Any]:
     return {f.name: plain(getattr(plugin, f.name)) for f in option_fields(type(plugin))}
 
 
+def usual(cls: type) -> dict[str, Any]:
+    """The default options of a class as plain values, as far as it has defaults."""
+    return {name: plain(value) for name, value in defaults(cls).items() if value is not MISSING}
+
+
 def plain(value: Any) -> Any:
-    if isinstance(value, tuple(KIND_OF)):
+    """A value as JSON has it."""
+    if isinstance(value, Schedule | Sampler | Grid):
         return {"name": value.name, **describe(value)}
     if isinstance(value, tuple):
         return [plain(v) for v in value]

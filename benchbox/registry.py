@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, is_dataclass
 from functools import cache
@@ -19,7 +20,7 @@ from benchbox.executor import Executor
 from benchbox.grid import Grid
 from benchbox.metric import Metric
 from benchbox.model import Model
-from benchbox.options import build
+from benchbox.options import build, hints, usual
 from benchbox.sampler import Sampler
 from benchbox.schedule import Schedule
 
@@ -71,8 +72,9 @@ class Registry:
         for module in BUILT_IN:
             self._add(Source(module, DISTRIBUTION, own_version()), lambda module=module: import_module(module))
         for entry in sorted(entry_points(group=GROUP), key=lambda e: (e.dist.name if e.dist else "", e.name)):
-            if _wanted(entry, only):
+            if only is None or _wanted(entry) & _names(only):
                 self._add(_source(entry), entry.load)
+        self._report_missing(only)
         self._report_clashes()
 
     def _add(self, source: Source, load: Any) -> None:
@@ -100,7 +102,7 @@ class Registry:
                 continue
             try:
                 offered = list(impl.function())
-            except Exception as error:
+            except (Exception, SystemExit) as error:
                 source.problems.append(f"benchbox_{kind}s failed: {_sentence(error)}")
                 continue
             for cls in offered:
@@ -114,6 +116,12 @@ class Registry:
         self._offers[kind].setdefault(cls.name, []).append(Offer(cls, source.package, source.version))
         for alias in cls.aliases:
             self._aliases[kind].setdefault(alias, []).append(cls.name)
+
+    def _report_missing(self, only: str | None) -> None:
+        found = set().union(*(_wanted(entry) for entry in entry_points(group=GROUP)))
+        for name in sorted(_names(only or "") - found):
+            problem = "BENCHBOX_PLUGINS names it, and it is not installed"
+            self.sources.append(Source(name, name, "?", problems=[problem]))
 
     def _report_clashes(self) -> None:
         for kind, names in self._offers.items():
@@ -139,25 +147,40 @@ class Registry:
     def find(self, kind: str, name: str) -> Offer:
         """The plugin of that name or alias. UsageError: no such name (with the near ones), or offered twice."""
         offers = self.matches(kind, name)
+        if len(meant := set(self._aliases[kind].get(name, []))) > 1 and not offers:
+            raise UsageError(f"{kind} {name!r} is another name of {' and of '.join(sorted(meant))}: say which.")
         if not offers:
             raise unknown(kind, name, [*self._offers[kind], *self._aliases[kind]])
         if len(offers) > 1:
             packages = " and by ".join(o.package for o in offers)
             raise UsageError(
-                f"{kind} {name!r} is offered by {packages}: uninstall one, or name the packages to load in BENCHBOX_PLUGINS."
+                f"{kind} {name!r} is offered by {packages}: uninstall one, "
+                "or name the packages to load in BENCHBOX_PLUGINS."
             )
         return offers[0]
 
+    def usual(self, kind: str, name: str) -> dict[str, Any]:
+        """The default options of a plugin in plain values; none where it is not known here."""
+        offers = self.matches(kind, name) if kind in BASES else []
+        return usual(offers[0].cls) if len(offers) == 1 else {}
+
     def get(self, kind: str, name: str, options: Mapping[str, Any] | None = None) -> Any:
         """An instance of a plugin with options given as values or as text."""
-        return build(self.find(kind, name).cls, options or {}, lambda k, n: self.get(k, n))
+        return build(self.find(kind, name).cls, options or {}, self.get)
 
 
-def _wanted(entry: EntryPoint, only: str | None) -> bool:
-    if only is None:
-        return True
-    names = {n.strip() for n in only.split(",")} - {"off", ""}
-    return entry.name in names or (entry.dist is not None and entry.dist.name in names)
+def _names(only: str) -> set[str]:
+    return {_canonical(n) for n in only.split(",")} - {"off", ""}
+
+
+def _wanted(entry: EntryPoint) -> set[str]:
+    """The names by which an entry point can be asked for: its own and its distribution's."""
+    return {_canonical(entry.name)} | ({_canonical(entry.dist.name)} if entry.dist else set())
+
+
+def _canonical(name: str) -> str:
+    """A distribution's name as package registries compare it."""
+    return re.sub(r"[-_.]+", "-", name.strip()).lower()
 
 
 def _source(entry: EntryPoint) -> Source:
@@ -171,15 +194,31 @@ def _invalid(cls: Any, kind: str) -> str | None:
         return f"benchbox_{kind}s offers {cls!r}, which is not a subclass of {base.__name__}"
     if not is_dataclass(cls) or not cls.__dataclass_params__.frozen:  # type: ignore[attr-defined]
         return f"{kind} {cls.__name__} is not a frozen dataclass"
-    if not isinstance(getattr(cls, "name", None), str):
+    if not isinstance(name := getattr(cls, "name", None), str):
         return f"{kind} {cls.__name__} has no name"
+    if not re.fullmatch(r"[\w+-]+", name):
+        return f"{kind} {cls.__name__} is named {name!r}: only letters, digits, - and _ can be given on a command line"
     if inspect.isabstract(cls):
         return f"{kind} {cls.__name__} lacks {', '.join(sorted(cls.__abstractmethods__))}"
+    return _invalid_options(cls, kind)
+
+
+NEVER_FIELDS = {"sampler": {"name", "aliases", "evals_per_step", "grid", "needs_grad"}}
+"""What a plugin states without an annotation: as a field it would be an option."""
+
+
+def _invalid_options(cls: Any, kind: str) -> str | None:
+    try:
+        options = hints(cls)
+    except Exception as error:
+        return f"{kind} {cls.name}: the type of an option cannot be read ({_sentence(error)})"
+    for option in sorted(NEVER_FIELDS.get(kind, {"name", "aliases"}) & options.keys()):
+        return f"{kind} {cls.name} annotates {option}, which would make it an option: write it without a type"
     return None
 
 
 def _sentence(error: BaseException) -> str:
-    return f"{type(error).__name__}: {error}".splitlines()[0]
+    return " ".join(f"{type(error).__name__}: {error}".split())
 
 
 def own_version() -> str:
@@ -192,4 +231,4 @@ def own_version() -> str:
 @cache
 def registry() -> Registry:
     """The registry of this process; BENCHBOX_PLUGINS=off, or a comma list, pins what is loaded."""
-    return Registry(os.environ.get("BENCHBOX_PLUGINS"))
+    return Registry(os.environ.get("BENCHBOX_PLUGINS") or None)

@@ -6,17 +6,20 @@ import hashlib
 import json
 import math
 import time
-from collections.abc import Callable, Iterator
-from contextlib import nullcontext
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
 from functools import lru_cache
+from numbers import Real
+from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from benchbox.bench.meter import Meter, device_name, machine
+from benchbox.bench.schema import ORDER
+from benchbox.card import sha256
 from benchbox.denoiser import Denoiser
 from benchbox.driver import planned_nfe, trajectory
 from benchbox.errors import UsageError
@@ -25,8 +28,8 @@ from benchbox.hookspecs import CONTRACT
 from benchbox.metric import Accumulator, Context, Metric
 from benchbox.model import Model
 from benchbox.noise import Noise
-from benchbox.options import describe
-from benchbox.registry import own_version, registry
+from benchbox.options import KIND_OF, describe
+from benchbox.registry import BASES, own_version, registry
 from benchbox.sampler import Sampler
 from benchbox.schedule import Schedule
 
@@ -85,7 +88,12 @@ class Cell:
 
     @property
     def stream(self) -> str:
-        extra = {"levels": self.n_levels, "noise_block": self.noise_block, "noise_device": self.noise_on.type}
+        plugins = (self.sampler, self.model, self.schedule, self.grid)
+        extra = {
+            "levels": self.n_levels, "noise_block": self.noise_block, "noise_device": self.noise_on.type,
+            "packages": sorted({p for plugin in plugins for p in packages(plugin)}),
+            "files": [f for plugin in plugins for f in files(plugin)],
+        }  # fmt: skip
         return digest(self.identity() | extra)
 
     @property
@@ -118,6 +126,41 @@ def denoiser(model: Model, device: str, dtype: str) -> Denoiser:
     return Denoiser(model, torch.device(device), DTYPES[dtype])
 
 
+def load(cells: Iterable[Cell]) -> None:
+    """Load the models of the cells, before any work. UsageError where one cannot be loaded."""
+    for cell in cells:
+        if cell.skip:
+            continue
+        try:
+            denoiser(cell.model, cell.device, cell.dtype)
+        except UsageError:
+            raise
+        except Exception as error:
+            raise UsageError(f"model {cell.model.name} cannot be loaded: {sentence(error)}.") from error
+
+
+def options(plugin: Any) -> Iterator[Any]:
+    """The values of a plugin's options, those of nested plugins too."""
+    for option in fields(plugin):
+        value = getattr(plugin, option.name)
+        yield value
+        if isinstance(value, tuple(KIND_OF)):
+            yield from options(value)
+
+
+def packages(plugin: Any) -> Iterator[str]:
+    """The packages, with their versions, of a plugin and of those among its options."""
+    for part in (plugin, *options(plugin)):
+        kind = next((kind for kind, base in BASES.items() if isinstance(part, base)), None)
+        for offer in registry().offers(kind, part.name) if kind else ():
+            yield f"{offer.package} {offer.version}"
+
+
+def files(plugin: Any) -> Iterator[str]:
+    """The SHA-256 of every file among a plugin's options: other contents are other samples."""
+    return (sha256(v) for v in options(plugin) if isinstance(v, Path) and v.is_file())
+
+
 class Diverged(Exception):
     """A sample that is not finite."""
 
@@ -143,12 +186,12 @@ class Run:
         self.began = time.monotonic()
 
     def warm_up(self) -> None:
-        """One evaluation outside the clock: allocations, kernels, caches."""
+        """The first interval, outside the clock: imports, allocations, kernels, caches."""
         first, run, _ = next(self.cell.batches())
-        with torch.inference_mode():
-            x = torch.zeros(run, *self.cell.model.shape, dtype=self.dtype, device=self.device)
-            self.denoise.at(torch.arange(first, first + run, device=self.device))
-            self.denoise(x, self.levels.sigmas[0])
+        levels = self.levels if len(self.levels.sigmas) < 2 else self.levels.interval(0)
+        self.denoise.at(torch.arange(first, first + run, device=self.device))
+        for _ in trajectory(self.cell.sampler, self.denoise, levels, self.noise(first, run)):
+            pass
 
     def samples(self) -> Iterator[tuple[Tensor, Tensor]]:
         """Batches of finished samples and their global numbers. Diverged at the first that is not finite."""
@@ -156,7 +199,7 @@ class Run:
             index = torch.arange(first, first + run, device=self.device)
             with self.meter:
                 x = self.batch(first, run, index)
-            grad_free = torch.inference_mode() if not self.cell.sampler.needs_grad else nullcontext()
+            grad_free = torch.no_grad() if self.cell.sampler.needs_grad else torch.inference_mode()
             with grad_free, self.decoding:
                 x = self.cell.model.decode(x)
             if not bool(torch.isfinite(x).all()):
@@ -166,16 +209,18 @@ class Run:
     def batch(self, first: int, run: int, index: Tensor) -> Tensor:
         cell, before = self.cell, self.denoise.rows
         self.denoise.at(index)
-        noise = Noise(
-            cell.seed, first, run, cell.model.shape, cell.noise_on, self.dtype, cell.noise_block, self.device
-        )  # fmt: skip
-        for x in trajectory(cell.sampler, self.denoise, self.levels, noise, cell.final):
+        for state in trajectory(cell.sampler, self.denoise, self.levels, self.noise(first, run), cell.final):
+            x = state
             self.tick()
             if self.timeout is not None and time.monotonic() - self.began > self.timeout:
                 raise OutOfTime(f"it ran longer than {self.timeout:g} s")
         self.rows += run
         self.nfe_max = max(self.nfe_max, (self.denoise.rows - before) / run)
         return x
+
+    def noise(self, first: int, run: int) -> Noise:
+        cell = self.cell
+        return Noise(cell.seed, first, run, cell.model.shape, cell.noise_on, self.dtype, cell.noise_block, self.device)
 
     def measured(self) -> dict[str, Any]:
         """The counts and the costs, as columns."""
@@ -195,11 +240,16 @@ def sample(cell: Cell) -> Tensor:
 
 def start_metrics(run: Run, metrics: tuple[Metric, ...]) -> list[Accumulator]:
     cell = run.cell
-    context = Context(cell.model, run.denoise, cell.schedule, run.levels, run.device, cell.seed)
+    context = Context(
+        cell.model, run.denoise, cell.schedule, run.levels, run.device, cell.seed, cell.final, cell.noise_block,
+        cell.noise_on,
+    )  # fmt: skip
     return [metric.start(context) for metric in metrics]
 
 
-def measure(cell: Cell, tick: Tick = lambda: None, timeout: float | None = None, metrics: tuple[Metric, ...] | None = None) -> dict[str, Any]:
+def measure(
+    cell: Cell, tick: Tick = lambda: None, timeout: float | None = None, metrics: tuple[Metric, ...] | None = None
+) -> dict[str, Any]:
     """Run a cell and return its row; whatever goes wrong is a status with a reason."""
     metrics = cell.metrics if metrics is None else metrics
     row = blank(cell, metrics)
@@ -213,35 +263,44 @@ def measure(cell: Cell, tick: Tick = lambda: None, timeout: float | None = None,
             for accumulator in accumulators:
                 accumulator.update(x, index)
         row |= run.measured() | {"status": "done"}
-        for accumulator in accumulators:
-            row |= accumulator.compute()
+        for metric, accumulator in zip(metrics, accumulators, strict=True):
+            row |= columns(metric, accumulator.compute())
     except Diverged as error:
         row |= {"status": "diverged", "reason": str(error)}
     except OutOfTime as error:
         row |= {"status": "timeout", "reason": str(error)}
     except torch.OutOfMemoryError as error:
         row |= {"status": "oom", "reason": sentence(error)}
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         row |= {"status": "failed", "reason": sentence(error)}
     if run is not None and row["status"] != "done":
         row |= run.measured()
     return judged(row)
 
 
+def columns(metric: Metric, values: dict[str, Any]) -> dict[str, Any]:
+    """A metric's columns as a row can hold them. TypeError for a value or a name that it cannot."""
+    for name, value in values.items():
+        if name in ORDER or not (value is None or isinstance(value, str | Real)):
+            raise TypeError(f"metric {metric.name} gave {name} = {value!r}, which is no column of numbers or text")
+    return {n: v if v is None or isinstance(v, str) else float(v) for n, v in values.items()}
+
+
 def judged(row: dict[str, Any]) -> dict[str, Any]:
-    """A run that spent more than its budget is dishonest; a metric that is not finite says so."""
+    """A run that spent more than its budget is dishonest; a value that is not finite is null, and the row says so."""
     asked, spent = row["nfe_requested"], row.get("nfe_max")
     if row["status"] == "done" and asked is not None and spent > asked:
         row |= {"status": "dishonest", "reason": f"{spent:g} evaluations were spent of a budget of {asked}"}
     for name, value in row.items():
         if isinstance(value, float) and not math.isfinite(value):
             row[name] = None
+            row["reason"] = row["reason"] or f"{name} is not finite"
     return row
 
 
 def sentence(error: BaseException) -> str:
     text = str(error) if isinstance(error, UsageError) else f"{type(error).__name__}: {error}"
-    return text.strip().splitlines()[0]
+    return (text.strip() or type(error).__name__).splitlines()[0].rstrip(".:")
 
 
 def blank(cell: Cell, metrics: tuple[Metric, ...]) -> dict[str, Any]:

@@ -14,13 +14,15 @@ from typing import Any
 import psutil
 import torch
 
+from benchbox.errors import UsageError
+
 MIB = 2**20
 
 
 class Meter:
-    """Measures stretches of work on a device: `with meter: …`, any number of times; the device is waited for at both ends.
+    """Measures stretches of work on a device: `with meter: …`, any number of times; the device is waited for.
 
-    `seconds` adds up. Peaks of memory are those since the meter was made. What cannot be measured here is None, never 0.
+    `seconds` adds up. Peaks of memory are since the meter was made. What cannot be measured here is None, never 0.
     """
 
     def __init__(self, device: torch.device) -> None:
@@ -83,6 +85,18 @@ def _rss_peak() -> float:
         return float(status.split("VmHWM:")[1].split()[0]) * 1024
     except (OSError, IndexError, ValueError):
         return float(psutil.Process().memory_info().rss)
+
+
+def usable(name: str) -> str:
+    """The torch device that a name means; auto is CUDA where there is one. UsageError where it is not there."""
+    if name == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        torch.zeros(1, device=torch.device(name)).sum().item()
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        reason = str(error).splitlines()[0].rstrip(".")
+        raise UsageError(f"device {name!r} cannot be used here: {reason}.") from None
+    return name
 
 
 @cache

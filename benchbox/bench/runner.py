@@ -31,8 +31,10 @@ class Watcher(Protocol):
 def todo(cell: Cell, store: Store, force: bool = False) -> Todo:
     """What a rerun has to do for a cell, from the row that is there."""
     row = None if force else store.get(cell.id)
-    if row is None or row["status"] not in FINISHED:
+    if row is None or row["status"] not in FINISHED or (row["status"] == "skipped" and not cell.skip):
         return "run"
+    if cell.skip:
+        return "done"
     if row["status"] == "done" and missing(cell, row):
         return "metrics"
     return "done"
@@ -53,25 +55,26 @@ def run_sweep(
     """Yield the row of every cell, in order; each is in the store before the next cell begins."""
     for cell in cells:
         what = todo(cell, store, force)
-        old = store.get(cell.id)
+        old = None if what == "run" else store.get(cell.id)
         watcher.start(cell, what)
         if what == "done" and old is not None:
-            row = old
+            row = measure(cell) if cell.skip else old
         else:
-            wanted = None if what == "run" or old is None else missing(cell, old)
+            wanted = None if old is None else missing(cell, old)
             metrics = tuple(m for m in cell.metrics if wanted is None or m.name in wanted)
             task = partial(measure, tick=watcher.tick, timeout=timeout, metrics=metrics)
             row = executor.submit(task, cell).result()
-            if what == "metrics" and old is not None:
+            # a metric that failed leaves the row in the store as it was, and is tried again
+            if old is None:
+                store.put(row)
+            elif row["status"] == "done":
                 row = with_metrics(old, row)
-            store.put(row)
+                store.put(row)
         watcher.finish(cell, row, what)
         yield row
 
 
 def with_metrics(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
     """The old row with the metric columns of a new one; nothing that was measured before is lost."""
-    if new["status"] != "done":
-        return old
     options = json.loads(old["metric_options"]) | json.loads(new["metric_options"])
     return old | {k: v for k, v in new.items() if k not in ORDER} | {"metric_options": dumps(options)}

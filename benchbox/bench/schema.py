@@ -21,11 +21,11 @@ NUMBER = (
 )  # fmt: skip
 ORDER = (
     "stream", "cell", "sampler", "sampler_options", "sampler_package", "sampler_version", "model", "model_options",
-    "model_sha256", "schedule", "schedule_options", "grid", "grid_options", "dataset", "seed", "n_samples", "batch_size",
-    "dtype", "final", "guidance", "nfe_policy", "nfe_requested", "nfe", "nfe_max", "n_backward", "clamped", "steps",
-    "wall_s", "model_s", "overhead", "decode_s", "samples_per_s", "gpu_mem_peak_mb", "gpu_mem_reserved_mb", "rss_peak_mb",
-    "energy_j", "timing_valid", "metric_options", "status", "reason", "executor", "device", "threads", "host", "torch",
-    "cuda", "benchbox", "contract", "git", "command", "started_at",
+    "model_sha256", "schedule", "schedule_options", "grid", "grid_options", "dataset", "seed", "n_samples",
+    "batch_size", "dtype", "final", "guidance", "nfe_policy", "nfe_requested", "nfe", "nfe_max", "n_backward",
+    "clamped", "steps", "wall_s", "model_s", "overhead", "decode_s", "samples_per_s", "gpu_mem_peak_mb",
+    "gpu_mem_reserved_mb", "rss_peak_mb", "energy_j", "timing_valid", "metric_options", "status", "reason", "executor",
+    "device", "threads", "host", "torch", "cuda", "benchbox", "contract", "git", "command", "started_at",
 )  # fmt: skip
 MEASURED = frozenset({
     "wall_s", "model_s", "overhead", "decode_s", "samples_per_s", "gpu_mem_peak_mb", "gpu_mem_reserved_mb",
@@ -51,6 +51,6 @@ def schema(metrics: dict[str, Any]) -> pa.Schema:
 
 
 def table(row: dict[str, Any]) -> pa.Table:
-    """A row as a table of one line; columns that it lacks are null, metric columns are those the schema does not know."""
+    """A row as a table of one line; what it lacks is null, metric columns are those that the schema does not know."""
     metrics = {k: v for k, v in row.items() if k not in ORDER}
     return pa.Table.from_pylist([row], schema=schema(metrics))

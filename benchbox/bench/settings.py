@@ -41,7 +41,8 @@ class Settings:
     """The settings of one request, given to the plugins as they are built; what nobody took is an error."""
 
     def __init__(self, settings: Iterable[Setting] = ()) -> None:
-        self.settings = list(settings)
+        # the more specific one is taken last, so it wins
+        self.settings = sorted(settings, key=lambda setting: setting.prefix is not None)
         self.seen: dict[str, set[str]] = {}
 
     def variants(self, kind: str, name: str, **fixed: Any) -> list[Any]:
@@ -54,7 +55,9 @@ class Settings:
             if setting.option in types_ and (setting.prefix is None or setting.prefix in names):
                 setting.used = True
                 lists[setting.option] = self._values(types_[setting.option], setting.values)
-        return [registry().get(kind, name, dict(zip(lists, values, strict=True))) for values in product(*lists.values())]
+        return [
+            registry().get(kind, name, dict(zip(lists, values, strict=True))) for values in product(*lists.values())
+        ]
 
     def _values(self, hint: Any, values: Sequence[Any]) -> list[Any]:
         """The values, names of plugins replaced by their own variants."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,9 @@ from benchbox.errors import UsageError
 
 FINISHED = frozenset({"done", "diverged", "dishonest", "skipped"})
 """Statuses that a rerun leaves as they are; the others are tried again."""
+
+STALE = 3600
+"""Seconds after which a temporary file is what a killed run left behind."""
 
 
 class Store:
@@ -33,8 +37,23 @@ class Store:
             probe = self.directory / f".probe-{os.getpid()}"
             probe.touch()
             probe.unlink()
+            for left in self.directory.glob(".*.tmp"):
+                if time.time() - left.stat().st_mtime > STALE:
+                    left.unlink(missing_ok=True)
         except OSError as error:
-            raise UsageError(f"the results directory {self.directory} cannot be written to: {error.strerror}.") from None
+            raise self.unwritable(error) from None
+
+    def unwritable(self, error: OSError) -> UsageError:
+        return UsageError(f"the results directory {self.directory} cannot be written to: {error.strerror}.")
+
+    def inspect(self) -> None:
+        """Note in `problems` every file that is not a whole row, by its footer alone."""
+        for path in sorted(self.directory.glob("*.parquet")):
+            try:
+                with path.open("rb") as file:
+                    pq.read_schema(file)
+            except (OSError, ValueError, pa.ArrowException) as error:
+                self._problem(path, error)
 
     def path(self, cell: str) -> Path:
         return self.directory / f"{cell}.parquet"
@@ -42,20 +61,26 @@ class Store:
     def get(self, cell: str) -> dict[str, Any] | None:
         """The row of a cell, or None where there is none that can be read."""
         path = self.path(cell)
-        return self._read(path) if path.exists() else None
+        row = self._read(path) if os.path.exists(path) else None
+        if row is not None and row["cell"] != cell:
+            self._problem(path, ValueError(f"it holds the row of cell {row['cell']}"))
+            return None
+        return row
 
     def put(self, row: dict[str, Any]) -> None:
         """Write a row: a temporary file, flushed to the disk, renamed. A damaged file in its place is kept aside."""
         path = self.path(row["cell"])
-        if path.exists() and self._read(path) is None:
-            path.replace(path.with_suffix(".damaged"))
         temporary = self.directory / f".{row['cell']}-{os.getpid()}.tmp"
         try:
+            if path.exists() and self.get(row["cell"]) is None:
+                path.replace(path.with_suffix(".damaged"))
             with temporary.open("wb") as file:
                 pq.write_table(schema.table(row), file)
                 file.flush()
                 os.fsync(file.fileno())
             temporary.replace(path)
+        except OSError as error:
+            raise self.unwritable(error) from None
         finally:
             temporary.unlink(missing_ok=True)
 
@@ -68,18 +93,26 @@ class Store:
 
     def _read(self, path: Path) -> dict[str, Any] | None:
         try:
-            table = pq.read_table(path, partitioning=None)
-            version = int((table.schema.metadata or {})[b"benchbox_schema"])
-            if version > schema.VERSION:
-                raise ValueError(f"its schema {version} is newer than this benchbox's {schema.VERSION}")
-            (row,) = table.to_pylist()
-        except (OSError, ValueError, KeyError, pa.ArrowException) as error:
-            reason = "not a row of benchbox" if isinstance(error, KeyError) else str(error).splitlines()[0]
-            problem = f"{path.name} was left out: {reason}"
-            if problem not in self.problems:
-                self.problems.append(problem)
+            with path.open("rb") as file:  # a file, not a folder of them
+                return one_row(pq.read_table(file))
+        except (OSError, ValueError, pa.ArrowException) as error:
+            self._problem(path, error)
             return None
-        return dict(row)
+
+    def _problem(self, path: Path, error: Exception) -> None:
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error).splitlines()[0]
+        if not any(problem.startswith(f"{path.name} ") for problem in self.problems):
+            self.problems.append(f"{path.name} was left out: {reason.rstrip('.')}.")
+
+
+def one_row(table: pa.Table) -> dict[str, Any]:
+    """The row that a table holds. ValueError where it is none of ours."""
+    version = (table.schema.metadata or {}).get(b"benchbox_schema", b"")
+    if not version.isdigit() or len(table) != 1 or not {"cell", "status"} <= set(table.column_names):
+        raise ValueError("it is not a row of benchbox")
+    if int(version) > schema.VERSION:
+        raise ValueError(f"its schema {int(version)} is newer than this benchbox's {schema.VERSION}")
+    return dict(table.to_pylist()[0])
 
 
 def missing_metrics(row: dict[str, Any], metrics: dict[str, Any]) -> set[str]:
@@ -100,6 +133,8 @@ def load_results(directory: str | Path) -> pd.DataFrame:
     for problem in store.problems:
         warnings.warn(problem, stacklevel=2)
     frame = pd.DataFrame(rows)
+    # a number that no row has is missing, not an object
+    frame = frame.astype({c: "float64" for c in schema.NUMBER if c in frame})
     known = [c for c in schema.ORDER if c in frame or not rows]
     metrics = [c for c in frame.columns if c not in schema.ORDER]
     at = known.index("metric_options") if "metric_options" in known else len(known)

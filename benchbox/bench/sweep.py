@@ -8,16 +8,18 @@ from dataclasses import dataclass, field, replace
 from itertools import product
 from typing import Any
 
-from benchbox.bench.cell import Cell
+from benchbox.bench.cell import DTYPES, Cell
 from benchbox.bench.settings import Setting, Settings
 from benchbox.driver import ADAPTIVE_LEVELS, least_nfe, plan_levels, planned_nfe
-from benchbox.errors import UsageError
+from benchbox.errors import UsageError, unknown
 from benchbox.grid import Levels
 from benchbox.model import Model
 from benchbox.noise import BLOCK
 from benchbox.sampler import Sampler
 
 DEFAULT_MODEL = "mnist-edm"
+MOST = 10_000
+"""Numbers in one list, and evaluations in one budget: more is a slip of the keyboard."""
 
 
 @dataclass(frozen=True)
@@ -42,25 +44,46 @@ class Request:
     noise_device: str | None = None
     command: str = field(default="", compare=False)
 
+    def check(self) -> None:
+        """UsageError for a number or a word that no run can have."""
+        for what in ("n_samples", "batch_size", "noise_block"):
+            if getattr(self, what) < 1:
+                raise UsageError(f"{what} is {getattr(self, what)}: the least is 1.")
+        for nfe in self.nfe:
+            if nfe != int(nfe) or nfe > MOST:
+                raise UsageError(f"an NFE of {nfe} is not valid: it is a whole number, {MOST} at most.")
+        for seed in self.seeds:
+            if not 0 <= seed < 2**63:
+                raise UsageError(f"seed {seed} is not valid: it is from 0 to 2**63 − 1.")
+        words = (("dtype", DTYPES), ("final", ("denoise", "none")), ("nfe_policy", ("floor", "exact", "skip")))
+        for what, valid in words:
+            if (word := getattr(self, what)) not in valid:
+                raise unknown(what, str(word), valid)
+
 
 def integers(text: str, what: str, least: int) -> list[int]:
     """A comma list of integers and of ranges a-b or a-b:step. UsageError where it is none, or below the least."""
     out: list[int] = []
     for part in text.split(","):
-        match = re.fullmatch(r"\s*(-?\d+)(?:-(\d+)(?::(\d+))?)?\s*", part)
+        match = re.fullmatch(r"\s*(-?\d{1,20})(?:-(\d{1,20})(?::(\d{1,20}))?)?\s*", part)
         if not match:
-            raise UsageError(f"{what} {part!r} is not valid: give integers such as 18,35,50 or a range such as 18-50:8.")
+            raise UsageError(
+                f"{what} {part!r} is not valid: give integers such as 18,35,50 or a range such as 18-50:8."
+            )
         first, last, step = int(match[1]), int(match[2] or match[1]), int(match[3] or 1)
         if last < first:
             raise UsageError(f"{what} {part!r} is a range backwards: write {last}-{first}.")
         if first < least or step < 1:
             raise UsageError(f"{what} {part!r} is not valid: the least is {least if first < least else 'a step of 1'}.")
-        out += range(first, last + 1, step)
+        if len(values := range(first, last + 1, step)) > MOST:
+            raise UsageError(f"{what} {part!r} stands for {len(values):,} numbers: {MOST:,} is the most.")
+        out += values
     return list(dict.fromkeys(out))
 
 
 def expand(request: Request) -> list[Cell]:
     """The cells of a sweep, in the order asked for. UsageError for anything that cannot be run."""
+    request.check()
     settings = Settings(request.settings)
     cells = list(_cells(request, settings))
     settings.finish()
@@ -73,7 +96,8 @@ def _cells(request: Request, settings: Settings) -> Iterator[Cell]:
     for model, sampler in product(models, samplers):
         check_prediction(model)
         schedules = [s for n in request.schedules for s in settings.variants("schedule", n)] or [model.schedule]
-        grids = [g for n in request.grids or [sampler.grid or model.grid] for g in grid_variants(settings, n)]
+        wanted: Sequence[Any] = request.grids or [sampler.grid or model.grid]
+        grids = [g for n in wanted for g in grid_variants(settings, n)]
         names = request.metrics if request.metrics is not None else model.metrics
         metrics = tuple(m for n in names for m in settings.variants("metric", n))
         for metric in metrics:
@@ -95,6 +119,8 @@ def _budgets(cell: Cell, budgets: Sequence[int]) -> Iterator[Cell]:
     if cell.sampler.evals_per_step is None:
         yield checked(replace(cell, nfe_requested=None, n_levels=ADAPTIVE_LEVELS))
         return
+    if cell.sampler.evals(100) <= cell.sampler.evals(1):
+        raise UsageError(f"sampler {cell.sampler.name} claims that an interval costs no evaluation: no budget fits it.")
     if not budgets:
         raise UsageError(f"sampler {cell.sampler.name} needs a budget: give --nfe, such as --nfe 18,35,50.")
     for nfe in budgets:
@@ -115,7 +141,11 @@ def budgeted(cell: Cell, nfe: int) -> Cell:
             f"sampler {sampler.name} cannot spend exactly {nfe} evaluations: it spends {spent} or {above} "
             "(--nfe-policy floor runs the former)."
         )
-    skip = f"an NFE of {nfe} cannot be met exactly: {spent} would be spent" if spent != nfe and cell.nfe_policy == "skip" else None
+    skip = (
+        f"an NFE of {nfe} cannot be met exactly: {spent} would be spent"
+        if spent != nfe and cell.nfe_policy == "skip"
+        else None
+    )
     return replace(cell, nfe_requested=nfe, n_levels=n, skip=skip)
 
 
@@ -128,7 +158,9 @@ def checked(cell: Cell) -> Cell:
 
 def model_variants(settings: Settings, name: str) -> list[Model]:
     """Models of a name; a path of a card (.json) is the model that the card describes."""
-    models: list[Model] = settings.variants("model", "card", path=name) if name.endswith(".json") else settings.variants("model", name)
+    models: list[Model] = (
+        settings.variants("model", "card", path=name) if name.endswith(".json") else settings.variants("model", name)
+    )
     return models
 
 
@@ -139,7 +171,9 @@ def grid_variants(settings: Settings, grid: Any) -> list[Any]:
 def check_prediction(model: Model) -> None:
     """UsageError where a network says what it puts out in no way that is known."""
     if model.prediction not in (None, "eps", "x0", "score", "v", "flow", "edm"):
-        raise UsageError(f"model {model.name} has prediction {model.prediction!r}: eps, x0, score, v, flow and edm are known.")
+        raise UsageError(
+            f"model {model.name} has prediction {model.prediction!r}: eps, x0, score, v, flow and edm are known."
+        )
 
 
 def one_cell(sampler: str | Sampler, model: str, nfe: int | None, **request: Any) -> Cell:

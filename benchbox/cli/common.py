@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
@@ -16,8 +17,10 @@ WIDE = 140
 
 
 def _console(stderr: bool) -> Console:
-    ready = Console(stderr=stderr, highlight=False)
-    return ready if ready.is_terminal or "COLUMNS" in os.environ else Console(stderr=stderr, highlight=False, width=WIDE)
+    ready = Console(stderr=stderr, highlight=False, emoji=False)
+    if not ready.is_terminal and "COLUMNS" not in os.environ:
+        ready.width = WIDE
+    return ready
 
 
 console, errors = _console(stderr=False), _console(stderr=True)
@@ -27,29 +30,38 @@ def progress_bar(extra: str = "") -> Progress:
     """A rich progress bar on stderr, with time gone and time left."""
     return Progress(
         TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn(),
-        TextColumn(extra), console=errors,
+        TextColumn(extra), console=errors, disable=not errors.is_terminal,
     )  # fmt: skip
 
 
 def devices(name: str) -> str:
     """The torch device that a name means; auto is CUDA where there is one. UsageError where it is not there."""
-    import torch
+    from benchbox.bench.meter import usable  # here, because it imports torch
 
-    if name == "auto":
-        return "cuda" if torch.cuda.is_available() else "cpu"
-    try:
-        device = torch.device(name)
-        torch.empty(0, device=device)
-    except (RuntimeError, AssertionError) as error:
-        raise UsageError(f"device {name!r} cannot be used here: {error}".splitlines()[0]) from None
-    return name
+    return usable(name)
+
+
+CLICK_ERROR: type[Exception] = typer.BadParameter.__mro__[1]
+"""What typer raises for a command line that it cannot read, wherever this version of it keeps the class."""
+
+
+def say(sentence: object) -> None:
+    """A sentence for the user, on one line of stderr."""
+    errors.print(f"benchbox: {' '.join(str(sentence).split())}", markup=False, soft_wrap=True)
 
 
 @contextmanager
 def one_sentence() -> Iterator[None]:
-    """A user's mistake becomes one sentence on stderr and exit status 2."""
+    """A user's mistake becomes one sentence on stderr and exit status 2; an interrupt, exit status 130."""
     try:
         yield
     except UsageError as error:
-        errors.print(f"benchbox: {error}", markup=False, soft_wrap=True)
+        say(error)
         raise SystemExit(2) from None
+    except CLICK_ERROR as error:
+        text = error.format_message()  # type: ignore[attr-defined]
+        say(f"{text[:1].lower()}{text[1:].rstrip('.')} (benchbox --help says what there is).")
+        raise SystemExit(2) from None
+    except (KeyboardInterrupt, typer.Abort):
+        say("stopped.")
+        raise SystemExit(130) from None

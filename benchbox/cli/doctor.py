@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 from typing import Annotated
 
 import typer
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from benchbox.cli.common import console
@@ -26,7 +27,7 @@ def doctor(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] 
 
         console.print_json(json.dumps([{"what": w, "ok": ok, "found": f} for w, ok, f in checks]))
     else:
-        table = Table("", "what", "found")
+        table = Table("", Column("what", overflow="fold"), Column("found", overflow="fold"))
         for what, ok, found in checks:
             table.add_row({True: "ok", False: "BROKEN", None: "–"}[ok], Text(what), Text(found))
         console.print(table)
@@ -43,13 +44,16 @@ def packages() -> Iterator[Check]:
         import torch_fidelity
         import torchvision
 
-        yield "torchvision with torch", True, f"import together ({torchvision.__version__}, {torch_fidelity.__version__})"
+        yield (
+            "torchvision with torch",
+            True,
+            f"import together ({torchvision.__version__}, {torch_fidelity.__version__})",
+        )
     except (ImportError, RuntimeError) as error:
         yield "torchvision with torch", False, f"{error}; install the pair that constraints.txt names".splitlines()[0]
-    try:
-        yield "distribution benchbox", False, f"{version('benchbox')} is somebody else's package: pip uninstall benchbox"
-    except PackageNotFoundError:
-        pass
+    with suppress(PackageNotFoundError):
+        found = f"{version('benchbox')} is somebody else's package: pip uninstall benchbox"
+        yield "distribution benchbox", False, found
 
 
 def device() -> Iterator[Check]:
@@ -67,7 +71,11 @@ def device() -> Iterator[Check]:
     from benchbox.bench.meter import energy_counter
 
     counter = energy_counter(torch.device("cuda"))
-    yield "energy (NVML)", True if counter else None, "measured" if counter else "not measurable: pip install benchbox-diffusion[energy]"
+    yield (
+        "energy (NVML)",
+        True if counter else None,
+        "measured" if counter else "not measurable: pip install benchbox-diffusion[energy]",
+    )
 
 
 def weights() -> Iterator[Check]:
@@ -91,5 +99,5 @@ def weights() -> Iterator[Check]:
 
 def plugins() -> Iterator[Check]:
     for source in registry().sources:
-        found = "; ".join(source.problems) or f"{len(source.offers)} plugins"
+        found = "; ".join(source.problems) or ", ".join(source.offers)
         yield f"plugins {source.module} ({source.package})", not source.problems, found

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
-from benchbox.cli.common import console, errors
+from benchbox.cli.common import console, say
 from benchbox.errors import UsageError
 
 
@@ -22,23 +23,26 @@ def leaderboard(
     from rich.console import Console
 
     from benchbox.bench.store import load_results
+    from benchbox.registry import registry
     from benchbox.report.leaderboard import boards, tables
 
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         rows = load_results(directory)
     for warning in caught:
-        errors.print(f"benchbox: {warning.message}", markup=False, soft_wrap=True)
+        say(warning.message)
     if rows.empty:
         raise UsageError(f"there are no rows in {directory}: benchbox run makes them.")
     ranked = boards(rows)
     try:
-        with output.open("w") if output else console.file as file:
+        with output.open("w", encoding="utf-8") if output else nullcontext(console.file) as file:
             if format_ == "csv":
                 ranked.to_csv(file, index=False)
                 return
-            target = Console(file=file, width=160) if output else console
-            for table in tables(ranked):
+            target = Console(file=file, width=160, emoji=False) if output else console
+            for table in tables(ranked, registry().usual):
                 target.print(table)
+    except BrokenPipeError:
+        raise
     except OSError as error:
         raise UsageError(f"{output} cannot be written: {error.strerror}.") from None

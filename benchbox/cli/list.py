@@ -8,11 +8,12 @@ from dataclasses import MISSING
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from benchbox.cli.common import console
 from benchbox.errors import unknown
+from benchbox.report.table import written
 
 if TYPE_CHECKING:
     from benchbox.registry import Offer
@@ -36,12 +37,23 @@ def list_plugins(
     if as_json:
         console.print_json(json.dumps([summary(k, offer) for k, _, offer in found]))
         return None
-    table = Table("kind", "name", "package", "what")
-    for k, n, offer in found:
-        name = n + "".join(f"\n{alias}" for alias in getattr(offer.cls, "aliases", ()))
-        table.add_row(k, Text(name), Text(f"{offer.package} {offer.version}"), Text(first_line(offer.cls)))
-    console.print(table)
+    console.print(plugin_table(found))
     return None
+
+
+def plugin_table(found: list[tuple[str, str, Offer]]) -> Table:
+    """A line for each plugin; the package is a column only where there is more than one."""
+    packages = {f"{offer.package} {offer.version}" for _, _, offer in found}
+    extra = [Column("package", overflow="fold")] if len(packages) > 1 else []
+    table = Table("kind", Column("name", overflow="fold"), "what", *extra)
+    kinds = [kind for kind, _, _ in found]
+    for i, (kind, n, offer) in enumerate(found):
+        name = n + "".join(f"\n= {alias}" for alias in offer.cls.aliases)  # type: ignore[attr-defined]
+        package = [Text(f"{offer.package} {offer.version}")] if extra else []
+        table.add_row(
+            kind, Text(name), Text(summary_of(offer.cls)), *package, end_section=kinds[i + 1 : i + 2] != [kind]
+        )
+    return table
 
 
 def list_sources(as_json: bool) -> None:
@@ -52,9 +64,10 @@ def list_sources(as_json: bool) -> None:
     if as_json:
         console.print_json(json.dumps([vars(s) for s in sources]))
         return
-    table = Table("module", "package", "offers", "problems")
+    table = Table(*(Column(name, overflow="fold") for name in ("module", "package", "offers", "problems")))
     for s in sources:
-        table.add_row(Text(s.module), Text(f"{s.package} {s.version}"), Text(", ".join(s.offers)), Text("; ".join(s.problems)))
+        row = (s.module, f"{s.package} {s.version}", ", ".join(s.offers), "; ".join(s.problems))
+        table.add_row(*map(Text, row))
     console.print(table)
 
 
@@ -74,15 +87,15 @@ def show_plugin(kind: str, offer: Offer) -> None:
     console.print(Text(f"{kind} {cls.name}", style="bold"), Text(f"({offer.package} {offer.version})"))
     if cls.aliases:
         console.print(f"also called {', '.join(cls.aliases)}")
-    console.print(Text(inspect.getdoc(cls) or ""))
+    console.print(Text("\n".join(paragraphs(cls))))
     options = summary(kind, offer)["options"]
     if options:
         table = Table("option", "takes", "default")
         for option in options:
-            table.add_row(Text(option["name"]), Text(option["takes"]), Text(str(option["default"])))
+            table.add_row(Text(option["name"]), Text(option["takes"]), Text(written(option["default"])))
         console.print(table)
     for key, value in details(kind, cls).items():
-        console.print(Text(f"{key}: {value}"))
+        console.print(Text(f"{key}: {'–' if value is None else value}"))
     console.print()
 
 
@@ -95,9 +108,18 @@ def details(kind: str, cls: Any) -> dict[str, Any]:
     plugin = cls()
     if kind == "sampler":
         per = "adaptive" if plugin.evals_per_step is None else plugin.evals_per_step
-        return {"order": plugin.order, "evaluations per interval": per, "recommended grid": plugin.grid or "the model's"}
+        return {
+            "order": plugin.order,
+            "evaluations per interval": per,
+            "recommended grid": plugin.grid or "the model's",
+        }
     if kind == "model":
-        facts = {"dataset": plugin.dataset, "shape": plugin.shape, "schedule": plugin.schedule.name, "grid": plugin.grid}
+        facts = {
+            "dataset": plugin.dataset,
+            "shape": plugin.shape,
+            "schedule": plugin.schedule.name,
+            "grid": plugin.grid,
+        }
         card = getattr(plugin, "card", None)
         made = {"licence of the data": card.licence, "training": card.training, "SHA-256": card.sha256} if card else {}
         return facts | {"prediction": plugin.prediction, "metrics": ", ".join(plugin.metrics)} | made
@@ -115,10 +137,15 @@ def summary(kind: str, offer: Offer) -> dict[str, Any]:
     ]
     return {
         "kind": kind, "name": cls.name, "aliases": list(cls.aliases), "package": offer.package,
-        "version": offer.version, "what": first_line(cls), "options": options,
+        "version": offer.version, "what": summary_of(cls), "options": options,
     }  # fmt: skip
 
 
-def first_line(cls: type) -> str:
-    doc = inspect.getdoc(cls) or ""
-    return doc.splitlines()[0] if doc else ""
+def paragraphs(cls: type) -> list[str]:
+    """The paragraphs of a class's docstring, each on one line."""
+    return [" ".join(part.split()) for part in (inspect.getdoc(cls) or "").split("\n\n")]
+
+
+def summary_of(cls: type) -> str:
+    """What a plugin is, in its own words: the first paragraph of its docstring."""
+    return paragraphs(cls)[0]

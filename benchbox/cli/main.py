@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import sys
+
 import typer
 
+from benchbox.cli.check import check
 from benchbox.cli.common import one_sentence
 from benchbox.cli.doctor import doctor
 from benchbox.cli.leaderboard import leaderboard
@@ -11,10 +14,14 @@ from benchbox.cli.list import info, list_plugins
 from benchbox.cli.run import run
 from benchbox.cli.train import train
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
+INTERRUPTED = 130
+"""What typer returns after Ctrl-C."""
+
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
 app.command()(run)
 app.command("list")(list_plugins)
 app.command()(info)
+app.command()(check)
 app.command()(leaderboard)
 app.command()(train)
 app.command()(doctor)
@@ -28,4 +35,7 @@ def benchbox() -> None:
 def main() -> None:
     """Entry point: a user's mistake is one sentence and status 2."""
     with one_sentence():
-        app()
+        status = app(args=sys.argv[1:] or ["--help"], prog_name="benchbox", standalone_mode=False)
+        if status == INTERRUPTED:
+            raise KeyboardInterrupt
+    raise SystemExit(status if isinstance(status, int) else 0)

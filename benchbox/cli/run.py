@@ -5,16 +5,14 @@ from __future__ import annotations
 import shlex
 import sys
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 
-from benchbox.cli.common import console, devices, errors
+from benchbox.cli.common import console, devices, errors, say
 from benchbox.errors import UsageError, unknown
-
-if TYPE_CHECKING:
-    from benchbox.bench.sweep import Request
 
 
 def read_config(context: typer.Context, path: Path | None) -> Path | None:
@@ -36,18 +34,29 @@ def read_config(context: typer.Context, path: Path | None) -> Path | None:
 def flat(name: str, value: Any) -> Any:
     """Lists as the command line writes them: commas, but --set is given once per item."""
     if name == "set":
-        if isinstance(value, dict):
-            return [f"{k}={','.join(map(str, v)) if isinstance(v, list) else v}" for k, v in value.items()]
-        return value
+        return list(settings(value)) if isinstance(value, dict) else [value] if isinstance(value, str) else value
     return ",".join(map(str, value)) if isinstance(value, list) else value
+
+
+def settings(table: dict[str, Any], prefix: str = "") -> Iterator[str]:
+    """OPTION=V,… of a table; TOML reads ddim.eta = 1 as a table ddim in it."""
+    for key, value in table.items():
+        if isinstance(value, dict):
+            yield from settings(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}={flat(key, value)}"
 
 
 def run(
     sampler: Annotated[str, typer.Option(help="Samplers: a comma list of names (benchbox list samplers).")],
-    nfe: Annotated[str | None, typer.Option(help="Budgets: 18,35,50 or a range 18-50:8, evaluations per sample.")] = None,
+    nfe: Annotated[
+        str | None, typer.Option(help="Budgets: 18,35,50 or a range 18-50:8, evaluations per sample.")
+    ] = None,
     model: Annotated[str, typer.Option(help="Models, or the path of a card (.json).")] = "mnist-edm",
     schedule: Annotated[str | None, typer.Option(help="Noise schedules [default: the model's own].")] = None,
-    grid: Annotated[str | None, typer.Option(help="Grids [default: the sampler's recommended one, else the model's].")] = None,
+    grid: Annotated[
+        str | None, typer.Option(help="Grids [default: the sampler's recommended one, else the model's].")
+    ] = None,
     metric: Annotated[str | None, typer.Option(help="Metrics [default: the model's].")] = None,
     samples: Annotated[int, typer.Option(min=1, help="Samples per cell.")] = 1000,
     batch_size: Annotated[int, typer.Option(min=1)] = 64,
@@ -60,31 +69,34 @@ def run(
         list[str] | None, typer.Option("--set", help="[PLUGIN.]OPTION=V[,V…], repeatable; values make a product.")
     ] = None,
     nfe_policy: Annotated[
-        Literal["floor", "exact", "skip"], typer.Option(help="A budget that cannot be met exactly: spend less, refuse, or skip.")
+        Literal["floor", "exact", "skip"],
+        typer.Option(help="A budget that cannot be met exactly: spend less, refuse, or skip."),
     ] = "floor",
     final: Annotated[Literal["denoise", "none"], typer.Option(help="The last step to σ = 0.")] = "denoise",
     executor: Annotated[str, typer.Option(help="Where the work runs.")] = "local",
     config: Annotated[
-        Path | None, typer.Option(callback=read_config, is_eager=True, help="A .toml with these options; the command line wins.")
+        Path | None,
+        typer.Option(callback=read_config, is_eager=True, help="A .toml with these options; the command line wins."),
     ] = None,
     results: Annotated[Path, typer.Option(help="Directory of the rows.")] = Path("results"),
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plan and stop.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Measure again what is already done.")] = False,
-    timeout: Annotated[float | None, typer.Option(help="Longest time of one cell in seconds.")] = None,
+    timeout: Annotated[float | None, typer.Option(min=0, help="Longest time of one cell in seconds.")] = None,
     noise_block: Annotated[int, typer.Option(min=1, help="Samples that share a noise generator.")] = 16,
     noise_device: Annotated[str | None, typer.Option(help="Where noise is drawn [default: the device].")] = None,
 ) -> None:
     """Run samplers at NFE budgets and record quality, time and memory, one parquet row per cell."""
+    from benchbox.bench.cell import load
     from benchbox.bench.runner import run_sweep
+    from benchbox.bench.settings import parse
     from benchbox.bench.store import Store
     from benchbox.bench.sweep import Request, expand, integers
-    from benchbox.bench.settings import parse
     from benchbox.cli.watch import Progress, plan_table, result_table
     from benchbox.registry import registry
 
     request = Request(
-        samplers=names(sampler, "--sampler"), nfe=integers(nfe, "--nfe", 1) if nfe else [], models=names(model, "--model"),
-        schedules=names(schedule, "--schedule"), grids=names(grid, "--grid"),
+        samplers=names(sampler, "--sampler"), nfe=integers(nfe, "--nfe", 1) if nfe else [],
+        models=names(model, "--model"), schedules=names(schedule, "--schedule"), grids=names(grid, "--grid"),
         metrics=None if metric is None else names(metric, "--metric"), n_samples=samples, batch_size=batch_size,
         seeds=integers(seed, "--seed", 0), device=devices(device), dtype=dtype, settings=parse(set_ or []),
         nfe_policy=nfe_policy, final=final, noise_block=noise_block,
@@ -94,15 +106,17 @@ def run(
     place = registry().get("executor", executor)
     cells, store = expand(request), Store(results)
     plan = plan_table(cells, store, force)
+    store.inspect()
+    for problem in store.problems:
+        say(problem)
     if dry_run:
         console.print(plan.table)
         raise SystemExit(0)
-    load_models(request, cells)
     store.prepare()
-    errors.print(plan.table)
-    for problem in store.problems:
-        errors.print(f"benchbox: {problem}", markup=False, soft_wrap=True)
-    if not plan.to_do:
+    load(plan.to_do)
+    if plan.to_do:
+        errors.print(plan.table)
+    else:
         console.print(f"nothing to do: all {len(cells)} cells are in {results} already (--force measures them again).")
     rows: list[dict[str, Any]] = []
     try:
@@ -110,7 +124,7 @@ def run(
             for row in run_sweep(cells, store, place, watcher, force, timeout):
                 rows.append(row)
     except KeyboardInterrupt:
-        errors.print(f"stopped: {len(rows)} of {len(cells)} cells are in {results}; the same command goes on from there.")
+        say(f"stopped: {len(rows)} of {len(cells)} cells are in {results}; the same command goes on from there.")
         raise SystemExit(130) from None
     finally:
         place.shutdown()
@@ -126,11 +140,3 @@ def names(text: str | None, what: str) -> list[str]:
     if not all(parts):
         raise UsageError(f"{what} {text!r} has an empty name: write a comma list such as heun,ddim.")
     return list(dict.fromkeys(parts))
-
-
-def load_models(request: Request, cells: list[Any]) -> None:
-    """Load every model once before any work, so that damaged weights stop the run with one sentence."""
-    from benchbox.bench.cell import denoiser
-
-    for model in dict.fromkeys(cell.model for cell in cells if not cell.skip):
-        denoiser(model, request.device, request.dtype)

@@ -22,7 +22,8 @@ def train(
     ] = "edm",
     schedule: Annotated[str | None, typer.Option(help="Noise schedule [default: what suits the prediction].")] = None,
     set_: Annotated[
-        list[str] | None, typer.Option("--set", help="OPTION=VALUE of the schedule or of the loss (sigma_data, ladder, p_mean, p_std).")
+        list[str] | None,
+        typer.Option("--set", help="OPTION=VALUE of the schedule or of the loss (sigma_data, ladder, p_mean, p_std)."),
     ] = None,
     widths: Annotated[str, typer.Option(help="Channels of the U-Net's levels, a:b:c.")] = "32:80",
     blocks: Annotated[int, typer.Option(min=1, help="Residual blocks per level.")] = 1,
@@ -37,9 +38,13 @@ def train(
     precision: Annotated[
         Literal["auto", "float32", "bfloat16"], typer.Option(help="auto: bfloat16 on CUDA, float32 on the CPU.")
     ] = "auto",
-    dataset: Annotated[str | None, typer.Option(help="Name of the data set, for the card [default: the file's].")] = None,
+    dataset: Annotated[
+        str | None, typer.Option(help="Name of the data set, for the card [default: the file's].")
+    ] = None,
     licence: Annotated[str, typer.Option(help="Licence and credit of the data set, for the card.")] = "not stated",
-    grid: Annotated[str | None, typer.Option(help="Default grid of the model [default: what suits the schedule].")] = None,
+    grid: Annotated[
+        str | None, typer.Option(help="Default grid of the model [default: what suits the schedule].")
+    ] = None,
     features: Annotated[str | None, typer.Option(help="Feature extractor of the model's FID.")] = None,
     resume: Annotated[bool, typer.Option(help="Go on from the checkpoint in the output directory.")] = True,
 ) -> None:

@@ -2,38 +2,27 @@
 
 from __future__ import annotations
 
-import json
 import time
 from dataclasses import dataclass
 from typing import Any
 
-from rich.table import Table
-from rich.text import Text
+from rich.console import RenderableType
 
 from benchbox.bench import schema
 from benchbox.bench.cell import Cell
 from benchbox.bench.runner import Todo, todo
 from benchbox.bench.store import Store
 from benchbox.cli.common import errors, progress_bar
-from benchbox.options import defaults, describe, plain
 from benchbox.registry import registry
+from benchbox.report.table import compact, label, labels, number, shown, status
 
 REFRESH = 0.1
 """Seconds between looks at the clock's bar, so that showing progress costs the measurement nothing."""
 
 
-def options_text(plugin: Any) -> str:
-    """The options of an instance that are not at their defaults."""
-    return changed(describe(plugin), {k: plain(v) for k, v in defaults(type(plugin)).items()})
-
-
-def label(cell: Cell) -> str:
-    return f"{cell.sampler.name} {options_text(cell.sampler)}".strip()
-
-
 @dataclass
 class Plan:
-    table: Table
+    table: RenderableType
     to_do: list[Cell]
 
 
@@ -47,8 +36,7 @@ def plan_table(cells: list[Cell], store: Store, force: bool) -> Plan:
             to_do.append(cell)
         planned = cell.nfe_planned
         lines.append({
-            "sampler": label(cell), "model": cell.model.name, "schedule": cell.schedule.name, "grid": cell.grid.name,
-            "seed": str(cell.seed), "NFE asked": number(cell.nfe_requested),
+            **labels(cell.identity(), registry().usual), "NFE asked": number(cell.nfe_requested),
             "NFE": "measured" if cell.adaptive else number(planned),
             "steps": "" if cell.skip else str(cell.n_levels - 1),
             "evaluations": number(planned * cell.n_samples if planned else None),
@@ -57,60 +45,20 @@ def plan_table(cells: list[Cell], store: Store, force: bool) -> Plan:
     return Plan(compact(f"{len(cells)} cells of {cells[0].n_samples if cells else 0} samples", lines), to_do)
 
 
-TEXT = {"sampler", "model", "schedule", "grid", "status", "to do"}
-"""Columns of words; the others are numbers, and stand to the right."""
-
-
-def compact(title: str, lines: list[dict[str, str]]) -> Table:
-    """A table of lines; what is the same in all of them goes into the title."""
-    same = {k for k in ("model", "schedule", "grid", "seed") if len({line[k] for line in lines if k in line}) == 1}
-    shared = [f"{k} {lines[0][k]}" for k in ("model", "schedule", "grid", "seed") if k in same and lines]
-    table = Table(title=", ".join([title, *shared]), title_justify="left")
-    names = [k for k in (lines[0] if lines else {}) if k not in same]
-    for name in names:
-        table.add_column(name, justify="left" if name in TEXT else "right")
-    for line in lines:
-        table.add_row(*(Text(line[name]) for name in names))
-    return table
-
-
-def number(value: float | None, digits: int = 6) -> str:
-    return "–" if value is None else f"{value:,.{digits}g}" if isinstance(value, float) else f"{value:,}"
-
-
-def result_table(rows: list[dict[str, Any]]) -> Table:
+def result_table(rows: list[dict[str, Any]]) -> RenderableType:
     """The rows: sampler, budget asked and spent, metrics, costs, status."""
     metrics = list(dict.fromkeys(k for row in rows for k in row if k not in schema.ORDER))
     lines = []
     for row in rows:
-        reason = f" ({row['reason']})" if row.get("reason") else ""
         lines.append({
-            "sampler": row_label(row), "model": row["model"], "schedule": row["schedule"], "grid": row["grid"],
-            "seed": str(row["seed"]), "NFE asked": number(row["nfe_requested"]), "NFE": number(row.get("nfe")),
+            **labels(row, registry().usual), "NFE asked": number(row["nfe_requested"]), "NFE": number(row.get("nfe")),
             **{m: shown(row.get(m)) for m in metrics if not m.endswith("_features")},
             "seconds": number(row.get("wall_s"), 3), "samples/s": number(row.get("samples_per_s"), 3),
-            "GPU MiB": number(row.get("gpu_mem_peak_mb"), 4), "status": row["status"] + reason,
+            "GPU MiB": number(row.get("gpu_mem_peak_mb"), 4), "status": status(row),
         })  # fmt: skip
     features = sorted({str(row[m]) for row in rows for m in metrics if m.endswith("_features") and row.get(m)})
     title = f"{rows[0]['n_samples'] if rows else 0} samples" + (f", features {', '.join(features)}" if features else "")
     return compact(title, lines)
-
-
-def shown(value: Any) -> str:
-    return value if isinstance(value, str) else number(value, 4)
-
-
-def row_label(row: dict[str, Any]) -> str:
-    """The sampler of a row with the options that are not at their defaults, where the sampler is known here."""
-    offers = registry().matches("sampler", row["sampler"])
-    usual = {k: plain(v) for k, v in defaults(offers[0].cls).items()} if offers else {}
-    return f"{row['sampler']} {changed(json.loads(row['sampler_options']), usual)}".strip()
-
-
-def changed(options: dict[str, Any], usual: dict[str, Any]) -> str:
-    """The options that are not as usual, as one writes them."""
-    differ = {k: v for k, v in options.items() if v != usual.get(k)}
-    return " ".join(f"{k}={v['name'] if isinstance(v, dict) else v}" for k, v in differ.items())
 
 
 class Progress:
@@ -135,8 +83,12 @@ class Progress:
     def start(self, cell: Cell, todo: Todo) -> None:
         self.current, self.ticks = cell, 0
         if todo != "done":
-            name = f"{label(cell)} NFE {number(cell.nfe_requested)} seed {cell.seed}"
-            self.bar.reset(self.cell, total=cost(cell), description=name, visible=True)
+            self.bar.reset(self.cell, total=cost(cell), description=self.name(cell), visible=True)
+
+    @staticmethod
+    def name(cell: Cell) -> str:
+        sampler = label(cell.identity(), "sampler", registry().usual)
+        return f"{sampler}, NFE {number(cell.nfe_requested)}, seed {cell.seed}"
 
     def tick(self) -> None:
         self.ticks += 1
@@ -156,7 +108,7 @@ class Progress:
         self.bar.update(self.sweep, completed=self.done)
         if not errors.is_terminal:
             value = next((f"{k} {v:.4g}" for k, v in row.items() if k not in schema.ORDER and isinstance(v, float)), "")
-            errors.print(f"{label(cell)}, NFE {number(cell.nfe_requested)}, seed {cell.seed}: {row['status']} {value}", markup=False)
+            errors.print(f"{self.name(cell)}: {status(row)} {value}".rstrip(), markup=False, soft_wrap=True)
 
 
 def cost(cell: Cell) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -76,9 +77,7 @@ def noised(model: Gaussian, sigma: float) -> tuple[Array, Array]:
 
 def last(states: Iterator[Tensor]) -> Tensor:
     """The sample at the end of a trajectory."""
-    for x in states:
-        pass
-    return x
+    return deque(states, maxlen=1)[0]
 
 
 def output(

@@ -18,14 +18,17 @@ from benchbox.schedule import Schedule
 SIGMAS = (0.05, 10.0)
 """The range of levels on which laws and orders are measured: noise well below and well above the data's scale."""
 
-FIRST, LAST = 8, 2048
+FIRST, LAST = 8, 1024
 """Intervals of the first rung of the ladder, and of the last one that is tried."""
 
 FLOOR = 1e-10
 """Errors below this are rounding."""
 
-SETTLED = 0.1
-"""Local slopes that differ by less belong to one asymptotic range."""
+SETTLED = 0.03
+"""Neighbouring local slopes that differ by less have settled: the ladder ends."""
+
+WIDTHS = (0.06, 0.15)
+"""How far slopes of one asymptotic range may lie from the last: the first width that holds two of them counts."""
 
 TOLERANCE = 0.25
 """How far below its claim a measured order may lie."""
@@ -63,12 +66,16 @@ def _local(coarse: float, fine: float) -> float:
 
 
 def climb(error: Callable[[int], float], claim: int | None = None, floor: float = FLOOR, last: int = LAST) -> Slope:
-    """Double the intervals until two neighbouring slopes agree (with the claim, where there is one), or to the end."""
+    """Double the intervals until two neighbouring slopes agree (and reach a claim), or to the end."""
     intervals: list[int] = []
     errors: list[float] = []
     n = FIRST
     while n <= last:
-        e = error(n)
+        try:
+            e = error(n)
+        except (ValueError, UsageError):  # a method may ask for more levels than this
+            n *= 2
+            continue
         intervals.append(n)
         errors.append(e)
         if not e > floor or (len(errors) > 3 and _done(errors, claim)):
@@ -79,39 +86,46 @@ def climb(error: Callable[[int], float], claim: int | None = None, floor: float 
 
 def _done(errors: list[float], claim: int | None) -> bool:
     before, now = _local(*errors[-3:-1]), _local(*errors[-2:])
-    return abs(now - before) < SETTLED / 2 and (claim is None or abs(now - claim) < SETTLED)
+    return abs(now - before) < SETTLED and (claim is None or now > claim - 2 * SETTLED)
 
 
 def judge(intervals: list[int], errors: list[float], floor: float) -> Slope:
-    """The order over the longest final range of rungs, above rounding, whose local slopes agree with the last one."""
+    """The order over the longest final range of rungs, above rounding, whose local slopes agree with the last one.
+
+    Where no two agree, the order is the mean of the last three slopes, and there is no asymptotic range.
+    """
     rungs = tuple(intervals), tuple(errors)
     above = next((i for i, e in enumerate(errors) if not e > floor), len(errors))
     slopes = [_local(a, b) for a, b in pairwise(errors[:above])]
-    if not slopes or math.isnan(slopes[-1]):
+    if len(slopes) < 2 or math.isnan(slopes[-1]):
         return Slope(*rungs, None, None)
-    first = len(slopes) - 1
-    while first > 0 and abs(slopes[first - 1] - slopes[-1]) < SETTLED:
-        first -= 1
+    ranges = [i for width in WIDTHS if (i := _first(slopes, width)) < len(slopes) - 1]
+    first = ranges[0] if ranges else max(len(slopes) - 3, 0)
     order = math.log2(errors[first] / errors[above - 1]) / (above - 1 - first)
-    return Slope(*rungs, order, (intervals[first], intervals[above - 1]))
+    return Slope(*rungs, order, (intervals[first], intervals[above - 1]) if ranges else None)
 
 
-def levels_for(
-    sampler: Sampler, n_levels: int, schedule: Schedule, grid: Grid | None = None, sigmas: tuple[float, float] = SIGMAS
-) -> Levels:
-    """n levels over a range of σ: on the grid given, else on the sampler's recommended one, else on karras."""
-    low, high = sigmas
-    grid = grid or get("grid", sampler.grid or "karras", sigma_min=low, sigma_max=high)
-    return Levels.cut(schedule, grid, n_levels)
+def _first(slopes: list[float], width: float) -> int:
+    """Where the final run of slopes within a width of the last one begins."""
+    first = len(slopes) - 1
+    while first > 0 and abs(slopes[first - 1] - slopes[-1]) < width:
+        first -= 1
+    return first
 
 
-def suited(sampler: Sampler, schedule: Schedule, accepts: Callable[[Levels], object], sigmas: tuple[float, float] = SIGMAS) -> Grid:
+def suited(
+    sampler: Sampler,
+    schedule: Schedule,
+    accepts: Callable[[Levels], object],
+    sigmas: tuple[float, float] = SIGMAS,
+    n_levels: int = 6,
+) -> Grid:
     """The sampler's recommended grid, or the first other that it accepts (a multistep method may want equal steps)."""
     problem: Exception | None = None
     for name in dict.fromkeys([sampler.grid or "karras", "uniform", "logsnr"]):
         grid: Grid = get("grid", name, sigma_min=sigmas[0], sigma_max=sigmas[1])
         try:
-            accepts(Levels.cut(schedule, grid, 5))
+            accepts(Levels.cut(schedule, grid, n_levels))
         except (ValueError, UsageError) as error:
             problem = problem or error
         else:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import math
-
 import torch
 from torch import Tensor
 
 from benchbox.denoiser import Denoiser
+from benchbox.driver import trajectory
 from benchbox.exact.law import last
 from benchbox.exact.order import Slope, climb
-from benchbox.driver import trajectory
 from benchbox.grid import Grid, Levels
+from benchbox.metrics.ode_error import solution, tolerance_of
 from benchbox.model import Model
 from benchbox.noise import Noise
 from benchbox.sampler import Sampler
@@ -21,30 +20,14 @@ SAMPLES = 64
 """Samples that a strong error is measured on."""
 
 
-def solution(denoise: Denoiser, x: Tensor, sigma: float, sigma_last: float, tolerance: float) -> Tensor:
-    """The probability-flow ODE from σ to σ_last in ln σ, where it reads dx/dlnσ = x − D, by dopri5 to a tight tolerance."""
-    from torchdiffeq import odeint
-
-    def slope(t: Tensor, y: Tensor) -> Tensor:
-        return y - denoise(y, math.exp(float(t)))
-
-    t = torch.tensor([math.log(sigma), math.log(sigma_last)], dtype=torch.float64, device=x.device)
-    states: Tensor = odeint(slope, x, t, method="dopri5", rtol=tolerance, atol=tolerance * 0.1)
-    return states[-1]
-
-
-def tolerance_of(denoise: Denoiser) -> float:
-    """Tight: 1e-9 for a float64 formula, 1e-5 for a network, whose rounding is larger."""
-    formula = denoise.model.denoiser(denoise.device) is not None
-    return 1e-9 if formula else 1e-5
-
-
 def rms(difference: Tensor) -> float:
     """Root mean square over samples and coordinates."""
     return float(difference.double().square().mean().sqrt())
 
 
-def strong_slope(sampler: Sampler, model: Model, schedule: Schedule, grid: Grid, seed: int = 0, last_rung: int = 512) -> Slope:
+def strong_slope(
+    sampler: Sampler, model: Model, schedule: Schedule, grid: Grid, seed: int = 0, last_rung: int = 512
+) -> Slope:
     """The pathwise error at the last level of 64 samples, over a ladder of intervals."""
     denoise = Denoiser(model, torch.device("cpu"), torch.float64)
     references: dict[tuple[float, float], Tensor] = {}

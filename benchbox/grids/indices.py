@@ -55,4 +55,4 @@ class Trailing(Indices):
     name = "trailing"
 
     def indices(self, n: int, steps: int) -> NDArray[np.float64]:
-        return np.round(steps - np.arange(n) * steps / n)
+        return np.asarray(np.round(steps - np.arange(n) * steps / n), dtype=np.float64)

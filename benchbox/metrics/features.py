@@ -39,7 +39,7 @@ class MnistCNN(FeatureExtractorBase):  # type: ignore[misc]
     def can_be_compiled() -> bool:
         return False
 
-    def forward(self, input: Tensor) -> tuple[Tensor, ...]:  # noqa: A002 (torch-fidelity's name)
+    def forward(self, input: Tensor) -> tuple[Tensor, ...]:
         x = input[:, :1].float() / 127.5 - 1
         features = self.net.features(x)
         out = {"64": features, "logits": self.net.logits(features)}
@@ -50,7 +50,9 @@ def classifier() -> DigitClassifier:
     """The bundled digit classifier, its weights' SHA-256 checked."""
     card = json.loads((WEIGHTS / "mnist-cnn.json").read_text())
     net = DigitClassifier()
-    net.load_state_dict(load_file(checked(WEIGHTS / "mnist-cnn.safetensors", card["sha256"], "the mnist-cnn classifier")))
+    net.load_state_dict(
+        load_file(checked(WEIGHTS / "mnist-cnn.safetensors", card["sha256"], "the mnist-cnn classifier"))
+    )
     return net.eval().requires_grad_(False)
 
 

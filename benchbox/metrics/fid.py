@@ -32,6 +32,17 @@ class Reference:
     features: str
 
 
+def read_reference(path: Path, features: str) -> Reference:
+    """The statistics in an .npz with `mu` and `sigma`; what else it says of itself is taken, the rest assumed."""
+    assumed: dict[str, Any] = {"n": 0, "dataset": path.stem, "split": "?", "features": features}
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            said = {k: file[k].item() if k in file else v for k, v in assumed.items()}
+            return Reference(file["mu"].astype(np.float64), file["sigma"].astype(np.float64), **said)
+    except (OSError, ValueError, KeyError) as error:
+        raise UsageError(f"{path} is no .npz with mu and sigma: {error}.") from None
+
+
 @dataclass(frozen=True)
 class FID(Metric):
     """Fréchet Inception Distance (Heusel et al. 2017), by torch-fidelity, on uint8 images.
@@ -48,9 +59,11 @@ class FID(Metric):
     def check(self, model: Model) -> None:
         from benchbox.metrics.features import accepts
 
-        features = self.extractor(model)
         if len(model.shape) != 3 or model.data_range is None:
-            raise UsageError(f"metric fid measures images, and model {model.name} makes {model.shape} samples without a range of values.")
+            raise UsageError(
+                f"metric fid measures images: model {model.name} makes samples of shape {model.shape} without a range."
+            )
+        features = self.extractor(model)
         if problem := accepts(features, model.shape):
             raise UsageError(f"metric fid cannot measure model {model.name}: {problem}")
         self.read(model)
@@ -58,7 +71,9 @@ class FID(Metric):
     def extractor(self, model: Model) -> str:
         features = self.features or model.features
         if features is None:
-            raise UsageError(f"model {model.name} names no feature extractor for its FID: give one with --set fid.features=NAME.")
+            raise UsageError(
+                f"model {model.name} names no feature extractor for its FID: give one with --set fid.features=NAME."
+            )
         return features
 
     def read(self, model: Model) -> Reference:
@@ -67,14 +82,10 @@ class FID(Metric):
         path = Path(name) if name.endswith(".npz") else REFERENCES / f"{features}-{name}-train.npz"
         if not path.is_file():
             raise UsageError(
-                f"there are no {features} statistics of data set {name!r}: give an .npz of mu and sigma with --set fid.reference=FILE."
+                f"there are no {features} statistics of data set {name!r}: "
+                "give an .npz of mu and sigma with --set fid.reference=FILE."
             )
-        try:
-            with np.load(path, allow_pickle=False) as file:
-                extra = {k: file[k].item() if k in file else None for k in ("n", "dataset", "split", "features")}
-                found = Reference(file["mu"], file["sigma"], extra["n"] or 0, extra["dataset"] or path.stem, extra["split"] or "?", extra["features"] or features)
-        except (OSError, ValueError, KeyError) as error:
-            raise UsageError(f"{path} is no .npz with mu and sigma: {error}.") from None
+        found = read_reference(path, features)
         if found.features != features:
             raise UsageError(f"{path} holds {found.features} statistics where {features} ones are needed.")
         return found

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,14 +10,11 @@ from numpy.typing import NDArray
 from benchbox.model import Model
 from benchbox.schedule import Schedule
 
-if TYPE_CHECKING:
-    from torch import Tensor
-
 Array = NDArray[np.float64]
 
 
 class Analytic(Model):
-    """A model whose data's law is known: it has an exact `denoiser` and can `draw` data."""
+    """A model whose data's law is known: it has an exact `denoiser`, and can `draw` data."""
 
     @property
     def schedule(self) -> Schedule:
@@ -30,7 +26,6 @@ class Analytic(Model):
     @property
     def grid(self) -> str:
         return "karras"
-
 
 
 def array(value: tuple[float, ...] | Path, what: str) -> Array:

@@ -22,8 +22,8 @@ class Gaussian(Analytic):
     """x_0 ~ N(μ, Σ): D(x, σ) = μ + Λ/(Λ+σ²) (x − μ) along the eigenvectors of Σ (Pierret & Galerne 2025, eq. 5).
 
     mean: one number for all coordinates, one each, or an .npy file; eigenvalues likewise; eigenvectors: an .npy file
-    whose columns they are (none: the coordinate axes). sample_shape: the shape of a sample (none: a vector); data_range:
-    a:b where the data are images with values from a to b.
+    whose columns they are (none: the coordinate axes). sample_shape: the shape of a sample (none: a vector);
+    data_range: a:b where the data are images with values from a to b.
     """
 
     name = "gaussian"
@@ -31,7 +31,7 @@ class Gaussian(Analytic):
     eigenvalues: tuple[float, ...] | Path = (4.0, 1.0, 0.25, 0.04)
     eigenvectors: Path | None = None
     sample_shape: tuple[int, ...] | None = None
-    data_range: tuple[float, ...] | None = None
+    data_range: tuple[float, float] | None = None
 
     def __post_init__(self) -> None:
         if (self.spectrum < 0).any() or self.spectrum.ndim != 1 or not self.spectrum.size:
@@ -74,7 +74,10 @@ class Gaussian(Analytic):
 
         def denoise(x: Tensor, sigma: float) -> Tensor:
             if x.dtype not in ready:
-                ready[x.dtype] = (*(t.to(x.dtype) for t in tensors.values()), None if basis is None else basis.to(x.dtype))
+                ready[x.dtype] = (
+                    *(t.to(x.dtype) for t in tensors.values()),
+                    None if basis is None else basis.to(x.dtype),
+                )
             mu, lam, q = ready[x.dtype]
             d = x.flatten(1) - mu
             gain = lam / (lam + sigma**2)

@@ -10,7 +10,7 @@ from benchbox.schedule import Schedule
 
 
 class ScoreNet(nn.Module):
-    """score(y, t) = −F(c_in y, t) / std(t): unit-variance input, unit-variance output (NCSNv2; Song et al. 2021, app. H).
+    """score(y, t) = −F(c_in y, t) / std(t): input and output of unit variance (NCSNv2; Song et al. 2021, app. H).
 
     std = s σ is tabulated in log at `points` times and interpolated linearly, which is exact on a geometric ladder.
     """

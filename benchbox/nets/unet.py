@@ -19,9 +19,8 @@ class TimeEmbedding(nn.Module):
         self.mlp = nn.Sequential(nn.Linear(width, out), nn.SiLU(), nn.Linear(out, out), nn.SiLU())
 
     def forward(self, t: Tensor) -> Tensor:
-        dtype = self.mlp[0].weight.dtype
         angles = t.float()[:, None] * torch.tensor(self.frequencies, device=t.device)
-        return self.mlp(torch.cat([angles.cos(), angles.sin()], dim=1).to(dtype))
+        return self.mlp(torch.cat([angles.cos(), angles.sin()], dim=1).to(self.mlp.get_parameter("0.weight").dtype))
 
 
 class ResBlock(nn.Module):

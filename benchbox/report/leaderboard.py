@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
+from typing import Any
 
 import pandas as pd
-from rich.table import Table
-from rich.text import Text
+from rich.console import RenderableType
+
+from benchbox.report.table import Usual, compact, labels, number, status
 
 BEST_FIRST = ("fid", "w2", "sw2")
 """Metrics that are ranked, the lower the better, in the order in which a board is chosen for a row."""
@@ -14,45 +17,52 @@ BEST_FIRST = ("fid", "w2", "sw2")
 SAME = ["metric", "dataset", "model", "features", "n_samples"]
 """Rows that differ in any of these are never ranked together."""
 
-SHOWN = ["rank", "sampler", "sampler_options", "schedule", "grid", "seed", "nfe", "value", "wall_s", "samples_per_s", "status", "reason"]
+SHOWN = [
+    "rank", "sampler", "sampler_options", "model_options", "schedule", "schedule_options", "grid", "grid_options",
+    "seed", "nfe", "value", "wall_s", "samples_per_s", "status", "reason",
+]  # fmt: skip
 
 
 def boards(rows: pd.DataFrame) -> pd.DataFrame:
     """One line per row and metric with its rank within its board and budget; what is not `done` has no rank."""
-    parts = []
-    for metric in (m for m in BEST_FIRST if m in rows):
-        features = rows[f"{metric}_features"] if f"{metric}_features" in rows else None
-        part = rows.assign(metric=metric, value=rows[metric], features=features if features is not None else "")
-        parts.append(part[part["value"].notna() | (part["status"] != "done")])
-    if not parts:
-        return rows.assign(metric="", value=float("nan"), features="", rank=float("nan"))
-    board = pd.concat(parts, ignore_index=True)
-    board["features"] = board["features"].fillna("")
+    columns = [*SAME, "nfe_requested", *SHOWN]
+    parts = [measured_by(rows, metric) for metric in BEST_FIRST if metric in rows]
+    board = pd.concat(parts, ignore_index=True) if parts else rows.iloc[:0].reindex(columns=columns)
     honest = board[(board["status"] == "done") & board["value"].notna()]
     keys = [*SAME, "nfe_requested"]
     board["rank"] = honest.groupby(keys, dropna=False)["value"].rank(method="min")
-    columns = [*SAME, "nfe_requested", *SHOWN]
-    return board.sort_values([*SAME, "nfe_requested", "rank"])[columns].reset_index(drop=True)
+    return board.sort_values([*keys, "rank", "sampler"])[columns].reset_index(drop=True)
 
 
-def tables(board: pd.DataFrame) -> Iterator[Table]:
-    """A rich table per board and budget."""
+def measured_by(rows: pd.DataFrame, metric: str) -> pd.DataFrame:
+    """The rows that were to be measured by a metric, with its `value` and its `features`."""
+    asked = rows["metric_options"].map(lambda text: metric in json.loads(text or "{}"))
+    part = rows[rows[metric].notna() | asked]
+    column = f"{metric}_features"
+    features = part[column] if column in part else pd.Series("", part.index)
+    # a row without a value does not say its features: it stands with those of its data set, where these are the same
+    groups = part.assign(features=features).groupby(["dataset", "model"], dropna=False)["features"]
+    usual = groups.transform(lambda f: f.dropna().iloc[0] if f.nunique() == 1 else "")
+    return part.assign(metric=metric, value=part[metric].astype(float), features=features.fillna(usual).fillna(""))
+
+
+def tables(board: pd.DataFrame, usual: Usual) -> Iterator[RenderableType]:
+    """A table per board and budget; `usual` are the options that need not be said."""
     for keys, part in board.groupby([*SAME, "nfe_requested"], dropna=False, sort=True):
-        metric, dataset, model, features, n_samples, nfe = keys
+        metric, dataset, model, features, n_samples, nfe = tuple[Any, ...](keys)
         budget = "adaptive" if pd.isna(nfe) else f"NFE {int(nfe)}"
-        title = f"{model}, {budget}: {metric}{f' ({features})' if features else ''} of {n_samples} samples against {dataset}"
-        table = Table(title=title, title_justify="left")
-        for name in SHOWN[:-2]:
-            table.add_column(name, justify="left" if name.startswith("s") and name not in {"seed", "samples_per_s"} else "right")
-        table.add_column("status")
-        for line in part.to_dict("records"):
-            cells = [text(line[name]) for name in SHOWN[:-2]]
-            reason = "" if pd.isna(line["reason"]) else f" ({line['reason']})"
-            table.add_row(*cells, Text(f"{line['status']}{reason}"))
-        yield table
+        measure = f"{metric} ({features})" if features else metric
+        title = f"{model}, {budget}: {measure} of {n_samples} samples against {dataset}"
+        records: list[Any] = part.to_dict("records")
+        yield compact(title, [line(row, str(metric), usual) for row in records])
 
 
-def text(value: object) -> Text:
-    if value is None or (isinstance(value, float) and pd.isna(value)):
-        return Text("–")
-    return Text(f"{value:.4g}" if isinstance(value, float) else str(value))
+def line(row: dict[str, Any], metric: str, usual: Usual) -> dict[str, str]:
+    """A row of a board as it is shown; the model is in the title, unless it has options."""
+    named = labels(row, usual)
+    if named["model"] == row["model"]:
+        del named["model"]
+    return {
+        "rank": number(row["rank"]), **named, "NFE": number(row["nfe"]), metric: number(row["value"], 4),
+        "seconds": number(row["wall_s"], 3), "samples/s": number(row["samples_per_s"], 3), "status": status(row),
+    }  # fmt: skip

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Heun(Sampler):
-    """Heun's method on dx/dσ, with churn (Karras et al. 2022, algorithm 2); s_churn = 0 is the deterministic algorithm 1."""
+    """Heun's method on dx/dσ with churn (Karras et al. 2022, algorithm 2); s_churn = 0 is their algorithm 1."""
 
     name = "heun"
     grid = "karras"

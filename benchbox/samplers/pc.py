@@ -22,9 +22,10 @@ if TYPE_CHECKING:
 class PC(Sampler):
     """Predictor–corrector (Song et al. 2021, algorithms 1–3): a predictor's interval, then Langevin steps at its end.
 
-    predictor None is reverse diffusion, the VP form in a variance-preserving frame and the VE form elsewhere; any other
-    sampler sees one interval at a time. The corrector's step follows the rule of `snr`, with the norms of each sample or
-    with their expectation (`auto`: the latter below 16 dimensions, where the ratio of norms is heavy-tailed).
+    predictor None is reverse diffusion, the VP form in a variance-preserving frame and the VE form elsewhere; any
+    other sampler sees one interval at a time, in the frame, as if it were the whole run. The corrector's step follows
+    the rule of `snr`, with the norms of each sample or with their expectation (`auto`: the latter below 16 dimensions,
+    where the ratio of norms is heavy-tailed).
     """
 
     name = "pc"
@@ -43,18 +44,19 @@ class PC(Sampler):
 
     @property
     def evals_per_step(self) -> int:
-        return (1 if self.predictor is None else self.predictor.evals_per_step or 0) + self.corrector_steps
+        return (1 if self.predictor is None else self.predictor.evals(2)) + self.corrector_steps
 
     def __call__(self, denoise: Denoiser, x: Tensor, grid: Levels, noise: Noise) -> Iterator[Tensor]:
         frame = grid.in_frame(self.frame)
-        preserving = all(math.isclose(s * s * (1 + o * o), 1, rel_tol=1e-6) for s, o in zip(frame.scales, frame.sigmas, strict=True))
+        preserving = all(
+            math.isclose(s * s * (1 + o * o), 1, rel_tol=1e-6) for s, o in zip(frame.scales, frame.sigmas, strict=True)
+        )
         for i in range(len(frame.sigmas) - 1):
             sigma, sigma_next = frame.sigmas[i : i + 2]
             ratio = frame.scales[i] / frame.scales[i + 1] if preserving else 1.0  # √(1 − β)
             if self.predictor:
                 a = 1.0
-                for x in self.predictor(denoise, x, grid.interval(i), noise):
-                    pass
+                *_, x = self.predictor(denoise, x, frame.interval(i), noise)
             else:
                 a = ratio**2
                 x = self.reverse_diffusion(denoise, x, sigma, sigma_next, ratio, noise)
@@ -63,7 +65,9 @@ class PC(Sampler):
             yield x
 
     @staticmethod
-    def reverse_diffusion(denoise: Denoiser, x: Tensor, sigma: float, sigma_next: float, ratio: float, noise: Noise) -> Tensor:
+    def reverse_diffusion(
+        denoise: Denoiser, x: Tensor, sigma: float, sigma_next: float, ratio: float, noise: Noise
+    ) -> Tensor:
         """VP: y ← (2 − √(1−β)) y + β score_y + √β z; VE (ratio 1): x ← x + (σ² − σ'²) score + √(σ² − σ'²) z."""
         variance = sigma**2 - sigma_next**2  # β/s² in the VP frame
         score = (denoise(x, sigma) - x) / sigma**2

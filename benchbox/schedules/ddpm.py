@@ -23,6 +23,10 @@ class DDPM(Schedule):
     beta_max: float = 0.02
     steps: int = 1000
 
+    def __post_init__(self) -> None:
+        if self.steps < 2 or not 0 < self.beta_min <= self.beta_max < self.steps / 1000:
+            raise ValueError("every β, scaled by 1000/steps, must be above 0 and below 1, and steps at least 2.")
+
     @property
     def t_min(self) -> float:
         return 1 / self.steps

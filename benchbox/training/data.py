@@ -27,5 +27,7 @@ def read_images(path: Path, key: str | None = None) -> NDArray[np.uint8]:
     except (OSError, ValueError) as error:
         raise UsageError(f"{path} cannot be read as an .npz of images: {error}.") from None
     if images.dtype != np.uint8 or images.ndim not in (3, 4) or not len(images):
-        raise UsageError(f"{path}: images must be uint8 of shape (n, h, w) or (n, h, w, c), not {images.dtype} {images.shape}.")
+        raise UsageError(
+            f"{path}: images must be uint8 of shape (n, h, w) or (n, h, w, c), not {images.dtype} {images.shape}."
+        )
     return np.ascontiguousarray(images[:, None] if images.ndim == 3 else images.transpose(0, 3, 1, 2))

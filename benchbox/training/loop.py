@@ -86,24 +86,20 @@ class Trainer:
         return loss.detach()
 
     def run(self, checkpoint: Path, every: int = 500) -> Iterator[tuple[int, float]]:
-        """Train to the end, yielding (step, mean loss) now and then; writes a checkpoint on the way and when stopped."""
+        """Train to the end, yielding (step, mean loss) every ten steps; a checkpoint is written on the way."""
         losses: list[Tensor] = []
         began = time.perf_counter() - self.seconds
-        try:
-            while self.step < self.recipe.steps:
-                losses.append(self.advance())
-                if self.step % every == 0:
-                    self.seconds = time.perf_counter() - began
-                    self.save(checkpoint)
-                if self.step % 10 == 0 or self.step == self.recipe.steps:
-                    mean = float(torch.stack(losses).mean())
-                    if not math.isfinite(mean):
-                        raise UsageError(f"the loss is not finite at step {self.step}: try a smaller --lr.")
-                    yield self.step, mean
-                    losses.clear()
-        finally:
+        while self.step < self.recipe.steps:
+            losses.append(self.advance())
             self.seconds = time.perf_counter() - began
-        self.save(checkpoint)
+            if self.step % 10 == 0 or self.step == self.recipe.steps:
+                mean = float(torch.stack(losses).mean())
+                if not math.isfinite(mean):
+                    raise UsageError(f"the loss is not finite at step {self.step}: try a smaller --lr.")
+                yield self.step, mean
+                losses.clear()
+            if self.step % every == 0 or self.step == self.recipe.steps:
+                self.save(checkpoint)
 
     def save(self, path: Path) -> None:
         """Write everything to go on from, whole or not at all."""
@@ -145,5 +141,3 @@ class Trainer:
         """Keep the command that trains from this step on, for the card."""
         if not self.history or self.history[-1][1] != command:
             self.history.append((self.step, command))
-
-

@@ -16,13 +16,14 @@ from benchbox.denoiser import edm_coefficients
 from benchbox.model import Prediction
 from benchbox.schedule import Schedule
 
+
 @dataclass(frozen=True)
 class Loss:
     """The loss of one prediction on one schedule.
 
-    eps: Ho et al. 2020, eq. 14 · x0, v: Salimans & Ho 2022, §4 · score: denoising score matching over a geometric ladder
-    of `ladder` levels, weight σ² (Song & Ermon 2019, eq. 5–6) · edm: Karras et al. 2022, table 1, ln σ ~ N(p_mean,
-    p_std²) · flow: Lipman et al. 2023, eq. 23.
+    eps: Ho et al. 2020, eq. 14 · x0, v: Salimans & Ho 2022, §4 · score: denoising score matching over a geometric
+    ladder of `ladder` levels, weight σ² (Song & Ermon 2019, eq. 5–6) · edm: Karras et al. 2022, table 1, with
+    ln σ ~ N(p_mean, p_std²) · flow: Lipman et al. 2023, eq. 23.
     """
 
     prediction: Prediction

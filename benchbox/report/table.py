@@ -1,0 +1,84 @@
+"""How rows are written for people: labels, numbers, and tables that say only once what is the same in all lines."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+WORDS = {"sampler", "model", "schedule", "grid", "status", "to do"}
+"""Columns of words; the others are numbers, and stand to the right."""
+
+SHARED = ("model", "schedule", "grid", "seed")
+"""Columns that go into the title where they are the same in every line."""
+
+
+Usual = Callable[[str, str], Mapping[str, Any]]
+"""(kind, name) to the default options of a plugin, none where it is not known."""
+
+
+def label(row: Mapping[str, Any], kind: str, usual: Usual) -> str:
+    """The sampler (model, schedule, grid) of a row, with the options that are not as usual."""
+    return f"{row[kind]} {changed(json.loads(row[f'{kind}_options']), kind, row[kind], usual)}".strip()
+
+
+def labels(row: Mapping[str, Any], usual: Usual) -> dict[str, str]:
+    """Of a row, what it ran: sampler, model, schedule, grid and seed."""
+    named = {kind: label(row, kind, usual) for kind in ("sampler", "model", "schedule", "grid")}
+    return named | {"seed": str(row["seed"])}
+
+
+def changed(options: Mapping[str, Any], kind: str, name: str, usual: Usual) -> str:
+    """The options that are not as usual, as one writes them; those of a plugin among them in brackets."""
+    known, texts = usual(kind, name), []
+    for option, value in options.items():
+        if option in known and value == known[option]:
+            continue
+        if isinstance(value, dict):
+            inner = {k: v for k, v in value.items() if k != "name"}
+            kinds = [k for k in ("schedule", "sampler", "grid") if usual(k, value["name"])]
+            rest = changed(inner, kinds[0] if kinds else "", value["name"], usual)
+            texts.append(f"{option}={value['name']}" + (f" ({rest})" if rest else ""))
+        else:
+            texts.append(f"{option}={written(value)}")
+    return " ".join(texts)
+
+
+def written(value: Any) -> str:
+    """An option's value as --set takes it."""
+    return ":".join(map(str, value)) if isinstance(value, list) else "none" if value is None else str(value)
+
+
+def compact(title: str, lines: Sequence[Mapping[str, str]]) -> RenderableType:
+    """A table of lines under its title, which takes what is the same in all of them."""
+    first: Mapping[str, str] = lines[0] if lines else {}
+    same = [k for k in SHARED if k in first and len({line[k] for line in lines}) == 1]
+    table = Table()
+    names = [k for k in first if k not in same]
+    for name in names:
+        table.add_column(name, justify="left" if name in WORDS else "right", overflow="fold")
+    for line in lines:
+        table.add_row(*(Text(line[name]) for name in names))
+    return Group(Text(", ".join([title, *(f"{k} {first[k]}" for k in same)]), style="italic"), table)
+
+
+def number(value: float | None, digits: int = 6) -> str:
+    """A number for a person: a dash where there is none, thousands marked."""
+    if value is None or math.isnan(value):
+        return "–"
+    return f"{value:,.{digits}g}" if isinstance(value, float) and abs(value) < 1000 else f"{value:,.0f}"
+
+
+def shown(value: Any) -> str:
+    return value if isinstance(value, str) else number(value, 4)
+
+
+def status(row: Mapping[str, Any]) -> str:
+    """A row's status, with its reason where it has one."""
+    reason = row.get("reason")
+    return f"{row['status']} ({reason})" if isinstance(reason, str) else str(row["status"])

@@ -1,0 +1,99 @@
+"""Fixtures of the machinery's tests: packages as if installed, and the command line in this process."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from benchbox.registry import registry
+
+Install = Callable[..., None]
+"""(distribution, module, source or None where the module is there already, version="1.0")."""
+
+
+@pytest.fixture
+def installed(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Iterator[Install]:
+    """A function that writes a package with an entry point of benchbox's group where Python finds installed ones."""
+    site = tmp_path_factory.mktemp("site")
+    before = set(sys.modules)
+    monkeypatch.syspath_prepend(str(site))
+    monkeypatch.delenv("BENCHBOX_PLUGINS", raising=False)
+
+    def install(distribution: str, module: str, source: str | None, version: str = "1.0") -> None:
+        info = site / f"{distribution.replace('-', '_')}-{version}.dist-info"
+        info.mkdir()
+        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {distribution}\nVersion: {version}\n")
+        (info / "entry_points.txt").write_text(f"[benchbox]\n{module} = {module}\n")
+        if source is not None:
+            (site / f"{module}.py").write_text(source)
+        importlib.invalidate_caches()
+        registry.cache_clear()
+
+    yield install
+    registry.cache_clear()
+    for name in set(sys.modules) - before:
+        if (getattr(sys.modules[name], "__file__", None) or "").startswith(str(site)):
+            del sys.modules[name]
+
+
+@dataclass
+class Watcher:
+    """Notes what there was to do for each cell, and counts the ticks."""
+
+    todo: list[str] = field(default_factory=list)
+    ticks: int = 0
+
+    def start(self, cell: object, todo: str) -> None:
+        self.todo.append(todo)
+
+    def tick(self) -> None:
+        self.ticks += 1
+
+    def finish(self, cell: object, row: object, todo: str) -> None: ...
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a command ended."""
+
+    status: int
+    out: str
+    err: str
+
+    @property
+    def sentence(self) -> str:
+        """What was said on stderr: exactly one line, no traceback."""
+        lines = self.err.splitlines()
+        assert len(lines) == 1, self.err
+        assert lines[0].startswith("benchbox: "), self.err
+        assert "Traceback" not in self.err
+        return lines[0]
+
+
+Command = Callable[..., Outcome]
+
+
+@pytest.fixture
+def benchbox(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Command:
+    """A function that runs the command line in an empty folder of this process."""
+    from benchbox.cli import common
+    from benchbox.cli.main import main
+
+    monkeypatch.chdir(tmp_path)
+    for console in (common.console, common.errors):
+        monkeypatch.setattr(console, "_width", 140)
+
+    def command(*arguments: object) -> Outcome:
+        monkeypatch.setattr(sys, "argv", ["benchbox", *map(str, arguments)])
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as end:
+            main()
+        said = capsys.readouterr()
+        return Outcome(int(end.value.code or 0), said.out, said.err)
+
+    return command

@@ -1,0 +1,62 @@
+"""The bundled models are good: a person, and a classifier, reads their digits."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor
+
+import benchbox
+from benchbox.bench.cell import measure
+from benchbox.bench.settings import parse
+from benchbox.bench.sweep import Request, expand
+from benchbox.metrics.fid import to_uint8
+
+ROOT = Path(__file__).parents[1]
+MNIST = ROOT.parent / "shared" / "data" / "mnist.npz"
+
+
+def read(x: Tensor) -> Tensor:
+    """The classifier's probabilities for images in [−1, 1]."""
+    from benchbox.metrics.features import classifier
+
+    with torch.inference_mode():
+        return classifier()(to_uint8(x, (-1.0, 1.0)).float() / 127.5 - 1).softmax(1)
+
+
+@pytest.fixture(scope="module")
+def digits() -> Tensor:
+    return benchbox.sample("heun", model="mnist-edm", nfe=35, n=256, seed=1)
+
+
+def test_digits_of_mnist_edm_are_recognised_and_of_all_classes(digits: Tensor) -> None:
+    """2,000 samples are in docs/models.md; of 256 the standard error of 95 % is 1.4 %."""
+    best = read(digits).max(1)
+    assert float((best.values > 0.9).double().mean()) > 0.91
+    counts = torch.bincount(best.indices, minlength=10) / len(digits)
+    assert counts.min() > 0.02
+    assert counts.max() < 0.2
+
+
+def fid(request: Request) -> float:
+    (cell,) = expand(request)
+    row = measure(cell)
+    assert row["status"] == "done", row["reason"]
+    assert row["fid_features"] == "mnist-cnn"
+    return float(row["fid"])
+
+
+@pytest.mark.skipif(not MNIST.exists(), reason="the MNIST images are not beside the repository, in ../shared/data")
+def test_mnist_edm_is_twenty_times_better_than_the_gaussian_of_the_training_images(tmp_path: Path) -> None:
+    subprocess.run([sys.executable, ROOT / "docs" / "gaussian_images.py", MNIST, tmp_path], check=True)
+    settings = [
+        "fid.features=mnist-cnn", "fid.reference=mnist", "gaussian.sample_shape=1:28:28", "gaussian.data_range=-1:1",
+        *(f"gaussian.{n}={tmp_path / n}.npy" for n in ("mean", "eigenvalues", "eigenvectors")),
+    ]  # fmt: skip
+    common = {"samplers": ["heun"], "nfe": [35], "n_samples": 512}
+    gaussian = fid(Request(models=["gaussian"], metrics=["fid"], settings=parse(settings), **common))
+    assert gaussian > 20 * fid(Request(models=["mnist-edm"], **common))

@@ -1,0 +1,436 @@
+"""The command line, as a user meets it."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from conftest import Command, Install
+from safetensors.torch import save_file
+
+from benchbox import load_results, nets
+from benchbox.card import Card, sha256
+from benchbox.registry import BASES, registry
+
+GAUSSIAN = ("--model", "gaussian", "--samples", "32", "--device", "cpu")
+
+
+def rows(directory: Path | str = "results") -> pd.DataFrame:
+    return load_results(str(directory))
+
+
+@pytest.fixture
+def card(tmp_path: Path) -> Path:
+    """A card of a tiny network that was never trained, with its weights beside it."""
+    architecture = {"net": "unet", "channels": 1, "widths": [16], "blocks": 1, "patch": 2, "time_scale": 250.0}
+    torch.manual_seed(0)
+    net = nets.make(architecture, "edm", None, 0.5)  # type: ignore[arg-type]
+    weights = tmp_path / "tiny.safetensors"
+    save_file(net.state_dict(), weights)
+    path = tmp_path / "tiny.json"
+    Card(
+        name="tiny", dataset="nothing", licence="CC0", shape=[1, 8, 8], data_range=[-1.0, 1.0],
+        architecture=architecture, prediction="edm", schedule={"name": "edm"}, sigma_data=0.5, continuous=True,
+        grid="karras", features="mnist-cnn", metrics=["fid"], weights=weights.name, sha256=sha256(weights),
+    ).write(path)  # fmt: skip
+    return path
+
+
+# run
+
+
+def test_a_run_ends_with_a_table_rows_and_status_0(benchbox: Command) -> None:
+    done = benchbox("run", "--sampler", "heun,ddim", "--nfe", "5,18", *GAUSSIAN, "--set", "eta=0.5")
+    assert done.status == 0
+    found = rows()
+    assert sorted(found["nfe"]) == [5, 5, 17, 18]
+    assert np.isfinite(found["w2"]).all()
+    assert found["gpu_mem_peak_mb"].isna().all()
+    command = "benchbox run --sampler heun,ddim --nfe 5,18 --model gaussian --samples 32 --device cpu --set eta=0.5"
+    assert set(found["command"]) == {command}
+    for words in ("32 samples, model gaussian, schedule edm, grid karras, seed 0", "NFE asked", "w2", "ddim eta=0.5"):
+        assert words in done.out
+    assert "4 cells of 32 samples" in done.err
+    assert "heun, NFE 18, seed 0: done w2" in done.err
+
+
+def test_a_second_run_does_nothing_and_says_so(benchbox: Command) -> None:
+    arguments = ("run", "--sampler", "heun", "--nfe", "5", *GAUSSIAN)
+    benchbox(*arguments)
+    (path,) = Path("results").iterdir()
+    before = path.read_bytes()
+    again = benchbox(*arguments)
+    assert again.status == 0
+    assert "nothing to do: all 1 cells are in results already" in again.out
+    assert again.err == ""
+    assert path.read_bytes() == before
+    forced = benchbox(*arguments, "--force")
+    assert (forced.status, "nothing to do" in forced.out) == (0, False)
+    assert path.read_bytes() != before
+
+
+def test_a_dry_run_shows_the_plan_and_writes_nothing(benchbox: Command) -> None:
+    benchbox("run", "--sampler", "heun", "--nfe", "5", *GAUSSIAN)
+    dry = benchbox("run", "--sampler", "heun,ald", "--nfe", "5,18", *GAUSSIAN, "--dry-run")
+    assert dry.status == 0
+    assert "done already" in dry.out
+    assert "an NFE of 5 buys nothing: the least is 6" in dry.out
+    cost = [line.split("│")[2:7] for line in dry.out.splitlines() if "18" in line and "heun" in line]
+    assert [part.strip() for part in cost[0][1:]] == ["18", "17", "8", "544"]
+    assert len(list(Path("results").iterdir())) == 1
+    assert benchbox("run", "--sampler", "heun", "--nfe", "5", *GAUSSIAN, "--dry-run", "--results", "other").status == 0
+    assert not Path("other").exists()
+
+
+def test_settings_of_grids_and_schedules_are_seen_in_the_table(benchbox: Command) -> None:
+    done = benchbox("run", "--sampler", "ode", "--nfe", "5", *GAUSSIAN, "--set", "rho=5,7", "--set", "ode.frame=vp",
+                    "--set", "vp.beta_max=10", "--schedule", "edm")  # fmt: skip
+    assert done.status == 0
+    assert "karras rho=5.0" in done.out
+    assert "ode frame=vp (beta_max=10.0)" in done.out
+
+
+def test_a_cell_that_failed_makes_status_1_and_one_skipped_by_policy_0(benchbox: Command, installed: Install) -> None:
+    installed("oddities", "oddities", None)
+    done = benchbox("run", "--sampler", "raises,ddim", "--nfe", "5", *GAUSSIAN)
+    assert done.status == 1
+    assert "failed (RuntimeError: the middle)" in done.out
+    assert sorted(rows()["status"]) == ["done", "failed"]
+    assert benchbox("run", "--sampler", "ald", "--nfe", "5", *GAUSSIAN).status == 0
+    assert benchbox("run", "--sampler", "slow", "--nfe", "50", *GAUSSIAN, "--timeout", "0.05").status == 1
+
+
+def test_a_card_of_a_network_runs_like_any_model(benchbox: Command, card: Path, installed: Install) -> None:
+    installed("oddities", "oddities", None)
+    done = benchbox("run", "--sampler", "heun", "--nfe", "3", "--model", card, "--metric", "gives", "--samples", "2")
+    assert done.status == 0
+    (found,) = rows().to_dict("records")
+    assert (found["model"], found["dataset"], found["nfe"], found["given"]) == ("card", "nothing", 3, 2)
+    assert found["model_sha256"] == sha256(card.with_suffix(".safetensors"))
+
+
+# bad input
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        ("--sampler huen --nfe 5", "unknown sampler 'huen': did you mean heun?"),
+        ("--sampler heun, --nfe 5", "has an empty name"),
+        ("--sampler heun --nfe 0", "--nfe '0' is not valid: the least is 1."),
+        ("--sampler heun --nfe=-4", "--nfe '-4' is not valid: the least is 1."),
+        ("--sampler heun --nfe many", "--nfe 'many' is not valid"),
+        ("--sampler heun --nfe 50-18:8", "'50-18:8' is a range backwards: write 18-50."),
+        ("--sampler heun", "needs a budget"),
+        ("--sampler heun --nfe 5 --seed x", "--seed 'x' is not valid"),
+        ("--sampler ddim --nfe 5 --set eta=high", "ddim.eta=high is not valid: it takes a number."),
+        ("--sampler ddim --nfe 5 --set eta=2", "eta must be between 0 and 1"),
+        ("--sampler ddim --nfe 5 --set eta", "is not of the form"),
+        ("--sampler ddim --nfe 5 --set ata=1", "did you mean eta"),
+        ("--sampler heun --nfe 5 --metric fid", "model gaussian"),
+        ("--sampler heun --nfe 5 --model mixture --metric w2", "metric w2 needs Gaussian data"),
+        ("--sampler heun --nfe 5 --model none.json", "there is no model card at none.json."),
+        ("--sampler heun --nfe 5 --model gausian", "did you mean gaussian"),
+        ("--sampler heun --nfe 5 --schedule xyz", "unknown schedule 'xyz'"),
+        ("--sampler heun --nfe 5 --grid lensing", "did you mean leading"),
+        ("--sampler heun --nfe 5 --device abacus", "device 'abacus' cannot be used here"),
+        ("--sampler heun --nfe 5 --executor cloud", "unknown executor 'cloud': there is local."),
+        ("--sampler heun --nfe 18 --nfe-policy exact", "it spends 17 or 19"),
+        ("--sampler heun --nfe 5 --samples many", "invalid value for '--samples'"),
+        ("--sampler heun --nfe 5 --samples 0", "invalid value for '--samples'"),
+        ("--sampler heun --nfe 5 --nfe-policy ceil", "invalid value for '--nfe-policy'"),
+        ("--nfe 5", "missing option '--sampler'"),
+        ("--sampler heun --nfe 5 --nothing", "no such option: --nothing"),
+        ("--sampler heun --nfe 5 --results file/results", "cannot be written to: Not a directory."),
+        ("--sampler heun --nfe 5 --config nowhere.toml", "nowhere.toml cannot be read"),
+        ("--sampler heun --nfe 5 --set mean=nowhere.npy", "is neither numbers a:b:c nor an .npy file"),
+    ],
+)
+def test_bad_input_is_one_sentence_and_status_2(benchbox: Command, arguments: str, says: str) -> None:
+    Path("file").touch()
+    defaults = [] if "--model" in arguments else ["--model", "gaussian"]
+    done = benchbox("run", *defaults, *arguments.split(), *([] if "--samples" in arguments else ["--samples", "4"]))
+    assert done.status == 2
+    assert says in done.sentence
+    assert done.sentence.endswith((".", "?"))
+    assert done.out == ""
+    assert not Path("results").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        ("infо heun", "no such command"),
+        ("info huen", "unknown plugin 'huen': did you mean heun?"),
+        ("list sampler", "unknown kind 'sampler': did you mean samplers?"),
+        ("leaderboard nowhere", "there is no results directory nowhere."),
+        ("leaderboard --format pdf", "invalid value for '--format'"),
+    ],
+)
+def test_other_commands_say_what_is_wrong_in_one_sentence(benchbox: Command, arguments: str, says: str) -> None:
+    done = benchbox(*arguments.split())
+    assert done.status == 2
+    assert says in done.sentence
+
+
+def test_a_checkpoint_with_a_wrong_sha_256_stops_the_run(benchbox: Command, card: Path, installed: Install) -> None:
+    installed("oddities", "oddities", None)
+    weights = card.with_suffix(".safetensors")
+    data = bytearray(weights.read_bytes())
+    data[-1] ^= 1
+    weights.write_bytes(data)
+    done = benchbox("run", "--sampler", "heun", "--nfe", "3", "--model", card, "--metric", "gives")
+    assert done.status == 2
+    assert sha256(weights) in done.sentence
+    assert "it was changed or damaged" in done.sentence
+    assert list(Path("results").glob("*.parquet")) == []
+
+
+def test_a_network_that_does_not_fit_its_weights_stops_the_run(
+    benchbox: Command, card: Path, installed: Install
+) -> None:
+    installed("oddities", "oddities", None)
+    values = json.loads(card.read_text())
+    values["architecture"]["widths"] = [32]
+    card.write_text(json.dumps(values))
+    done = benchbox("run", "--sampler", "heun", "--nfe", "3", "--model", card, "--metric", "gives")
+    assert done.status == 2
+    assert "cannot be loaded" in done.sentence
+
+
+def test_a_model_whose_shape_does_not_fit_the_metric_stops_the_run(benchbox: Command, card: Path) -> None:
+    done = benchbox("run", "--sampler", "heun", "--nfe", "3", "--model", card)
+    assert done.status == 2
+    assert "mnist-cnn takes 28×28 images, not 8×8" in done.sentence
+
+
+def test_a_truncated_file_among_the_results_is_named_and_nothing_is_lost(benchbox: Command) -> None:
+    arguments = ("run", "--sampler", "heun", "--nfe", "5,7", *GAUSSIAN)
+    benchbox(*arguments)
+    first, second = sorted(Path("results").iterdir())
+    data, other = first.read_bytes()[:-100], second.read_bytes()
+    first.write_bytes(data)
+    Path("results/stray.parquet").write_bytes(b"")
+    done = benchbox(*arguments)
+    assert done.status == 0
+    said = [line for line in done.err.splitlines() if "was left out" in line]
+    assert [line.split()[1] for line in said] == [first.name, "stray.parquet"]
+    assert first.with_suffix(".damaged").read_bytes() == data
+    assert second.read_bytes() == other
+    board = benchbox("leaderboard")
+    assert board.status == 0
+    assert "stray.parquet was left out" in board.sentence
+
+
+# --config
+
+
+def test_a_config_gives_the_options_and_the_command_line_wins(benchbox: Command) -> None:
+    Path("sweep.toml").write_text(
+        'sampler = ["ddim", "heun"]\nnfe = [5, 7]\nmodel = "gaussian"\nsamples = 8\nbatch-size = 4\n'
+        "[set]\nddim.eta = [0.0, 0.5]\ns_churn = 3\n"
+    )
+    done = benchbox("run", "--config", "sweep.toml", "--nfe", "9", "--dry-run")
+    assert done.status == 0
+    assert "3 cells of 8 samples" in done.out
+    for words in ("ddim eta=0.5", "heun s_churn=3.0"):
+        assert words in done.out
+    assert benchbox("run", "--config", "sweep.toml").status == 0
+    assert sorted(rows()["nfe"]) == [5, 5, 5, 7, 7, 7]
+    assert set(rows()["batch_size"]) == {4}
+
+
+@pytest.mark.parametrize("given", ['"eta=0.5"', '["eta=0.5"]', "{ eta = 0.5 }", '{ "ddim.eta" = "0.5" }'])
+def test_the_settings_of_a_config_can_be_written_in_any_of_these_ways(benchbox: Command, given: str) -> None:
+    Path("sweep.toml").write_text(f'sampler = "ddim"\nnfe = 5\nmodel = "gaussian"\nset = {given}\n')
+    assert "ddim eta=0.5" in benchbox("run", "--config", "sweep.toml", "--dry-run").out
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("smpler = 'heun'", "unknown option in sweep.toml 'smpler': did you mean sampler"),
+        ("sampler = ", "sweep.toml cannot be read"),
+        ("samples = 'many'\nsampler = 'heun'", "invalid value for '--samples'"),
+        ("[set]\nddim.eta = 'x'", "is not valid: it takes a number"),
+    ],
+)
+def test_a_wrong_config_is_one_sentence(benchbox: Command, text: str, says: str) -> None:
+    Path("sweep.toml").write_text(text)
+    given = [] if "sampler =" in text else ["--sampler", "ddim"]
+    done = benchbox("run", "--config", "sweep.toml", *given, "--nfe", "5", "--model", "gaussian")
+    assert done.status == 2
+    assert says in done.sentence
+
+
+# list, info, doctor, help
+
+
+def test_list_names_every_plugin_and_list_json_is_json(benchbox: Command) -> None:
+    done = benchbox("list")
+    found = json.loads(benchbox("list", "--json").out)
+    for kind in BASES:
+        for name in registry().names(kind):
+            assert name in done.out
+            assert [f["name"] for f in found if f["kind"] == kind and f["name"] == name] == [name]
+    (heun,) = (f for f in found if f["name"] == "heun")
+    assert heun["options"][0] == {"name": "s_churn", "takes": "a number", "default": 0.0}
+    assert {f["kind"] for f in json.loads(benchbox("list", "grids", "--json").out)} == {"grid"}
+
+
+def test_list_plugins_shows_a_broken_package_and_the_package_of_each_plugin(
+    benchbox: Command, installed: Install
+) -> None:
+    installed("oddities", "oddities", None)
+    installed("broken-package", "broken_package", "import nothing_of_that_name")
+    done = benchbox("list", "plugins")
+    assert done.status == 0
+    assert "broken-package 1.0" in done.out
+    assert "cannot be imported" in done.out
+    sources = json.loads(benchbox("list", "plugins", "--json").out)
+    (broken,) = (s for s in sources if s["package"] == "broken-package")
+    assert "nothing_of_that_name" in broken["problems"][0]
+    assert "oddities 1.0" in benchbox("list", "samplers").out
+    doctor = benchbox("doctor")
+    assert doctor.status == 1
+    assert "broken_package" in doctor.out
+
+
+def test_info_describes_every_plugin(benchbox: Command) -> None:
+    for kind in BASES:
+        for name in registry().names(kind):
+            if name.startswith("mnist-"):
+                continue
+            done = benchbox("info", name)
+            assert done.status == 0, done.err
+            assert f"{kind} {name} (benchbox-diffusion" in done.out
+            for option in registry().usual(kind, name):
+                assert option in done.out
+    assert "order: 2" in benchbox("info", "heun").out
+    assert "sampler ancestral" in benchbox("info", "ddpm").out
+    assert "schedule ddpm" in benchbox("info", "ddpm").out
+
+
+def test_doctor_says_what_works(benchbox: Command) -> None:
+    done = benchbox("doctor", "--json")
+    found = {check["what"]: check["ok"] for check in json.loads(done.out)}
+    assert found["torch"] is True
+    assert found["CPU"] is True
+    assert done.status == (1 if False in found.values() else 0)
+
+
+@pytest.mark.parametrize("arguments", [(), ("--help",), ("run", "--help")])
+def test_help_is_status_0(benchbox: Command, arguments: tuple[str, ...]) -> None:
+    done = benchbox(*arguments)
+    assert (done.status, done.err) == (0, "")
+    assert "Usage: benchbox" in done.out
+
+
+IMPORTS = """
+import sys
+from benchbox.cli.main import main
+for arguments in (["--help"], ["run", "--help"], ["list"], ["list", "plugins"], ["info", "heun"], ["info", "gaussian"]):
+    sys.argv = ["benchbox", *arguments]
+    try:
+        main()
+    except SystemExit as end:
+        assert not end.code, arguments
+    assert not {"torch", "pandas", "scipy"} & set(sys.modules), arguments
+"""
+
+
+def test_help_list_and_info_import_no_torch() -> None:
+    environment = os.environ | {"BENCHBOX_PLUGINS": "off"}
+    done = subprocess.run([sys.executable, "-c", IMPORTS], capture_output=True, text=True, env=environment, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+# leaderboard
+
+
+def test_the_leaderboard_ranks_what_may_be_compared(benchbox: Command, installed: Install) -> None:
+    installed("oddities", "oddities", None)
+    benchbox("run", "--sampler", "heun,ddim,liar,raises", "--nfe", "18", *GAUSSIAN, "--set", "eta=0,0.5")
+    benchbox("run", "--sampler", "ddim", "--nfe", "9", *GAUSSIAN)
+    benchbox("run", "--sampler", "ddim", "--nfe", "9", *GAUSSIAN, "--samples", "64")
+    benchbox("run", "--sampler", "ode", *GAUSSIAN, "--set", "method=dopri5")
+    benchbox("run", "--sampler", "ddim", "--nfe", "18", "--model", "mixture", "--samples", "32")
+    board = pd.read_csv(StringIO(benchbox("leaderboard", "--format", "csv").out))
+    w2 = board[(board["metric"] == "w2") & (board["nfe_requested"] == 18)]
+    assert list(w2["rank"].dropna()) == [1, 2, 3]
+    assert w2["value"].dropna().iloc[:3].is_monotonic_increasing
+    assert set(w2[w2["rank"].isna()]["status"]) == {"dishonest", "failed"}
+    alone = board[(board["metric"] == "sw2") | (board["nfe_requested"] != 18)]
+    assert list(alone["rank"]) == [1, 1, 1, 1]
+    assert set(board[board["metric"] == "sw2"]["model"]) == {"mixture"}
+
+
+def test_the_leaderboard_is_read_by_people(benchbox: Command) -> None:
+    benchbox("run", "--sampler", "heun,ddim", "--nfe", "18", *GAUSSIAN, "--set", "eta=0.5", "--set", "s_churn=0,4")
+    done = benchbox("leaderboard")
+    assert done.status == 0
+    title, *_ = done.out.splitlines()
+    assert title == "gaussian, NFE 18: w2 of 32 samples against gaussian, schedule edm, grid karras, seed 0"
+    for words in ("ddim eta=0.5", "heun s_churn=4.0", "rank"):
+        assert words in done.out
+    assert "{" not in done.out
+    assert benchbox("leaderboard", "--output", "board.txt").out == ""
+    assert "heun s_churn=4.0" in Path("board.txt").read_text()
+    assert "cannot be written: No such file" in benchbox("leaderboard", "--output", "none/board.txt").sentence
+
+
+def test_an_empty_directory_has_no_leaderboard(benchbox: Command) -> None:
+    Path("empty").mkdir()
+    done = benchbox("leaderboard", "empty")
+    assert done.status == 2
+    assert "there are no rows in empty: benchbox run makes them" in done.sentence
+
+
+# interrupts and pipes
+
+
+def command(*arguments: str, cwd: Path) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "benchbox", *arguments], cwd=cwd, text=True,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    )  # fmt: skip
+
+
+def test_an_interrupt_keeps_the_finished_rows_and_says_how_to_go_on(tmp_path: Path) -> None:
+    done = command(
+        "run", "--sampler", "ddim", "--nfe", "2,9000", "--model", "gaussian", "--batch-size", "1", cwd=tmp_path
+    )
+    finished: list[Any] = []
+    until = time.monotonic() + 120
+    while not finished and done.poll() is None and time.monotonic() < until:
+        time.sleep(0.05)
+        finished = list(tmp_path.glob("results/*.parquet"))
+    time.sleep(0.3)
+    done.send_signal(signal.SIGINT)
+    _, err = done.communicate(timeout=120)
+    assert done.returncode == 130
+    assert "stopped: 1 of 2 cells are in results; the same command goes on from there." in err
+    assert "Traceback" not in err
+    assert list(rows(tmp_path / "results")["nfe"]) == [2]
+    assert [p.suffix for p in (tmp_path / "results").iterdir()] == [".parquet"]
+
+
+def test_a_reader_that_leaves_a_pipe_early_is_no_error(tmp_path: Path) -> None:
+    done = command("list", "--json", cwd=tmp_path)
+    assert done.stdout is not None
+    done.stdout.close()
+    assert done.stderr is not None
+    err = done.stderr.read()
+    done.wait(timeout=60)
+    assert err == ""

@@ -1,0 +1,151 @@
+"""Models: a formula is the posterior mean, and a card is loaded only as it was written."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor
+
+import benchbox
+from benchbox.denoiser import Denoiser
+from benchbox.errors import UsageError
+from benchbox.registry import registry
+
+CPU = torch.device("cpu")
+LEVELS = st.floats(-6, 4).map(lambda e: 10.0**e)
+
+
+def log_density_of_mixture(model: Any, x: Tensor, sigma: float) -> Tensor:
+    """ln p_σ(x) written out with torch.distributions."""
+    means, weights, variances = (torch.as_tensor(a) for a in model.modes)
+    std = (variances + sigma**2).sqrt()[:, None].expand_as(means)
+    parts = torch.distributions.Independent(torch.distributions.Normal(means, std), 1)
+    law = torch.distributions.MixtureSameFamily(torch.distributions.Categorical(weights), parts)
+    density: Tensor = law.log_prob(x)
+    return density
+
+
+@settings(deadline=None, max_examples=50)
+@given(sigma=st.floats(0.05, 80), seed=st.integers(0, 1000))
+def test_mixture_denoises_by_tweedies_formula(sigma: float, seed: int) -> None:
+    model = benchbox.get("model", "mixture")
+    x = (
+        model.draw(8, seed) + sigma * torch.as_tensor(np.random.default_rng(seed).standard_normal((8, 2)))
+    ).requires_grad_()
+    (score,) = torch.autograd.grad(log_density_of_mixture(model, x, sigma).sum(), x)
+    expected = x.detach() + sigma**2 * score
+    assert torch.allclose(model.denoiser(CPU)(x.detach(), sigma), expected, rtol=1e-9, atol=1e-9)
+
+
+@settings(deadline=None, max_examples=50)
+@given(sigma=LEVELS, seed=st.integers(0, 1000))
+def test_empirical_denoiser_is_the_softmax_average_at_every_level(sigma: float, seed: int) -> None:
+    model = benchbox.get("model", "empirical")
+    points = torch.as_tensor(model.points)
+    x = points[seed % len(points)] + sigma * torch.as_tensor(np.random.default_rng(seed).standard_normal((5, 2)))
+    distances = (x[:, None] - points).square().sum(-1) / (2 * sigma**2)
+    weights = (distances.amin(1, keepdim=True) - distances).exp()
+    expected = (weights / weights.sum(1, keepdim=True)) @ points
+    assert torch.allclose(model.denoiser(CPU)(x, sigma), expected, rtol=1e-6, atol=1e-6)
+
+
+def test_empirical_is_finite_and_exact_at_the_extreme_levels(tmp_path: Path) -> None:
+    images = np.random.default_rng(0).integers(0, 256, (9000, 4, 4), dtype=np.uint8)  # more than two chunks
+    np.savez(tmp_path / "data.npz", x_train=images)
+    model = benchbox.get("model", "empirical", data=str(tmp_path / "data.npz"))
+    assert model.shape == (1, 4, 4)
+    denoise, x0 = model.denoiser(CPU), model.draw(20, seed=3)
+    assert torch.allclose(denoise(x0, 1e-6), x0, atol=1e-9)
+    assert torch.allclose(denoise(x0, 1e8), torch.as_tensor(model.points).mean(0).expand_as(x0), atol=1e-9)
+    assert torch.isfinite(denoise((1e6 * x0).float(), 1e-5)).all()
+
+
+def test_gaussian_reads_mean_and_spectrum_from_files_and_rotates(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    basis, _ = np.linalg.qr(rng.standard_normal((5, 5)))
+    values, mean = rng.uniform(0.1, 2, 5), rng.standard_normal(5)
+    paths = {n: tmp_path / f"{n}.npy" for n in ("mean", "eigenvalues", "eigenvectors")}
+    for path, array in zip(paths.values(), (mean, values, basis), strict=True):
+        np.save(path, array)
+    model = benchbox.get("model", "gaussian", **{n: str(p) for n, p in paths.items()})
+    covariance, sigma = basis @ np.diag(values) @ basis.T, 0.7
+    x = rng.standard_normal((6, 5))
+    gain = covariance @ np.linalg.inv(covariance + sigma**2 * np.eye(5))
+    expected = mean + (x - mean) @ gain.T
+    assert np.allclose(model.denoiser(CPU)(torch.as_tensor(x), sigma).numpy(), expected, atol=1e-12)
+    mu, root = model.gaussian_law()
+    assert np.allclose(mu, mean)
+    assert np.allclose(root @ root, covariance)
+    assert np.allclose(np.cov(model.draw(200_000, 0).numpy(), rowvar=False), covariance, atol=0.03)
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ({"eigenvalues": "1:2", "mean": "1:2:3"}, "3 numbers for 2 eigenvalues"),
+        ({"eigenvalues": "-1:2"}, "not negative"),
+        ({"eigenvalues": "missing.npy"}, "neither numbers"),
+        ({"eigenvalues": "1:1:1:1", "sample_shape": "3:3"}, "does not hold 4 numbers"),
+    ],
+)
+def test_gaussian_refuses_options_that_do_not_fit_in_one_sentence(options: dict[str, str], says: str) -> None:
+    with pytest.raises(UsageError, match=says) as error:
+        benchbox.get("model", "gaussian", **options)
+    assert "\n" not in str(error.value)
+
+
+BUNDLED = ["mnist-edm", "mnist-ddpm", "mnist-ncsn"]
+
+
+@pytest.mark.parametrize("name", BUNDLED)
+def test_bundled_cards_say_what_made_them(name: str) -> None:
+    card = benchbox.get("model", name).card
+    assert card.dataset == "mnist"
+    assert "CC BY-SA 3.0" in card.licence
+    assert card.training["steps"] > 1000
+    assert any("benchbox train" in command for command in card.training["commands"])
+
+
+def test_bundled_weights_are_at_most_15_mb_together() -> None:
+    assert sum(benchbox.get("model", name).weights().stat().st_size for name in BUNDLED) < 15e6
+
+
+@pytest.mark.parametrize("name", BUNDLED)
+@pytest.mark.parametrize("sigma", [0.05, 0.5, 2.0])
+def test_bundled_networks_denoise_better_than_the_best_linear_denoiser(name: str, sigma: float) -> None:
+    """On data made by another of the bundled networks: no file from outside is needed."""
+    x0 = benchbox.sample("heun", model="mnist-edm", nfe=17, n=32, seed=5)
+    x = x0 + sigma * torch.randn(x0.shape, generator=torch.Generator().manual_seed(0))
+    with torch.inference_mode():
+        error = (Denoiser(registry().get("model", name), CPU)(x, sigma) - x0).square().mean()
+    mean, variance = x0.mean(0), x0.var(0)
+    linear = (mean + variance / (variance + sigma**2) * (x - mean) - x0).square().mean()
+    assert error < 0.7 * linear
+
+
+def test_a_card_whose_weights_were_changed_is_refused(tmp_path: Path) -> None:
+    model = benchbox.get("model", "mnist-edm")
+    weights = bytearray(model.weights().read_bytes())
+    weights[-1] ^= 1
+    (tmp_path / model.card.weights).write_bytes(weights)
+    card = tmp_path / "card.json"
+    card.write_text(model.card_path().read_text())
+    with pytest.raises(UsageError, match=r"has SHA-256 .* where .* was expected") as error:
+        benchbox.sample("ddim", model=str(card), nfe=2, n=1)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", json.dumps({"name": "x"})])
+def test_what_is_no_card_is_refused_in_one_sentence(tmp_path: Path, text: str) -> None:
+    card = tmp_path / "card.json"
+    card.write_text(text)
+    with pytest.raises(UsageError, match="is not a model card") as error:
+        benchbox.sample("ddim", model=str(card), nfe=2, n=1)
+    assert "\n" not in str(error.value)

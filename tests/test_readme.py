@@ -1,0 +1,66 @@
+"""The README says what is true: its commands are those that CI runs, its sampler works, its links lead somewhere."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+import torch
+
+import benchbox
+from benchbox.bench import schema
+from benchbox.cli.main import app
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text()
+BLOCKS = re.findall(r"```(\w+)\n(.*?)```", README, re.DOTALL)
+
+
+def test_there_are_two_set_up_commands_and_ci_runs_the_second() -> None:
+    one, two = (text.strip() for kind, text in BLOCKS if kind == "sh" and "pip install" in text)
+    assert one.count("\n") == two.count("\n") == 0
+    assert "benchbox run --sampler heun --nfe 18,35,50" in one
+    assert two in (ROOT / ".ci" / "run").read_text().splitlines()
+
+
+def test_the_sampler_in_the_readme_is_euler(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (source,) = (text for kind, text in BLOCKS if kind == "python")
+    assert len(source.splitlines()) <= 30
+    (tmp_path / "my_sampler_of_the_readme.py").write_text(source)
+    monkeypatch.syspath_prepend(tmp_path)
+    (cls,) = import_module("my_sampler_of_the_readme").benchbox_samplers()
+    ours = benchbox.get("sampler", "ddim")
+    levels = benchbox.Levels.cut(benchbox.get("schedule", "edm"), benchbox.get("grid", "karras"), 8)
+    x = 80 * torch.randn(5, 4, dtype=torch.float64)
+    denoise = benchbox.get("model", "gaussian").denoiser("cpu")
+    *_, mine = cls()(denoise, x, levels, None)
+    *_, reference = ours(denoise, x, levels, None)
+    assert torch.allclose(mine, reference, rtol=1e-10)
+
+
+def test_every_benchbox_command_in_the_readme_is_a_command_with_these_options() -> None:
+    from typer.main import get_command
+
+    commands = get_command(app).commands  # type: ignore[attr-defined]
+    lines = [
+        line for kind, text in BLOCKS if kind == "sh" for line in text.splitlines() if line.startswith("benchbox ")
+    ]
+    assert len(lines) > 5
+    for line in lines:
+        for part in line.split("  #")[0].split(", benchbox"):
+            words = shlex.split(part.strip().removeprefix("benchbox "))
+            options = {o for p in commands[words[0]].params for o in p.opts}
+            assert {w for w in words[1:] if w.startswith("-")} <= options, line
+
+
+def test_every_column_of_the_schema_is_in_the_readme() -> None:
+    said = set(re.findall(r"[a-z0-9_]+", README))
+    assert set(schema.ORDER) <= said
+
+
+def test_links_lead_to_files() -> None:
+    for target in re.findall(r"\]\(([^)#]+)\)", README):
+        assert (ROOT / target).exists(), target

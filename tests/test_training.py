@@ -1,0 +1,188 @@
+"""Training: every loss has its minimum at the truth, and an interrupted run ends where an undisturbed one does."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+import benchbox
+from benchbox.cli.main import app
+from benchbox.denoiser import to_denoised
+from benchbox.errors import UsageError
+from benchbox.nets import ScoreNet, UNet
+from benchbox.training.data import read_images
+from benchbox.training.loop import Recipe, Trainer
+from benchbox.training.losses import Loss
+
+PAIRS = [
+    ("eps", "ddpm"), ("eps", "vp"), ("x0", "ddpm"), ("v", "cosine"), ("score", "ve"), ("edm", "edm"), ("flow", "flow"),
+]  # fmt: skip
+
+
+class Oracle(nn.Module):
+    """The network that knows the one image there is: it predicts exactly what the noise and the image make of it."""
+
+    def __init__(self, loss: Loss, x0: Tensor) -> None:
+        super().__init__()
+        self.loss, self.x0 = loss, x0
+        self.seen: list[tuple[Tensor, Tensor]] = []
+
+    def forward(self, y: Tensor, t: Tensor) -> Tensor:
+        """Solve D(x, σ) = x_0 for the network's output."""
+        schedule, sd = self.loss.schedule, self.loss.sigma_data
+        if self.loss.prediction == "edm":
+            sigma = torch.exp(4 * t.double()).view(-1, 1, 1, 1)
+            s, x = torch.ones_like(sigma), y.double() * (sigma**2 + sd**2).sqrt()
+        else:
+            time = (t.double() + 1) / schedule.steps if schedule.steps else t.double()
+            s, sigma = (
+                torch.as_tensor(np.asarray(f(time.numpy()))).view(-1, 1, 1, 1) for f in (schedule.scale, schedule.sigma)
+            )
+            x = y.double() / s
+        return torch.cat([self.solve(*level) for level in zip(x, s, sigma, strict=True)]).float()
+
+    def solve(self, x: Tensor, s: Tensor, sigma: Tensor) -> Tensor:
+        """The output of one sample; D is affine in it."""
+        level = (x[None], float(s), float(sigma), self.loss.sigma_data)
+        at0, at1 = (to_denoised(self.loss.prediction, torch.full_like(x[None], o), *level) for o in (0.0, 1.0))
+        return (self.x0 - at0) / (at1 - at0)
+
+
+@pytest.mark.parametrize(("prediction", "schedule"), PAIRS)
+def test_the_loss_of_the_true_network_is_zero_and_that_of_another_is_not(prediction: Any, schedule: str) -> None:
+    x0 = torch.linspace(-1, 1, 16).view(1, 1, 4, 4).expand(32, 1, 4, 4)
+    loss = Loss(prediction, benchbox.get("schedule", schedule), sigma_data=0.5)
+    oracle = Oracle(loss, x0[:1].double())
+    assert loss(oracle, x0, torch.Generator().manual_seed(0)) < 1e-3
+    assert loss(lambda y, t: oracle(y, t) + 0.3, x0, torch.Generator().manual_seed(0)) > 1e-3  # type: ignore[arg-type]
+
+
+def test_the_ladder_is_geometric_and_the_edm_levels_are_lognormal() -> None:
+    generator = torch.Generator().manual_seed(0)
+    _, _, sigma = Loss("score", benchbox.get("schedule", "ve"), 0.5, ladder=10).levels(2000, generator)
+    rungs = np.unique(sigma.numpy())
+    assert len(rungs) == 10
+    assert np.allclose(rungs[1:] / rungs[:-1], (50 / 0.01) ** (1 / 9), rtol=1e-3)
+    _, _, sigma = Loss("edm", benchbox.get("schedule", "edm"), 0.5, p_mean=-0.5, p_std=0.7).levels(20_000, generator)
+    assert float(sigma.log().mean()) == pytest.approx(-0.5, abs=0.03)
+    assert float(sigma.log().std()) == pytest.approx(0.7, abs=0.03)
+
+
+def test_the_unet_is_its_input_shape_and_sees_time() -> None:
+    net = UNet(channels=3, widths=(16, 32), blocks=1)
+    nn.init.normal_(net.head[2].weight)  # type: ignore[index, arg-type, union-attr]
+    for p in net.parameters():
+        nn.init.normal_(p, std=0.05)
+    y = torch.randn(2, 3, 16, 16)
+    assert net(y, torch.tensor([1.0, 2.0])).shape == y.shape
+    assert not torch.allclose(net(y, torch.tensor([0.0, 0.0])), net(y, torch.tensor([300.0, 300.0])))
+
+
+def test_the_score_network_divides_by_the_noise_of_its_level() -> None:
+    class One(nn.Module):
+        def forward(self, y: Tensor, t: Tensor) -> Tensor:
+            return torch.ones_like(y)
+
+    schedule = benchbox.get("schedule", "ve")
+    t = torch.tensor([0.1, 0.5, 0.9])
+    score = ScoreNet(One(), schedule, sigma_data=0.5)(torch.zeros(3, 1, 2, 2), t)[:, 0, 0, 0]
+    assert torch.allclose(score, -1 / torch.as_tensor(schedule.sigma(t.double().numpy())).float(), rtol=1e-4)
+
+
+def trainer(steps: int = 12) -> Trainer:
+    torch.manual_seed(0)
+    images = torch.as_tensor(np.random.default_rng(0).integers(0, 256, (40, 1, 8, 8), dtype=np.uint8))
+    loss = Loss("edm", benchbox.get("schedule", "edm"), 0.5)
+    return Trainer(UNet(widths=(16, 16)), loss, images, Recipe(steps=steps, batch_size=8, warmup=2))
+
+
+def test_a_resumed_training_ends_where_an_undisturbed_one_does(tmp_path: Path) -> None:
+    straight = trainer()
+    list(straight.run(tmp_path / "a"))
+    first = trainer()
+    for _ in range(5):
+        first.advance()
+    first.note("benchbox train …")
+    first.save(tmp_path / "b")
+    second = trainer()
+    second.resume(tmp_path / "b")
+    assert second.step == 5
+    assert second.history == [(5, "benchbox train …")]
+    list(second.run(tmp_path / "b"))
+    assert all(torch.equal(a, b) for a, b in zip(straight.average.values(), second.average.values(), strict=True))
+
+
+def test_a_checkpoint_of_another_network_is_refused(tmp_path: Path) -> None:
+    one = trainer()
+    one.save(tmp_path / "a")
+    other = trainer()
+    other.parameters = {f"x.{n}": p for n, p in other.parameters.items()}
+    with pytest.raises(UsageError, match="is not a checkpoint of this training"):
+        other.resume(tmp_path / "a")
+
+
+def write_images(path: Path) -> None:
+    """Two kinds of 8×8 images, so that there is something to learn."""
+    images = np.zeros((64, 8, 8), dtype=np.uint8)
+    images[::2, :4] = 255
+    images[1::2, :, :4] = 255
+    np.savez(path, x_train=images)
+
+
+@pytest.mark.parametrize("prediction", ["edm", "eps", "score"])
+def test_the_command_trains_a_model_that_run_can_use(tmp_path: Path, prediction: str) -> None:
+    from typer.testing import CliRunner
+
+    write_images(tmp_path / "images.npz")
+    out = tmp_path / "out"
+    arguments = [
+        "train", str(tmp_path / "images.npz"), "-o", str(out), "--name", "tiny", "--prediction", prediction,
+        "--steps", "60",
+        "--batch-size", "16", "--widths", "16:16", "--device", "cpu", "--licence", "CC0",
+    ]  # fmt: skip
+    done = CliRunner().invoke(app, arguments, catch_exceptions=False)
+    assert done.exit_code == 0
+    card = json.loads((out / "tiny.json").read_text())
+    assert card["prediction"] == prediction
+    assert card["licence"] == "CC0"
+    assert card["training"]["steps"] == 60
+    x = benchbox.sample("ddim", model=str(out / "tiny.json"), nfe=10, n=16)
+    assert x.shape == (16, 1, 8, 8)
+    assert torch.isfinite(x).all()
+
+
+def test_training_makes_samples_like_the_images(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    write_images(tmp_path / "images.npz")
+    images = torch.as_tensor(read_images(tmp_path / "images.npz"))
+    run = Trainer(
+        UNet(widths=(32,), patch=2),
+        Loss("edm", benchbox.get("schedule", "edm"), 1.0),
+        images,
+        Recipe(300, 32, warmup=20, lr=3e-3),
+    )
+    losses = [float(run.advance()) for _ in range(300)]
+    assert np.mean(losses[-30:]) < 0.4 * np.mean(losses[:30])
+
+
+@pytest.mark.parametrize(
+    ("make", "says"),
+    [
+        (lambda p: None, "there is no file"),
+        (lambda p: p.write_text("no"), "cannot be read"),
+        (lambda p: np.savez(p, other=np.zeros(3)), "has no array 'x_train'"),
+        (lambda p: np.savez(p, x_train=np.zeros((3, 4, 4))), "must be uint8"),
+        (lambda p: np.savez(p, x_train=np.array([{"a": 1}], dtype=object)), "cannot be read"),
+    ],
+)
+def test_what_is_no_file_of_images_is_refused_in_one_sentence(tmp_path: Path, make: Any, says: str) -> None:
+    make(tmp_path / "data.npz")
+    with pytest.raises(UsageError, match=says) as error:
+        read_images(tmp_path / "data.npz")
+    assert "\n" not in str(error.value)
