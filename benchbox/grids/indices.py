@@ -45,7 +45,7 @@ class Leading(Indices):
     def indices(self, n: int, steps: int) -> NDArray[np.float64]:
         if n == 1:
             return np.array([float(steps)])  # one level is the noisiest
-        return 1.0 + np.arange(n - 1, -1, -1) * (steps // n)
+        return np.arange(n - 1, -1, -1, dtype=np.float64) * (steps // n) + 1
 
 
 @dataclass(frozen=True)
