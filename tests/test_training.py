@@ -16,9 +16,10 @@ from benchbox.cli.main import app
 from benchbox.denoiser import to_denoised
 from benchbox.errors import UsageError
 from benchbox.nets import ScoreNet, UNet
-from benchbox.training.data import read_images
+from benchbox.training.data import read_images, read_labels
 from benchbox.training.loop import Recipe, Trainer
 from benchbox.training.losses import Loss
+from benchbox.training.run import Job, run
 
 PAIRS = [
     ("eps", "ddpm"), ("eps", "vp"), ("x0", "ddpm"), ("v", "cosine"), ("score", "ve"), ("edm", "edm"), ("flow", "flow"),
@@ -82,6 +83,26 @@ def test_the_unet_is_its_input_shape_and_sees_time() -> None:
     y = torch.randn(2, 3, 16, 16)
     assert net(y, torch.tensor([1.0, 2.0])).shape == y.shape
     assert not torch.allclose(net(y, torch.tensor([0.0, 0.0])), net(y, torch.tensor([300.0, 300.0])))
+
+
+def test_labels_make_a_class_conditional_network_that_can_also_do_without(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    images = np.zeros((64, 8, 8), dtype=np.uint8)
+    images[:32], labels = 255, np.arange(64) // 32  # class 0 is white, class 1 black
+    np.savez(tmp_path / "data.npz", x_train=images, y_train=labels)
+    job = Job(
+        tmp_path / "data.npz", tmp_path, "two", "edm", labels="y_train", widths="16", steps=150, batch_size=32, lr=3e-3
+    )
+    card = run(job, lambda step, loss: None)
+    x = benchbox.sample("heun", model=str(card), nfe=9, n=8).mean(dim=(1, 2, 3))
+    assert (x[::2] > 0.5).all()  # sample i is of class i mod 2
+    assert (x[1::2] < -0.5).all()
+    network = benchbox.get("model", "card", path=str(card)).network("cpu")
+    assert network(torch.zeros(3, 1, 8, 8), torch.zeros(3)).shape == (3, 1, 8, 8)
+    with pytest.raises(UsageError, match="has no array 'y'"):
+        read_labels(tmp_path / "data.npz", "y", 64)
+    with pytest.raises(UsageError, match="labels must be 63 whole numbers"):
+        read_labels(tmp_path / "data.npz", "y_train", 63)
 
 
 def test_the_score_network_divides_by_the_noise_of_its_level() -> None:
@@ -161,13 +182,13 @@ def test_training_makes_samples_like_the_images(tmp_path: Path) -> None:
     torch.manual_seed(0)
     write_images(tmp_path / "images.npz")
     images = torch.as_tensor(read_images(tmp_path / "images.npz"))
-    run = Trainer(
+    trained = Trainer(
         UNet(widths=(32,), patch=2),
         Loss("edm", benchbox.get("schedule", "edm"), 1.0),
         images,
         Recipe(300, 32, warmup=20, lr=3e-3),
     )
-    losses = [float(run.advance()) for _ in range(300)]
+    losses = [float(trained.advance()) for _ in range(300)]
     assert np.mean(losses[-30:]) < 0.4 * np.mean(losses[:30])
 
 

@@ -17,6 +17,9 @@ def train(
     output: Annotated[Path, typer.Option("--output", "-o", help="Directory for weights, card and checkpoint.")],
     name: Annotated[str, typer.Option(help="Name of the model.")] = "my-model",
     key: Annotated[str | None, typer.Option(help="Name of the array of images in the .npz.")] = None,
+    labels: Annotated[
+        str | None, typer.Option(help="Name of the array of class labels: the model becomes class-conditional.")
+    ] = None,
     prediction: Annotated[
         Literal["eps", "x0", "v", "score", "edm", "flow"], typer.Option(help="What the network predicts, so the loss.")
     ] = "edm",
@@ -54,8 +57,8 @@ def train(
     job = Job(
         data=data, output=output, name=name, key=key, prediction=prediction, schedule=schedule, settings=set_ or [],
         widths=widths, blocks=blocks, patch=patch, steps=steps, batch_size=batch_size, lr=lr, clip=clip, ema=ema,
-        seed=seed, device=devices(device), bfloat16=precision, dataset=dataset or data.stem, licence=licence, grid=grid,
-        features=features, resume=resume, command=shlex.join(["benchbox", *sys.argv[1:]]),
+        seed=seed, labels=labels, device=devices(device), bfloat16=precision, dataset=dataset or data.stem,
+        licence=licence, grid=grid, features=features, resume=resume, command=shlex.join(["benchbox", *sys.argv[1:]]),
     )  # fmt: skip
     with progress_bar("loss {task.fields[loss]:.4f}") as bar:
         task = bar.add_task(name, total=steps, loss=float("nan"))

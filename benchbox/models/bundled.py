@@ -84,6 +84,11 @@ class CardModel(Model):
         file = self.card_path().parent / self.card.weights
         return checked(file, self.card.sha256, f"the weights of model {self.card.name}")
 
+    def conditions(self, index: Tensor) -> dict[str, Tensor]:
+        """A class-conditional network makes its classes in turn: sample i is of class i mod classes."""
+        classes = self.card.architecture.get("classes")
+        return {"label": index % classes} if classes else {}
+
     def network(self, device: Any) -> Callable[..., Tensor]:
         from safetensors.torch import load_file
 

@@ -32,8 +32,8 @@ class ScoreNet(nn.Module):
         low = where.floor().long().clamp(max=len(table) - 2)
         return torch.lerp(table[low].float(), table[low + 1].float(), where - low)
 
-    def forward(self, y: Tensor, t: Tensor) -> Tensor:
+    def forward(self, y: Tensor, t: Tensor, **conditions: Tensor) -> Tensor:
         log_std, log_scale = (
             self._at(table, t).view(-1, *[1] * (y.ndim - 1)).to(y.dtype) for table in (self.log_std, self.log_scale)
         )
-        return -self.net(y * torch.exp(-log_scale), t) * torch.exp(-log_std)
+        return -self.net(y * torch.exp(-log_scale), t, **conditions) * torch.exp(-log_std)

@@ -62,7 +62,8 @@ class UNet(nn.Module):
     """U-Net (Ronneberger et al. 2015; Ho et al. 2020), attention at the coarsest level.
 
     Input y of shape (batch, channels, height, width), height and width multiples of `patch * 2**(levels - 1)`;
-    t of shape (batch,), multiplied by `time_scale` before the sinusoids. Returns a tensor of y's shape.
+    t of shape (batch,), multiplied by `time_scale` before the sinusoids. With `classes`, label (batch,) from 0 adds an
+    embedding to that of the time; no label is a class of its own. Returns a tensor of y's shape.
     """
 
     def __init__(
@@ -73,10 +74,14 @@ class UNet(nn.Module):
         patch: int = 2,
         heads: int = 2,
         time_scale: float = 1.0,
+        classes: int = 0,
     ) -> None:
         super().__init__()
         emb = 4 * widths[0]
         self.time = TimeEmbedding(2 * widths[0], emb, time_scale)
+        self.label = nn.Embedding(classes + 1, emb) if classes else None
+        if self.label is not None:
+            nn.init.zeros_(self.label.weight)
         self.stem = nn.Sequential(nn.PixelUnshuffle(patch), nn.Conv2d(channels * patch**2, widths[0], 3, padding=1))
         self.down, self.up = nn.ModuleList(), nn.ModuleList()
         skips, width = [widths[0]], widths[0]
@@ -99,8 +104,16 @@ class UNet(nn.Module):
         nn.init.zeros_(last.weight)
         self.head = nn.Sequential(nn.GroupNorm(8, width), nn.SiLU(), last, nn.PixelShuffle(patch))
 
-    def forward(self, y: Tensor, t: Tensor) -> Tensor:
-        emb, h = self.time(t), self.stem(y)
+    def embedding(self, t: Tensor, label: Tensor | None) -> Tensor:
+        """Of the time, and of the class where there are classes."""
+        emb: Tensor = self.time(t)
+        if self.label is None:
+            return emb
+        none = self.label.num_embeddings - 1
+        return emb + self.label(torch.full_like(t, none, dtype=torch.int64) if label is None else label)
+
+    def forward(self, y: Tensor, t: Tensor, label: Tensor | None = None) -> Tensor:
+        emb, h = self.embedding(t, label), self.stem(y)
         skips = [h]
         for layer in self.down:
             h = layer(h, emb) if isinstance(layer, ResBlock) else layer(h)

@@ -31,3 +31,14 @@ def read_images(path: Path, key: str | None = None) -> NDArray[np.uint8]:
             f"{path}: images must be uint8 of shape (n, h, w) or (n, h, w, c), not {images.dtype} {images.shape}."
         )
     return np.ascontiguousarray(images[:, None] if images.ndim == 3 else images.transpose(0, 3, 1, 2))
+
+
+def read_labels(path: Path, key: str, n: int) -> NDArray[np.int64]:
+    """The class labels 0, 1, … of n images, from an array of the .npz. UsageError where they are none."""
+    with np.load(path, allow_pickle=False) as file:
+        if key not in file:
+            raise UsageError(f"{path} has no array {key!r}: it has {', '.join(file.files)}.")
+        labels = file[key]
+    if labels.shape != (n,) or not np.issubdtype(labels.dtype, np.integer) or labels.min() < 0:
+        raise UsageError(f"{path}: labels must be {n} whole numbers from 0 on, not {labels.dtype} {labels.shape}.")
+    return labels.astype(np.int64)

@@ -22,7 +22,10 @@ from benchbox.training.losses import Loss
 
 @dataclass(frozen=True)
 class Recipe:
-    """How a network is trained. `lr` rises linearly over `warmup` steps, then falls as a cosine to 0 at `steps`."""
+    """How a network is trained. `lr` rises linearly over `warmup` steps, then falls as a cosine to 0 at `steps`.
+
+    drop_label: how often a label is withheld, so that the network can do without (Ho & Salimans 2022, algorithm 1).
+    """
 
     steps: int = 10_000
     batch_size: int = 128
@@ -32,6 +35,7 @@ class Recipe:
     ema: float = 0.999
     seed: int = 0
     bfloat16: bool = False
+    drop_label: float = 0.1
 
     def rate(self, step: int) -> float:
         if step < self.warmup:
@@ -46,9 +50,12 @@ class Recipe:
 class Trainer:
     """A network, its running average and its optimiser at some step; `run` takes it to the recipe's last step."""
 
-    def __init__(self, network: nn.Module, loss: Loss, images: Tensor, recipe: Recipe) -> None:
-        """images: uint8 (n, channels, height, width), on the device where the network is."""
-        self.network, self.loss, self.images, self.recipe = network, loss, images, recipe
+    def __init__(
+        self, network: nn.Module, loss: Loss, images: Tensor, recipe: Recipe, labels: Tensor | None = None
+    ) -> None:
+        """images: uint8 (n, channels, height, width), labels: int64 (n,), on the device where the network is."""
+        self.network, self.loss, self.images, self.recipe, self.labels = network, loss, images, recipe, labels
+        self.classes = 0 if labels is None else int(labels.max()) + 1
         self.parameters = dict(network.named_parameters())
         self.average = {name: p.detach().clone() for name, p in self.parameters.items()}
         self.optimizer = torch.optim.Adam(self.parameters.values(), lr=recipe.lr)
@@ -58,14 +65,20 @@ class Trainer:
         self._order: tuple[int, Tensor] = (-1, torch.empty(0))
 
     def batch(self) -> Tensor:
-        """The step's images: each epoch is a permutation that depends on the seed and the epoch alone."""
+        """Which images the step takes: each epoch is a permutation that depends on the seed and the epoch alone."""
         n, size = len(self.images), min(self.recipe.batch_size, len(self.images))
         epoch, place = divmod(self.step, n // size)
         if self._order[0] != epoch:
             generator = torch.Generator().manual_seed(self.recipe.seed * 1_000_003 + epoch)
             self._order = (epoch, torch.randperm(n, generator=generator))
-        index = self._order[1][place * size : (place + 1) * size].to(self.images.device)
-        return self.images[index].float() / 127.5 - 1
+        return self._order[1][place * size : (place + 1) * size].to(self.images.device)
+
+    def conditions(self, index: Tensor, generator: torch.Generator) -> dict[str, Tensor]:
+        """The labels of the images, some withheld; nothing where there are none."""
+        if self.labels is None:
+            return {}
+        withheld = torch.rand(len(index), generator=generator, device=index.device) < self.recipe.drop_label
+        return {"label": self.labels[index].masked_fill(withheld, self.classes)}
 
     def advance(self) -> Tensor:
         """One optimiser step; returns the loss, still on the device."""
@@ -74,7 +87,9 @@ class Trainer:
         for group in self.optimizer.param_groups:
             group["lr"] = recipe.rate(self.step)
         with torch.autocast(device.type, torch.bfloat16) if recipe.bfloat16 else nullcontext():
-            loss = self.loss(self.network, self.batch(), generator)
+            index = self.batch()
+            x0 = self.images[index].float() / 127.5 - 1
+            loss = self.loss(self.network, x0, generator, **self.conditions(index, generator))
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
         nn.utils.clip_grad_norm_(self.parameters.values(), recipe.clip)

@@ -61,7 +61,7 @@ class Loss:
     def _tensor(values: object, device: torch.device) -> Tensor:
         return torch.as_tensor(np.asarray(values), dtype=torch.float32, device=device)
 
-    def __call__(self, network: nn.Module, x0: Tensor, generator: torch.Generator) -> Tensor:
+    def __call__(self, network: nn.Module, x0: Tensor, generator: torch.Generator, **conditions: Tensor) -> Tensor:
         """The mean loss of one batch x0 (batch, *shape) in [−1, 1]."""
         t, s, sigma = self.levels(len(x0), generator)
         s, sigma = (a.view(-1, *[1] * (x0.ndim - 1)) for a in (s, sigma))
@@ -69,8 +69,8 @@ class Loss:
         x = x0 + sigma * noise
         if self.prediction == "edm":
             c_skip, c_out, c_in = edm_coefficients(sigma, self.sigma_data)
-            return (network(c_in * x, t).float() - (x0 - c_skip * x) / c_out).square().mean()
-        out = network(s * x, t).float()
+            return (network(c_in * x, t, **conditions).float() - (x0 - c_skip * x) / c_out).square().mean()
+        out = network(s * x, t, **conditions).float()
         match self.prediction:
             case "eps":
                 target = noise

@@ -17,7 +17,7 @@ from benchbox.model import Prediction
 from benchbox.options import describe
 from benchbox.registry import registry
 from benchbox.schedule import Schedule
-from benchbox.training.data import read_images
+from benchbox.training.data import read_images, read_labels
 from benchbox.training.loop import Recipe, Trainer
 from benchbox.training.losses import Loss
 
@@ -46,6 +46,7 @@ class Job:
     clip: float = 1.0
     ema: float = 0.999
     seed: int = 0
+    labels: str | None = None
     device: str = "cpu"
     bfloat16: Literal["auto", "float32", "bfloat16"] = "auto"
     dataset: str = "images"
@@ -73,8 +74,9 @@ class Job:
                 options[option.removeprefix(f"{name}.")] = value
         return registry().get("schedule", name, options), loss
 
-    def architecture(self, channels: int, height: int, width: int) -> dict[str, Any]:
-        """The U-Net of this job. UsageError where it does not fit the images."""
+    def architecture(self, shape: list[int], classes: int = 0) -> dict[str, Any]:
+        """The U-Net of this job for images of (channels, height, width). UsageError where it does not fit them."""
+        channels, height, width = shape
         try:
             widths = [int(w) for w in self.widths.split(":")]
         except ValueError:
@@ -87,10 +89,11 @@ class Job:
         # the network's time is k−1 in 0 … T−1, c_noise in about ±1.6, or t in 0 … 1: all to a range of about 1000
         discrete = (self.schedule or SCHEDULE_OF[self.prediction]) == "ddpm"
         scale = 250.0 if self.prediction == "edm" else 1.0 if discrete else 1000.0
-        return {
+        made = {
             "net": "unet", "channels": channels, "widths": widths, "blocks": self.blocks, "patch": self.patch,
             "time_scale": scale,
         }  # fmt: skip
+        return made | {"classes": classes} if classes else made
 
 
 def run(job: Job, report: Callable[[int, float], None]) -> Path:
@@ -98,7 +101,8 @@ def run(job: Job, report: Callable[[int, float], None]) -> Path:
     schedule, options = job.schedule_and_loss()
     pixels = read_images(job.data, job.key)
     sigma_data = options.pop("sigma_data", None) or round(float((pixels[:10_000] / 127.5 - 1).std()), 3)
-    architecture = job.architecture(*pixels.shape[1:])
+    labels = None if job.labels is None else torch.as_tensor(read_labels(job.data, job.labels, len(pixels)))
+    architecture = job.architecture(list(pixels.shape[1:]), 0 if labels is None else int(labels.max()) + 1)
     for kind, chosen in (("grid", job.grid), ("schedule", schedule.name)):
         if chosen and chosen not in registry().names(kind):
             raise unknown(kind, chosen, registry().names(kind))
@@ -112,7 +116,8 @@ def run(job: Job, report: Callable[[int, float], None]) -> Path:
     bfloat16 = device.type == "cuda" if job.bfloat16 == "auto" else job.bfloat16 == "bfloat16"
     recipe = Recipe(job.steps, job.batch_size, job.lr, clip=job.clip, ema=job.ema, seed=job.seed, bfloat16=bfloat16)
     loss = Loss(job.prediction, schedule, sigma_data, **options)
-    trainer = Trainer(network, loss, torch.as_tensor(pixels).to(device), recipe)
+    labels = None if labels is None else labels.to(device)
+    trainer = Trainer(network, loss, torch.as_tensor(pixels).to(device), recipe, labels)
     checkpoint = job.output / f"{job.name}.checkpoint.safetensors"
     if job.resume and checkpoint.exists():
         trainer.resume(checkpoint)
