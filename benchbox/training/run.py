@@ -114,7 +114,10 @@ def run(job: Job, report: Callable[[int, float], None]) -> Path:
     device = torch.device(job.device)
     network = nets.make(architecture, job.prediction, schedule, sigma_data).to(device)
     bfloat16 = device.type == "cuda" if job.bfloat16 == "auto" else job.bfloat16 == "bfloat16"
-    recipe = Recipe(job.steps, job.batch_size, job.lr, clip=job.clip, ema=job.ema, seed=job.seed, bfloat16=bfloat16)
+    warmup = min(200, job.steps // 10)
+    recipe = Recipe(
+        job.steps, job.batch_size, job.lr, warmup, clip=job.clip, ema=job.ema, seed=job.seed, bfloat16=bfloat16
+    )
     loss = Loss(job.prediction, schedule, sigma_data, **options)
     labels = None if labels is None else labels.to(device)
     trainer = Trainer(network, loss, torch.as_tensor(pixels).to(device), recipe, labels)

@@ -1,0 +1,172 @@
+"""benchbox check: what a sampler really does, exactly."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.table import Table
+
+from benchbox.cli.common import console, progress_bar
+from benchbox.errors import UsageError
+
+if TYPE_CHECKING:
+    from benchbox.exact.certificate import Certificate
+
+
+def check(
+    plugins: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="SAMPLER…", help="Samplers by name, or `all`; schedules, models and metrics are checked, too."
+        ),
+    ] = None,
+    set_: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="[PLUGIN.]OPTION=VALUE, as in run.", metavar="[PLUGIN.]OPTION=V[,V…]"),
+    ] = None,
+    json_: Annotated[bool, typer.Option("--json", help="Everything that was measured, as JSON.")] = False,
+    budget: Annotated[
+        bool,
+        typer.Option("--budget", help="Where the error comes from, on Gaussian data, in place of the certificate."),
+    ] = False,
+    nfe: Annotated[str, typer.Option(help="Budgets of --budget: a comma list or a range.")] = "9,17,35,69,139",
+    schedule: Annotated[str | None, typer.Option(help="Schedule of --budget [default: the model's own].")] = None,
+    grid: Annotated[str | None, typer.Option(help="Grid of --budget [default: the sampler's own].")] = None,
+    final: Annotated[str, typer.Option(help="End of the runs of --budget: denoise or none.")] = "denoise",
+    score_error: Annotated[
+        float, typer.Option(help="--budget: the network predicts (1 + this) times the noise.")
+    ] = 0.01,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Where --budget plots: an .svg, .png or .pdf.")
+    ] = None,
+    published: Annotated[
+        Path | None, typer.Option(help="Reproduce the published W2 table whose files are in this directory.")
+    ] = None,
+    points: Annotated[int | None, typer.Option(min=2, help="--published: only rows of at most so many points.")] = None,
+) -> None:
+    """A certificate: exact errors, measured order, conduct. Exit status 1 if any check fails."""
+    if published is not None:
+        ok = publish(published, points, json_)
+    elif not plugins:
+        raise UsageError("check needs a plugin to check: benchbox check heun, or benchbox check all.")
+    elif budget:
+        options = {"schedule": schedule, "grid": grid, "final": final, "score_error": score_error}
+        ok = budgets(plugins, set_ or [], nfe, output, json_, options)
+    else:
+        ok = certificates(plugins, set_ or [], json_)
+    raise typer.Exit(0 if ok else 1)
+
+
+def instances(names: list[str], set_: list[str], only: str | None = None) -> list[Any]:
+    """The plugins that names and settings mean; of the kind `only`, or of the first kind that has the name."""
+    from benchbox.bench.settings import Settings, parse
+    from benchbox.exact.certificate import kind_of
+    from benchbox.registry import registry
+
+    settings = Settings(parse(set_))
+    wanted = [part for name in names for part in name.split(",")]
+    chosen = [n for name in wanted for n in (registry().names("sampler") if name == "all" else [name])]
+    found = [p for name in chosen for p in settings.variants(only or kind_of(name), name)]
+    settings.finish()
+    return found
+
+
+def certificates(names: list[str], set_: list[str], as_json: bool) -> bool:
+    """Certify, print, and say whether all passed."""
+    from benchbox.exact.certificate import certify
+
+    found = []
+    with progress_bar("{task.fields[what]}") as bar:
+        for plugin in instances(names, set_):
+            task = bar.add_task(plugin.name, total=None, what="")
+            found.append(certify(plugin, tick=lambda what, task=task: bar.update(task, advance=1, what=what)))  # type: ignore[misc]
+            bar.remove_task(task)
+            if not as_json:
+                show(found[-1])
+    if as_json:
+        print(json.dumps([c.as_dict() for c in found], indent=2, ensure_ascii=False))
+    return all(c.passed for c in found)
+
+
+def show(found: Certificate) -> None:
+    """A certificate for people: every check, the orders, the errors of whole runs, the verdict."""
+    options = ", ".join(f"{k}={v}" for k, v in found.options.items())
+    console.print(f"[bold]{found.name}[/bold] ({options})" if options else f"[bold]{found.name}[/bold]")
+    for line in found.checks:
+        style = {True: "green", False: "bold red", None: "dim"}[line.passed]
+        console.print(f"  [{style}]{str(line)[:4]}[/]{str(line)[4:]}", soft_wrap=True)
+    for order in found.orders:
+        if order.claimed is None:
+            console.print(f"  [dim]note[/]  {order}", soft_wrap=True)
+    for error in found.errors:
+        console.print(f"  [dim]W2  [/]  {error}", soft_wrap=True)
+    verdict = "[bold green]passed[/]" if found.passed else f"[bold red]{len(found.failures)} failed[/]"
+    console.print(f"  {verdict}, {len(found.checks)} checks\n")
+
+
+def budgets(
+    names: list[str], set_: list[str], nfe: str, output: Path | None, as_json: bool, options: dict[str, Any]
+) -> bool:
+    """The error budgets of samplers on the Gaussian model, as tables and as one plot."""
+    from benchbox.bench.sweep import integers
+    from benchbox.exact.budget import SOURCES, budgets, plot, setting
+
+    samplers = instances(names, [s for s in set_ if not s.startswith("gaussian.")], "sampler")
+    model = instances(["gaussian"], [s for s in set_ if s.startswith("gaussian.")], "model")[0]
+    if output is not None and len(samplers) > 1:
+        raise UsageError("a plot shows one sampler: name one, or leave --output out.")
+    found = []
+    for sampler in samplers:
+        of = setting(sampler, model, **options)
+        table = budgets(of, integers(nfe, "--nfe", 1))
+        found.append({"sampler": sampler.name, "score_error": of.score_error, "budgets": [b.as_dict() for b in table]})
+        if output is not None:
+            plot(of, table, output)
+        if not as_json:
+            title = f"{sampler.name}: exact W2 on {of}"
+            shown = Table("NFE", "steps", *SOURCES, title=title)
+            for b in table:
+                shown.add_row(str(b.nfe), str(b.steps), *(f"{b.w2[s]:.3g}" for s in SOURCES))
+            console.print(shown)
+    if as_json:
+        print(json.dumps(found, indent=2))
+    return True
+
+
+def publish(directory: Path, points: int | None, as_json: bool) -> bool:
+    """The published table, value by value; whether every one agrees at the printed digits."""
+    from benchbox.exact.published import draws, read, reproduce
+
+    rows, model = read(directory)
+    rows = [r for r in rows if points is None or r.points <= points]
+    results = []
+    with progress_bar("{task.fields[what]}") as bar:
+        task = bar.add_task("published table", total=draws(rows), what="")
+        for result in reproduce(rows, model, lambda done, what: bar.update(task, advance=done, what=what)):
+            results.append(result)
+    if as_json:
+        print(json.dumps([r.as_dict() for r in results], indent=2))
+    else:
+        shown = Table(
+            "scheme", "ε", "points", "start", "published", "here", "NFE spent", "", title="W2, CIFAR-10 Gaussian"
+        )
+        for r in results:
+            mark = "[green]agrees[/]" if r.agrees else "[bold red]differs[/]"
+            row = r.row
+            shown.add_row(
+                row.scheme,
+                f"{row.epsilon:g}",
+                str(row.points),
+                row.start,
+                row.printed,
+                f"{r.w2:.4f}",
+                f"{r.nfe:g}",
+                mark,
+            )
+        console.print(shown)
+        agreeing = sum(r.agrees for r in results)
+        console.print(f"{agreeing} of {len(results)} values agree at the printed digits.")
+    return all(r.agrees for r in results)

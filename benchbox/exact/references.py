@@ -1,0 +1,247 @@
+"""The published formulas of the built-in methods, coded a second time in the coordinates of their papers.
+
+Each takes (sampler, D, x, levels, noise) with x canonical, runs in the paper's own variables (ᾱ and y = √ᾱ x, forward
+and backward drift, a Butcher tableau) and returns the canonical end. Nothing here is shared with `benchbox.samplers`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from itertools import pairwise
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from benchbox.errors import UsageError
+from benchbox.exact.law import last
+from benchbox.exact.options import choices, made
+from benchbox.exact.rules import Check, Trial, denoiser, image, relative
+from benchbox.grid import Levels
+from benchbox.noise import BLOCK, Noise
+
+D = Callable[[Tensor, float], Tensor]
+Reference = Callable[[Any, D, Tensor, Levels, Noise], Tensor]
+
+AGREE = 1e-9
+
+
+def alpha_bar(sigma: float) -> float:
+    return 1 / (1 + sigma * sigma)
+
+
+def ddim(sampler: Any, d: D, x: Tensor, levels: Levels, noise: Noise) -> Tensor:
+    """Song et al. 2020, eq. 12 and 16, in y = √ᾱ x."""
+    for sigma, sigma_next in pairwise(levels.sigmas):
+        a, b = alpha_bar(sigma), alpha_bar(sigma_next)
+        y, x0 = math.sqrt(a) * x, d(x, sigma)
+        eps = (y - math.sqrt(a) * x0) / math.sqrt(1 - a)
+        c = sampler.eta * math.sqrt((1 - b) / (1 - a)) * math.sqrt(1 - a / b)
+        y = math.sqrt(b) * x0 + math.sqrt(1 - b - c * c) * eps
+        x = (y + c * noise(0, 0) if c else y) / math.sqrt(b)
+    return x
+
+
+def ancestral(sampler: Any, d: D, x: Tensor, levels: Levels, noise: Noise) -> Tensor:
+    """Ho et al. 2020, eq. 6, 7, the mean as weights of x_0 and y_t; large: the frame's own conditional variance."""
+    frame = levels.in_frame(sampler.frame)
+    for i, (sigma, sigma_next) in enumerate(pairwise(levels.sigmas)):
+        a, b = alpha_bar(sigma), alpha_bar(sigma_next)
+        alpha, beta = a / b, 1 - a / b
+        x0 = d(x, sigma)
+        mean = (math.sqrt(b) * beta * x0 + math.sqrt(alpha) * (1 - b) * math.sqrt(a) * x) / (1 - a)
+        if sampler.variance == "small":
+            std = math.sqrt(beta * (1 - b) / (1 - a)) / math.sqrt(b)
+        else:
+            s, s_next = (float(frame.schedule.scale(t)) for t in frame.times[i : i + 2])
+            std = math.sqrt((s * sigma) ** 2 - (s * sigma_next) ** 2) / s_next
+        x = mean / math.sqrt(b) + std * noise(0, 0)
+    return x
+
+
+def euler_maruyama(sampler: Any, d: D, x: Tensor, levels: Levels, noise: Noise) -> Tensor:
+    """Song et al. 2021, eq. 6, 8: drift and diffusion of the frame from finite differences of its marginals."""
+    frame = levels.in_frame(sampler.frame)
+    y = x * float(frame.schedule.scale(frame.times[0]))
+    for t, t_next, sigma in zip(frame.times[:-1], frame.times[1:], levels.sigmas, strict=False):
+        s, s_next = float(frame.schedule.scale(t)), float(frame.schedule.scale(t_next))
+        f, h = float(frame.schedule.dlog_scale(t)), t - t_next
+        g2 = 2 * s * s * sigma * float(frame.schedule.dsigma(t))
+        score, k2 = (d(y / s, sigma) - y / s) / (s * sigma**2), sampler.kappa**2
+        match sampler.integrator:
+            case "euler":
+                y, std = y - h * (f * y - (1 + k2) / 2 * g2 * score), math.sqrt(g2 * h)
+            case "ancestral":
+                y, std = (y + (1 + k2) / 2 * g2 * h * score) / math.sqrt(1 + 2 * h * f), math.sqrt(g2 * h)
+            case _:
+                gain, variance = _exponential(frame.schedule, t, t_next)
+                y, std = s_next / s * y + (1 + k2) / 2 * gain * score, math.sqrt(variance)
+        y = y + sampler.kappa * std * noise(0, 0) if sampler.kappa else y
+    return y / float(frame.schedule.scale(frame.times[-1]))
+
+
+def _exponential(frame: Any, t: float, t_next: float) -> tuple[float, float]:
+    """∫Φ g² and ∫Φ² g², Φ(τ) = s(t')/s(τ), by adaptive quadrature."""
+    from scipy.integrate import quad
+
+    s_next = float(frame.scale(t_next))
+
+    def g2(tau: float) -> float:
+        return 2 * float(frame.scale(tau)) ** 2 * float(frame.sigma(tau)) * float(frame.dsigma(tau))
+
+    return tuple(
+        quad(
+            lambda u, p=p: (s_next / float(frame.scale(u))) ** p * g2(u), t_next, t, epsabs=0, epsrel=1e-11, limit=200
+        )[0]
+        for p in (1, 2)
+    )
+
+
+def heun(sampler: Any, d: D, x: Tensor, levels: Levels, noise: Noise) -> Tensor:
+    """Karras et al. 2022, algorithm 2, line by line."""
+    n = len(levels.sigmas)
+    for t, t_next in pairwise(levels.sigmas):
+        gamma = min(sampler.s_churn / n, math.sqrt(2) - 1) if sampler.s_min <= t <= sampler.s_max else 0
+        t_hat = t + gamma * t
+        if gamma > 0:
+            x = x + math.sqrt(t_hat**2 - t**2) * (noise(0, 0) * sampler.s_noise)
+        slope = (x - d(x, t_hat)) / t_hat
+        end = x + (t_next - t_hat) * slope
+        slope_end = (end - d(end, t_next)) / t_next
+        x = x + (t_next - t_hat) * (0.5 * slope + 0.5 * slope_end)
+    return x
+
+
+def annealed_langevin(sampler: Any, d: D, x: Tensor, levels: Levels, noise: Noise) -> Tensor:
+    """Song & Ermon 2019, algorithm 1, with ε = step_size σ_L²."""
+    epsilon = sampler.step_size * levels.sigmas[-1] ** 2
+    for sigma in levels.sigmas:
+        alpha = epsilon * (sigma / levels.sigmas[-1]) ** 2
+        for _ in range(sampler.steps_per_level):
+            x = x + alpha / 2 * (d(x, sigma) - x) / sigma**2 + math.sqrt(alpha) * noise(0, 0)
+    return x
+
+
+def pc(sampler: Any, d: D, x: Tensor, levels: Levels, noise: Noise) -> Tensor:
+    """Song et al. 2021, algorithms 2 to 5, in the frame's y; a predictor that is a plugin runs its own interval."""
+    frame = levels.in_frame(sampler.frame)
+    s = [float(frame.schedule.scale(t)) for t in frame.times]
+    preserving = all(abs((a * o) ** 2 + a * a - 1) < 1e-6 for a, o in zip(s, levels.sigmas, strict=True))
+    for i in range(len(s) - 1):
+        sigma, sigma_next = levels.sigmas[i : i + 2]
+        beta = 1 - (s[i] / s[i + 1]) ** 2 if preserving else 0.0
+        if sampler.predictor is not None:
+            beta, x = 0.0, REFERENCES[sampler.predictor.name](sampler.predictor, d, x, frame.interval(i), noise)
+        elif preserving:
+            y, score = s[i] * x, (d(x, sigma) - x) / (s[i] * sigma**2)
+            x = ((2 - math.sqrt(1 - beta)) * y + beta * score + math.sqrt(beta) * noise(0, 0)) / s[i + 1]
+        else:
+            x = x + (sigma**2 - sigma_next**2) * ((d(x, sigma) - x) / sigma**2)
+            x = x + math.sqrt(sigma**2 - sigma_next**2) * noise(0, 0)
+        for _ in range(sampler.corrector_steps):
+            x = _corrector(sampler, d, x, sigma_next, 1 - beta, noise)
+    return x
+
+
+def _corrector(sampler: Any, d: D, x: Tensor, sigma: float, alpha: float, noise: Noise) -> Tensor:
+    z = noise(0, 0)
+    g = (d(x, sigma) - x) / sigma**2
+    if sampler.norm == "sample" or (sampler.norm == "auto" and x[0].numel() >= 16):
+        ratio = torch.stack([a.norm() / b.norm() for a, b in zip(z, g, strict=True)]).view(-1, *[1] * (x.ndim - 1))
+        epsilon: Tensor = 2 * alpha * (sampler.snr * ratio) ** 2
+    else:
+        epsilon = torch.tensor(2 * alpha * (sampler.snr * sigma) ** 2, dtype=x.dtype)
+    step: Tensor = x + epsilon * g + torch.sqrt(2 * epsilon) * z
+    return step
+
+
+TABLEAUS: dict[str, tuple[list[list[float]], list[float]]] = {
+    "euler": ([[]], [1]),
+    "midpoint": ([[], [1 / 2]], [0, 1]),
+    "heun2": ([[], [1]], [1 / 2, 1 / 2]),
+    "heun3": ([[], [1 / 3], [0, 2 / 3]], [1 / 4, 0, 3 / 4]),
+    "rk4": ([[], [1 / 3], [-1 / 3, 1], [1, -1, 1]], [1 / 8, 3 / 8, 3 / 8, 1 / 8]),
+    "rk4_classic": ([[], [1 / 2], [0, 1 / 2], [0, 0, 1]], [1 / 6, 1 / 3, 1 / 3, 1 / 6]),
+}
+"""Butcher tableaus: rows of coefficients (a node is its row's sum) and weights."""
+
+
+def ode(sampler: Any, d: D, x: Tensor, levels: Levels, noise: Noise) -> Tensor:
+    """The probability-flow ODE (Song et al. 2021, eq. 13) by a Runge–Kutta tableau, in σ or in the frame's t."""
+    rows, weights = TABLEAUS[sampler.method]
+    frame = None if sampler.frame == "sigma" else levels.in_frame(sampler.frame)
+    times = levels.sigmas if frame is None else frame.times
+
+    def scale(t: float) -> float:
+        return 1.0 if frame is None else float(frame.schedule.scale(t))
+
+    def velocity(t: float, y: Tensor) -> Tensor:
+        if frame is None:
+            return (y - d(y, t)) / t
+        s, sigma = scale(t), float(frame.schedule.sigma(t))
+        f, g2 = float(frame.schedule.dlog_scale(t)), 2 * s * s * sigma * float(frame.schedule.dsigma(t))
+        return f * y - 0.5 * g2 * (d(y / s, sigma) - y / s) / (s * sigma**2)
+
+    y: Tensor = x * scale(times[0])
+    for t, t_next in pairwise(times):
+        h, k = t_next - t, list[Tensor]()
+        for row in rows:
+            k.append(
+                velocity(
+                    t + h * sum(row), y + h * sum((a * b for a, b in zip(row, k, strict=True)), torch.zeros_like(y))
+                )
+            )
+        y = y + h * sum((w * b for w, b in zip(weights, k, strict=True)), torch.zeros_like(y))
+    return y / scale(times[-1])
+
+
+REFERENCES: dict[str, Reference] = {
+    "ddim": ddim, "ancestral": ancestral, "euler-maruyama": euler_maruyama, "heun": heun,
+    "annealed-langevin": annealed_langevin, "pc": pc, "ode": ode,
+}  # fmt: skip
+"""By the name of the method."""
+
+
+def deviation(trial: Trial, n_levels: int = 24) -> float | None:
+    """How far a trial's samples are from the published formulas', relative; None where these do not exist or apply."""
+    reference = REFERENCES.get(trial.sampler.name)
+    if reference is None or (trial.sampler.name == "ode" and getattr(trial.sampler, "method", "") not in TABLEAUS):
+        return None
+    levels, denoise = trial.levels(n_levels), denoiser(image())
+    noise = Noise(7, 0, BLOCK, image().shape, dtype=torch.float64)
+    x = noise(0, 0) * levels.start_std
+    try:
+        with torch.inference_mode():
+            expected = reference(trial.sampler, denoise, x, levels, noise)
+    except (ValueError, UsageError):
+        return None  # a frame that does not reach these levels, or steps too long for the formula
+    return relative(last(trial.states(n_levels, seed=7)), expected)
+
+
+def agrees(trial: Trial) -> Check:
+    """A built-in method against its paper's formulas, at its options and at other values of them, two at a time."""
+    name, expected = (
+        f"published formulas ({trial.schedule.name})",
+        f"the samples of the published formulas to {AGREE:g}",
+    )
+    if trial.sampler.name not in REFERENCES:
+        return Check(name, None, "no formulas are published under this name", expected)
+    tried = 0
+    for values in settings_of(trial):
+        sampler = made(trial.sampler, values)
+        if sampler is None or sampler.evals_per_step is None:
+            continue
+        difference = deviation(Trial(sampler, trial.schedule, trial.grid))
+        tried += difference is not None
+        if difference is not None and not difference < AGREE:
+            chosen = ", ".join(f"{k}={getattr(v, 'name', v)}" for k, v in values.items()) or "its options"
+            return Check(name, False, f"with {chosen} the samples differ by {difference:.1e}", expected)
+    return Check(name, tried > 0, f"agree at {tried} settings of the options", expected)
+
+
+def settings_of(trial: Trial) -> list[dict[str, Any]]:
+    """The options as they are, each changed alone, and every two changed together."""
+    every = [(o, v) for o, values in choices(trial.sampler).items() for v in values]
+    pairs = [{a[0]: a[1], b[0]: b[1]} for i, a in enumerate(every) for b in every[:i] if a[0] != b[0]]
+    return [{}, *({o: v} for o, v in every), *pairs]

@@ -1,0 +1,52 @@
+"""The table of all built-ins' certificates, as Markdown: `python -m benchbox.exact.table`."""
+
+from __future__ import annotations
+
+from benchbox.exact.certificate import Certificate, certify
+from benchbox.exact.laws import Order
+from benchbox.registry import DISTRIBUTION, registry
+
+COLUMNS = (
+    "sampler",
+    "checks",
+    "claims",
+    "weak order",
+    "strong order",
+    "law",
+    "W2 at about 10, 20, 50, 100 evaluations",
+)
+
+
+def orders(found: Certificate, kind: str) -> str:
+    """Measured on the two schedules, at the sampler's own options."""
+    return " / ".join(_order(o) for o in found.orders if o.kind == kind and not o.variant) or "–"
+
+
+def _order(order: Order) -> str:
+    return "rounding" if order.slope.order is None else f"{order.slope.order:.2f}"
+
+
+def row(found: Certificate) -> str:
+    claims = {str(o.claimed) for o in found.orders if not o.variant} - {"None"}
+    how = "exact" if all(e.interval is None for e in found.errors) else "Monte Carlo"
+    passed = sum(c.passed is True for c in found.checks)
+    checks = f"{passed} passed" if found.passed else f"**{len(found.failures)} failed**"
+    w2 = ", ".join(f"{e.w2:.3g} ({e.nfe:g})" for e in found.errors)
+    cells = (f"`{found.name}`", checks, "".join(claims) or "–", orders(found, "weak"), orders(found, "strong"), how, w2)
+    return f"| {' | '.join(cells)} |"
+
+
+def built_ins() -> list[str]:
+    names = registry().names("sampler")
+    return [name for name in names if registry().find("sampler", name).package == DISTRIBUTION]
+
+
+def main() -> None:
+    print(f"| {' | '.join(COLUMNS)} |")
+    print(f"|{'---|' * len(COLUMNS)}")
+    for name in built_ins():
+        print(row(certify(name, "sampler")), flush=True)
+
+
+if __name__ == "__main__":
+    main()

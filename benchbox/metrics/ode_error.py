@@ -1,0 +1,115 @@
+"""The pathwise error of an ODE sampler, as a metric of a run."""
+
+from __future__ import annotations
+
+import copy
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchbox.metric import Accumulator, Context, Metric
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+
+    from benchbox.denoiser import Denoiser
+
+
+@dataclass(frozen=True)
+class ODEError(Metric):
+    """Distance of samples from the exact solution of the probability-flow ODE from the same noise (Song et al. 2021,
+    eq. 13): the root mean square over the first `samples` of them and their coordinates.
+
+    For samplers that draw nothing after the start; of a stochastic one it measures how far it wanders. The memory is
+    bounded by `samples`, and the evaluations of the solution (dopri5, tight tolerance) are not counted in the run's.
+    """
+
+    name = "ode_error"
+    samples: int = 64
+
+    def __post_init__(self) -> None:
+        if self.samples < 1:
+            raise ValueError("samples must be at least 1.")
+
+    def start(self, context: Context) -> ODEErrorAccumulator:
+        return ODEErrorAccumulator(context, self.samples)
+
+
+class ODEErrorAccumulator(Accumulator):
+    """Squared distances by the samples' numbers: the order in which they come does not matter."""
+
+    def __init__(self, context: Context, samples: int) -> None:
+        self.context, self.samples = context, samples
+        self.denoise = copy.copy(context.denoiser)
+        self.denoise.reset()
+        self.squares: dict[int, float] = {}
+
+    def update(self, batch: Tensor, index: Tensor) -> None:
+        keep = (index < self.samples).nonzero().flatten()
+        if not len(keep):
+            return
+        index = index[keep]
+        difference = batch[keep].double() - self.exact(index).double()
+        means = difference.flatten(1).square().mean(1)
+        self.squares |= dict(zip(index.tolist(), means.tolist(), strict=True))
+
+    def exact(self, index: Tensor) -> Tensor:
+        """The samples of these numbers, solved exactly from their starts and finished as the run is."""
+        import torch
+
+        context, sigmas = self.context, self.context.grid.sigmas
+        self.denoise.at(index)
+        with torch.inference_mode():
+            x = self.starts(index) * context.grid.start_std
+            x = solution(self.denoise, x, sigmas[0], sigmas[-1], tolerance_of(self.denoise))
+            if context.final == "denoise":
+                x = self.denoise(x, sigmas[-1])
+            return context.model.decode(x)
+
+    def starts(self, index: Tensor) -> Tensor:
+        """The first draw of these samples, whatever their order."""
+        import torch
+
+        from benchbox.noise import Noise
+
+        context, last = self.context, int(index.max()) + 1
+        noise_on: torch.device = context.noise_device or context.device
+        dtype = torch.float32 if context.model.denoiser(context.device) is None else torch.float64
+        noise = Noise(context.seed, 0, last, context.model.shape, noise_on, dtype, context.noise_block, context.device)
+        return noise(0.0, 0.0)[index]
+
+    def merge(self, other: ODEErrorAccumulator) -> None:
+        self.squares |= other.squares
+
+    def state(self) -> dict[str, NDArray[Any]]:
+        return {"index": np.array(list(self.squares), dtype=np.int64), "squares": np.array(list(self.squares.values()))}
+
+    def load(self, state: dict[str, NDArray[Any]]) -> None:
+        self.squares = dict(zip(state["index"].tolist(), state["squares"].tolist(), strict=True))
+
+    def compute(self) -> dict[str, float | str | None]:
+        values = [self.squares[i] for i in sorted(self.squares)]
+        return {"ode_error": float(np.sqrt(np.mean(values))) if values else None}
+
+
+def solution(denoise: Denoiser, x: Tensor, sigma: float, sigma_last: float, tolerance: float) -> Tensor:
+    """The probability-flow ODE from σ to σ_last in ln σ, where it reads dx/dlnσ = x − D, by dopri5."""
+    import torch
+    from torchdiffeq import odeint
+
+    def slope(t: Tensor, y: Tensor) -> Tensor:
+        return y - denoise(y, math.exp(float(t)))
+
+    t = torch.tensor([math.log(sigma), math.log(sigma_last)], dtype=torch.float64, device=x.device)
+    states: Tensor = odeint(slope, x, t, method="dopri5", rtol=tolerance, atol=tolerance * 0.1)
+    return states[-1]
+
+
+def tolerance_of(denoise: Denoiser) -> float:
+    """Tight: 1e-9 for a float64 formula, 1e-5 for a network, whose rounding is larger."""
+    formula = denoise.model.denoiser(denoise.device) is not None
+    return 1e-9 if formula else 1e-5

@@ -1,0 +1,44 @@
+"""The conformance suite for a plugin's own tests: `from benchbox.testing import check_sampler`, one line each.
+
+Each takes a plugin instance, class or name, and options; it raises AssertionError, naming every rule that is broken
+with what was measured and what was expected, and returns the certificate.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from benchbox.exact.certificate import Certificate, certify
+from benchbox.metric import Metric
+from benchbox.model import Model
+from benchbox.sampler import Sampler
+from benchbox.schedule import Schedule
+
+__all__ = ["check_metric", "check_model", "check_sampler", "check_schedule"]
+
+
+def check_sampler(sampler: Sampler | type[Sampler] | str, **options: Any) -> Certificate:
+    """A sampler's exact law, its order, and its conduct."""
+    return _passed("sampler", sampler, options)
+
+
+def check_schedule(schedule: Schedule | type[Schedule] | str, **options: Any) -> Certificate:
+    """Monotone σ, its inverse and derivatives, finite ends."""
+    return _passed("schedule", schedule, options)
+
+
+def check_model(model: Model | type[Model] | str, **options: Any) -> Certificate:
+    """D is the posterior mean where that is known; batch independence; no gradient kept."""
+    return _passed("model", model, options)
+
+
+def check_metric(metric: Metric | type[Metric] | str, **options: Any) -> Certificate:
+    """The same value for any split, order, and merging of the samples."""
+    return _passed("metric", metric, options)
+
+
+def _passed(kind: str, plugin: Any, options: dict[str, Any]) -> Certificate:
+    found = certify(plugin, kind=kind, **options)
+    if not found.passed:
+        raise AssertionError("\n".join([f"{kind} {found.name} breaks its rules:", *map(str, found.failures)]))
+    return found
