@@ -34,9 +34,9 @@ class Job:
     output: Path
     name: str
     prediction: Prediction
+    settings: list[str] | None = None
     key: str | None = None
     schedule: str | None = None
-    settings: list[str] | None = None
     widths: str = "32:80"
     blocks: int = 1
     patch: int = 2
