@@ -91,8 +91,8 @@ def test_labels_make_a_class_conditional_network_that_can_also_do_without(tmp_pa
     images[:32], labels = 255, np.arange(64) // 32  # class 0 is white, class 1 black
     np.savez(tmp_path / "data.npz", x_train=images, y_train=labels)
     job = Job(
-        tmp_path / "data.npz", tmp_path, "two", "edm", ["p_mean=2", "p_std=1"], labels="y_train", widths="16", steps=250,
-        batch_size=32, lr=5e-3,
+        tmp_path / "data.npz", tmp_path, "two", "edm", ["p_mean=2", "p_std=1"], labels="y_train", widths="16",
+        steps=250, batch_size=32, lr=5e-3,
     )  # fmt: skip
     card = run(job, lambda step, loss: None)
     x = benchbox.sample("heun", model=str(card), nfe=15, n=8).mean(dim=(1, 2, 3))
