@@ -33,7 +33,7 @@ def main(path: str) -> None:
             x = benchbox.sample(sampler, model="mnist-edm", nfe=nfe, n=SIDE**2, seed=0)
             axis.imshow(mosaic(x), cmap="gray", vmin=-1, vmax=1)
             axis.set(xticks=[], yticks=[])
-            if line is axes[0]:
+            if sampler == next(iter(SAMPLERS)):
                 axis.set_title(f"NFE {nfe}")
         line[0].set_ylabel(title)
     figure.savefig(path, dpi=110)
