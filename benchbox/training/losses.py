@@ -33,24 +33,31 @@ class Loss:
     p_mean: float = -1.2
     p_std: float = 1.2
 
+    @staticmethod
+    def uniform(n: int, generator: torch.Generator) -> Tensor:
+        """n numbers in (0, 1), one in each n-th of it, so every batch sees all levels (Kingma et al. 2021, I.1)."""
+        place = torch.arange(n, device=generator.device, dtype=torch.float64)
+        jitter = torch.rand(n, generator=generator, device=generator.device, dtype=torch.float64)
+        return ((place + jitter) / n).clamp(1e-9, 1 - 1e-9)
+
     def levels(self, n: int, generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
-        """n random levels as (network time, s, σ), float32 but for the int64 time of a discrete schedule."""
+        """n stratified random levels as (network time, s, σ), float32 but for the int64 time of a discrete schedule."""
         device, steps = generator.device, self.schedule.steps
+        u = self.uniform(n, generator)
         if self.prediction == "edm":
-            sigma = (self.p_mean + self.p_std * torch.randn(n, generator=generator, device=device)).exp()
+            sigma = (self.p_mean + self.p_std * torch.special.ndtri(u)).exp().float()
             return 0.25 * sigma.log(), torch.ones_like(sigma), sigma
         if steps is not None:
-            k = torch.randint(steps, (n,), generator=generator, device=device)
+            k = (u * steps).long()
             t = (k.cpu().numpy() + 1) / steps
             return k, self._tensor(self.schedule.scale(t), device), self._tensor(self.schedule.sigma(t), device)
         first, last = self.schedule.t_min, self.schedule.t_max
         if self.prediction == "score":
-            rung = torch.randint(self.ladder, (n,), generator=generator, device=device).cpu().numpy()
+            rung = (u * self.ladder).long().cpu().numpy()
             ratio = float(self.schedule.sigma(last)) / float(self.schedule.sigma(first))
             t = np.asarray(self.schedule.time(self.schedule.sigma(first) * ratio ** (rung / (self.ladder - 1))))
         else:
-            u = torch.rand(n, generator=generator, device=device).double().cpu().numpy()
-            t = first + (last - first) * u
+            t = first + (last - first) * u.cpu().numpy()
         return (
             self._tensor(t, device),
             self._tensor(self.schedule.scale(t), device),
