@@ -1,0 +1,68 @@
+"""Ancestral samplers: a step of an ODE solver to a lower level, and noise back up."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+from math import sqrt
+from typing import TYPE_CHECKING, ClassVar
+
+from benchbox_solvers.stochastic import Stochastic, down_up
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from benchbox import Levels
+    from benchbox_solvers.types import Denoise, Noise
+
+
+@dataclass(frozen=True)
+class EulerAncestral(Stochastic):
+    """Euler's method on dx/dσ with ancestral noise (k-diffusion, sample_euler_ancestral; Song et al. 2020, eq. 12)."""
+
+    name = "euler-ancestral"
+    aliases = ("euler-a",)
+    grid = "karras"
+    order = 1
+
+    def __call__(self, denoise: Denoise, x: Tensor, grid: Levels, noise: Noise) -> Iterator[Tensor]:
+        for sigma, sigma_next in pairwise(grid.sigmas):
+            down, up = down_up(sigma, sigma_next, self.eta)
+            x = denoise(x, sigma).lerp(x, down / sigma)
+            if up > 0:
+                x.add_(noise(sigma, sigma_next), alpha=self.s_noise * up)
+            yield x
+
+
+@dataclass(frozen=True)
+class DPM2Ancestral(Stochastic):
+    """DPM-Solver-2 (Lu et al. 2022, algorithm 1, r₁ = ½) with ancestral noise (k-diffusion, sample_dpm_2_ancestral).
+
+    The noise comes after the step, so the law keeps the order of the ODE's step.
+    """
+
+    name = "dpm2-ancestral"
+    aliases: ClassVar[tuple[str, ...]] = ("dpm2-a",)
+    grid = "karras"
+    order = 2
+    evals_per_step = 2
+
+    def __call__(self, denoise: Denoise, x: Tensor, grid: Levels, noise: Noise) -> Iterator[Tensor]:
+        for sigma, sigma_next in pairwise(grid.sigmas):
+            down, up = down_up(sigma, sigma_next, self.eta)
+            middle = sqrt(sigma * down)
+            u = denoise(x, sigma).lerp(x, middle / sigma)
+            x = x.add(u - denoise(u, middle), alpha=(down - sigma) / middle)
+            if up > 0:
+                x.add_(noise(sigma, sigma_next), alpha=self.s_noise * up)
+            yield x
+
+
+@dataclass(frozen=True)
+class DPM2(DPM2Ancestral):
+    """DPM-Solver-2 as Karras et al. 2022 write it (k-diffusion, sample_dpm_2); the same as dpm-solver of order 2."""
+
+    name = "dpm2"
+    aliases = ()
+    eta: float = 0.0
