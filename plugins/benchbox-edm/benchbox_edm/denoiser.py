@@ -1,0 +1,28 @@
+"""D(x, σ) of a converted network, and how benchbox asks for it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from torch import Tensor, nn
+
+from benchbox_edm import nets
+
+
+def with_weights(architecture: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> nn.Module:
+    """D(x, σ, label) of a converted network, for sampling. RuntimeError where the weights are not its."""
+    made = nets.make(architecture)
+    made.net.load_state_dict({name: tensor.float() for name, tensor in tensors.items()})
+    return made.eval().requires_grad_(False)
+
+
+class AtTime(nn.Module):
+    """A denoiser told the time of the edm schedule, t = σ/σ_max, which has scale 1: so its input is x itself."""
+
+    def __init__(self, net: nn.Module, sigma_max: float) -> None:
+        super().__init__()
+        self.net, self.sigma_max = net, sigma_max
+
+    def forward(self, x: Tensor, t: Tensor, label: Tensor | None = None) -> Tensor:
+        return self.net(x, t * self.sigma_max, label)

@@ -1,0 +1,149 @@
+"""The model plugin: a network of NVIDIA's, from its pickle or from what it was converted to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import benchbox
+from benchbox import Model, Schedule
+from benchbox.card import checked, read_card, sha256
+from benchbox.errors import UsageError
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    from benchbox.card import Card
+    from benchbox_edm.pickles import Pickled
+
+
+class Facts(NamedTuple):
+    """What a network says of itself."""
+
+    name: str
+    dataset: str
+    shape: tuple[int, ...]
+    data_range: tuple[float, float] | None
+    classes: int
+    sigmas: tuple[float, float]
+    sha256: str
+
+
+@dataclass(frozen=True)
+class NvidiaEDM(Model):
+    """A network of EDM or EDM2 (Karras et al. 2022, 2024): --model nvidia-edm:FILE, a pickle or a converted card.
+
+    A pickle is code: it is loaded only with trust_pickle=true. expect_sha256: refuse a file with another SHA-256.
+    dataset: the name of the data set (none: what the file says). features: the extractor of its FID. Sample i of a
+    class-conditional network is of class i mod classes. The network computes in float32.
+    """
+
+    name = "nvidia-edm"
+    file: Path
+    trust_pickle: bool = False
+    expect_sha256: str | None = None
+    dataset: str = ""
+    features: str | None = None
+
+    def __post_init__(self) -> None:
+        if not self.file.is_file():
+            raise UsageError(f"there is no file {self.file}.")
+        if not self.is_card and not self.trust_pickle:
+            raise UsageError(
+                f"{self.file} is a pickle, and loading a pickle runs whatever code is in it: if you trust who made it, "
+                "say --set trust_pickle=true, or convert it once with benchbox-edm-convert."
+            )
+        if self.expect_sha256:
+            checked(self.file, self.expect_sha256.lower(), "the network")
+        object.__setattr__(self, "dataset", self.dataset or self.facts.dataset)
+
+    @property
+    def is_card(self) -> bool:
+        return self.file.suffix == ".json"
+
+    @cached_property
+    def converted(self) -> Card:
+        """What the conversion wrote."""
+        return read_card(self.file)
+
+    @cached_property
+    def pickled(self) -> Pickled:
+        from benchbox_edm.pickles import load
+
+        return load(self.file)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Without the network, whose class no other process can import: it is loaded again there."""
+        return {k: v for k, v in vars(self).items() if k != "pickled"}
+
+    @cached_property
+    def facts(self) -> Facts:
+        if not self.is_card:
+            found = self.pickled
+            values = None if found.latent else (-1.0, 1.0)
+            digest = sha256(self.file)
+            name = self.file.stem
+            return Facts(
+                f"nvidia-edm:{name}", found.dataset or name, found.shape, values, found.classes, found.sigmas, digest
+            )
+        card = self.converted
+        low, high = card.schedule["sigma_min"], card.schedule["sigma_max"]
+        values = None if card.training.get("latent") else (card.data_range[0], card.data_range[1])
+        classes = int(card.architecture.get("label_dim", 0))
+        return Facts(card.name, card.dataset, tuple(card.shape), values, classes, (low, high), card.sha256)
+
+    @property
+    def title(self) -> str:
+        return self.facts.name
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self.facts.shape
+
+    @property
+    def sha256(self) -> str:
+        return self.facts.sha256
+
+    @cached_property
+    def schedule(self) -> Schedule:
+        low, high = self.facts.sigmas
+        schedule: Schedule = benchbox.get("schedule", "edm", sigma_min=low, sigma_max=high)
+        return schedule
+
+    @property
+    def grid(self) -> str:
+        return "karras"
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        return ("fid",) if self.features else ()
+
+    @property
+    def data_range(self) -> tuple[float, float] | None:
+        return self.facts.data_range
+
+    @property
+    def prediction(self) -> Any:
+        return "x0"
+
+    def conditions(self, index: Tensor) -> dict[str, Tensor]:
+        """Sample i is of class i mod classes."""
+        return {"label": index % self.facts.classes} if self.facts.classes else {}
+
+    def network(self, device: Any) -> nn.Module:
+        from benchbox_edm.denoiser import AtTime, with_weights
+
+        if self.is_card:
+            from safetensors.torch import load_file
+
+            weights = checked(
+                self.file.parent / self.converted.weights, self.converted.sha256, f"the weights of {self.title}"
+            )
+            net = with_weights(self.converted.architecture, load_file(weights))
+        else:
+            from benchbox_edm.pickles import FromPickle
+
+            net = FromPickle(self.pickled.net, self.facts.classes)
+        return AtTime(net, self.facts.sigmas[1]).to(device)
