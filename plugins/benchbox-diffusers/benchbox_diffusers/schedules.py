@@ -1,0 +1,95 @@
+"""The discrete noise schedules of diffusers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from benchbox import Schedule
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from benchbox.schedule import Floats
+
+
+@dataclass(frozen=True)
+class Betas(Schedule):
+    """The β of diffusers' schedulers, in float64; log σ is linear in t between the points k/T.
+
+    squaredcos_cap_v2 is the cosine schedule (Nichol & Dhariwal 2021, eq. 17), β at most 0.999; scaled_linear is linear
+    in √β; trained_betas replaces them all. rescale_betas_zero_snr (Lin et al. 2024, algorithm 1) ends at ᾱ = 0, so at
+    σ = ∞: in its place stands twice the σ before.
+    """
+
+    name = "diffusers"
+    beta_schedule: Literal["linear", "scaled_linear", "squaredcos_cap_v2", "sigmoid"] = "linear"
+    beta_start: float = 1e-4
+    beta_end: float = 0.02
+    num_train_timesteps: int = 1000
+    trained_betas: tuple[float, ...] = ()
+    rescale_betas_zero_snr: bool = False
+
+    def __post_init__(self) -> None:
+        if self.steps < 2 or not (self.betas > 0).all() or not (self.betas < 1).all():
+            raise ValueError("every β must be above 0 and below 1, and there must be at least 2.")
+
+    @property
+    def steps(self) -> int:
+        return len(self.trained_betas) or self.num_train_timesteps
+
+    @property
+    def t_min(self) -> float:
+        return 1 / self.steps
+
+    @cached_property
+    def betas(self) -> NDArray[np.float64]:
+        """β_k for k = 1 … T."""
+        start, end, n = self.beta_start, self.beta_end, self.steps
+        if self.trained_betas:
+            return np.array(self.trained_betas)
+        match self.beta_schedule:
+            case "scaled_linear":
+                return np.linspace(np.sqrt(start), np.sqrt(end), n) ** 2
+            case "squaredcos_cap_v2":
+                abar = np.cos((np.linspace(0, 1, n + 1) + 0.008) / 1.008 * np.pi / 2) ** 2
+                return np.minimum(1 - abar[1:] / abar[:-1], 0.999)
+            case "sigmoid":
+                return start + (end - start) / (1 + np.exp(-np.linspace(-6, 6, n)))
+        return np.linspace(start, end, n)
+
+    @cached_property
+    def log_sigmas(self) -> NDArray[np.float64]:
+        """ln σ_k for k = 1 … T."""
+        log_abar = np.cumsum(np.log1p(-self.betas))
+        if self.rescale_betas_zero_snr:
+            root = np.exp(log_abar / 2)
+            root = (root - root[-1])[:-1] * root[0] / (root[0] - root[-1])
+            log_abar = 2 * np.log(np.append(root, root[-1] / 2))
+        return np.asarray(0.5 * np.log(np.expm1(-log_abar)))
+
+    @cached_property
+    def points(self) -> NDArray[np.float64]:
+        return np.arange(1, self.steps + 1) / self.steps
+
+    def scale(self, t: Floats) -> Floats:
+        return 1 / np.sqrt(1 + np.square(self.sigma(t)))
+
+    def sigma(self, t: Floats) -> Floats:
+        return np.exp(np.interp(t, self.points, self.log_sigmas))
+
+    def time(self, sigma: Floats) -> Floats:
+        return np.interp(np.log(sigma), self.log_sigmas, self.points)
+
+    def dlog_scale(self, t: Floats) -> Floats:
+        sigma = self.sigma(t)
+        return -sigma * self.dsigma(t) / (1 + np.square(sigma))
+
+    def dsigma(self, t: Floats) -> Floats:
+        # a tolerance keeps t = k/T in the piece below it, whatever its rounding
+        piece = np.ceil(np.asarray(t) * self.steps - 1e-9).astype(int) - 2
+        slopes = np.diff(self.log_sigmas) * self.steps
+        return self.sigma(t) * slopes[np.clip(piece, 0, self.steps - 2)]
