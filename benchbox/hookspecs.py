@@ -19,7 +19,10 @@ if TYPE_CHECKING:
     from benchbox.schedule import Schedule
 
 CONTRACT = 1
-"""Version of the plugin contract."""
+"""Version of the plugin contract (docs/contract.md).
+
+A module may state which versions it supports: `benchbox_contract = ">=1,<2"`; it is read before the module is imported.
+"""
 
 hookspec = pluggy.HookspecMarker("benchbox")
 hookimpl = pluggy.HookimplMarker("benchbox")

@@ -174,11 +174,6 @@ def describe(plugin: Any) -> dict[str, Any]:
     return {f.name: plain(getattr(plugin, f.name)) for f in option_fields(type(plugin))}
 
 
-def usual(cls: type) -> dict[str, Any]:
-    """The default options of a class as plain values, as far as it has defaults."""
-    return {name: plain(value) for name, value in defaults(cls).items() if value is not MISSING}
-
-
 def plain(value: Any) -> Any:
     """A value as JSON has it."""
     if isinstance(value, Schedule | Sampler | Grid):

@@ -1,136 +1,98 @@
-"""Who offers what: built-in plugins and installed packages, found once, with every problem kept visible."""
+"""Who offers what: built-in plugins and installed packages, by kind and name."""
 
 from __future__ import annotations
 
-import inspect
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, is_dataclass
+from dataclasses import dataclass
 from functools import cache
-from importlib import import_module
-from importlib.metadata import Distribution, EntryPoint, PackageNotFoundError, entry_points, version
 from typing import Any
 
-import pluggy
-
-from benchbox import hookspecs
+from benchbox.discovery import Source, built_in, installed
 from benchbox.errors import UsageError, unknown
-from benchbox.executor import Executor
-from benchbox.grid import Grid
-from benchbox.metric import Metric
-from benchbox.model import Model
-from benchbox.options import build, hints, usual
-from benchbox.sampler import Sampler
-from benchbox.schedule import Schedule
+from benchbox.listings import Slot
+from benchbox.options import build
+from benchbox.plugin import BASES, DISTRIBUTION, Listing, own_version
 
-BASES: dict[str, type] = {
-    "sampler": Sampler,
-    "schedule": Schedule,
-    "grid": Grid,
-    "model": Model,
-    "metric": Metric,
-    "executor": Executor,
-}
-"""Each kind of plugin and the class that its plugins extend."""
-
-DISTRIBUTION = "benchbox-diffusion"
-BUILT_IN = tuple(f"benchbox.{kind}s" for kind in BASES)
-GROUP = "benchbox"
+__all__ = ["BASES", "DISTRIBUTION", "Offer", "Registry", "Source", "own_version", "registry"]
 
 
 @dataclass(frozen=True)
 class Offer:
-    """One plugin class and the package that offers it."""
+    """One plugin and the package that offers it."""
 
-    cls: type
-    package: str
-    version: str
+    listing: Listing
+    source: Source
 
+    @property
+    def package(self) -> str:
+        return self.source.package
 
-@dataclass
-class Source:
-    """One module of plugins: what it offers, or why it could not."""
+    @property
+    def version(self) -> str:
+        return self.source.version
 
-    module: str
-    package: str
-    version: str
-    offers: list[str] = field(default_factory=list)
-    problems: list[str] = field(default_factory=list)
+    @property
+    def cls(self) -> type:
+        """The plugin's class; its package is imported now. UsageError where that fails."""
+        kind, name = self.listing.kind, self.listing.name
+        if not self.source.classes:
+            self.source.read()
+        if (kind, name) not in self.source.classes:
+            why = "; ".join(self.source.faults) or "it no longer offers it"
+            raise UsageError(f"{kind} {name} of {self.package} {self.version} cannot be loaded: {why.rstrip('.')}.")
+        return self.source.classes[kind, name]
 
 
 class Registry:
     """The plugins of this process by kind and name; `sources` lists every package with what went wrong in it."""
 
     def __init__(self, only: str | None = None) -> None:
-        """only: None loads every installed package, "off" none, "a,b" those (package or entry-point names)."""
-        self.manager = pluggy.PluginManager(GROUP)
-        self.manager.add_hookspecs(hookspecs)
-        self.sources: list[Source] = []
-        self._offers: dict[str, dict[str, list[Offer]]] = {kind: {} for kind in BASES}
-        self._aliases: dict[str, dict[str, list[str]]] = {kind: {} for kind in BASES}
-        for module in BUILT_IN:
-            self._add(Source(module, DISTRIBUTION, own_version()), lambda module=module: import_module(module))
-        for entry in sorted(entry_points(group=GROUP), key=lambda e: (e.dist.name if e.dist else "", e.name)):
-            if only is None or _wanted(entry) & _names(only):
-                self._add(_source(entry), entry.load)
-        self._report_missing(only)
-        self._report_clashes()
+        """only: None lists every installed package, "off" none, "a,b" those (package or entry-point names)."""
+        self.sources = list(built_in())
+        for source in self.sources:
+            source.read()
+        asked, found = _names(only or ""), set[str]()
+        for entry, source in installed():
+            names = {_canonical(entry.name), _canonical(source.package)}
+            if only is None or names & asked:
+                source.slot = Slot.of(entry)
+                source.recall()
+                self.sources.append(source)
+                found |= names
+        self.sources += [_missing(name) for name in sorted(asked - found)]
+        self._index()
 
-    def _add(self, source: Source, load: Any) -> None:
-        """Import a module and collect its offers; whatever it does wrong becomes a problem of its source."""
+    def add(self, source: Source) -> None:
+        """One more module of plugins."""
+        source.recall()
         self.sources.append(source)
-        try:
-            module = load()
-            self.manager.register(module, name=source.module)
-        except (Exception, SystemExit) as error:
-            source.problems.append(f"cannot be imported: {_sentence(error)}")
-            return
-        try:
-            self.manager.check_pending()
-        except pluggy.PluginValidationError as error:
-            source.problems.append(_sentence(error))
-            self.manager.unregister(name=source.module)
-            return
-        for kind in BASES:
-            self._collect(source, kind)
+        self._index()
 
-    def _collect(self, source: Source, kind: str) -> None:
-        caller = getattr(self.manager.hook, f"benchbox_{kind}s")
-        for impl in caller.get_hookimpls():
-            if impl.plugin_name != source.module:
-                continue
-            try:
-                offered = list(impl.function())
-            except (Exception, SystemExit) as error:
-                source.problems.append(f"benchbox_{kind}s failed: {_sentence(error)}")
-                continue
-            for cls in offered:
-                self._offer(source, kind, cls)
+    def inspect(self) -> list[Source]:
+        """The sources, all of them imported, so that every problem there is now shows."""
+        for source in self.sources:
+            if source.slot and source.import_s is None:
+                source.read()
+        self._index()
+        return self.sources
 
-    def _offer(self, source: Source, kind: str, cls: Any) -> None:
-        if problem := _invalid(cls, kind):
-            source.problems.append(problem)
-            return
-        source.offers.append(f"{kind} {cls.name}")
-        self._offers[kind].setdefault(cls.name, []).append(Offer(cls, source.package, source.version))
-        for alias in cls.aliases:
-            self._aliases[kind].setdefault(alias, []).append(cls.name)
-
-    def _report_missing(self, only: str | None) -> None:
-        found = set().union(*(_wanted(entry) for entry in entry_points(group=GROUP)))
-        for name in sorted(_names(only or "") - found):
-            problem = "BENCHBOX_PLUGINS names it, and it is not installed"
-            self.sources.append(Source(name, name, "?", problems=[problem]))
-
-    def _report_clashes(self) -> None:
+    def _index(self) -> None:
+        self._offers: dict[str, dict[str, list[Offer]]] = {kind: {} for kind in BASES}
+        self._aliases: dict[str, dict[str, list[Offer]]] = {kind: {} for kind in BASES}
+        for source in self.sources:
+            source.clashes.clear()
+            for item in source.plugins:
+                offer = Offer(item, source)
+                self._offers[item.kind].setdefault(item.name, []).append(offer)
+                for alias in item.aliases:
+                    self._aliases[item.kind].setdefault(alias, []).append(offer)
         for kind, names in self._offers.items():
             for name, offers in names.items():
                 if len(offers) > 1:
-                    packages = [o.package for o in offers]
-                    for source in self.sources:
-                        if source.package in packages and f"{kind} {name}" in source.offers:
-                            source.problems.append(f"{kind} {name} is offered by {' and by '.join(packages)}")
+                    for source in dict.fromkeys(o.source for o in offers):
+                        source.clashes.append(f"{kind} {name} is offered by {_packages(offers)}")
 
     def names(self, kind: str) -> list[str]:
         return sorted(self._offers[kind])
@@ -141,91 +103,63 @@ class Registry:
 
     def matches(self, kind: str, name: str) -> list[Offer]:
         """Who offers that name or alias; an alias of two plugins means neither."""
-        names = {name} if name in self._offers[kind] else set(self._aliases[kind].get(name, []))
+        names = {name} if name in self._offers[kind] else self._meant(kind, name)
         return self.offers(kind, names.pop()) if len(names) == 1 else []
+
+    def _meant(self, kind: str, alias: str) -> set[str]:
+        return {offer.listing.name for offer in self._aliases[kind].get(alias, [])}
 
     def find(self, kind: str, name: str) -> Offer:
         """The plugin of that name or alias. UsageError: no such name (with the near ones), or offered twice."""
         offers = self.matches(kind, name)
-        if len(meant := set(self._aliases[kind].get(name, []))) > 1 and not offers:
+        if not offers and len(meant := self._meant(kind, name)) > 1:
             raise UsageError(f"{kind} {name!r} is another name of {' and of '.join(sorted(meant))}: say which.")
         if not offers:
-            raise unknown(kind, name, [*self._offers[kind], *self._aliases[kind]])
+            raise self._unknown(kind, name)
         if len(offers) > 1:
-            packages = " and by ".join(o.package for o in offers)
             raise UsageError(
-                f"{kind} {name!r} is offered by {packages}: uninstall one, "
+                f"{kind} {name!r} is offered by {_packages(offers)}: uninstall one, "
                 "or name the packages to load in BENCHBOX_PLUGINS."
             )
         return offers[0]
 
+    def _unknown(self, kind: str, name: str) -> UsageError:
+        """The error for a name that nobody offers; packages that cannot offer theirs are named where none is near."""
+        error = unknown(kind, name, [*self._offers[kind], *self._aliases[kind]])
+        broken = ", ".join(dict.fromkeys(s.package for s in self.sources if s.faults))
+        if not broken or str(error).endswith("?"):
+            return error
+        return UsageError(f"{broken} cannot be used (benchbox list plugins says why), and {error}")
+
     def usual(self, kind: str, name: str) -> dict[str, Any]:
-        """The default options of a plugin in plain values; none where it is not known here."""
-        offers = self.matches(kind, name) if kind in BASES else []
-        return usual(offers[0].cls) if len(offers) == 1 else {}
+        """The default options of a plugin in plain values, by its name or a model's title; none where it is unknown."""
+        names = (name, name.partition(":")[0]) if kind == "model" else (name,)
+        offers = next((found for n in names if (found := self.matches(kind, n))), []) if kind in BASES else []
+        return offers[0].listing.usual if len(offers) == 1 else {}
 
     def get(self, kind: str, name: str, options: Mapping[str, Any] | None = None) -> Any:
         """An instance of a plugin with options given as values or as text."""
         return build(self.find(kind, name).cls, options or {}, self.get)
 
 
+def _packages(offers: list[Offer]) -> str:
+    return " and by ".join(offer.package for offer in offers)
+
+
+def _missing(name: str) -> Source:
+    """What stands for a package that BENCHBOX_PLUGINS names in vain."""
+    source = Source(name, name, "?", lambda: None)
+    source.faults.append("BENCHBOX_PLUGINS names it, and it is not installed")
+    return source
+
+
 def _names(only: str) -> set[str]:
     return {_canonical(n) for n in only.split(",")} - {"off", ""}
-
-
-def _wanted(entry: EntryPoint) -> set[str]:
-    """The names by which an entry point can be asked for: its own and its distribution's."""
-    return {_canonical(entry.name)} | ({_canonical(entry.dist.name)} if entry.dist else set())
 
 
 def _canonical(name: str) -> str:
     """A distribution's name as package registries compare it."""
     return re.sub(r"[-_.]+", "-", name.strip()).lower()
-
-
-def _source(entry: EntryPoint) -> Source:
-    dist: Distribution | None = entry.dist
-    return Source(entry.value, dist.name if dist else entry.value, dist.version if dist else "?")
-
-
-def _invalid(cls: Any, kind: str) -> str | None:
-    base = BASES[kind]
-    if not (inspect.isclass(cls) and issubclass(cls, base)):
-        return f"benchbox_{kind}s offers {cls!r}, which is not a subclass of {base.__name__}"
-    if not is_dataclass(cls) or not cls.__dataclass_params__.frozen:  # type: ignore[attr-defined]
-        return f"{kind} {cls.__name__} is not a frozen dataclass"
-    if not isinstance(name := getattr(cls, "name", None), str):
-        return f"{kind} {cls.__name__} has no name"
-    if not re.fullmatch(r"[\w+-]+", name):
-        return f"{kind} {cls.__name__} is named {name!r}: only letters, digits, - and _ can be given on a command line"
-    if inspect.isabstract(cls):
-        return f"{kind} {cls.__name__} lacks {', '.join(sorted(cls.__abstractmethods__))}"
-    return _invalid_options(cls, kind)
-
-
-NEVER_FIELDS = {"sampler": {"name", "aliases", "evals_per_step", "grid", "needs_grad"}}
-"""What a plugin states without an annotation: as a field it would be an option."""
-
-
-def _invalid_options(cls: Any, kind: str) -> str | None:
-    try:
-        options = hints(cls)
-    except Exception as error:
-        return f"{kind} {cls.name}: the type of an option cannot be read ({_sentence(error)})"
-    for option in sorted(NEVER_FIELDS.get(kind, {"name", "aliases"}) & options.keys()):
-        return f"{kind} {cls.name} annotates {option}, which would make it an option: write it without a type"
-    return None
-
-
-def _sentence(error: BaseException) -> str:
-    return " ".join(f"{type(error).__name__}: {error}".split())
-
-
-def own_version() -> str:
-    try:
-        return version(DISTRIBUTION)
-    except PackageNotFoundError:
-        return "0+unknown"
 
 
 @cache

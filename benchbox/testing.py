@@ -41,4 +41,6 @@ def _passed(kind: str, plugin: Any, options: dict[str, Any]) -> Certificate:
     found = certify(plugin, kind=kind, **options)
     if not found.passed:
         raise AssertionError("\n".join([f"{kind} {found.name} breaks its rules:", *map(str, found.failures)]))
+    if not any(check.passed for check in found.checks):
+        raise AssertionError("\n".join([f"nothing of {kind} {found.name} could be checked:", *map(str, found.checks)]))
     return found

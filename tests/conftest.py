@@ -23,6 +23,7 @@ def installed(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monk
     before = set(sys.modules)
     monkeypatch.syspath_prepend(str(site))
     monkeypatch.delenv("BENCHBOX_PLUGINS", raising=False)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(site / "cache"))
 
     def install(distribution: str, module: str, source: str | None, version: str = "1.0") -> None:
         info = site / f"{distribution.replace('-', '_')}-{version}.dist-info"

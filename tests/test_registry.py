@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -101,9 +102,8 @@ def test_the_built_ins_enter_through_the_public_hooks() -> None:
     loaded = Registry(only="off")
     assert [s.module for s in loaded.sources] == [f"benchbox.{kind}s" for kind in BASES]
     assert not [p for s in loaded.sources for p in s.problems]
-    module = loaded.manager.get_plugin("benchbox.samplers")
-    assert module is not None
-    assert DDIM in module.benchbox_samplers()
+    assert DDIM in import_module("benchbox.samplers").benchbox_samplers()
+    assert loaded.find("sampler", "ddim").cls is DDIM
     assert loaded.find("sampler", "ddim").package == DISTRIBUTION
 
 
@@ -228,7 +228,7 @@ def test_a_registry_can_be_given_plugins_in_a_test() -> None:
             return [DDIM]
 
     loaded = Registry(only="off")
-    loaded._add(Source("mine", "mine", "1"), lambda: Module)
+    loaded.add(Source("mine", "mine", "1", lambda: Module))
     assert [o.package for o in loaded.offers("sampler", "ddim")] == [DISTRIBUTION, "mine"]
 
 

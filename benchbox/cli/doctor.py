@@ -13,7 +13,6 @@ from rich.text import Text
 
 from benchbox.cli.common import console
 from benchbox.errors import UsageError
-from benchbox.registry import DISTRIBUTION, registry
 
 Check = tuple[str, bool | None, str]
 """What was looked at, whether it is well (None: absent, and not needed), and what was found."""
@@ -35,6 +34,8 @@ def doctor(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] 
 
 
 def packages() -> Iterator[Check]:
+    from benchbox.plugin import DISTRIBUTION
+
     for name in (DISTRIBUTION, "torch", "torchvision", "torch-fidelity", "torchdiffeq", "pandas", "pyarrow"):
         try:
             yield name, True, version(name)
@@ -79,11 +80,12 @@ def device() -> Iterator[Check]:
 
 
 def weights() -> Iterator[Check]:
+    from benchbox.registry import registry
+
     for name in registry().names("model"):
-        cls = registry().offers("model", name)[0].cls
-        if name == "card" or not hasattr(cls, "card"):
-            continue
         try:
+            if name == "card" or not hasattr(registry().find("model", name).cls, "card"):
+                continue
             model = registry().get("model", name)
             yield f"model {name}", True, f"{model.weights().stat().st_size / 2**20:.1f} MiB, SHA-256 as its card says"
         except UsageError as error:
@@ -95,9 +97,25 @@ def weights() -> Iterator[Check]:
         yield "features mnist-cnn", True, "SHA-256 as its card says"
     except (UsageError, ImportError, OSError) as error:
         yield "features mnist-cnn", False, str(error)
+    else:
+        yield from extractors()
+
+
+def extractors() -> Iterator[Check]:
+    """Which of torch-fidelity's extractors have their weights here."""
+    from benchbox.metrics import weights
+
+    for name, known in weights.KNOWN.items():
+        try:
+            path = weights.find(name)
+            yield f"features {name}", True, f"{path}, SHA-256 as published"
+        except UsageError as error:
+            yield f"features {name}", False if known.path.is_file() and known.sha256 else None, str(error)
 
 
 def plugins() -> Iterator[Check]:
-    for source in registry().sources:
+    from benchbox.registry import registry
+
+    for source in registry().inspect():
         found = "; ".join(source.problems) or ", ".join(source.offers)
         yield f"plugins {source.module} ({source.package})", not source.problems, found

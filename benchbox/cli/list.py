@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import json
 from dataclasses import MISSING
 from typing import TYPE_CHECKING, Annotated, Any
@@ -33,40 +32,42 @@ def list_plugins(
     if kind == "plugins":
         return list_sources(as_json)
     kinds = [k.removesuffix("s") for k in ([kind] if kind else KINDS)]
-    found = [(k, n, offer) for k in kinds for n in registry().names(k) for offer in [registry().offers(k, n)[0]]]
+    found = [offer for k in kinds for name in registry().names(k) for offer in registry().offers(k, name)[:1]]
     if as_json:
-        console.print_json(json.dumps([summary(k, offer) for k, _, offer in found]))
+        console.print_json(json.dumps([plain(offer) for offer in found]))
         return None
     console.print(plugin_table(found))
     return None
 
 
-def plugin_table(found: list[tuple[str, str, Offer]]) -> Table:
+def plugin_table(found: list[Offer]) -> Table:
     """A line for each plugin; the package is a column only where there is more than one."""
-    packages = {f"{offer.package} {offer.version}" for _, _, offer in found}
+    packages = {f"{offer.package} {offer.version}" for offer in found}
     extra = [Column("package", overflow="fold")] if len(packages) > 1 else []
     table = Table("kind", Column("name", overflow="fold"), "what", *extra)
-    kinds = [kind for kind, _, _ in found]
-    for i, (kind, n, offer) in enumerate(found):
-        name = n + "".join(f"\n= {alias}" for alias in offer.cls.aliases)  # type: ignore[attr-defined]
+    kinds = [offer.listing.kind for offer in found]
+    for i, offer in enumerate(found):
+        item = offer.listing
+        name = item.name + "".join(f"\n= {alias}" for alias in item.aliases)
         package = [Text(f"{offer.package} {offer.version}")] if extra else []
-        table.add_row(
-            kind, Text(name), Text(summary_of(offer.cls)), *package, end_section=kinds[i + 1 : i + 2] != [kind]
-        )
+        last = kinds[i + 1 : i + 2] != [item.kind]
+        table.add_row(item.kind, Text(name), Text(item.what), *package, end_section=last)
     return table
 
 
 def list_sources(as_json: bool) -> None:
-    """Every module of plugins, what it offers, and what is wrong with it."""
+    """Every module of plugins, what it offers, and what is wrong with it; each is imported, to know."""
     from benchbox.registry import registry
 
-    sources = registry().sources
+    sources = registry().inspect()
     if as_json:
-        console.print_json(json.dumps([vars(s) for s in sources]))
+        console.print_json(json.dumps([source.as_dict() for source in sources]))
         return
-    table = Table(*(Column(name, overflow="fold") for name in ("module", "package", "offers", "problems")))
+    columns = ("module", "package", "offers", "import", "problems and remarks")
+    table = Table(*(Column(name, overflow="fold") for name in columns))
     for s in sources:
-        row = (s.module, f"{s.package} {s.version}", ", ".join(s.offers), "; ".join(s.problems))
+        seconds = "" if s.import_s is None else f"{s.import_s:.2f} s"
+        row = (s.module, f"{s.package} {s.version}", ", ".join(s.offers), seconds, "; ".join(s.problems + s.notes))
         table.add_row(*map(Text, row))
     console.print(table)
 
@@ -75,28 +76,44 @@ def info(name: Annotated[str, typer.Argument(help="The name or alias of any plug
     """Say what a plugin is: source, options with types and defaults, package and version."""
     from benchbox.registry import BASES, registry
 
-    found = [(kind, offer) for kind in BASES for offer in registry().matches(kind, name)]
+    found = [offer for kind in BASES for offer in registry().matches(kind, name)]
     if not found:
         raise unknown("plugin", name, [n for kind in BASES for n in registry().names(kind)])
-    for kind, offer in found:
-        show_plugin(kind, offer)
+    for offer in found:
+        show_plugin(offer)
 
 
-def show_plugin(kind: str, offer: Offer) -> None:
-    cls: Any = offer.cls
-    console.print(Text(f"{kind} {cls.name}", style="bold"), Text(f"({offer.package} {offer.version})"))
-    if cls.aliases:
-        console.print(f"also called {', '.join(cls.aliases)}")
+def show_plugin(offer: Offer) -> None:
+    from benchbox.plugin import paragraphs, sentence
+
+    item, cls = offer.listing, offer.cls
+    console.print(Text(f"{item.kind} {item.name}", style="bold"), Text(f"({offer.package} {offer.version})"))
+    if item.aliases:
+        console.print(f"also called {', '.join(item.aliases)}")
     console.print(Text("\n".join(paragraphs(cls))))
-    options = summary(kind, offer)["options"]
+    options = plain(offer)["options"]
     if options:
         table = Table("option", "takes", "default")
         for option in options:
             table.add_row(Text(option["name"]), Text(option["takes"]), Text(written(option["default"])))
         console.print(table)
-    for key, value in details(kind, cls).items():
+    try:
+        facts = details(item.kind, cls)
+    except Exception as error:  # the plugin's own fault; what is known of it without an instance still counts
+        facts = {"an instance cannot be described": sentence(error)}
+    for key, value in facts.items():
         console.print(Text(f"{key}: {'–' if value is None else value}"))
     console.print()
+
+
+def plain(offer: Offer) -> dict[str, Any]:
+    """An offer in plain values."""
+    item = offer.listing
+    return {
+        "kind": item.kind, "name": item.name, "aliases": item.aliases, "package": offer.package,
+        "version": offer.version, "what": item.what,
+        "options": [{"default": "required", **option} for option in item.options],
+    }  # fmt: skip
 
 
 def details(kind: str, cls: Any) -> dict[str, Any]:
@@ -124,28 +141,3 @@ def details(kind: str, cls: Any) -> dict[str, Any]:
         made = {"licence of the data": card.licence, "training": card.training, "SHA-256": card.sha256} if card else {}
         return facts | {"prediction": plugin.prediction, "metrics": ", ".join(plugin.metrics)} | made
     return {}
-
-
-def summary(kind: str, offer: Offer) -> dict[str, Any]:
-    """A plugin in plain values."""
-    from benchbox.options import defaults, hints, plain, show
-
-    cls: Any = offer.cls
-    options = [
-        {"name": n, "takes": show(hints(cls)[n]), "default": "required" if d is MISSING else plain(d)}
-        for n, d in defaults(cls).items()
-    ]
-    return {
-        "kind": kind, "name": cls.name, "aliases": list(cls.aliases), "package": offer.package,
-        "version": offer.version, "what": summary_of(cls), "options": options,
-    }  # fmt: skip
-
-
-def paragraphs(cls: type) -> list[str]:
-    """The paragraphs of a class's docstring, each on one line."""
-    return [" ".join(part.split()) for part in (inspect.getdoc(cls) or "").split("\n\n")]
-
-
-def summary_of(cls: type) -> str:
-    """What a plugin is, in its own words: the first paragraph of its docstring."""
-    return paragraphs(cls)[0]

@@ -8,9 +8,15 @@ import typer
 
 from benchbox.cli.check import check
 from benchbox.cli.common import one_sentence
+from benchbox.cli.compare import compare
 from benchbox.cli.doctor import doctor
 from benchbox.cli.leaderboard import leaderboard
 from benchbox.cli.list import info, list_plugins
+from benchbox.cli.new import new
+from benchbox.cli.plot import plot
+from benchbox.cli.publish import publish
+from benchbox.cli.recommend import recommend
+from benchbox.cli.reference import app as reference
 from benchbox.cli.run import run
 from benchbox.cli.train import train
 
@@ -23,7 +29,13 @@ app.command("list")(list_plugins)
 app.command()(info)
 app.command()(check)
 app.command()(leaderboard)
+app.command()(compare)
+app.command()(recommend)
+app.command()(plot)
+app.command()(publish)
 app.command()(train)
+app.add_typer(reference, name="reference")
+app.command()(new)
 app.command()(doctor)
 
 

@@ -1,0 +1,140 @@
+"""The packages that offer plugins: found, imported when something of theirs is needed, every problem kept visible."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import redirect_stdout
+from dataclasses import dataclass, field
+from importlib import import_module
+from importlib.metadata import EntryPoint, distributions
+from typing import Any
+
+import pluggy
+
+from benchbox import hookspecs
+from benchbox.contract import refused
+from benchbox.listings import Slot
+from benchbox.plugin import BASES, DISTRIBUTION, Listing, fault, listing, own_version, sentence
+
+GROUP = "benchbox"
+BUILT_IN = tuple(f"benchbox.{kind}s" for kind in BASES)
+SLOW = 1.0
+"""Seconds of import from which `benchbox list plugins` remarks on them."""
+
+
+@dataclass(eq=False)
+class Source:
+    """One module of plugins: what it offers, or why it cannot; `classes` are there once it has been imported."""
+
+    module: str
+    package: str
+    version: str
+    load: Callable[[], Any]
+    slot: Slot | None = None
+    plugins: list[Listing] = field(default_factory=list)
+    classes: dict[tuple[str, str], type] = field(default_factory=dict)
+    faults: list[str] = field(default_factory=list)
+    clashes: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    import_s: float | None = None
+
+    @property
+    def offers(self) -> list[str]:
+        """Kind and name of each plugin."""
+        return [f"{p.kind} {p.name}" for p in self.plugins]
+
+    @property
+    def problems(self) -> list[str]:
+        """What the module does wrong, and the names that others offer too."""
+        return self.faults + self.clashes
+
+    def as_dict(self) -> dict[str, Any]:
+        keys = ("module", "package", "version", "offers", "problems", "notes", "import_s")
+        return {key: getattr(self, key) for key in keys}
+
+    def recall(self) -> None:
+        """Know what the module offers: as remembered, where nothing has changed since, else by importing it."""
+        known = self.slot.read() if self.slot else None
+        if known is None:
+            self.read()
+        else:
+            self.plugins = known
+
+    def read(self) -> None:
+        """Import the module and collect what it offers; a listing without faults is remembered."""
+        self.plugins, self.classes, self.faults, self.notes = [], {}, [], []
+        start, had_torch = time.perf_counter(), "torch" in sys.modules
+        try:
+            with redirect_stdout(sys.stderr):
+                self._collect()
+        except (Exception, SystemExit) as error:
+            self.faults.append(f"cannot be imported: {sentence(error)}")
+        self.import_s = time.perf_counter() - start
+        if self.import_s > SLOW:
+            torch = "; torch, which it imports, could wait until a plugin runs"
+            late = "torch" in sys.modules and not had_torch
+            self.notes.append(f"takes {self.import_s:.1f} s to import{torch if late else ''}")
+        if self.slot:
+            self.slot.clear() if self.faults else self.slot.write(self.plugins)
+
+    def _collect(self) -> None:
+        if refusal := refused(self.module):
+            self.faults.append(refusal)
+            return
+        module = self.load()
+        manager = pluggy.PluginManager(GROUP)
+        manager.add_hookspecs(hookspecs)
+        try:
+            manager.register(module)
+            manager.check_pending()
+        except pluggy.PluginValidationError as error:
+            self.faults.append(sentence(error))
+            return
+        hooks = [(k, h) for k in BASES for h in getattr(manager.hook, f"benchbox_{k}s").get_hookimpls()]
+        if not hooks:
+            self.faults.append("offers nothing: no function in it is marked with @hookimpl")
+        for kind, hook in hooks:
+            self._ask(kind, hook.function)
+
+    def _ask(self, kind: str, hook: Callable[[], Any]) -> None:
+        try:
+            offered = list(hook())
+        except (Exception, SystemExit) as error:
+            self.faults.append(f"benchbox_{kind}s failed: {sentence(error)}")
+            return
+        for cls in offered:
+            if problem := fault(cls, kind):
+                self.faults.append(problem)
+                continue
+            self.plugins.append(listing(kind, cls))
+            self.classes[kind, cls.name] = cls
+
+
+def built_in() -> Iterator[Source]:
+    for module in BUILT_IN:
+        yield Source(module, DISTRIBUTION, own_version(), lambda module=module: import_module(module))  # type: ignore[misc]
+
+
+def installed() -> list[tuple[EntryPoint, Source]]:
+    """The entry points of the installed packages in a fixed order; of a package that is there twice, the first."""
+    found: dict[tuple[str, str], tuple[EntryPoint, Source]] = {}
+    for dist in distributions():
+        try:
+            entries = [e for e in dist.entry_points if e.group == GROUP]
+        except Exception:
+            continue  # metadata that nobody can read, of a package that need not be one of ours
+        for entry in entries:
+            package, version = _identity(entry)
+            found.setdefault((package, entry.name), (entry, Source(entry.value, package, version, entry.load)))
+    return [found[key] for key in sorted(found)]
+
+
+def _identity(entry: EntryPoint) -> tuple[str, str]:
+    """Name and version of an entry point's package, as far as its metadata tell."""
+    try:
+        assert entry.dist is not None
+        return str(entry.dist.name), str(entry.dist.version)
+    except Exception:
+        return entry.value, "?"

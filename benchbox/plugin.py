@@ -1,0 +1,116 @@
+"""What a plugin class must be, and how one is listed."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import re
+from dataclasses import MISSING, dataclass, is_dataclass
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+from benchbox.executor import Executor
+from benchbox.grid import Grid
+from benchbox.metric import Metric
+from benchbox.model import Model
+from benchbox.options import defaults, hints, plain, show
+from benchbox.sampler import Sampler
+from benchbox.schedule import Schedule
+
+BASES: dict[str, type] = {
+    "sampler": Sampler,
+    "schedule": Schedule,
+    "grid": Grid,
+    "model": Model,
+    "metric": Metric,
+    "executor": Executor,
+}
+"""Each kind of plugin and the class that its plugins extend."""
+
+DISTRIBUTION = "benchbox-diffusion"
+
+NAME = r"[\w+-]+(:[\w+.-]+)?"
+"""A plugin's name: a word, or prefix:Word for what is somebody else's (`diffusers:DDIMScheduler`)."""
+
+NEVER_FIELDS = {"sampler": {"name", "aliases", "evals_per_step", "grid", "needs_grad"}}
+"""What a plugin states without an annotation: as a field it would be an option."""
+
+
+@dataclass(frozen=True)
+class Listing:
+    """A plugin in plain values, as it is listed without its class; an option without a default has no "default"."""
+
+    kind: str
+    name: str
+    aliases: list[str]
+    what: str
+    options: list[dict[str, Any]]
+
+    @property
+    def usual(self) -> dict[str, Any]:
+        """The default options."""
+        return {option["name"]: option["default"] for option in self.options if "default" in option}
+
+
+def listing(kind: str, cls: Any) -> Listing:
+    """How a plugin class is listed. TypeError where a default has no plain value, so that no row could hold it."""
+    types_ = hints(cls)
+    options = [
+        {"name": name, "takes": show(types_[name])} | ({} if value is MISSING else {"default": plain(value)})
+        for name, value in defaults(cls).items()
+    ]
+    return Listing(kind, cls.name, list(cls.aliases), paragraphs(cls)[0], json.loads(json.dumps(options)))
+
+
+def paragraphs(cls: type) -> list[str]:
+    """The paragraphs of a class's docstring, each on one line."""
+    return [" ".join(part.split()) for part in (inspect.getdoc(cls) or "").split("\n\n")]
+
+
+def fault(cls: Any, kind: str) -> str | None:
+    """Why something that a hook returned is not a plugin of that kind; None where it is one."""
+    base = BASES[kind]
+    if not (inspect.isclass(cls) and issubclass(cls, base)):
+        return f"benchbox_{kind}s offers {cls!r}, which is not a subclass of {base.__name__}"
+    if not is_dataclass(cls) or not cls.__dataclass_params__.frozen:  # type: ignore[attr-defined]
+        return f"{kind} {cls.__name__} is not a frozen dataclass"
+    if not isinstance(name := getattr(cls, "name", None), str):
+        return f"{kind} {cls.__name__} has no name"
+    if not isinstance(aliases := cls.aliases, tuple | list):  # type: ignore[attr-defined]
+        return f'{kind} {name} has the aliases {aliases!r}: write them as a tuple, such as ("other",)'
+    for word in (name, *aliases):
+        if not re.fullmatch(NAME, str(word)):
+            rule = "only letters, digits, - _ + and one : can be given on a command line"
+            return f"{kind} {cls.__name__} is named {word!r}: {rule}"
+    if inspect.isabstract(cls):
+        return f"{kind} {cls.__name__} lacks {', '.join(sorted(cls.__abstractmethods__))}"
+    return _fault_of_options(cls, kind)
+
+
+def _fault_of_options(cls: Any, kind: str) -> str | None:
+    try:
+        options = hints(cls)
+    except Exception as error:
+        return f"{kind} {cls.name}: the type of an option cannot be read ({sentence(error)})"
+    for option in sorted(NEVER_FIELDS.get(kind, {"name", "aliases"}) & options.keys()):
+        return f"{kind} {cls.name} annotates {option}, which would make it an option: write it without a type"
+    try:
+        listing(kind, cls)
+    except Exception as error:
+        return f"{kind} {cls.name}: the default of an option is not a plain value ({sentence(error)})"
+    return None
+
+
+def sentence(error: BaseException) -> str:
+    """An exception on one line."""
+    return " ".join(f"{type(error).__name__}: {error}".split())
+
+
+@cache
+def own_version() -> str:
+    """The version of benchbox that is installed."""
+    try:
+        return version(DISTRIBUTION)
+    except PackageNotFoundError:
+        return "0+unknown"
