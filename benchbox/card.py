@@ -15,7 +15,10 @@ FORMAT = 1
 
 @dataclass(frozen=True)
 class Card:
-    """Everything needed to load a network and to run it as a model; `sha256` is that of the weights' file."""
+    """Everything needed to load a network and to run it as a model; `sha256` is that of the weights' file.
+
+    `plugin` is the model plugin that reads the card.
+    """
 
     name: str
     dataset: str
@@ -33,6 +36,7 @@ class Card:
     training: dict[str, Any] = field(default_factory=dict)
     weights: str = ""
     sha256: str = ""
+    plugin: str = "card"
     format: int = FORMAT
 
     def write(self, path: Path) -> None:

@@ -29,6 +29,11 @@ class Model(ABC):
     aliases: ClassVar[tuple[str, ...]] = ()
 
     @property
+    def title(self) -> str:
+        """What rows call the model: its name, or more where one plugin stands for many networks."""
+        return self.name
+
+    @property
     def prediction(self) -> Prediction | None:
         """What the network puts out; None for a formula."""
         return None

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import MISSING, dataclass, field
 from itertools import product
+from pathlib import Path
 from typing import Any
 
+from benchbox.card import read_card
 from benchbox.errors import UsageError, unknown
-from benchbox.options import KIND_OF, alternatives, hints
+from benchbox.options import KIND_OF, alternatives, defaults, hints
 from benchbox.registry import registry
 
 
@@ -35,6 +37,29 @@ def parse(texts: Iterable[str]) -> list[Setting]:
             raise UsageError(f"--set {text} is not of the form [PLUGIN.]OPTION=VALUE[,VALUE…].")
         settings.append(Setting(prefix or None, option, values.split(",")))
     return settings
+
+
+def model_named(name: str) -> tuple[str, dict[str, str]]:
+    """The model plugin that a name on the command line means, and the option that the name gives it.
+
+    PLUGIN, PLUGIN:VALUE (its required option, such as torchscript:FILE), or the path of a card, PATH.json.
+    """
+    plugin, colon, value = name.partition(":")
+    if registry().matches("model", name):
+        return name, {}
+    if name.endswith(".json") and not (colon and registry().matches("model", plugin)):
+        plugin, colon, value = read_card(Path(name)).plugin, ":", name
+        if not registry().matches("model", plugin):
+            raise UsageError(f"{name} is a card of the model plugin {plugin!r}, which is not installed.")
+    if not colon:
+        return name, {}
+    cls = registry().find("model", plugin).cls
+    required = [option for option, default in defaults(cls).items() if default is MISSING]
+    if len(required) != 1:
+        raise UsageError(f"model {plugin} takes nothing after a colon: write --model {plugin}, options with --set.")
+    if not value:
+        raise UsageError(f"--model {name} is not complete: write {plugin}:{required[0].upper()}.")
+    return plugin, {required[0]: value}
 
 
 class Settings:

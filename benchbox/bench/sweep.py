@@ -9,7 +9,7 @@ from itertools import product
 from typing import Any
 
 from benchbox.bench.cell import DTYPES, Cell
-from benchbox.bench.settings import Setting, Settings
+from benchbox.bench.settings import Setting, Settings, model_named
 from benchbox.driver import ADAPTIVE_LEVELS, least_nfe, plan_levels, planned_nfe
 from benchbox.errors import UsageError, unknown
 from benchbox.grid import Levels
@@ -157,10 +157,9 @@ def checked(cell: Cell) -> Cell:
 
 
 def model_variants(settings: Settings, name: str) -> list[Model]:
-    """Models of a name; a path of a card (.json) is the model that the card describes."""
-    models: list[Model] = (
-        settings.variants("model", "card", path=name) if name.endswith(".json") else settings.variants("model", name)
-    )
+    """Models of a name, of a card's path (.json), or of PLUGIN:VALUE, VALUE being the plugin's required option."""
+    plugin, required = model_named(name)
+    models: list[Model] = settings.variants("model", plugin, **required)
     return models
 
 

@@ -137,5 +137,9 @@ class CardFile(CardModel):
     name = "card"
     path: Path
 
+    @property
+    def title(self) -> str:
+        return self.card.name
+
     def card_path(self) -> Path:
         return self.path

@@ -1,0 +1,44 @@
+"""Objects named package.module:name, from the current folder or an installed package."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from benchbox.errors import UsageError, unknown
+
+
+@contextmanager
+def current_folder() -> Iterator[None]:
+    """The current folder is where Python looks first."""
+    folder = os.getcwd()
+    sys.path.insert(0, folder)
+    try:
+        yield
+    finally:
+        sys.path.remove(folder)
+
+
+def imported(function: str) -> Any:
+    """The object that package.module:name stands for. UsageError where there is none."""
+    module_name, colon, name = function.partition(":")
+    if not colon or not all(part.isidentifier() for part in (*module_name.split("."), name)):
+        raise UsageError(f"py:{function} is not of the form py:package.module:function.")
+    try:
+        with current_folder():
+            module = importlib.import_module(module_name)
+    except Exception as error:
+        if isinstance(error, ModuleNotFoundError) and f"{module_name}.".startswith(f"{error.name}."):
+            raise UsageError(
+                f"there is no module {module_name} in this folder ({os.getcwd()}) or installed: "
+                f"py:{function} means {module_name.replace('.', '/')}.py here."
+            ) from None
+        raise UsageError(f"module {module_name} cannot be imported: {type(error).__name__}: {error}.") from error
+    if not hasattr(module, name):
+        own = [n for n, value in vars(module).items() if callable(value) and not n.startswith("_")]
+        raise unknown(f"function of module {module_name}", name, own)
+    return getattr(module, name)

@@ -1,0 +1,84 @@
+"""What a network of somebody else's cannot say of itself, as options: what it puts out, of what, on which schedule."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from benchbox.model import Model, Prediction
+from benchbox.schedule import Schedule
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from benchbox.nets.foreign import Foreign
+
+OWN_SCHEDULE = {"edm": "edm", "flow": "flow"}
+"""Predictions that are defined on one schedule."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Network(Model):
+    """A network that came without a card. The options say of it what the contract of a model asks.
+
+    prediction: eps, x0, score, v, flow or edm. time: `native`, the schedule's own (k − 1 in 0 … T − 1 on a discrete
+    one, c_noise = ¼ ln σ for edm), or `sigma`, the level σ itself; a denoiser D(x, σ) is prediction=x0, time=sigma.
+    schedule: that of its training (edm where it is asked at σ). classes: it takes a third argument, the label.
+    """
+
+    prediction: Prediction | None = None
+    schedule: Schedule = None  # type: ignore[assignment]  # resolved below: an option left out is not a schedule yet
+    shape: tuple[int, ...] = ()
+    time: Literal["native", "sigma"] = "native"
+    sigma_data: float | None = None
+    continuous: bool = False
+    classes: int = 0
+    dataset: str = ""
+    data_range: tuple[float, float] | None = None
+    features: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.prediction is None:
+            raise ValueError("say what the network puts out: --set prediction=eps, x0, score, v, flow or edm.")
+        if not self.shape or min(self.shape) < 1:
+            raise ValueError("say the shape of one sample: --set shape=1:28:28.")
+        if self.prediction == "edm" and not self.sigma_data:
+            raise ValueError("prediction=edm needs the data's standard deviation: --set sigma_data=0.5.")
+        if self.classes < 0:
+            raise ValueError("classes must not be negative.")
+        object.__setattr__(self, "schedule", self.schedule or self._usual_schedule())
+        object.__setattr__(self, "dataset", self.dataset or self.title.partition(":")[2])
+        if self.time == "sigma" and (self.schedule.name != "edm" or self.prediction == "edm"):
+            raise ValueError("time=sigma is for a network on x itself: schedule=edm, and a prediction other than edm.")
+
+    def _usual_schedule(self) -> Schedule:
+        from benchbox import get
+
+        name = "edm" if self.time == "sigma" else OWN_SCHEDULE.get(str(self.prediction))
+        if name is None:
+            raise ValueError(f"prediction={self.prediction} needs the schedule of its training: --set schedule=ddpm.")
+        schedule: Schedule = get("schedule", name)
+        return schedule
+
+    @property
+    def grid(self) -> str:
+        return "trailing" if self.schedule.steps else "karras" if self.schedule.name == "edm" else "uniform"
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        return ("fid",) if self.features else ()
+
+    def conditions(self, index: Tensor) -> dict[str, Tensor]:
+        """A class-conditional network makes its classes in turn: sample i is of class i mod classes."""
+        return {"label": index % self.classes} if self.classes else {}
+
+    def checked(self, call: Callable[..., Tensor], device: Any) -> Foreign:
+        """The network, tried once on a batch of two. UsageError where it fails or its output has another shape."""
+        from benchbox.nets.foreign import Foreign
+
+        sigma_max = float(self.schedule.sigma(1.0)) if self.time == "sigma" else None
+        network = Foreign(call, self.title, sigma_max).to(device).eval().requires_grad_(False)
+        discrete = self.schedule.steps is not None and not self.continuous and self.prediction != "edm"
+        network.try_out(self.shape, discrete, bool(self.classes), device)
+        return network

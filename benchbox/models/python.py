@@ -1,0 +1,141 @@
+"""A researcher's own code, from the current folder or an installed package."""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+import sys
+from collections.abc import Callable
+from dataclasses import Field, dataclass, fields
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from benchbox.errors import UsageError
+from benchbox.model import Model
+from benchbox.models.importing import current_folder, imported
+from benchbox.models.network import Network
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+    from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Python(Network):
+    """Your own code, in the current folder or installed: --model py:package.module:function.
+
+    The function is `function(device)`, which returns the network, or is the network, `function(y, t)`, itself; then the
+    options are as for `torchscript`. Or it is a benchbox Model, which says all that itself. See docs/your-model.md.
+    """
+
+    name = "py"
+    function: str
+
+    def __post_init__(self) -> None:
+        if self.model is None:
+            super().__post_init__()
+            return
+        for option in fields(Network):
+            said, given = self._said(option), getattr(self, option.name)
+            if given not in (option.default, said):
+                raise UsageError(
+                    f"{self.title} is a Model, which says its own {option.name}: leave out --set {option.name}."
+                )
+            object.__setattr__(self, option.name, said)
+
+    def _said(self, option: Field[Any]) -> Any:
+        """What the Model says of itself in place of an option."""
+        try:
+            return getattr(self.model, option.name, option.default)
+        except Exception as error:
+            raise UsageError(f"{self.title} does not say its {option.name}: {type(error).__name__} {error}.") from error
+
+    @property
+    def title(self) -> str:
+        return f"py:{self.function}"
+
+    @cached_property
+    def model(self) -> Model | None:
+        """The Model that the name stands for, where it is one."""
+        found = imported(self.function)
+        if not (isinstance(found, type) and issubclass(found, Model)):
+            return found if isinstance(found, Model) else None
+        try:
+            return found()
+        except TypeError as error:
+            raise UsageError(f"{self.title} is a Model that cannot be made without options: {error}.") from error
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Without the Model, which another process imports for itself."""
+        return {k: v for k, v in vars(self).items() if k != "model"}
+
+    @cached_property
+    def sha256(self) -> str:
+        """That of the module's source, with that of the Model's weights where it states one."""
+        module = sys.modules[self.function.partition(":")[0]]
+        if not getattr(module, "__file__", None):
+            raise UsageError(f"module {module.__name__} has no file, so a row could not say what ran.")
+        weights = self.model.sha256 if self.model else None
+        return hashlib.sha256(Path(str(module.__file__)).read_bytes() + (weights or "").encode()).hexdigest()
+
+    @property
+    def grid(self) -> Any:
+        return self.model.grid if self.model else super().grid
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        return self.model.metrics if self.model else super().metrics
+
+    def network(self, device: Any) -> Callable[..., Tensor]:
+        if self.model:
+            return self.model.network(device)
+        found = imported(self.function)
+        network = found if self._arguments(found) > 1 else self._made(found, device)
+        return self.checked(network, device)
+
+    def _arguments(self, found: Any) -> int:
+        """How many the function must be given, 1 at least: 1 makes the network, 2 or more are the network's own."""
+        import torch
+
+        if isinstance(found, torch.nn.Module):
+            return 2
+        if not callable(found) or isinstance(found, type):
+            raise UsageError(f"{self.title} is a {type(found).__name__}, not a function nor a benchbox Model.")
+        positional = [
+            p
+            for p in inspect.signature(found).parameters.values()
+            if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)
+        ]
+        if not positional:
+            raise UsageError(f"{self.title} takes no arguments: write {self.function.partition(':')[2]}(device).")
+        return sum(p.default is p.empty for p in positional) or 1
+
+    def _made(self, function: Callable[..., Any], device: Any) -> Any:
+        """The network that the function makes for a device. UsageError where it fails or makes none."""
+        try:
+            with current_folder():
+                network = function(device)
+        except Exception as error:
+            raise UsageError(f"{self.title} failed: {type(error).__name__}: {error}.") from error
+        if not callable(network):
+            raise UsageError(
+                f"{self.title} returned {type(network).__name__} where a network, callable(y, t), is needed."
+            )
+        return network
+
+    def denoiser(self, device: Any) -> Callable[[Tensor, float], Tensor] | None:
+        return self.model.denoiser(device) if self.model else None
+
+    def conditions(self, index: Tensor) -> dict[str, Tensor]:
+        return self.model.conditions(index) if self.model else super().conditions(index)
+
+    def draw(self, n: int, seed: int) -> Tensor | None:
+        return self.model.draw(n, seed) if self.model else None
+
+    def gaussian_law(self) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
+        return self.model.gaussian_law() if self.model else None
+
+    def decode(self, x: Tensor) -> Tensor:
+        return self.model.decode(x) if self.model else x

@@ -1,0 +1,56 @@
+"""Networks saved as TorchScript."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from benchbox.card import sha256
+from benchbox.errors import UsageError
+from benchbox.models.network import Network
+
+if TYPE_CHECKING:
+    from benchbox.nets.foreign import Foreign
+
+
+@dataclass(frozen=True)
+class TorchScript(Network):
+    """A network in a file that `torch.jit.save` wrote: --model torchscript:FILE.
+
+    The file is a program of torch's operators, and these can read and write files: run only one that you trust.
+
+    prediction: eps, x0, score, v, flow or edm; schedule: that of its training; shape: of one sample; time=sigma where
+    it is asked at σ; classes: where it takes labels. See docs/your-model.md.
+    """
+
+    name = "torchscript"
+    file: Path
+
+    def __post_init__(self) -> None:
+        if not self.file.is_file():
+            raise ValueError(f"there is no file {self.file}.")
+        super().__post_init__()
+
+    @property
+    def title(self) -> str:
+        return f"torchscript:{self.file.stem}"
+
+    @cached_property
+    def sha256(self) -> str:
+        return sha256(self.file)
+
+    def network(self, device: Any) -> Foreign:
+        import torch
+
+        try:
+            with warnings.catch_warnings():
+                # torch would rather have everyone use torch.export; it still loads what it wrote
+                warnings.simplefilter("ignore", FutureWarning)
+                module = torch.jit.load(self.file, map_location=device)
+        except (RuntimeError, ValueError) as error:
+            said = str(error).strip().partition(".")[0].partition("\n")[0].rstrip(":")
+            raise UsageError(f"{self.file} is not a TorchScript file (torch.jit.save writes them): {said}.") from None
+        return self.checked(module, device)
