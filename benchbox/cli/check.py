@@ -40,7 +40,7 @@ def check(
         float, typer.Option(help="--budget: the network predicts (1 + this) times the noise.")
     ] = 0.01,
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Where --budget plots: an .svg, .png or .pdf.")
+        Path | None, typer.Option("--output", "-o", help="Where --budget plots: an .svg, .png, .pdf or .html.")
     ] = None,
     published: Annotated[
         Path | None, typer.Option(help="Reproduce the published W2 table whose files are in this directory.")
@@ -112,7 +112,9 @@ def budgets(
 ) -> bool:
     """The error budgets of samplers on the Gaussian model, as tables and as one plot."""
     from benchbox.bench.sweep import integers
-    from benchbox.exact.budget import SOURCES, budgets, plot, setting
+    from benchbox.exact.budget import SOURCES, budgets, setting
+    from benchbox.report.page.single import write_charts
+    from benchbox.report.plots.exact import budget_chart
 
     samplers = instances(names, [s for s in set_ if not s.startswith("gaussian.")], "sampler")
     model = instances(["gaussian"], [s for s in set_ if s.startswith("gaussian.")], "model")[0]
@@ -122,9 +124,10 @@ def budgets(
     for sampler in samplers:
         of = setting(sampler, model, **options)
         table = budgets(of, integers(nfe, "--nfe", 1))
-        found.append({"sampler": sampler.name, "score_error": of.score_error, "budgets": [b.as_dict() for b in table]})
+        plain = [b.as_dict() for b in table]
+        found.append({"sampler": sampler.name, "score_error": of.score_error, "budgets": plain})
         if output is not None:
-            plot(of, table, output)
+            write_charts({"": budget_chart(sampler.name, str(of), plain)}, output)
         if not as_json:
             title = f"{sampler.name}: exact W2 on {of}"
             shown = Table("NFE", "steps", *SOURCES, title=title)

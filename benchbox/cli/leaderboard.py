@@ -4,45 +4,84 @@ from __future__ import annotations
 
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
+from rich.console import Console
 
-from benchbox.cli.common import console, say
-from benchbox.errors import UsageError
+from benchbox.cli.common import console
+from benchbox.errors import UsageError, unknown
+
+if TYPE_CHECKING:
+    from benchbox.report.board import Board
+
+Format = Literal["table", "markdown", "latex", "html", "csv", "json"]
+
+WIDTH = 160
+"""Columns of a table in a file."""
 
 
 def leaderboard(
-    directory: Annotated[Path, typer.Argument(help="A results directory.")] = Path("results"),
-    format_: Annotated[Literal["table", "csv"], typer.Option("--format", help="How it is written.")] = "table",
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="A file [default: the terminal].")] = None,
+    directory: Annotated[Path, typer.Argument(help="A results directory, or a published folder.")] = Path("results"),
+    format_: Annotated[Format, typer.Option("--format", help="How it is written.")] = "table",
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="A file [default: the terminal]; html: a folder for a site.")
+    ] = None,
+    metric: Annotated[str | None, typer.Option(help="One metric [default: all that were measured].")] = None,
+    model: Annotated[str | None, typer.Option(help="One model [default: all that were measured].")] = None,
+    published: Annotated[bool, typer.Option("--published", help="Lay published FIDs beside, never ranked.")] = False,
+    certificate: Annotated[
+        list[Path] | None, typer.Option(help="A site: JSON of benchbox check --json, for its samplers' pages.")
+    ] = None,
 ) -> None:
     """Rank the samplers in a results directory, per data set, model, metric, sample count and budget."""
-    import warnings
+    from benchbox.cli.rows import rows_in
+    from benchbox.report.ranking import boards
 
-    from rich.console import Console
+    if published and format_ in ("csv", "json"):
+        raise UsageError(f"--published goes with a format for people, not with {format_}.")
+    if format_ == "html" and output is not None and not output.suffix:
+        if metric or model or published:
+            raise UsageError("a site shows everything: leave out --metric, --model and --published.")
+        from benchbox.cli.site import site_of
+        from benchbox.report.page.site import write_site
 
-    from benchbox.bench.store import load_results
-    from benchbox.registry import registry
-    from benchbox.report.leaderboard import boards, tables
-
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        rows = load_results(directory)
-    for warning in caught:
-        say(warning.message)
-    if rows.empty:
-        raise UsageError(f"there are no rows in {directory}: benchbox run makes them.")
-    ranked = boards(rows)
+        write_site(site_of(rows_in(directory), certificate or []), output)
+        return
+    ranked = boards(rows_in(directory))
+    for what, name in (("metric", metric), ("model", model)):
+        ranked = _only(ranked, what, name)
     try:
         with output.open("w", encoding="utf-8") if output else nullcontext(console.file) as file:
-            if format_ == "csv":
-                ranked.to_csv(file, index=False)
-                return
-            target = Console(file=file, width=160, emoji=False) if output else console
-            for table in tables(ranked, registry().usual):
-                target.print(table)
+            _write(ranked, format_, published, Console(file=file, width=WIDTH, emoji=False) if output else console)
     except BrokenPipeError:
         raise
     except OSError as error:
         raise UsageError(f"{output} cannot be written: {error.strerror}.") from None
+
+
+def _only(boards: list[Board], what: str, name: str | None) -> list[Board]:
+    """The boards of one metric or model. UsageError for one that has none."""
+    if name is None:
+        return boards
+    found = [board for board in boards if getattr(board.task, what) == name]
+    if not found:
+        raise unknown(f"{what} among the rows", name, {getattr(board.task, what) for board in boards})
+    return found
+
+
+def _write(boards: list[Board], format_: Format, published: bool, target: Console) -> None:
+    from benchbox.registry import registry
+    from benchbox.report import data, formats
+    from benchbox.report import published as others
+    from benchbox.report.leaderboard import sheets
+
+    if format_ in ("csv", "json"):
+        target.file.write(data.csv(boards) if format_ == "csv" else data.to_json(boards))
+        return
+    shown = list((others.sheets if published else sheets)(boards, registry().usual))
+    if format_ == "table":
+        target.print(*formats.tables(shown), sep="\n")
+        return
+    write = {"markdown": formats.markdown, "latex": formats.latex, "html": formats.html}[format_]
+    target.file.write(write(shown))

@@ -52,7 +52,7 @@ def run(
     nfe: Annotated[
         str | None, typer.Option(help="Budgets: 18,35,50 or a range 18-50:8, evaluations per sample.")
     ] = None,
-    model: Annotated[str, typer.Option(help="Models, or the path of a card (.json).")] = "mnist-edm",
+    model: Annotated[str, typer.Option(help="Models, a card (.json), torchscript:FILE or py:MODULE:FUNCTION.")] = "mnist-edm",
     schedule: Annotated[str | None, typer.Option(help="Noise schedules [default: the model's own].")] = None,
     grid: Annotated[
         str | None, typer.Option(help="Grids [default: the sampler's recommended one, else the model's].")
@@ -109,6 +109,7 @@ def run(
     store.inspect()
     for problem in store.problems:
         say(problem)
+    said = len(store.problems)
     if dry_run:
         console.print(plan.table)
         raise SystemExit(0)
@@ -128,6 +129,8 @@ def run(
         raise SystemExit(130) from None
     finally:
         place.shutdown()
+    for problem in store.problems[said:]:
+        say(problem)
     console.print(result_table(rows))
     raise SystemExit(0 if all(r["status"] in {"done", "skipped"} for r in rows) else 1)
 

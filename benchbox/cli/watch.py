@@ -10,7 +10,7 @@ from rich.console import RenderableType
 
 from benchbox.bench import schema
 from benchbox.bench.cell import Cell
-from benchbox.bench.runner import Todo, todo
+from benchbox.bench.runner import Todo, ready, todo
 from benchbox.bench.store import Store
 from benchbox.cli.common import errors, progress_bar
 from benchbox.registry import registry
@@ -34,13 +34,15 @@ def plan_table(cells: list[Cell], store: Store, force: bool) -> Plan:
         what: Todo = todo(cell, store, force)
         if what != "done":
             to_do.append(cell)
-        planned = cell.nfe_planned
+        planned, made = cell.nfe_planned, ready(cell, store, what, force)
         lines.append({
             **labels(cell.identity(), registry().usual), "NFE asked": number(cell.nfe_requested),
             "NFE": "measured" if cell.adaptive else number(planned),
             "steps": "" if cell.skip else str(cell.n_levels - 1),
-            "evaluations": number(planned * cell.n_samples if planned else None),
-            "to do": cell.skip or {"run": "yes", "metrics": "metrics", "done": "done already"}[what],
+            "evaluations": number(planned * (cell.n_samples - made) if planned else None),
+            "to do": cell.skip or {
+                "run": f"yes, from {made:,}" if made else "yes", "metrics": "metrics", "done": "done already",
+            }[what],
         })  # fmt: skip
     return Plan(compact(f"{len(cells)} cells of {cells[0].n_samples if cells else 0} samples", lines), to_do)
 
@@ -52,7 +54,7 @@ def result_table(rows: list[dict[str, Any]]) -> RenderableType:
     for row in rows:
         lines.append({
             **labels(row, registry().usual), "NFE asked": number(row["nfe_requested"]), "NFE": number(row.get("nfe")),
-            **{m: shown(row.get(m)) for m in metrics if not m.endswith("_features")},
+            **{m: shown(row.get(m)) for m in metrics if not m.endswith(("_features", "_reference", "_note"))},
             "seconds": number(row.get("wall_s"), 3), "samples/s": number(row.get("samples_per_s"), 3),
             "GPU MiB": number(row.get("gpu_mem_peak_mb"), 4), "status": status(row),
         })  # fmt: skip

@@ -1,68 +1,126 @@
-"""Ranks, from rows alone: only what may be compared is ranked together."""
+"""A board as a sheet: the words and numbers that every format shows, not yet escaped for any."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator
-from typing import Any
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Literal
 
-import pandas as pd
-from rich.console import RenderableType
+from benchbox.report.board import Board, Difference, Entry, Setup, Unranked
+from benchbox.report.table import Usual, label, number
+from benchbox.report.ties import CONFIDENCE, LEVEL
 
-from benchbox.report.table import Usual, compact, labels, number, status
+EXTRA = ("dtype", "final", "guidance")
+"""Said with a sampler's name where they are not the same for all."""
 
-BEST_FIRST = ("fid", "w2", "sw2")
-"""Metrics that are ranked, the lower the better, in the order in which a board is chosen for a row."""
+LEGEND = (
+    f"± is half of the {CONFIDENCE:.0%} interval of the mean over seeds. A rank is a range where the measurements do "
+    f"not separate samplers (equals are separated with a probability of {LEVEL:.0%}); bold can be the best. "
+    "A difference in italics is paired: over shared seeds, where the common noise cancels. "
+    "? means that the uncertainty is not known: one seed, and no interval."
+)
 
-SAME = ["metric", "dataset", "model", "features", "n_samples"]
-"""Rows that differ in any of these are never ranked together."""
-
-SHOWN = [
-    "rank", "sampler", "sampler_options", "model_options", "schedule", "schedule_options", "grid", "grid_options",
-    "seed", "nfe", "value", "wall_s", "samples_per_s", "status", "reason",
-]  # fmt: skip
-
-
-def boards(rows: pd.DataFrame) -> pd.DataFrame:
-    """One line per row and metric with its rank within its board and budget; what is not `done` has no rank."""
-    columns = [*SAME, "nfe_requested", *SHOWN]
-    parts = [measured_by(rows, metric) for metric in BEST_FIRST if metric in rows]
-    board = pd.concat(parts, ignore_index=True) if parts else rows.iloc[:0].reindex(columns=columns)
-    honest = board[(board["status"] == "done") & board["value"].notna()]
-    keys = [*SAME, "nfe_requested"]
-    board["rank"] = honest.groupby(keys, dropna=False)["value"].rank(method="min")
-    return board.sort_values([*keys, "rank", "sampler"])[columns].reset_index(drop=True)
+Style = Literal["", "bold", "italic"]
 
 
-def measured_by(rows: pd.DataFrame, metric: str) -> pd.DataFrame:
-    """The rows that were to be measured by a metric, with its `value` and its `features`."""
-    asked = rows["metric_options"].map(lambda text: metric in json.loads(text or "{}"))
-    part = rows[rows[metric].notna() | asked]
-    column = f"{metric}_features"
-    features = part[column] if column in part else pd.Series("", part.index)
-    # a row without a value does not say its features: it stands with those of its data set, where these are the same
-    groups = part.assign(features=features).groupby(["dataset", "model"], dropna=False)["features"]
-    usual = groups.transform(lambda f: f.dropna().iloc[0] if f.nunique() == 1 else "")
-    return part.assign(metric=metric, value=part[metric].astype(float), features=features.fillna(usual).fillna(""))
+@dataclass(frozen=True)
+class Cell:
+    """A cell of a sheet: its text, and how it stands out."""
+
+    text: str
+    style: Style = ""
 
 
-def tables(board: pd.DataFrame, usual: Usual) -> Iterator[RenderableType]:
-    """A table per board and budget; `usual` are the options that need not be said."""
-    for keys, part in board.groupby([*SAME, "nfe_requested"], dropna=False, sort=True):
-        metric, dataset, model, features, n_samples, nfe = tuple[Any, ...](keys)
-        budget = "adaptive" if pd.isna(nfe) else f"NFE {int(nfe)}"
-        measure = f"{metric} ({features})" if features else metric
-        title = f"{model}, {budget}: {measure} of {n_samples} samples against {dataset}"
-        records: list[Any] = part.to_dict("records")
-        yield compact(title, [line(row, str(metric), usual) for row in records])
+@dataclass(frozen=True)
+class Sheet:
+    """A table for people: a title, columns by name, which of them are words (the others: numbers), lines and notes."""
+
+    title: str
+    columns: tuple[str, ...]
+    words: frozenset[str]
+    lines: tuple[tuple[Cell, ...], ...]
+    notes: tuple[str, ...] = ()
 
 
-def line(row: dict[str, Any], metric: str, usual: Usual) -> dict[str, str]:
-    """A row of a board as it is shown; the model is in the title, unless it has options."""
-    named = labels(row, usual)
-    if named["model"] == row["model"]:
-        del named["model"]
+def sheets(boards: Iterable[Board], usual: Usual) -> list[Sheet]:
+    """A sheet per board; `usual` are the options that need not be said."""
+    return [sheet(board, usual) for board in boards]
+
+
+def sheet(board: Board, usual: Usual) -> Sheet:
+    lines = [_line(entry, board, usual) for entry in board.entries]
+    columns = tuple(lines[0]) if lines else ()
+    cells = tuple(tuple(line[c] for c in columns) for line in lines)
+    words = frozenset({"sampler", "schedule", "grid"})
+    return Sheet(title(board, usual), columns, words, cells, tuple(_notes(board, usual)))
+
+
+def title(board: Board, usual: Usual, budgets: bool = True) -> str:
+    """What is compared: model, budget (unless it is left out), metric, features, samples, data set, levels."""
+    task, setup = board.task, board.setups[0]
+    model = label({"model": task.model, "model_options": task.model_options}, "model", usual)
+    budget = "" if not budgets else ", adaptive" if board.budget is None else f", NFE {board.budget}"
+    measure = f"{task.metric} ({task.features})" if task.features else task.metric
+    text = f"{model}{budget}: {measure} of {task.n_samples:,} samples against {task.reference or task.dataset}"
+    if board.levels == "recommended":
+        return f"{text}, each sampler with its recommended schedule and grid"
+    return f"{text}, schedule {name(setup, 'schedule', usual)}, grid {name(setup, 'grid', usual)}"
+
+
+def name(setup: Setup, kind: str, usual: Usual) -> str:
+    """The sampler, schedule or grid of a setup, with the options that are not as usual."""
+    return label(vars(setup), kind, usual)
+
+
+def full_name(setup: Setup, all_setups: Sequence[Setup], usual: Usual) -> str:
+    """The sampler's name, and whatever else tells it from the other setups of a board."""
+    extra = [f"{e} {getattr(setup, e) or 'none'}" for e in EXTRA if len({getattr(s, e) for s in all_setups}) > 1]
+    origins = {(s.sampler_package, s.sampler_version) for s in all_setups if s.sampler == setup.sampler}
+    if len(origins) > 1:
+        extra.append(f"{setup.sampler_package} {setup.sampler_version}")
+    return ", ".join([name(setup, "sampler", usual), *extra])
+
+
+def _line(entry: Entry, board: Board, usual: Usual) -> dict[str, Cell]:
+    best: Style = "bold" if entry.rank_low == 1 else ""
+    levels = {k: Cell(name(entry.setup, k, usual)) for k in ("schedule", "grid") if board.levels == "recommended"}
     return {
-        "rank": number(row["rank"]), **named, "NFE": number(row["nfe"]), metric: number(row["value"], 4),
-        "seconds": number(row["wall_s"], 3), "samples/s": number(row["samples_per_s"], 3), "status": status(row),
-    }  # fmt: skip
+        "rank": Cell(rank(entry), best),
+        "sampler": Cell(full_name(entry.setup, board.setups, usual), best),
+        **levels,
+        "NFE": Cell(number(entry.nfe)),
+        board.task.metric: Cell(number(entry.value, 4), best),
+        "±": Cell(number(entry.estimate.half_width, 2) if entry.sure else "?"),
+        "behind": behind(entry.behind),
+        "s / 1,000": Cell(number(entry.cost.seconds, 3)),
+        "MB": Cell(number(entry.cost.memory_mb, 4)),
+        "seeds": Cell(str(len(entry.seeds))),
+    }
+
+
+def rank(entry: Entry) -> str:
+    """2, or 2–4 for a range; with a question mark where it is only the place."""
+    low, high = entry.rank_low, entry.rank_high
+    return f"{low}–{high}" if high > low else f"{low}" if entry.sure else f"{low}?"
+
+
+def behind(difference: Difference | None) -> Cell:
+    if difference is None:
+        return Cell("")
+    half = difference.estimate.half_width
+    text = number(difference.estimate.value, 3) + (f" ± {number(half, 2)}" if math.isfinite(half) else "")
+    return Cell(text, "italic" if difference.paired else "")
+
+
+def _notes(board: Board, usual: Usual) -> Iterable[str]:
+    """What has no rank, a line per setup and reason with its seeds."""
+
+    def what(cell: Unranked) -> tuple[str, str, str]:
+        return full_name(cell.setup, board.setups, usual), cell.status, cell.reason
+
+    for (sampler, status, reason), cells in groupby(sorted(board.unranked, key=what), key=what):
+        seeds = sorted({cell.seed for cell in cells})
+        where = f"seed{'s' * (len(seeds) > 1)} {', '.join(map(str, seeds))}"
+        yield f"not ranked: {sampler} ({where}): {status}" + (f" ({reason})" if reason else "")

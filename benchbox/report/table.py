@@ -11,6 +11,8 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from benchbox.report.escape import plain
+
 WORDS = {"sampler", "model", "schedule", "grid", "status", "to do"}
 """Columns of words; the others are numbers, and stand to the right."""
 
@@ -63,8 +65,8 @@ def compact(title: str, lines: Sequence[Mapping[str, str]]) -> RenderableType:
     for name in names:
         table.add_column(name, justify="left" if name in WORDS else "right", overflow="fold")
     for line in lines:
-        table.add_row(*(Text(line[name]) for name in names))
-    return Group(Text(", ".join([title, *(f"{k} {first[k]}" for k in same)]), style="italic"), table)
+        table.add_row(*(Text(plain(line[name])) for name in names))
+    return Group(Text(plain(", ".join([title, *(f"{k} {first[k]}" for k in same)])), style="italic"), table)
 
 
 def number(value: float | None, digits: int = 6) -> str:

@@ -1,0 +1,37 @@
+"""benchbox compare: two samplers, or two results directories, side by side."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from benchbox.cli.common import console
+from benchbox.errors import UsageError
+
+
+def compare(
+    a: Annotated[str, typer.Argument(help="A sampler as the leaderboard names it, or a results directory.")],
+    b: Annotated[str, typer.Argument(help="Another one.")],
+    results: Annotated[Path, typer.Option(help="Directory of the rows, for two samplers.")] = Path("results"),
+) -> None:
+    """The difference of two samplers, or of two results directories, at each budget, with its interval."""
+    from benchbox.cli.rows import rows_in
+    from benchbox.registry import registry
+    from benchbox.report.compare import LEGEND, of_directories, of_samplers, sheets
+    from benchbox.report.formats import table
+    from benchbox.report.ranking import boards
+
+    usual = registry().usual
+    if Path(a).is_dir() and Path(b).is_dir():
+        pairs = of_directories(boards(rows_in(Path(a))), boards(rows_in(Path(b))))
+        missing = f"{a} and {b} have nothing in common: no task, budget and sampler is measured in both."
+    else:
+        pairs = of_samplers(boards(rows_in(results)), a, b, usual)
+        missing = f"{a} and {b} share no board in {results}: measure both with one model, budget, schedule and grid."
+    if not pairs:
+        raise UsageError(missing)
+    for sheet in sheets(pairs, usual):
+        console.print(table(sheet))
+    console.print(LEGEND, style="dim", markup=False)

@@ -1,0 +1,53 @@
+"""benchbox plot: the results as a picture."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from benchbox.cli import pictures
+
+Kind = Literal["quality", "order", "budget", "samples", "trajectory"]
+
+
+def plot(
+    directory: Annotated[Path, typer.Argument(help="--kind quality: a results directory.")] = Path("results"),
+    kind: Annotated[Kind, typer.Option(help="What is drawn.")] = "quality",
+    output: Annotated[Path, typer.Option("--output", "-o", help="An .svg, .png, .pdf or .html.")] = Path("plot.svg"),
+    cost: Annotated[str, typer.Option(help="quality: against nfe, seconds, memory; a comma list.")] = "nfe",
+    metric: Annotated[str | None, typer.Option(help="quality: the metric [default: what most rows have].")] = None,
+    model: Annotated[str | None, typer.Option(help="The model [default: what most rows have; mnist-edm].")] = None,
+    sampler: Annotated[str, typer.Option(help="All but quality: samplers, a comma list.")] = "heun",
+    nfe: Annotated[str | None, typer.Option(help="budget, samples, trajectory: a comma list or a range.")] = None,
+    schedule: Annotated[str | None, typer.Option(help="All but quality: the schedule.")] = None,
+    grid: Annotated[str | None, typer.Option(help="samples, trajectory, budget: the grid.")] = None,
+    samples: Annotated[int, typer.Option(min=1, help="samples, trajectory: how many.")] = 16,
+    seed: Annotated[int, typer.Option(min=0, help="samples, trajectory: the noise, the same for all.")] = 0,
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", help="[PLUGIN.]OPTION=VALUE, as in run.", metavar="[PLUGIN.]OPTION=V")
+    ] = None,
+    certificate: Annotated[list[Path] | None, typer.Option(help="order: JSON of benchbox check --json.")] = None,
+) -> None:
+    """Draw quality against cost, orders of convergence, an error budget, samples, or what a sampler sees on its way."""
+    from benchbox.report.page.single import write_charts, write_gallery
+
+    names = sampler.split(",")
+    match kind:
+        case "quality":
+            write_charts(pictures.quality(directory, cost.split(","), metric, model), output)
+        case "order":
+            write_charts({"": pictures.orders(names, certificate or [], set_ or [], schedule or "edm")}, output)
+        case "budget":
+            write_charts({"": pictures.budget(names, nfe or "9,17,35,69,139", set_ or [], schedule, grid)}, output)
+        case "samples" | "trajectory":
+            request = {
+                "models": [model or "mnist-edm"], "schedules": [schedule] if schedule else [], "seeds": [seed],
+                "grids": [grid] if grid else [], "n_samples": samples, "batch_size": samples,
+            }  # fmt: skip
+            budgets = nfe or ("5,10,20,35" if kind == "samples" else "10")
+            what = "Samples" if kind == "samples" else "D(x, σ) along the run"
+            title = f"{what}: {model or 'mnist-edm'}, the same noise (seed {seed})"
+            lines, data_range = pictures.pictures(kind, names, budgets, set_ or [], request)
+            write_gallery(lines, output, title, data_range)

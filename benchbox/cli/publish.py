@@ -1,0 +1,104 @@
+"""benchbox publish: the results as a site, with their rows, for everybody."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from benchbox.cli.common import console
+from benchbox.cli.rows import rows_in
+from benchbox.cli.site import site_of
+from benchbox.errors import UsageError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from benchbox.report.page.site import Site
+
+
+def publish(
+    directory: Annotated[Path, typer.Argument(help="A results directory, or a published folder.")] = Path("results"),
+    to: Annotated[Literal["folder", "git", "hf"], typer.Option("--to", help="Where to.")] = "folder",
+    output: Annotated[
+        str | None,
+        typer.Option("--output", "-o", help="The folder, the git repository [default: .] or the data set OWNER/NAME."),
+    ] = None,
+    branch: Annotated[str, typer.Option(help="--to git: the branch that is written.")] = "gh-pages",
+    merge: Annotated[list[str] | None, typer.Option(help="Rows of somebody else.", metavar="NAME=DIRECTORY")] = None,
+    keep: Annotated[
+        Literal["last", "all"], typer.Option(help="Of a cell measured several times: the last one, or all.")
+    ] = "last",
+    certificate: Annotated[list[Path] | None, typer.Option(help="JSON of benchbox check --json.")] = None,
+) -> None:
+    """Check the rows, merge them with those published before and those of others, and publish them with their page."""
+    if output is None and to != "git":
+        raise UsageError(f"publish --to {to} needs --output: {'a folder' if to == 'folder' else 'OWNER/NAME'}.")
+    where, others = output or ".", dict(_named(text) for text in merge or [])
+    publication = Publication(rows_in(directory), others, keep, certificate or [])
+    console.print(
+        {"folder": folder, "git": git, "hf": hub}[to](publication, where, branch), markup=False, soft_wrap=True
+    )
+
+
+class Publication:
+    """The rows to publish, and what goes with them."""
+
+    def __init__(self, own: pd.DataFrame, others: dict[str, Path], keep: Literal["last", "all"], cards: list[Path]):
+        self.own, self.keep, self.cards = own, keep, cards
+        self.others = {name: rows_in(place) for name, place in others.items()}
+
+    def site(self, before: Path) -> Site:
+        """Its site, with the rows that were published before. UsageError where the rows are not whole or not honest."""
+        import pandas as pd
+
+        from benchbox.report.publish import check, merged
+
+        earlier = [rows_in(before)] if any(before.glob("*.parquet")) else []
+        rows = merged(pd.concat([*earlier, self.own], ignore_index=True), self.others, self.keep)
+        check(rows)
+        return site_of(rows, self.cards)
+
+
+def _named(text: str) -> tuple[str, Path]:
+    name, equals, place = text.partition("=")
+    if not (name and equals and Path(place).is_dir()):
+        raise UsageError(f"--merge {text!r} is not valid: give NAME=DIRECTORY, where NAME says who measured.")
+    return name, Path(place)
+
+
+def folder(publication: Publication, where: str, branch: str) -> str:
+    from benchbox.report.publish import write_folder
+
+    site = publication.site(Path(where) / "data")
+    write_folder(site, Path(where))
+    return f"{len(site.rows):,} rows in {where}: open {Path(where) / 'index.html'}"
+
+
+def git(publication: Publication, where: str, branch: str) -> str:
+    from benchbox.report.hosts import Branch
+    from benchbox.report.publish import write_folder
+
+    target = Branch(Path(where), branch)
+    with tempfile.TemporaryDirectory() as before, tempfile.TemporaryDirectory() as made:
+        target.fetch_rows(Path(before))
+        site = publication.site(Path(before))
+        write_folder(site, Path(made))
+        commit = target.commit(Path(made), f"Results: {len(site.rows):,} rows")
+    if not commit:
+        return f"branch {branch} has these {len(site.rows):,} rows already"
+    return f"{len(site.rows):,} rows on branch {branch} as {commit[:10]}: git push origin {branch}"
+
+
+def hub(publication: Publication, where: str, branch: str) -> str:
+    from benchbox.report.hosts import DataSet
+    from benchbox.report.publish import write_folder
+
+    target = DataSet(where)
+    with tempfile.TemporaryDirectory() as before, tempfile.TemporaryDirectory() as made:
+        target.fetch_rows(Path(before))
+        site = publication.site(Path(before))
+        write_folder(site, Path(made))
+        return f"{len(site.rows):,} rows: {target.upload(Path(made), f'Results: {len(site.rows):,} rows')}"

@@ -1,0 +1,38 @@
+"""benchbox recommend: which sampler to use, from what was measured."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from benchbox.cli.common import console
+from benchbox.errors import UsageError
+
+
+def recommend(
+    directory: Annotated[Path, typer.Argument(help="A results directory, or a published folder.")] = Path("results"),
+    model: Annotated[str, typer.Option(help="The model that is to be sampled from.")] = "mnist-edm",
+    target_fid: Annotated[float | None, typer.Option(help="The FID to reach: its interval lies below.")] = None,
+    time_budget: Annotated[float | None, typer.Option(help="Seconds for 1,000 samples.")] = None,
+) -> None:
+    """The cheapest measured configuration for a quality, or the best for a time; else the sweep that would tell."""
+    from rich.text import Text
+
+    from benchbox.cli.rows import rows_in
+    from benchbox.registry import registry
+    from benchbox.report.escape import plain
+    from benchbox.report.ranking import boards
+    from benchbox.report.recommend import choices, for_target, for_time
+
+    if (target_fid is None) == (time_budget is None):
+        raise UsageError("give one of --target-fid and --time-budget.")
+    known, usual = choices(boards(rows_in(directory)), model), registry().usual
+    if target_fid is not None:
+        answer = for_target(known, model, target_fid, usual)
+    else:
+        answer = for_time(known, model, time_budget or 0, usual)
+    console.print(Text(plain(answer.why)), soft_wrap=True)
+    console.print(Text(plain(answer.command)), soft_wrap=True)
+    raise SystemExit(0 if answer.choice else 1)

@@ -1,0 +1,33 @@
+"""Rows for the commands that report: of a results directory, or of a published folder with directories in it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from benchbox.cli.common import say
+from benchbox.errors import UsageError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def rows_in(directory: Path) -> pd.DataFrame:
+    """All rows in a directory and below it; what cannot be read is said. UsageError where there is none."""
+    import warnings
+
+    import pandas as pd
+
+    from benchbox.bench.store import load_results
+
+    places = sorted({directory, *(path.parent for path in directory.rglob("*.parquet"))})
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        parts = [load_results(place) for place in places]
+    for warning in caught:
+        say(warning.message)
+    found = [part for part in parts if not part.empty]
+    if not found:
+        raise UsageError(f"there are no rows in {directory}: benchbox run makes them.")
+    rows = pd.concat(found, ignore_index=True) if len(found) > 1 else found[0]
+    return rows.drop_duplicates(["cell", "status", "host", "started_at"], ignore_index=True)

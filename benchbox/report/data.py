@@ -1,0 +1,81 @@
+"""Boards for programs: a line per entry, as CSV or a data frame; or nested, as JSON."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict
+from typing import Any
+
+import pandas as pd
+
+from benchbox.report import escape
+from benchbox.report.board import SETUP, Board, Entry, Unranked
+
+TASK = ("metric", "dataset", "model", "model_options", "model_sha256", "features", "n_samples", "reference")
+MEASURED = (
+    "rank_low", "rank_high", "uncertainty_known", "nfe", "value", "error", "low", "high", "behind", "behind_low",
+    "behind_high", "paired", "seconds_per_1000", "memory_mb", "device", "seeds", "status", "reason", "cells",
+)  # fmt: skip
+COLUMNS = (*TASK, "levels", "nfe_requested", *SETUP, *MEASURED)
+
+
+def records(board: Board) -> Iterator[dict[str, Any]]:
+    """A board's lines, flat: the ranked, best first, then what has no rank; None where there is nothing to say."""
+    common = asdict(board.task) | {"levels": board.levels, "nfe_requested": board.budget}
+    ranked = [(entry.setup, _ranked(entry)) for entry in board.entries]
+    for setup, own in [*ranked, *((cell.setup, _unranked(cell)) for cell in board.unranked)]:
+        line = common | asdict(setup) | own
+        yield {column: _finite(line.get(column)) for column in COLUMNS}
+
+
+def _ranked(entry: Entry) -> dict[str, Any]:
+    measured = {
+        "rank_low": entry.rank_low, "rank_high": entry.rank_high, "uncertainty_known": entry.sure, "nfe": entry.nfe,
+        "value": entry.value, "error": entry.estimate.error, "low": entry.low, "high": entry.high,
+        "seconds_per_1000": entry.cost.seconds, "memory_mb": entry.cost.memory_mb, "device": entry.cost.device,
+        "seeds": list(entry.seeds), "status": "done", "cells": list(entry.cells),
+    }  # fmt: skip
+    if entry.behind is None:
+        return measured
+    gap, half = entry.behind.estimate.value, entry.behind.estimate.half_width
+    apart = {"behind": gap, "behind_low": gap - half, "behind_high": gap + half, "paired": entry.behind.paired}
+    return measured | apart
+
+
+def _unranked(cell: Unranked) -> dict[str, Any]:
+    said = {"status": cell.status, "reason": cell.reason, "nfe": cell.nfe}
+    return said | {"seeds": [cell.seed], "cells": [cell.cell]}
+
+
+def _finite(value: Any) -> Any:
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def frame(boards: Iterable[Board]) -> pd.DataFrame:
+    """All boards as one table, a line per entry; lists are written with spaces between."""
+    lines = [{k: _listed(v) for k, v in record.items()} for board in boards for record in records(board)]
+    whole = dict.fromkeys(("nfe_requested", "rank_low", "rank_high"), "Int64")
+    return pd.DataFrame(lines, columns=list(COLUMNS)).astype(whole)
+
+
+def _listed(value: Any) -> Any:
+    return " ".join(map(str, value)) if isinstance(value, list) else value
+
+
+def csv(boards: Iterable[Board]) -> str:
+    """The table as CSV; no text in it is a formula to a spreadsheet."""
+    return frame(boards).map(lambda v: escape.csv(v) if isinstance(v, str) else v).to_csv(index=False)
+
+
+def to_json(boards: Iterable[Board]) -> str:
+    """A list of boards, each with its `lines`; null where nothing is known."""
+    shared = (*TASK, "levels", "nfe_requested")
+
+    def nested(board: Board) -> dict[str, Any]:
+        lines = list(records(board))
+        rest = [{k: v for k, v in line.items() if k not in shared} for line in lines]
+        return {k: lines[0][k] for k in shared} | {"highest": board.highest, "lines": rest}
+
+    return json.dumps([nested(board) for board in boards], indent=1, allow_nan=False) + "\n"

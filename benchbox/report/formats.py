@@ -1,0 +1,131 @@
+"""Sheets for the terminal, Markdown, LaTeX and HTML."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Literal
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from benchbox.report import escape
+from benchbox.report.leaderboard import LEGEND, Cell, Sheet
+
+Escape = Callable[[str], str]
+
+
+def tables(sheets: Iterable[Sheet]) -> list[RenderableType]:
+    """For a rich console, the legend last."""
+    return [*map(table, sheets), Text(LEGEND, style="dim")]
+
+
+def table(sheet: Sheet) -> RenderableType:
+    """One sheet for a rich console; nothing in it is read as markup."""
+    shown = Table()
+    for column in sheet.columns:
+        shown.add_column(escape.plain(column), justify=_side(sheet, column), overflow="fold")
+    for line in sheet.lines:
+        shown.add_row(*(Text(escape.plain(cell.text), style=cell.style) for cell in line))
+    title = Text(escape.plain(sheet.title), style="italic")
+    return Group(title, *([shown] if sheet.lines else []), *(Text(escape.plain(note)) for note in sheet.notes))
+
+
+def _side(sheet: Sheet, column: str) -> Literal["left", "right"]:
+    return "left" if column in sheet.words else "right"
+
+
+def markdown(sheets: Iterable[Sheet]) -> str:
+    """Tables as GitHub reads them."""
+    marks = {"": "", "bold": "**", "italic": "_"}
+
+    def cell(c: Cell) -> str:
+        return f"{marks[c.style]}{escape.markdown(c.text)}{marks[c.style]}" if c.text else ""
+
+    def part(sheet: Sheet) -> str:
+        rules = ["---" if c in sheet.words else "---:" for c in sheet.columns]
+        rows = [[escape.markdown(c) for c in sheet.columns], rules, *([cell(c) for c in line] for line in sheet.lines)]
+        lines = [f"| {' | '.join(row)} |" for row in rows] if sheet.lines else []
+        notes = [f"- {escape.markdown(note)}" for note in sheet.notes]
+        return "\n\n".join(filter(None, [escape.markdown(sheet.title), "\n".join(lines), "\n".join(notes)]))
+
+    return "\n\n".join([*map(part, sheets), escape.markdown(LEGEND)]) + "\n"
+
+
+LATEX = r"""\documentclass{article}
+\usepackage[utf8]{inputenc}
+\usepackage[a4paper,landscape,margin=15mm]{geometry}
+\usepackage{booktabs}
+\begin{document}
+%s
+\noindent %s
+\end{document}
+"""
+
+
+def latex(sheets: Iterable[Sheet]) -> str:
+    """A document that compiles as it is: a table environment per sheet (for a paper: copy it, and load booktabs)."""
+    commands = {"": "%s", "bold": r"\textbf{%s}", "italic": r"\textit{%s}"}
+
+    def row(texts: Iterable[str]) -> str:
+        return f"{' & '.join(texts)} \\\\"
+
+    def part(sheet: Sheet) -> str:
+        sides = "".join(_side(sheet, c)[0] for c in sheet.columns)
+        lines = [row(commands[c.style] % escape.latex(c.text) for c in line) for line in sheet.lines]
+        head = [rf"\begin{{tabular}}{{{sides}}}", r"\toprule", row(map(escape.latex, sheet.columns)), r"\midrule"]
+        body = [*head, *lines, r"\bottomrule", r"\end{tabular}"] if lines else []
+        notes = [rf"\par\footnotesize {escape.latex(note)}" for note in sheet.notes]
+        inner = [r"\centering", rf"\caption{{{escape.latex(sheet.title)}}}", r"\small", *body, *notes]
+        return "\n".join([r"\begin{table}[htbp]", *inner, r"\end{table}", r"\clearpage"])
+
+    return LATEX % ("\n\n".join(map(part, sheets)), escape.latex(LEGEND))
+
+
+HTML = """<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>Leaderboard</title>
+<style>
+:root { color-scheme: light dark; font: 1rem/1.5 system-ui, sans-serif }
+body { max-width: 70rem; margin: 2rem auto; padding: 0 1rem }
+.board { overflow-x: auto; margin: 2rem 0 }
+table { border-collapse: collapse }
+caption { text-align: left; font-weight: 600; padding: .5rem 0 }
+th, td { padding: .2rem .8rem; text-align: right; border-bottom: 1px solid #8886; white-space: nowrap }
+.word { text-align: left }
+</style>
+<main>
+<h1>Leaderboard</h1>
+%s
+<p>%s</p>
+</main>
+</html>
+"""
+
+
+def html(sheets: Sequence[Sheet]) -> str:
+    """One page without scripts; `benchbox leaderboard --format html --output DIR/` makes a whole site."""
+    return HTML % ("\n".join(html_table(sheet) for sheet in sheets), escape.html(LEGEND))
+
+
+def html_table(sheet: Sheet) -> str:
+    """A table with its caption, and its notes as a list."""
+    tags = {"": "%s", "bold": "<strong>%s</strong>", "italic": "<em>%s</em>"}
+
+    def cell(tag: str, column: str, text: str) -> str:
+        kind = ' class="word"' if column in sheet.words else ""
+        return f"<{tag}{kind}>{text}</{tag.split()[0]}>"
+
+    head = "".join(cell('th scope="col"', c, escape.html(c)) for c in sheet.columns)
+    rows = [
+        "".join(cell("td", c, tags[v.style] % escape.html(v.text)) for c, v in zip(sheet.columns, line, strict=True))
+        for line in sheet.lines
+    ]
+    caption = f"<caption>{escape.html(sheet.title)}</caption>"
+    body = "".join(f"<tr>{row}</tr>\n" for row in rows)
+    notes = "".join(f"<li>{escape.html(note)}</li>\n" for note in sheet.notes)
+    listed = f"<ul>\n{notes}</ul>" if notes else ""
+    table = f"<table>{caption}\n<thead><tr>{head}</tr></thead>\n<tbody>\n{body}</tbody></table>"
+    return f'<div class="board" tabindex="0">\n{table}\n{listed}</div>'

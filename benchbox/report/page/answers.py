@@ -1,0 +1,91 @@
+"""Which sampler to use at a budget, in words: from the ranks, never surer than they are."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from benchbox.report.board import Board, Entry
+from benchbox.report.command import run_command
+from benchbox.report.escape import plain
+from benchbox.report.page.names import Names, listed, slug
+from benchbox.report.plots.quality import measure
+from benchbox.report.table import Usual, number
+
+USUAL_BUDGETS = (5, 10, 20, 50, 100)
+"""Of many budgets, the answers are given at those that are nearest to these; the table has all."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """Which sampler to use at a budget, in words."""
+
+    budget: str
+    use: str
+    href: str
+    quality: str
+    sure: str
+    cost: str
+    command: str
+
+
+def told(boards: Sequence[Board]) -> list[Board]:
+    """The boards whose answers are told: all of a few, else those nearest to the usual budgets."""
+    if len(boards) <= len(USUAL_BUDGETS) + 1:
+        return list(boards)
+    known = [b for b in boards if b.budget]
+    near = [min(known, key=lambda b: abs(math.log((b.budget or 1) / usual))) for usual in USUAL_BUDGETS]
+    return [b for b in boards if b in near or b.budget is None]
+
+
+def answer(board: Board, names: Names, usual: Usual) -> Answer:
+    """The best of a board, how sure that is, what it costs, and the command that measures it."""
+    best = board.entries[0]
+    return Answer(
+        budget="Any budget (adaptive)" if board.budget is None else f"{board.budget} evaluations",
+        use=names[best.setup], href=f"samplers/{slug(best.setup.sampler)}.html",
+        quality=f"{plain(measure(board.task))} {interval(best)}, {count(best)}, {number(best.nfe)} evaluations spent",
+        sure=how_sure(board, names), cost=price(best),
+        command=plain(run_command(board, best.setup, best.seeds, usual)),
+    )  # fmt: skip
+
+
+def how_sure(board: Board, names: Names) -> str:
+    """Whether the first is the best, as a sentence."""
+    best, others = board.entries[0], board.entries[1:]
+    if not others:
+        return "Nothing else was measured here."
+    if not best.sure:
+        return "How sure that is, is not known: one seed, and no interval."
+    tied = [e for e in others if e.rank_low == 1]
+    if not tied:
+        return f"Measurably better than {'the other one' if len(others) == 1 else f'all {len(others)} others'}."
+    text = f"Tied with {listed([names[e.setup] for e in tied])}: these rows do not tell which is best."
+    cheap = min((e for e in tied if e.cost.device == best.cost.device), key=_seconds, default=best)
+    if _seconds(cheap) < 0.9 * best.cost.seconds:
+        text += f" Cheapest of these: {names[cheap.setup]}, {price(cheap)}"
+    return text
+
+
+def _seconds(entry: Entry) -> float:
+    return math.inf if math.isnan(entry.cost.seconds) else entry.cost.seconds
+
+
+def interval(entry: Entry) -> str:
+    """4.21 (95 %: 4.02 to 4.40)."""
+    if not entry.sure:
+        return f"{number(entry.value, 4)} (uncertainty not known)"
+    return f"{number(entry.value, 4)} (95 %: {number(entry.low, 3)} to {number(entry.high, 3)})"
+
+
+def count(entry: Entry) -> str:
+    return f"{len(entry.seeds)} seed{'s' * (len(entry.seeds) > 1)}"
+
+
+def price(entry: Entry) -> str:
+    """What an entry costs, as a sentence."""
+    if math.isnan(entry.cost.seconds):
+        return "Its time was not measured."
+    memory = "" if math.isnan(entry.cost.memory_mb) else f", {number(entry.cost.memory_mb, 4)} MB at most"
+    return f"{number(entry.cost.seconds, 3)} s per 1,000 samples{memory}, on {plain(entry.cost.device)}."

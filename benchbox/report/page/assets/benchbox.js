@@ -1,0 +1,421 @@
+// The page's behaviour: interactive charts (d3), tables (DataTables), the details of a row, copying a command.
+// Text from rows reaches the document through textContent alone.
+"use strict";
+
+(() => {
+  const data = JSON.parse(document.getElementById("data").textContent);
+  const root = document.documentElement.dataset.root;
+
+  /** An element with attributes and children; strings become text. */
+  function element(tag, attributes = {}, ...children) {
+    const made = document.createElement(tag);
+    for (const [name, value] of Object.entries(attributes)) {
+      if (typeof value === "function") made.addEventListener(name, value);
+      else if (value !== null && value !== undefined && value !== false) made.setAttribute(name, value);
+    }
+    made.append(...children);
+    return made;
+  }
+
+  const known = (value) => value !== null && value !== undefined && value !== "";
+
+  /** A number for a person, to so many significant digits; a dash where there is none. */
+  function number(value, digits = 4) {
+    if (!known(value)) return "–";
+    if (value !== 0 && (Math.abs(value) < 1e-4 || Math.abs(value) >= 1e6)) return value.toExponential(digits - 1);
+    return value.toLocaleString("en", { maximumSignificantDigits: Math.max(digits, Math.ceil(Math.log10(Math.abs(value) + 1))) });
+  }
+
+  const interval = (low, high) => (known(low) && known(high) ? `${number(low, 3)} to ${number(high, 3)}` : "");
+
+  // ---- commands -----------------------------------------------------------------------------------------------
+
+  function command(text, what) {
+    const parts = text.split(" ").flatMap((word) => [" ", element("span", {}, word)]).slice(1); // lines break between words
+    return element("div", { class: "command" }, element("code", {}, ...parts),
+      element("button", { type: "button", class: "copy", "aria-label": `Copy the command of ${what}` }, "Copy"));
+  }
+
+  async function copy(button) {
+    const code = button.parentElement.querySelector("code");
+    try {
+      await navigator.clipboard.writeText(code.textContent);
+      button.textContent = "Copied";
+    } catch {
+      getSelection().selectAllChildren(code); // no clipboard here: it is marked, to be copied by hand
+      button.textContent = "Marked";
+    }
+    setTimeout(() => { button.textContent = "Copy"; }, 2000);
+  }
+
+  // ---- details ------------------------------------------------------------------------------------------------
+
+  /** A dialog with everything about a line: pairs of name and value, and the command. */
+  function details(title, pairs, text) {
+    const dialog = element("dialog", { "aria-label": title, close: () => dialog.remove() });
+    const list = element("dl", { class: "facts" });
+    for (const [name, value] of pairs) {
+      if (known(value)) list.append(element("div", {}, element("dt", {}, name), element("dd", {}, String(value))));
+    }
+    dialog.append(
+      element("button", { type: "button", class: "close", click: () => dialog.close() }, "Close"),
+      element("h2", {}, title), command(text, title), list);
+    document.body.append(dialog);
+    dialog.showModal();
+  }
+
+  const opener = (what, open) =>
+    element("button", { type: "button", class: "more", "aria-label": `Details of ${what}`, click: open }, "Details");
+
+  // ---- tables -------------------------------------------------------------------------------------------------
+
+  /** A column whose cells are made by `show` (an element); sorted and searched by `value`. */
+  function column(title, value, show, options = {}) {
+    // DataTables reads entities in what it searches as HTML: it is given none
+    const plain = (v) => (known(v) ? String(v).replace(/[&<>]/g, " ") : "");
+    return {
+      title, data: null, type: options.text ? "string" : "num", className: options.className ?? "",
+      orderable: options.orderable ?? true, searchable: options.searchable ?? true,
+      render: (line, type) => {
+        if (type === "display") return show(line);
+        if (type !== "sort") return plain(value(line));
+        return options.text ? plain(value(line)).toLowerCase() : value(line) ?? Infinity;
+      },
+    };
+  }
+
+  const words = (title, value, className = "") =>
+    column(title, value, (line) => element("span", {}, known(value(line)) ? String(value(line)) : "–"), { text: true, className });
+
+  const figures = (title, value, digits = 4, className = "") =>
+    column(title, value, (line) => element("span", {}, number(value(line), digits)), { className: `number ${className}` });
+
+  function link(line, name) {
+    return element("a", { href: `${root}samplers/${line.page}.html` }, name);
+  }
+
+  /** A list of choices that filters a table by a value of its lines. */
+  function choice(table, title, lines, value, show) {
+    const options = [...new Set(lines.map(value))].sort((a, b) => (typeof a === "string" ? a.localeCompare(b) : a - b));
+    if (options.length < 2) return null;
+    const select = element("select", { change: () => {
+      const wanted = select.selectedIndex - 1;
+      table().search.fixed(title, wanted < 0 ? null : (_, line) => value(line) === options[wanted]).draw();
+    } }, element("option", {}, "all"), ...options.map((o) => element("option", {}, show(o))));
+    return element("label", { class: "choice" }, `${title} `, select);
+  }
+
+  /** Make a table: its lines drawn page by page, a search field and choices above it. */
+  function table(node, lines, columns, order, choices) {
+    let made;
+    const filters = choices.map(([title, value, show]) => choice(() => made, title, lines, value, show)).filter(Boolean);
+    made = new DataTable(node, {
+      data: lines, columns, order, autoWidth: false, pageLength: 25, lengthChange: false,
+      layout: { topStart: () => element("div", { class: "choices" }, ...filters), topEnd: "search", bottomStart: "info",
+        bottomEnd: lines.length > 25 ? "paging" : null },
+      language: { search: "Search", emptyTable: "There are no rows." },
+    });
+    // what is wider than the screen scrolls, also by keyboard
+    const frame = node.parentElement;
+    frame.classList.add("frame");
+    frame.tabIndex = 0;
+    frame.setAttribute("role", "region");
+    frame.setAttribute("aria-label", node.caption.textContent);
+  }
+
+  function board(node) {
+    const { lines, measure } = data.views[node.dataset.view];
+    const wide = "wide";
+    table(node, lines, [
+      figures("Budget", (l) => l.budget),
+      column("Rank", (l) => l.place, (l) => element("span", { class: l.place === 1 ? "first" : "" }, l.rank), { className: "number" }),
+      column("Sampler", (l) => `${l.name} ${l.status}`, (l) => element("span", {}, link(l, l.name), ...(l.status ? [element("small", {}, l.status)] : [])), { text: true, className: "name" }),
+      column(measure, (l) => l.value, (l) => element("span", { class: l.place === 1 ? "first" : "" }, number(l.value)), { className: "number" }),
+      column("95 % interval", (l) => l.low, (l) => element("span", {}, interval(l.low, l.high) || "–"), { className: `number ${wide}` }),
+      figures("NFE spent", (l) => l.nfe, 4, wide), figures("Seconds / 1,000", (l) => l.seconds, 3, wide),
+      figures("MB", (l) => l.memory, 4, wide),
+      column("", () => "", (l) => opener(`${l.name} at ${l.budget ?? "any budget"}`, () => details(l.name, [
+        ["Budget (NFE asked)", l.budget ?? "adaptive"], ["NFE spent", number(l.nfe)], ["Rank", l.rank], [measure, number(l.value)],
+        ["95 % interval", interval(l.low, l.high)], ["Seconds per 1,000 samples", number(l.seconds, 3)],
+        ["Peak memory, MB", number(l.memory)], ["On", l.device], ["Seeds", l.seeds],
+        ["Schedule", l.schedule], ["Grid", l.grid], ["Package", l.package], ["Not ranked because", l.status],
+      ], l.command)), { orderable: false, searchable: false, text: true }),
+    ], [[0, "asc"], [1, "asc"]], [["Budget", (l) => l.budget ?? Infinity, (b) => (b === Infinity ? "adaptive" : String(b))]]);
+  }
+
+  /** The rows as objects, from their columns. */
+  function decoded({ n, columns }) {
+    const lines = Array.from({ length: n }, () => ({}));
+    for (const [name, { values, index }] of Object.entries(columns)) {
+      for (let i = 0; i < n; i++) lines[i][name] = index ? values[index[i]] ?? null : values[i];
+    }
+    return lines;
+  }
+
+  function rows(node) {
+    const lines = decoded(data.rows);
+    const metric = ["fid", "w2", "sw2"].filter((name) => lines.some((l) => known(l[name])));
+    const several = (name) => new Set(lines.map((l) => l[name])).size > 1;
+    table(node, lines, [
+      column("Sampler", (l) => l.sampler, (l) => link(l, l.sampler), { text: true, className: "name" }),
+      ...(several("model") ? [words("Model", (l) => l.model, "wide")] : []),
+      figures("NFE asked", (l) => l.nfe_requested), figures("NFE spent", (l) => l.nfe, 4, "wide"), figures("Seed", (l) => l.seed, 4, "wide"),
+      ...metric.map((name) => figures(name, (l) => l[name])),
+      figures("Seconds", (l) => l.wall_s, 3, "wide"), words("Status", (l) => l.status, "wide"),
+      column("", () => "", (l) => opener(`${l.sampler} at ${l.nfe_requested ?? "any budget"}, seed ${l.seed}`,
+        () => details(l.sampler, Object.entries(l).filter(([name]) => !["reproduce", "page"].includes(name)), l.reproduce)),
+      { orderable: false, searchable: false, text: true }),
+    ], [[0, "asc"]], [
+      ["Model", (l) => l.model, String], ["Budget", (l) => l.nfe_requested ?? Infinity, (b) => (b === Infinity ? "adaptive" : String(b))],
+      ["Status", (l) => l.status, String]].filter(([, value]) => new Set(lines.map(value)).size > 1));
+  }
+
+  // ---- charts -------------------------------------------------------------------------------------------------
+
+  const COSTS = { nfe: "evaluations", seconds: "seconds", memory: "memory" };
+  const MARKERS = [[d3.symbolCircle, 0], [d3.symbolSquare, 0], [d3.symbolTriangle, 0], [d3.symbolDiamond, 0], [d3.symbolTriangle, 180],
+    [d3.symbolCross, 0], [d3.symbolCross, 45], [d3.symbolStar, 0], [d3.symbolWye, 0]];
+  const COLOURS = 7;
+  const DASHES = ["", "7 3", "1.5 2.5", "8 3 2 3"];
+  const MARGIN = { top: 16, right: 20, bottom: 52, left: 64 };
+
+  const transform = (marker) => (marker[1] ? `rotate(${marker[1]})` : null);
+
+  /** 5, 10, 20 over a few decades, powers of ten over many, even steps over a small range; as many as there is room for. */
+  function ticks(scale, room) {
+    const [low, high] = scale.domain();
+    if (high / low < 5) return d3.ticks(low, high, Math.min(room, 6));
+    for (const steps of [[1, 2, 5], [1, 3], [1]]) {
+      const found = [];
+      for (let e = Math.floor(Math.log10(low)); e <= Math.log10(high); e++) {
+        found.push(...steps.map((s) => Number(`${s}e${e}`)).filter((v) => v >= low && v <= high));
+      }
+      if (found.length <= room) return found;
+    }
+    return scale.ticks(room);
+  }
+
+  /** A logarithmic scale that holds the values with some room at both ends. */
+  function scale(values, range) {
+    const [low, high] = d3.extent(values);
+    const room = Math.max((high / low) ** 0.08, 1.08);
+    return d3.scaleLog([low / room, high * room], range);
+  }
+
+  class Chart {
+    /** charts: by what the quality costs; all have the same lines. */
+    constructor(figure, charts) {
+      this.figure = figure;
+      this.charts = charts;
+      this.cost = Object.keys(charts)[0];
+      this.muted = new Set();
+      this.names = [...new Set(Object.values(charts).flatMap((c) => c.lines.map((l) => l.name)))].sort();
+      this.tip = element("div", { class: "tip", hidden: "", role: "status" });
+      this.frame = element("div", { class: "canvas" }, this.tip);
+      this.caption = element("figcaption");
+      figure.replaceChildren(this.choice(), this.frame, this.legend(), this.caption);
+      new ResizeObserver(() => this.draw()).observe(this.frame);
+    }
+
+    get chart() { return this.charts[this.cost]; }
+
+    choice() {
+      const costs = Object.keys(this.charts);
+      const set = element("fieldset", { class: "costs" }, element("legend", {}, "Against"));
+      if (costs.length < 2) set.hidden = true;
+      const group = `cost-${this.figure.dataset.view}`;
+      for (const cost of costs) {
+        const radio = element("input", { type: "radio", name: group, change: () => { this.cost = cost; this.draw(true); } });
+        radio.checked = cost === this.cost;
+        set.append(element("label", {}, radio, ` ${COSTS[cost] ?? cost}`));
+      }
+      return set;
+    }
+
+    legend() {
+      const list = element("ul", { class: "legend", "aria-label": "Lines of the plot" });
+    if (this.chart.front) {
+      const swatch = d3.create("svg").attr("width", 34).attr("height", 14).attr("aria-hidden", "true");
+      swatch.append("path").attr("class", "front").attr("d", "M4,7H30");
+      list.append(element("li", { class: "key" }, swatch.node(), this.chart.front));
+    }
+      this.names.forEach((name, i) => {
+        const guide = this.chart.lines.find((l) => l.name === name)?.role === "guide";
+        if (guide) return;
+        const swatch = d3.create("svg").attr("width", 34).attr("height", 14).attr("aria-hidden", "true").attr("class", `c${i % COLOURS}`);
+        swatch.append("line").attr("x2", 34).attr("y1", 7).attr("y2", 7).attr("stroke-dasharray", DASHES[i % DASHES.length]);
+        const marker = MARKERS[i % MARKERS.length];
+        swatch.append("g").attr("transform", "translate(17,7)").append("path").attr("transform", transform(marker)).attr("d", d3.symbol(marker[0], 80)());
+        const button = element("button", { type: "button", "aria-pressed": "true", click: () => {
+          if (!this.muted.delete(name)) this.muted.add(name);
+          button.setAttribute("aria-pressed", String(!this.muted.has(name)));
+          this.draw(true);
+        } }, swatch.node(), name);
+        list.append(element("li", {}, button));
+      });
+      return list;
+    }
+
+    draw(again = false) {
+      const width = Math.floor(this.frame.clientWidth);
+      if (!width || (width === this.width && !again)) return;
+      this.width = width;
+      this.height = Math.round(Math.min(Math.max(width * 0.58, 300), 520));
+      const chart = this.chart;
+      this.lines = chart.lines.filter((l) => !this.muted.has(l.name));
+      const points = (this.lines.length ? this.lines : chart.lines).flatMap((l) => l.points);
+      const lows = points.flatMap((p) => [p.y, ...(p.low > p.y / 20 ? [p.low] : []), ...(p.high ? [p.high] : [])]);
+      this.x = scale(points.map((p) => p.x), [MARGIN.left, width - MARGIN.right]);
+      this.y = scale(lows, [this.height - MARGIN.bottom, MARGIN.top]);
+      const svg = d3.create("svg").attr("viewBox", `0 0 ${width} ${this.height}`).attr("width", width).attr("height", this.height)
+        .attr("role", "group").attr("aria-label", `${chart.title}: ${chart.y} against ${chart.x}. Arrow keys go from point to point.`);
+      this.axes(svg);
+      if (chart.front) this.front(svg);
+      for (const line of this.lines) this.line(svg, line);
+      this.marks(svg);
+      this.frame.querySelector("svg")?.remove();
+      this.frame.prepend(svg.node());
+      if (chart.front) this.nameFront(svg);
+      this.caption.textContent = chart.caption;
+      this.hide();
+    }
+
+    axes(svg) {
+      const { x, y, width, height, chart } = this;
+      const grid = svg.append("g").attr("class", "grid").attr("aria-hidden", "true");
+      for (const tick of ticks(x, Math.floor(width / 60))) {
+        grid.append("line").attr("x1", x(tick)).attr("x2", x(tick)).attr("y1", MARGIN.top).attr("y2", height - MARGIN.bottom);
+        grid.append("text").attr("x", x(tick)).attr("y", height - MARGIN.bottom + 18).attr("text-anchor", "middle").text(number(tick));
+      }
+      for (const tick of ticks(y, Math.floor(height / 40))) {
+        grid.append("line").attr("x1", MARGIN.left).attr("x2", width - MARGIN.right).attr("y1", y(tick)).attr("y2", y(tick));
+        grid.append("text").attr("x", MARGIN.left - 8).attr("y", y(tick) + 4).attr("text-anchor", "end").text(number(tick));
+      }
+      const label = width < 480 ? chart.x.split(" (")[0].split(",")[0] + (chart.x.startsWith("seconds") ? ",000 samples" : "") : chart.x;
+      grid.append("text").attr("class", "label").attr("x", (MARGIN.left + width - MARGIN.right) / 2).attr("y", height - 10).attr("text-anchor", "middle").text(label);
+      grid.append("text").attr("class", "label").attr("transform", `translate(14,${(height - MARGIN.bottom) / 2})rotate(-90)`).attr("text-anchor", "middle").text(chart.y);
+    }
+
+    /** The staircase through the points that none beats, with its name. */
+    front(svg) {
+      const corners = this.chart.lines.flatMap((l) => l.points).filter((p) => p.strong).sort((a, b) => a.x - b.x);
+      if (!corners.length) return;
+      const path = d3.line((p) => this.x(p.x), (p) => this.y(p.y)).curve(d3.curveStepAfter)(corners);
+      svg.append("path").attr("class", "front").attr("d", path).append("title").text(this.chart.front);
+    }
+
+    /** The names of the points on the front, on its better side, where no point lies; one without room is left out. */
+    nameFront(svg) {
+      const taken = [];
+      const sign = this.chart.highest ? -1 : 1;
+      for (const p of this.points.filter((q) => q.strong).sort((a, b) => a.x - b.x)) {
+        const text = svg.append("text").attr("class", "corner").attr("aria-hidden", "true").attr("text-anchor", "end")
+          .attr("x", this.x(p.x) - 8).attr("y", this.y(p.y) + 5 + sign * 13).text(p.name);
+        const box = text.node().getBBox();
+        const free = taken.every((t) => box.x > t.x + t.width || box.x + box.width < t.x || box.y > t.y + t.height || box.y + box.height < t.y);
+        if (free && box.x > MARGIN.left && box.y + box.height < this.height - MARGIN.bottom) taken.push(box); else text.remove();
+      }
+    }
+
+    look(name) {
+      const i = this.names.indexOf(name);
+      return { colour: `c${i % COLOURS}`, marker: MARKERS[i % MARKERS.length], dash: DASHES[i % DASHES.length] };
+    }
+
+    line(svg, line) {
+      const { x, y } = this;
+      const look = this.look(line.name);
+      const role = line.role === "line" ? look.colour : line.role;
+      const group = svg.append("g").attr("class", `line ${role}`).attr("aria-hidden", "true");
+      group.append("path").attr("class", line.points.every((p) => p.strong) ? "path" : "path pale").attr("stroke-dasharray", line.role === "line" ? look.dash : null)
+        .attr("d", d3.line((p) => x(p.x), (p) => y(p.y))(line.points));
+      if (line.role === "guide") {
+        const middle = (of, scale) => scale(Math.sqrt(line.points[0][of] * line.points.at(-1)[of]));
+        group.append("text").attr("class", "corner").attr("text-anchor", "end").attr("x", middle("x", x) - 6).attr("y", middle("y", y) + 14).text(line.name);
+      }
+      const [bottom, top] = y.range();
+      for (const p of line.points.filter((q) => known(q.low) && known(q.high))) {
+        const low = p.low > 0 ? Math.min(y(p.low), bottom) : bottom;
+        group.append("path").attr("class", p.strong ? "bar" : "bar pale").attr("d", `M${x(p.x)},${low}V${Math.max(y(p.high), top)}`);
+      }
+    }
+
+    /** The points: each can be reached by keyboard and says what it is. */
+    marks(svg) {
+      const { x, y, chart } = this;
+      this.points = this.lines.filter((l) => l.role !== "guide").flatMap((line) => line.points.map((p) => ({ ...p, name: line.name, role: line.role })));
+      const groups = svg.selectAll(".point").data(this.points).join("g")
+        .attr("class", (p) => `point ${p.role === "line" ? this.look(p.name).colour : p.role} ${p.strong ? "" : "pale"}`)
+        .attr("transform", (p) => `translate(${x(p.x)},${y(p.y)})`).attr("tabindex", (p, i) => (i ? -1 : 0)).attr("role", "img")
+        .attr("aria-label", (p) => this.says(p).join(", "));
+      groups.append("circle").attr("class", "halo").attr("r", 9);
+      groups.append("path").attr("class", "mark").attr("transform", (p) => transform(this.look(p.name).marker)).attr("d", (p) => d3.symbol(this.look(p.name).marker[0], 100)());
+      this.nodes = groups.nodes();
+      this.nodes.forEach((node, i) => {
+        node.addEventListener("focus", () => this.show(i));
+        node.addEventListener("blur", () => this.hide());
+        node.addEventListener("keydown", (event) => this.key(event, i));
+      });
+      const nearest = this.points.length ? d3.Delaunay.from(this.points, (p) => x(p.x), (p) => y(p.y)) : null;
+      svg.on("pointermove pointerdown", (event) => {
+        const [px, py] = d3.pointer(event);
+        const i = nearest ? nearest.find(px, py) : -1;
+        const p = this.points[i];
+        if (p && Math.hypot(x(p.x) - px, y(p.y) - py) < 40) this.show(i); else this.hide();
+      }).on("pointerleave", () => this.hide());
+      svg.attr("data-cost", this.cost).attr("aria-roledescription", chart.front ? "work–precision diagram" : "line chart");
+    }
+
+    says(p) {
+      const bars = interval(p.low, p.high);
+      return [p.name, p.label, `${this.chart.y} ${number(p.y)}${bars ? ` (95 %: ${bars})` : ""}`,
+        ...(this.cost === "nfe" || !COSTS[this.cost] ? [] : [`${number(p.x, 3)} ${this.cost === "seconds" ? "s per 1,000 samples" : "MB"}`]),
+        ...(this.chart.front && p.strong ? [this.chart.front] : [])];
+    }
+
+    key(event, i) {
+      const at = this.points[i];
+      const same = this.points.map((p, j) => j).filter((j) => this.points[j].name === at.name);
+      const names = [...new Set(this.points.map((p) => p.name))];
+      const beside = (step) => same[same.indexOf(i) + step];
+      const across = (step) => {
+        const name = names[(names.indexOf(at.name) + step + names.length) % names.length];
+        return d3.least(this.points.map((p, j) => j).filter((j) => this.points[j].name === name), (j) => Math.abs(Math.log(this.points[j].x / at.x)));
+      };
+      const next = { ArrowRight: () => beside(1), ArrowLeft: () => beside(-1), ArrowDown: () => across(1), ArrowUp: () => across(-1) }[event.key];
+      if (event.key === "Escape") this.hide();
+      if (!next) return;
+      event.preventDefault();
+      const j = next();
+      if (j === undefined) return;
+      this.nodes[i].setAttribute("tabindex", -1);
+      this.nodes[j].setAttribute("tabindex", 0);
+      this.nodes[j].focus();
+    }
+
+    show(i) {
+      const p = this.points[i];
+      const [name, ...rest] = this.says(p);
+      this.tip.replaceChildren(element("strong", {}, name), ...rest.map((t) => element("span", {}, t)));
+      this.tip.hidden = false;
+      this.nodes.forEach((node, j) => node.classList.toggle("active", i === j));
+      const left = Math.min(Math.max(this.x(p.x) + 14, 4), this.width - this.tip.offsetWidth - 4);
+      const above = this.y(p.y) - this.tip.offsetHeight - 14;
+      this.tip.style.left = `${left}px`;
+      this.tip.style.top = `${above > 4 ? above : this.y(p.y) + 16}px`;
+    }
+
+    hide() {
+      this.tip.hidden = true;
+      this.nodes?.forEach((node) => node.classList.remove("active"));
+    }
+  }
+
+  // ---- everything ---------------------------------------------------------------------------------------------
+
+  document.addEventListener("click", (event) => { if (event.target.matches(".copy")) copy(event.target); });
+  for (const figure of document.querySelectorAll("figure.chart")) new Chart(figure, data.views[figure.dataset.view].charts);
+  if (document.querySelector("table.board, table.rows")) DataTable.ext.errMode = "throw";
+  document.querySelectorAll("table.board").forEach(board);
+  document.querySelectorAll("table.rows").forEach(rows);
+})();

@@ -1,0 +1,86 @@
+"""What the page shows of boards, as plain values: answers, charts, tables. Nothing here is escaped for HTML."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from benchbox.report.board import Board, Setup, Task, Unranked
+from benchbox.report.command import run_command
+from benchbox.report.escape import plain
+from benchbox.report.leaderboard import name as part_name
+from benchbox.report.leaderboard import rank, title
+from benchbox.report.page.answers import Answer, answer, told
+from benchbox.report.page.names import Names, finite, slug
+from benchbox.report.plots.quality import COSTS, CostName, measure, quality_chart, series, setup_names
+from benchbox.report.table import Usual
+
+
+@dataclass(frozen=True)
+class View:
+    """Boards that differ in the budget alone, as a section of the page."""
+
+    id: str
+    title: str
+    task: Task
+    measure: str
+    answers: tuple[Answer, ...]
+    charts: dict[CostName, dict[str, Any]]
+    lines: tuple[dict[str, Any], ...]
+    """The table: an entry or an unranked cell each."""
+
+    @property
+    def budgets(self) -> list[int]:
+        return sorted({line["budget"] for line in self.lines if line["budget"] is not None})
+
+
+def views(boards: Iterable[Board], usual: Usual) -> list[View]:
+    """A view for each series of boards; those with the most entries first."""
+    found = [view(group, usual) for group in series(boards)]
+    return sorted(found, key=lambda v: -len(v.lines))
+
+
+def view(boards: Sequence[Board], usual: Usual) -> View:
+    """The view of one series."""
+    heading, task = plain(title(boards[0], usual, budgets=False)), boards[0].task
+    names = {s: plain(n) for s, n in setup_names([s for b in boards for s in b.setups], usual).items()}
+    charts: dict[CostName, dict[str, Any]] = {}
+    for cost in COSTS:
+        chart = quality_chart(boards, cost, usual)
+        if any(line.points for line in chart.lines):
+            charts[cost] = chart.as_dict()
+    return View(
+        id=slug(heading), title=heading, task=task, measure=plain(measure(task)),
+        answers=tuple(answer(b, names, usual) for b in told(boards) if b.entries),
+        charts=charts, lines=tuple(line for b in boards for line in lines(b, names, usual)),
+    )  # fmt: skip
+
+
+def lines(board: Board, names: Names, usual: Usual) -> Iterable[dict[str, Any]]:
+    """The board as lines of the page's table; what has no rank at the end, a line for each setup and reason."""
+    for e in board.entries:
+        yield _line(board, e.setup, e.seeds, names, usual) | {
+            "rank": rank(e), "place": e.rank_low, "nfe": e.nfe, "value": e.value, "low": finite(e.low),
+            "high": finite(e.high), "seconds": finite(e.cost.seconds), "memory": finite(e.cost.memory_mb),
+            "device": plain(e.cost.device),
+        }  # fmt: skip
+    why: dict[tuple[Setup, str], list[Unranked]] = defaultdict(list)
+    for u in board.unranked:
+        why[u.setup, plain(f"{u.status}: {u.reason}" if u.reason else u.status)].append(u)
+    for (setup, status), cells in why.items():
+        seeds = sorted({u.seed for u in cells})
+        yield _line(board, setup, seeds, names, usual) | {"nfe": finite(cells[0].nfe), "status": status}
+
+
+def _line(board: Board, setup: Setup, seeds: Sequence[int], names: Names, usual: Usual) -> dict[str, Any]:
+    """What every line says; what only a rank brings is empty."""
+    line: dict[str, Any] = dict.fromkeys(("place", "value", "low", "high", "seconds", "memory"))
+    return line | {
+        "budget": board.budget, "rank": "–", "name": names[setup], "sampler": setup.sampler, "device": "",
+        "page": slug(setup.sampler), "seeds": ", ".join(map(str, seeds)), "status": "",
+        "schedule": plain(part_name(setup, "schedule", usual)), "grid": plain(part_name(setup, "grid", usual)),
+        "package": plain(f"{setup.sampler_package} {setup.sampler_version}"),
+        "command": plain(run_command(board, setup, seeds, usual)),
+    }  # fmt: skip

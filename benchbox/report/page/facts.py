@@ -1,0 +1,63 @@
+"""What rows say of where they come from, in words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import pandas as pd
+
+from benchbox.report.escape import plain
+from benchbox.report.page.content import View
+from benchbox.report.table import number
+
+
+def lede(rows: pd.DataFrame) -> str:
+    """What there is, in a paragraph."""
+    samplers, models = rows["sampler"].nunique(), rows["model"].nunique()
+    done = int((rows["status"] == "done").sum())
+    return (
+        f"{samplers} sampler{'s' * (samplers != 1)} on {models} model{'s' * (models != 1)}: {done:,} measured "
+        f"cell{'s' * (done != 1)}, of {len(rows):,}. Each card says what to use at a budget of network "
+        "evaluations per sample, how sure that is, what it costs, and the command that measures it again."
+    )
+
+
+def about(rows: pd.DataFrame) -> str:
+    """Where the rows come from: machines, versions, days."""
+    parts = [f"Measured on {plain(', '.join(_texts(rows, 'device')))}"]
+    parts += [f"with {name} {', '.join(found)}" for name in ("benchbox", "torch") if (found := _texts(rows, name))]
+    days = sorted(t[:10] for t in _texts(rows, "started_at"))
+    span = "" if not days else f", {days[0]}" if days[0] == days[-1] else f", {days[0]} to {days[-1]}"
+    return plain(" ".join(parts) + span + ".")
+
+
+def _texts(rows: pd.DataFrame, column: str) -> list[str]:
+    return sorted(rows[column].dropna().astype(str).unique()) if column in rows else []
+
+
+def packages(rows: pd.DataFrame) -> list[tuple[str, str]]:
+    """The packages and versions that a sampler's rows were measured with."""
+    pairs = rows[["sampler_package", "sampler_version"]].dropna().drop_duplicates()
+    return [(plain(str(p)), plain(str(v))) for p, v in pairs.itertuples(index=False)]
+
+
+def places(of: Iterable[View], sampler: str) -> Iterable[dict[str, Any]]:
+    """The ranks of a sampler."""
+    for view in of:
+        ranked = [line for line in view.lines if line["place"]]
+        for line in ranked:
+            if line["sampler"] == sampler:
+                same = sum(other["budget"] == line["budget"] for other in ranked)
+                budget = "adaptive" if line["budget"] is None else f"NFE {line['budget']}"
+                yield line | {
+                    "model": view.task.model, "view": view.id, "title": f"{view.title}: {line['name']}", "of": same,
+                    "budget": budget, "value": number(line["value"], 4),
+                }  # fmt: skip
+
+
+def facts(rows: pd.DataFrame) -> list[tuple[str, str]]:
+    """What rows say of their model."""
+    columns = {"Data set": "dataset", "Options": "model_options", "SHA-256 of the weights": "model_sha256"}
+    found = [(name, plain(", ".join(_texts(rows, column)))) for name, column in columns.items()]
+    return [*((name, text) for name, text in found if text not in ("", "{}")), ("Rows", f"{len(rows):,}")]

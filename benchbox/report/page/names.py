@@ -1,0 +1,31 @@
+"""Names and numbers as the page needs them."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import re
+from collections.abc import Mapping, Sequence
+
+from benchbox.report.board import Setup
+
+Names = Mapping[Setup, str]
+"""What each setup is called on the page."""
+
+
+def slug(name: str) -> str:
+    """A file name for any name; one that had to be changed ends in a hash, so that no two are the same."""
+    safe = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:60]
+    return safe if safe == name else f"{safe or 'x'}-{hashlib.sha256(name.encode()).hexdigest()[:6]}"
+
+
+def listed(names: Sequence[str], most: int = 4) -> str:
+    """Names in a sentence; of many, the first and how many more."""
+    if len(names) > most:
+        return f"{', '.join(names[:most])} and {len(names) - most} more"
+    return " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
+
+
+def finite(value: float) -> float | None:
+    """A number that JSON can hold."""
+    return float(value) if math.isfinite(value) else None

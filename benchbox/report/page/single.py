@@ -1,0 +1,67 @@
+"""A plot as a file: a picture by matplotlib, or a page of its own with everything in it."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import tempfile
+from collections.abc import Mapping, Sequence
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from benchbox.errors import UsageError
+from benchbox.report.page.site import environment
+from benchbox.report.plots.chart import Chart
+from benchbox.report.plots.draw import draw
+from benchbox.report.plots.gallery import Lines, draw_gallery
+from benchbox.report.plots.style import FORMATS
+
+
+def write_charts(charts: Mapping[str, Chart], path: Path) -> None:
+    """Charts, by what quality costs (nfe, …), into an SVG, PNG, PDF or HTML file. UsageError as `draw`."""
+    _known(path)
+    if path.suffix != ".html":
+        draw(list(charts.values()), path)
+        return
+    title = next(iter(charts.values())).title
+    _page(path, title, scripts=["vendor/d3.min.js", "benchbox.js"], charts={k: c.as_dict() for k, c in charts.items()})
+
+
+def write_gallery(lines: Lines, path: Path, title: str, data_range: tuple[float, float]) -> None:
+    """Pictures into an SVG, PNG, PDF or HTML file; UsageError as `draw_gallery`."""
+    _known(path)
+    if path.suffix != ".html":
+        draw_gallery(lines, path, title, data_range)
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        draw_gallery(lines, Path(folder) / "gallery.png", title, data_range)
+        picture = base64.b64encode((Path(folder) / "gallery.png").read_bytes()).decode()
+    says = "; ".join(f"{name}: {', '.join(panel.caption for panel in panels)}" for name, panels in lines)
+    _page(path, title, picture=f"data:image/png;base64,{picture}", description=f"Line by line: {says}.")
+
+
+def _known(path: Path) -> None:
+    if path.suffix not in (*FORMATS, ".html"):
+        raise UsageError(
+            f"a plot cannot be written as {path.name}: its name must end in {', '.join(FORMATS)} or .html."
+        )
+
+
+def _page(path: Path, title: str, scripts: Sequence[str] = (), **content: Any) -> None:
+    assets = files(__package__) / "assets"
+    read = [(assets / name).read_text(encoding="utf-8") for name in scripts]
+    text = environment().get_template("single.html").render(
+        title=title, scripts=read, style=(assets / "benchbox.css").read_text(encoding="utf-8"), hashes=hashes,
+        picture=content.pop("picture", None), **content,
+    )  # fmt: skip
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise UsageError(f"{path} cannot be written: {error.strerror}.") from None
+
+
+def hashes(texts: Sequence[str]) -> str:
+    """What a content security policy lets run: these texts, nothing else."""
+    sums = (base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() for text in texts)
+    return " ".join(f"'sha256-{s}'" for s in sums) or "'none'"

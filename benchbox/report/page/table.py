@@ -1,0 +1,51 @@
+"""Rows as the page's script reads them: column by column, texts that repeat written once."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pandas as pd
+
+from benchbox.report.board import SETUP, Board, Setup, Task
+from benchbox.report.command import run_command
+from benchbox.report.escape import plain
+from benchbox.report.page.names import slug
+from benchbox.report.table import Usual
+
+
+def with_commands(rows: pd.DataFrame, usual: Usual) -> pd.DataFrame:
+    """The rows with the column `reproduce`, the command that measures that one row, and `page`, its sampler's."""
+    lines = rows.astype(object).where(rows.notna(), None).to_dict("records")
+    commands = [reproduce(row, usual) for row in lines]
+    return rows.assign(reproduce=commands, page=[slug(str(name)) for name in rows["sampler"]])
+
+
+def reproduce(row: dict[Any, Any], usual: Usual) -> str:
+    """The command that measures one row."""
+    task = Task("", "", str(row["model"]), row["model_options"] or "{}", "", "", int(row["n_samples"]))
+    budget = None if row["nfe_requested"] is None else int(row["nfe_requested"])
+    setup = Setup(*("" if row[name] is None else str(row[name]) for name in SETUP))
+    return run_command(Board(task, False, budget, "same", (), ()), setup, [int(row["seed"])], usual)
+
+
+def encoded(rows: pd.DataFrame) -> dict[str, Any]:
+    """`columns`: of each its `values`, and for texts the `index` of every row's value in them. None where unknown."""
+    columns: dict[str, Any] = {}
+    for name in rows:
+        column = rows[name]
+        if pd.api.types.is_numeric_dtype(column.dtype):
+            columns[str(name)] = {"values": [_number(v) for v in column]}
+        else:
+            codes, texts = pd.factorize(column)
+            columns[str(name)] = {"values": [plain(str(t)) for t in texts], "index": codes.tolist()}
+    return {"n": len(rows), "columns": columns}
+
+
+def _number(value: Any) -> float | int | bool | None:
+    if isinstance(value, bool):
+        return value
+    number = float(value)
+    if not math.isfinite(number):
+        return None
+    return int(number) if number.is_integer() else number

@@ -1,0 +1,159 @@
+"""Charts, drawn by matplotlib."""
+
+from __future__ import annotations
+
+import math
+import textwrap
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from benchbox.report.plots.chart import Chart, Line, Point
+from benchbox.report.plots.style import look, save, styled
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+PALE = 0.3
+PANEL = (5.2, 3.9)
+"""Width and height of one chart, in inches."""
+
+
+def draw(charts: Sequence[Chart], path: Path) -> None:
+    """Write charts, side by side with one legend, into an SVG, PNG or PDF. The same charts give the same bytes.
+
+    UsageError where matplotlib is missing, or the file cannot be written.
+    """
+    with styled():
+        from matplotlib.figure import Figure
+
+        names = list(dict.fromkeys(line.name for chart in charts for line in chart.lines if line.role == "line"))
+        looks = {name: look(i) for i, name in enumerate(names)}
+        width = max(PANEL[0] * len(charts), 6.4)
+        columns = max(1, int(width * 11 / (9 + max(map(len, names), default=0))))
+        height = PANEL[1] + 0.6 + 0.2 * math.ceil((len(names) + 2) / columns)
+        figure = Figure(figsize=(width, height), layout="constrained")
+        panels = figure.subplots(1, len(charts), squeeze=False)[0]
+        for axes, chart in zip(panels, charts, strict=True):
+            panel(axes, chart, looks)
+        heading(figure, charts[0])
+        legend(figure, panels, columns)
+        figure.draw_without_rendering()
+        for axes, chart in zip(panels, charts, strict=True):
+            name_front(axes, chart)
+        save(figure, path, charts[0].title, charts[0].caption)
+
+
+def heading(figure: Figure, chart: Chart) -> None:
+    """The title and the caption, above everything."""
+    width, height = figure.get_size_inches()
+    caption = textwrap.wrap(chart.caption, int(width * 15))
+    figure.text(0.012, 1 - 0.08 / height, chart.title, va="top", fontsize=12, fontweight="bold")
+    figure.text(0.012, 1 - 0.33 / height, "\n".join(caption), va="top", fontsize=8.5, color="#555555")
+    top = 1 - (0.38 + 0.16 * len(caption)) / height
+    figure.set_layout_engine("constrained", rect=(0, 0, 1, top))
+
+
+def panel(axes: Axes, chart: Chart, looks: dict[str, dict[str, Any]]) -> None:
+    """One chart on its axes."""
+    axes.set(xscale="log", yscale="log", xlabel=chart.x, ylabel=chart.y)
+    axes.margins(x=0.12, y=0.12)
+    if chart.front:
+        steps = chart.staircase
+        axes.step(
+            [p.x for p in steps], [p.y for p in steps], where="post",
+            color="#bbbbbb", linewidth=5, solid_capstyle="round", zorder=1, label=chart.front,
+        )  # fmt: skip
+    wholes = iter(("-", (0, (5, 1.5))))
+    for line in chart.lines:
+        match line.role:
+            case "guide":
+                draw_guide(axes, line)
+            case "whole":
+                draw_line(axes, line, {"color": "black", "marker": "o", "linestyle": next(wholes, ":")})
+            case "line":
+                draw_line(axes, line, looks[line.name])
+    axes.grid(which="major")
+    for axis in (axes.xaxis, axes.yaxis):
+        ticks(axis, *sorted(axis.get_view_interval()))
+
+
+def draw_guide(axes: Axes, line: Line) -> None:
+    """A thin dashed line with its name below its middle."""
+    first, last = line.points[0], line.points[-1]
+    axes.plot(*_xy(line.points), color="#222222", linewidth=1, linestyle=(0, (2, 2)), zorder=2)
+    axes.annotate(
+        line.name, (math.sqrt(first.x * last.x), math.sqrt(first.y * last.y)), (-4, -3), textcoords="offset points",
+        ha="right", va="top", fontsize=7.5, color="#222222",
+    )  # fmt: skip
+
+
+def draw_line(axes: Axes, line: Line, style: dict[str, Any]) -> None:
+    """A pale line through all points; the strong ones stand out; bars where the interval is known."""
+    colour, marker = style["color"], style["marker"]
+    strong, pale = ([p for p in line.points if p.strong is wanted] for wanted in (True, False))
+    axes.plot(*_xy(line.points), **(style | {"marker": ""}), linewidth=1.4, alpha=1 if not pale else 0.55, zorder=3)
+    for points, alpha in ((strong, 1.0), (pale, PALE)):
+        known = [p for p in points if math.isfinite(p.low + p.high)]
+        if known:
+            x, y = _xy(known)
+            bars = [[p.y - max(p.low, p.y * 1e-3) for p in known], [p.high - p.y for p in known]]
+            axes.errorbar(x, y, bars, fmt="none", ecolor=colour, elinewidth=1, capsize=2.5, alpha=alpha, zorder=3)
+        # white below a pale marker, so that no line shines through
+        axes.plot(*_xy(points), marker=marker, color="white", linestyle="", markersize=6.5, zorder=4)
+        axes.plot(*_xy(points), marker=marker, color=colour, linestyle="", markersize=6.5, alpha=alpha, zorder=5)
+    axes.plot([], [], **style, linewidth=1.4, label=line.name)
+
+
+def _xy(points: Sequence[Point]) -> tuple[list[float], list[float]]:
+    return [p.x for p in points], [p.y for p in points]
+
+
+def ticks(axis: Any, low: float, high: float) -> None:
+    """Numbers that one reads: 5, 10, 20 over a few decades, powers of ten over many, even steps over a small range."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
+
+    ratio = high / low
+    plain = FuncFormatter(lambda value, _: f"{value:,.6g}")
+    axis.set_minor_locator(NullLocator())
+    if ratio < 5:
+        axis.set_major_locator(MaxNLocator(5, steps=[1, 2, 2.5, 5, 10]))
+        axis.set_major_formatter(plain)
+    elif ratio < 1e3:
+        axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axis.set_major_formatter(plain)
+    else:
+        axis.set_major_locator(LogLocator(numticks=7))
+        axis.set_major_formatter(FuncFormatter(lambda value, _: power(value)))
+
+
+def power(value: float) -> str:
+    """10⁻³ for 0.001."""
+    return "10" + str(round(math.log10(value))).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
+
+
+def name_front(axes: Axes, chart: Chart) -> None:
+    """Names at the corners of the front, on the better side, where no point lies; one with no room is left out."""
+    away, side = (5, "bottom") if chart.highest else (-5, "top")
+    named = {id(p): line.name for line in chart.lines for p in line.points}
+    taken: list[Any] = []
+    for p in chart.staircase:
+        text = axes.annotate(
+            f"{named[id(p)]}\n{p.label}", (p.x, p.y), (-6, away), textcoords="offset points", ha="right", va=side,
+            fontsize=7.5, color="#222222", zorder=6,
+        )  # fmt: skip
+        box = text.get_window_extent()
+        inside = axes.get_window_extent()
+        if box.x0 < inside.x0 or box.y0 < inside.y0 or any(box.overlaps(other) for other in taken):
+            text.remove()
+        else:
+            taken.append(box)
+
+
+def legend(figure: Figure, panels: Sequence[Axes], columns: int) -> None:
+    """One legend for all panels, below them."""
+    handles = {
+        label: handle for axes in panels for handle, label in zip(*axes.get_legend_handles_labels(), strict=True)
+    }
+    figure.legend(handles.values(), handles.keys(), loc="outside lower left", ncols=columns, handlelength=3)

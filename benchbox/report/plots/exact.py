@@ -1,0 +1,83 @@
+"""Charts of what is exact: orders of convergence and error budgets, from the JSON that `benchbox check` writes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from benchbox.errors import UsageError
+from benchbox.report.plots.chart import Chart, Line, Point, drawable
+
+HOW = {
+    "weak": "W2 on Gaussian data, exact law, without the last denoise",
+    "strong": "root mean square error of paths on the mixture",
+}
+"""The kinds of order that a certificate measures, and of which error."""
+
+
+BELOW = 0.75
+"""Of the error: where the guide is drawn."""
+
+
+def order_chart(certificates: Sequence[Mapping[str, Any]], kind: str = "weak", schedule: str = "edm") -> Chart:
+    """Error against intervals for each certified sampler; the guides have the measured slopes.
+
+    certificates: as `Certificate.as_dict()` gives them. UsageError where none has an order of that kind.
+    """
+    lines: list[Line] = []
+    for certificate in certificates:
+        for order in certificate["orders"]:
+            if (order["kind"], order["schedule"], order["options"]) == (kind, schedule, ""):
+                lines += _order_lines(certificate["name"], order)
+    if not any(line.points for line in lines):
+        names = ", ".join(c["name"] for c in certificates)
+        raise UsageError(f"there is no {kind} order on schedule {schedule} in the certificates of {names}.")
+    return Chart(
+        "Order of convergence", "intervals", "error", tuple(lines),
+        f"Error: {HOW.get(kind, kind)}; schedule {schedule}. Dashed: the measured slope, over the range where it has "
+        "settled. Pale points lie outside that range.",
+    )  # fmt: skip
+
+
+def _order_lines(name: str, order: Mapping[str, Any]) -> list[Line]:
+    first, last = order["asymptotic"] or (0, -1)
+    ladder = [(n, e) for n, e in zip(order["intervals"], order["errors"], strict=True) if drawable(n, e)]
+    points = tuple(Point(n, e, label=f"{n} intervals", strong=first <= n <= last) for n, e in ladder)
+    claim = "claims none" if order["claimed"] is None else f"claims {order['claimed']}"
+    measured = "none" if order["measured"] is None else f"{order['measured']:.2f}"
+    return [Line(f"{name}: order {measured} ({claim})", points), *_guide(points, order["measured"])]
+
+
+def _guide(points: Sequence[Point], order: float | None) -> list[Line]:
+    """The power law with the measured order, a little below the settled points, so that both can be seen."""
+    settled = [p for p in points if p.strong]
+    if not settled or order is None:
+        return []
+    end = settled[-1]
+    ends = (Point(n, BELOW * end.y * (n / end.x) ** -order) for n in (settled[0].x, end.x))
+    return [Line(f"slope {order:.2f}", tuple(ends), "guide")]
+
+
+WHOLE = ("together", "without score error")
+"""The sources of an error budget that are whole runs."""
+
+
+def budget_chart(sampler: str, setting: str, budgets: Iterable[Mapping[str, Any]]) -> Chart:
+    """W2 against NFE, a line for each source of error.
+
+    budgets: as `Budget.as_dict()` gives them; setting: what they were computed for, in words.
+    """
+    table = list(budgets)
+    sources = list(table[0]["w2"])
+    lines = tuple(
+        Line(
+            source,
+            tuple(Point(b["nfe"], b["w2"][source], label=f"{b['nfe']} NFE") for b in table if b["w2"][source] > 0),
+            "whole" if source in WHOLE else "line",
+        )
+        for source in sources
+    )
+    return Chart(
+        f"{sampler}: where the error comes from", "NFE (network evaluations per sample)", "W2 error (exact)", lines,
+        f"Each source alone, and whole runs (black). {setting}.",
+    )  # fmt: skip

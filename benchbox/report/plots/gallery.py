@@ -1,0 +1,107 @@
+"""Pictures of samples: a line of panels for each sampler; each panel shows images as a mosaic, or points in a plane."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchbox.errors import UsageError
+from benchbox.report.plots.style import COLOURS, save, styled
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+
+@dataclass(frozen=True)
+class Panel:
+    """Samples, (n, channels, height, width) or (n, dimensions), and what they are; None where there are none."""
+
+    caption: str
+    samples: NDArray[Any] | None
+
+
+Lines = Sequence[tuple[str, Sequence[Panel]]]
+"""The panels of each line, with its name."""
+
+
+def draw_gallery(
+    lines: Lines,
+    path: Path,
+    title: str = "",
+    data_range: tuple[float, float] = (-1.0, 1.0),
+) -> None:
+    """Write the panels of each named line into an SVG, PNG or PDF. A caption that a whole column shares is said once.
+
+    UsageError where matplotlib is missing, the file cannot be written, or the samples cannot be drawn.
+    """
+    widest = max(len(panels) for _, panels in lines)
+    with styled():
+        from matplotlib.figure import Figure
+
+        figure = Figure(figsize=(1.9 * widest + 0.5, 2.1 * len(lines) + 0.4), layout="constrained")
+        for i, axes in enumerate(figure.subplots(len(lines), widest, squeeze=False)):
+            name, panels = lines[i]
+            axes[0].set_ylabel(name, fontsize=10)
+            for j, axis in enumerate(axes):
+                axis.set(xticks=[], yticks=[])
+                if j < len(panels):
+                    show(axis, panels[j].samples, data_range)
+                    if not (i and _same_above(lines, i, j)):
+                        axis.set_title(panels[j].caption, fontsize=9, fontweight="normal", loc="center")
+                else:
+                    axis.spines[:].set_visible(False)
+        share_planes(figure)
+        figure.suptitle(title, x=0.01, ha="left", fontsize=11, fontweight="bold")
+        save(figure, path, title or "Samples")
+
+
+def _same_above(lines: Lines, i: int, j: int) -> bool:
+    above = lines[i - 1][1]
+    return j < len(above) and above[j].caption == lines[i][1][j].caption
+
+
+def show(axis: Axes, samples: NDArray[Any] | None, data_range: tuple[float, float]) -> None:
+    """Samples on axes: images as a mosaic, vectors by their first two coordinates. UsageError for anything else."""
+    if samples is None:
+        axis.text(0.5, 0.5, "–", ha="center", va="center", transform=axis.transAxes)
+    elif samples.ndim == 4:
+        low, high = data_range
+        axis.imshow(mosaic((samples - low) / (high - low)).clip(0, 1), cmap="gray", vmin=0, vmax=1)
+        axis.spines[:].set_visible(False)
+    elif samples.ndim == 2:
+        second = samples[:, 1] if samples.shape[1] > 1 else np.zeros(len(samples))
+        axis.scatter(samples[:, 0], second, s=6, color=COLOURS[0], alpha=0.6, linewidths=0)
+    else:
+        raise UsageError(f"samples of shape {samples.shape[1:]} are neither images nor vectors: they cannot be drawn.")
+
+
+def mosaic(images: NDArray[Any]) -> NDArray[Any]:
+    """n images, (n, channels, height, width), as one, row by row: (rows·height, columns·width[, 3]).
+
+    Three channels are red, green and blue; of any other number the first is shown.
+    """
+    n, channels, height, width = images.shape
+    columns = math.ceil(math.sqrt(n))
+    rows = math.ceil(n / columns)
+    shown = 3 if channels == 3 else 1
+    tiles = np.ones((rows * columns, shown, height, width), images.dtype)
+    tiles[:n] = images[:, :shown]
+    tiles = tiles.reshape(rows, columns, shown, height, width).transpose(0, 3, 1, 4, 2)
+    whole = tiles.reshape(rows * height, columns * width, shown)
+    return whole if shown == 3 else whole[:, :, 0]
+
+
+def share_planes(figure: Figure) -> None:
+    """The same limits for all panels of points."""
+    planes = [axis for axis in figure.axes if axis.collections]
+    for which in ("xlim", "ylim"):
+        limits = [getattr(axis, f"get_{which}")() for axis in planes]
+        for axis in planes:
+            axis.set(**{which: (min(a for a, _ in limits), max(b for _, b in limits))})
