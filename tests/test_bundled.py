@@ -14,7 +14,7 @@ import benchbox
 from benchbox.bench.cell import measure
 from benchbox.bench.settings import parse
 from benchbox.bench.sweep import Request, expand
-from benchbox.metrics.fid import to_uint8
+from benchbox.metrics.features import to_uint8
 
 ROOT = Path(__file__).parents[1]
 MNIST = ROOT.parent / "shared" / "data" / "mnist.npz"

@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 from benchbox import get
 from benchbox.cli.main import app
 from benchbox.errors import UsageError
-from benchbox.exact.budget import SOURCES, budget, budgets, plot, setting
+from benchbox.exact.budget import SOURCES, budget, budgets, setting
 from benchbox.exact.law import w2
 from benchbox.exact.published import SCHEMES, Row, read, reproduce
 from benchbox.models.gaussian import Gaussian
@@ -96,12 +96,6 @@ def test_command_makes_a_table_and_a_plot(tmp_path: Path) -> None:
     assert found["score_error"] == 0.05
     assert found["budgets"][0]["nfe"] == 20
     assert set(found["budgets"][0]["w2"]) == set(SOURCES)
-
-
-def test_plot_says_what_it_needs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(__import__("sys").modules, "matplotlib.figure", None)
-    with pytest.raises(UsageError, match="matplotlib"):
-        plot(of("heun"), [], tmp_path / "x.svg")
 
 
 @needs_reference

@@ -1,4 +1,4 @@
-"""Metrics: the numbers are torch-fidelity's, however the samples come in."""
+"""Metrics: pixels, moments, distances of Gaussians, and what a metric refuses."""
 
 from __future__ import annotations
 
@@ -9,81 +9,12 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from torch import Tensor
-from torch.utils.data import Dataset
 
 import benchbox
 from benchbox.errors import UsageError
-from benchbox.metrics.fid import REFERENCES, FIDAccumulator, read_reference, to_uint8
+from benchbox.metrics.features import to_uint8
+from benchbox.metrics.reference import REFERENCES, read_reference
 from benchbox.metrics.statistics import Moments, gaussian_w2
-
-
-class Images(Dataset[Tensor]):
-    """uint8 images, as torch-fidelity reads them."""
-
-    def __init__(self, images: Tensor) -> None:
-        self.images = images
-
-    def __len__(self) -> int:
-        return len(self.images)
-
-    def __getitem__(self, i: int) -> Tensor:
-        return self.images[i]
-
-
-def blobs(n: int, seed: int) -> Tensor:
-    """Smooth random grey images in [−1.2, 1.2]: some are clipped."""
-    z = torch.randn(n, 1, 7, 7, generator=torch.Generator().manual_seed(seed))
-    return torch.nn.functional.interpolate(z, size=28, mode="bilinear").clamp(-1.2, 1.2)
-
-
-def accumulator() -> FIDAccumulator:
-    from benchbox.metrics.features import extractor
-
-    reference = read_reference(REFERENCES / "mnist-cnn-mnist-train.npz", "mnist-cnn")
-    return FIDAccumulator(extractor("mnist-cnn", "cpu"), "mnist-cnn", reference, (-1.0, 1.0))
-
-
-def fid_of(x: Tensor, batch_size: int) -> FIDAccumulator:
-    total = accumulator()
-    for first in range(0, len(x), batch_size):
-        total.update(x[first : first + batch_size], torch.arange(first, first + batch_size))
-    return total
-
-
-@pytest.fixture(scope="module")
-def fidelity() -> float:
-    """torch-fidelity's own FID of two sets of images with the mnist-cnn extractor."""
-    import torch_fidelity
-
-    import benchbox.metrics.features  # noqa: F401 (registers mnist-cnn)
-
-    one, two = (Images(to_uint8(blobs(n, seed), (-1.0, 1.0))) for n, seed in ((301, 1), (257, 2)))
-    out = torch_fidelity.calculate_metrics(
-        input1=one, input2=two, fid=True, feature_extractor="mnist-cnn", cuda=False, batch_size=64, verbose=False,
-        save_cpu_ram=True,
-    )  # fmt: skip
-    return float(out["frechet_inception_distance"])
-
-
-@pytest.mark.parametrize("batch_size", [1, 7, 256])
-def test_fid_equals_torch_fidelity_at_any_batch_size(fidelity: float, batch_size: int) -> None:
-    from torch_fidelity.metric_fid import KEY_METRIC_FID, fid_statistics_to_metric
-
-    one, two = fid_of(blobs(301, 1), batch_size).moments, fid_of(blobs(257, 2), 64).moments
-    stats = [{"mu": m.mean, "sigma": m.covariance} for m in (one, two)]
-    assert fid_statistics_to_metric(*stats, verbose=False)[KEY_METRIC_FID] == pytest.approx(fidelity, abs=1e-4)
-    assert fidelity > 0.1
-
-
-def test_fid_of_merged_and_reloaded_parts_is_that_of_the_whole() -> None:
-    x = blobs(200, 3)
-    whole, left, right = fid_of(x, 64), fid_of(x[:77], 64), fid_of(x[77:], 64)
-    loaded = accumulator()
-    loaded.load(left.state())
-    loaded.merge(right)
-    assert loaded.compute()["fid"] == pytest.approx(whole.compute()["fid"], rel=1e-9)
-    assert whole.compute()["fid_features"] == "mnist-cnn"
 
 
 def test_pixels_round_as_a_saved_image_does() -> None:
@@ -146,6 +77,6 @@ def test_w2_and_sw2_are_small_for_exact_draws_and_see_a_shift() -> None:
 
 
 def test_the_shipped_references_are_those_of_mnist() -> None:
-    train, test = (read_reference(REFERENCES / f"mnist-cnn-mnist-{s}.npz", "mnist-cnn") for s in ("train", "test"))
+    train, test = (read_reference(REFERENCES / f"mnist-cnn-mnist-{s}.npz") for s in ("train", "test"))
     assert (train.n, train.split, test.n, test.split) == (60_000, "train", 10_000, "test")
     assert train.mu.shape == (64,)

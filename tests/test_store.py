@@ -218,7 +218,7 @@ def test_the_columns_come_in_the_order_of_the_contract_with_metrics_before_the_s
     sweep(store, cell(["w2", "sw2"]))
     columns = list(benchbox.load_results(str(store.directory)).columns)
     at = schema.ORDER.index("metric_options")
-    assert columns == [*schema.ORDER[:at], "w2", "sw2", *schema.ORDER[at:]]
+    assert columns == [*schema.ORDER[:at], "w2", "w2_std", "sw2", "sw2_std", *schema.ORDER[at:]]
 
 
 def test_an_empty_directory_gives_the_columns_and_no_rows(tmp_path: Path) -> None:
@@ -245,7 +245,7 @@ def test_the_schema_says_its_version_and_which_columns_are_measured(store: Store
     assert found.metadata[b"benchbox_schema"] == str(schema.VERSION).encode()
     marked = {f.name for f in found if f.metadata[b"measured"] == b"true"}
     assert marked == schema.MEASURED
-    assert {f.name for f in found} == {*schema.ORDER, "w2"}
+    assert {f.name for f in found} == {*schema.ORDER, "w2", "w2_std"}
     assert found.field("nfe").type == pa.float64()
     assert found.field("nfe_requested").type == pa.int64()
 

@@ -7,16 +7,18 @@ import json
 import math
 import time
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
 from functools import lru_cache
 from numbers import Real
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
+from benchbox.bench.kept import Kept
 from benchbox.bench.meter import Meter, device_name, machine
 from benchbox.bench.schema import ORDER
 from benchbox.card import sha256
@@ -79,7 +81,7 @@ class Cell:
         return {
             "sampler": self.sampler.name, "sampler_options": dumps(describe(self.sampler)),
             "sampler_package": offer.package, "sampler_version": offer.version,
-            "model": self.model.name, "model_options": dumps(describe(self.model)), "model_sha256": self.model.sha256,
+            "model": self.model.title, "model_options": dumps(describe(self.model)), "model_sha256": self.model.sha256,
             "schedule": self.schedule.name, "schedule_options": dumps(describe(self.schedule)),
             "grid": self.grid.name, "grid_options": dumps(describe(self.grid)),
             "seed": self.seed, "dtype": self.dtype, "final": self.final, "guidance": None,
@@ -104,10 +106,10 @@ class Cell:
     def noise_on(self) -> torch.device:
         return torch.device(self.noise_device or self.device)
 
-    def batches(self) -> Iterator[tuple[int, int, int]]:
+    def batches(self, begin: int = 0) -> Iterator[tuple[int, int, int]]:
         """(first, number run, number kept): an adaptive sampler runs one whole noise block at a time."""
         size = self.noise_block if self.adaptive else self.batch_size
-        for first in range(0, self.n_samples, size):
+        for first in range(begin, self.n_samples, size):
             kept = min(size, self.n_samples - first)
             yield first, size if self.adaptive else kept, kept
 
@@ -136,7 +138,7 @@ def load(cells: Iterable[Cell]) -> None:
         except UsageError:
             raise
         except Exception as error:
-            raise UsageError(f"model {cell.model.name} cannot be loaded: {sentence(error)}.") from error
+            raise UsageError(f"model {cell.model.title} cannot be loaded: {sentence(error)}.") from error
 
 
 def options(plugin: Any) -> Iterator[Any]:
@@ -181,8 +183,9 @@ class Run:
         self.warm_up()
         self.denoise.reset()
         self.meter, self.decoding = Meter(self.device), Meter(self.device)
-        self.rows = 0
+        self.rows = self.first = 0
         self.nfe_max = 0.0
+        self.before: dict[str, float] = {}
         self.began = time.monotonic()
 
     def warm_up(self) -> None:
@@ -193,9 +196,14 @@ class Run:
         for _ in trajectory(self.cell.sampler, self.denoise, levels, self.noise(first, run)):
             pass
 
+    def go_on(self, earlier: Kept) -> None:
+        """Make only the samples that an earlier run did not make; its counts are added."""
+        self.first, self.before = earlier.n, earlier.counts
+        self.nfe_max = earlier.counts.get("nfe_max", 0.0)
+
     def samples(self) -> Iterator[tuple[Tensor, Tensor]]:
         """Batches of finished samples and their global numbers. Diverged at the first that is not finite."""
-        for first, run, kept in self.cell.batches():
+        for first, run, kept in self.cell.batches(self.first):
             index = torch.arange(first, first + run, device=self.device)
             with self.meter:
                 x = self.batch(first, run, index)
@@ -222,14 +230,24 @@ class Run:
         cell = self.cell
         return Noise(cell.seed, first, run, cell.model.shape, cell.noise_on, self.dtype, cell.noise_block, self.device)
 
+    def counts(self) -> dict[str, float]:
+        """What was spent on all samples, those of an earlier run included."""
+        spent = {
+            "rows": self.rows, "evaluations": self.denoise.rows, "backward": self.denoise.backward_rows,
+            "clamped": self.denoise.clamped,
+        }  # fmt: skip
+        return {name: self.before.get(name, 0) + n for name, n in spent.items()} | {"nfe_max": self.nfe_max}
+
     def measured(self) -> dict[str, Any]:
-        """The counts and the costs, as columns."""
-        wall, model_s, rows = self.meter.seconds, self.denoise.seconds, max(self.rows, 1)
+        """The counts, and the costs of the samples that were made now, as columns."""
+        wall, model_s, counts = self.meter.seconds, self.denoise.seconds, self.counts()
+        rows = max(counts["rows"], 1)
         return {
-            "nfe": self.denoise.rows / rows, "nfe_max": self.nfe_max, "n_backward": self.denoise.backward_rows / rows,
-            "clamped": self.denoise.clamped, "wall_s": wall, "model_s": model_s,
-            "overhead": wall / model_s - 1 if model_s else None, "decode_s": self.decoding.seconds,
-            "samples_per_s": self.rows / wall if wall else None, **self.meter.costs(),
+            "nfe": counts["evaluations"] / rows, "nfe_max": self.nfe_max, "n_backward": counts["backward"] / rows,
+            "clamped": int(counts["clamped"]), "n_timed": min(self.rows, self.cell.n_samples - self.first),
+            "wall_s": wall, "model_s": model_s, "overhead": wall / model_s - 1 if model_s else None,
+            "decode_s": self.decoding.seconds, "samples_per_s": self.rows / wall if wall else None,
+            "timing_valid": not self.first, **self.meter.costs(),
         }  # fmt: skip
 
 
@@ -247,24 +265,46 @@ def start_metrics(run: Run, metrics: tuple[Metric, ...]) -> list[Accumulator]:
     return [metric.start(context) for metric in metrics]
 
 
+class Result(NamedTuple):
+    """A cell's row; what its metrics have seen, by their names; and what the user is to be told."""
+
+    row: dict[str, Any]
+    kept: dict[str, Kept]
+    problems: list[str]
+
+
 def measure(
     cell: Cell, tick: Tick = lambda: None, timeout: float | None = None, metrics: tuple[Metric, ...] | None = None
 ) -> dict[str, Any]:
     """Run a cell and return its row; whatever goes wrong is a status with a reason."""
+    return work(cell, tick, timeout, metrics).row
+
+
+def work(
+    cell: Cell,
+    tick: Tick = lambda: None,
+    timeout: float | None = None,
+    metrics: tuple[Metric, ...] | None = None,
+    earlier: dict[str, Kept] | None = None,
+) -> Result:
+    """Run a cell, from where an earlier run of its stream ended: `earlier` is what each metric saw of its samples."""
     metrics = cell.metrics if metrics is None else metrics
-    row = blank(cell, metrics)
+    row, result = blank(cell, metrics), Result({}, {}, [])
     if cell.skip:
-        return row | {"status": "skipped", "reason": cell.skip}
+        return result._replace(row=row | {"status": "skipped", "reason": cell.skip})
     run: Run | None = None
     try:
         run = Run(cell, tick, timeout)
         accumulators = start_metrics(run, metrics)
+        if earlier:
+            accumulators = loaded(run, metrics, accumulators, earlier, result.problems)
         for x, index in run.samples():
             for accumulator in accumulators:
                 accumulator.update(x, index)
         row |= run.measured() | {"status": "done"}
         for metric, accumulator in zip(metrics, accumulators, strict=True):
             row |= columns(metric, accumulator.compute())
+        result.kept.update(seen(run, metrics, accumulators))
     except Diverged as error:
         row |= {"status": "diverged", "reason": str(error)}
     except OutOfTime as error:
@@ -275,7 +315,34 @@ def measure(
         row |= {"status": "failed", "reason": sentence(error)}
     if run is not None and row["status"] != "done":
         row |= run.measured()
-    return judged(row)
+    return result._replace(row=judged(row))
+
+
+def loaded(
+    run: Run,
+    metrics: tuple[Metric, ...],
+    accumulators: list[Accumulator],
+    earlier: dict[str, Kept],
+    problems: list[str],
+) -> list[Accumulator]:
+    """The accumulators with what they saw in an earlier run; fresh ones where it does not fit them."""
+    for metric, accumulator in zip(metrics, accumulators, strict=True):
+        try:
+            accumulator.load(earlier[metric.name].state)
+        except Exception as error:  # whatever a plugin makes of a state that it did not write
+            problems.append(f"the kept statistics of metric {metric.name} were left out: {sentence(error)}.")
+            return start_metrics(run, metrics)
+    run.go_on(next(iter(earlier.values())))
+    return accumulators
+
+
+def seen(run: Run, metrics: tuple[Metric, ...], accumulators: list[Accumulator]) -> dict[str, Kept]:
+    """What the metrics have seen of all samples; not of a metric that cannot say it, which loses nothing but time."""
+    kept, counts = {}, run.counts()
+    for metric, accumulator in zip(metrics, accumulators, strict=True):
+        with suppress(Exception):
+            kept[metric.name] = Kept(run.cell.n_samples, counts, accumulator.state())
+    return kept
 
 
 def columns(metric: Metric, values: dict[str, Any]) -> dict[str, Any]:
@@ -287,7 +354,11 @@ def columns(metric: Metric, values: dict[str, Any]) -> dict[str, Any]:
 
 
 def judged(row: dict[str, Any]) -> dict[str, Any]:
-    """A run that spent more than its budget is dishonest; a value that is not finite is null, and the row says so."""
+    """A run that spent more than its budget is dishonest; a value that is not finite is null, and the row says so.
+
+    So it does of what a metric notes in a column `…_note`.
+    """
+    row = noted(row)
     asked, spent = row["nfe_requested"], row.get("nfe_max")
     if row["status"] == "done" and asked is not None and spent > asked:
         row |= {"status": "dishonest", "reason": f"{spent:g} evaluations were spent of a budget of {asked}"}
@@ -296,6 +367,12 @@ def judged(row: dict[str, Any]) -> dict[str, Any]:
             row[name] = None
             row["reason"] = row["reason"] or f"{name} is not finite"
     return row
+
+
+def noted(row: dict[str, Any]) -> dict[str, Any]:
+    """The row with the notes of its metrics as its reason."""
+    notes = [f"{name.removesuffix('_note')} of {text}" for name, text in row.items() if name.endswith("_note") and text]
+    return row | {"reason": "; ".join(notes)} if notes and row["status"] == "done" else row
 
 
 def sentence(error: BaseException) -> str:

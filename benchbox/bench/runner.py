@@ -7,7 +7,8 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import Any, Literal, Protocol
 
-from benchbox.bench.cell import Cell, dumps, measure
+from benchbox.bench.cell import Cell, Result, dumps, measure, noted, work
+from benchbox.bench.resume import begun, earlier, key
 from benchbox.bench.schema import ORDER
 from benchbox.bench.store import FINISHED, Store, missing_metrics
 from benchbox.executor import Executor
@@ -62,19 +63,34 @@ def run_sweep(
         else:
             wanted = None if old is None else missing(cell, old)
             metrics = tuple(m for m in cell.metrics if wanted is None or m.name in wanted)
-            task = partial(measure, tick=watcher.tick, timeout=timeout, metrics=metrics)
-            row = executor.submit(task, cell).result()
+            seen = {} if force else earlier(cell, metrics, store.statistics, most(cell, what))
+            task = partial(work, tick=watcher.tick, timeout=timeout, metrics=metrics, earlier=seen)
+            result: Result = executor.submit(task, cell).result()
+            row = result.row
             # a metric that failed leaves the row in the store as it was, and is tried again
             if old is None:
                 store.put(row)
             elif row["status"] == "done":
                 row = with_metrics(old, row)
                 store.put(row)
+            store.problems += result.problems
+            if row["status"] == "done":
+                store.keep({key(cell, m): result.kept[m.name] for m in metrics if m.name in result.kept})
         watcher.finish(cell, row, what)
         yield row
+
+
+def most(cell: Cell, what: Todo) -> int:
+    """Of how many samples at the most statistics serve: a run must make some, to be timed."""
+    return cell.n_samples if what == "metrics" else cell.n_samples - 1
+
+
+def ready(cell: Cell, store: Store, what: Todo, force: bool = False) -> int:
+    """How many of the samples need not be made again, by the statistics that were kept."""
+    return 0 if force or what == "done" else begun(cell, cell.metrics, store.statistics, most(cell, what))
 
 
 def with_metrics(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
     """The old row with the metric columns of a new one; nothing that was measured before is lost."""
     options = json.loads(old["metric_options"]) | json.loads(new["metric_options"])
-    return old | {k: v for k, v in new.items() if k not in ORDER} | {"metric_options": dumps(options)}
+    return noted(old | {k: v for k, v in new.items() if k not in ORDER} | {"metric_options": dumps(options)})

@@ -14,7 +14,7 @@ TEXT = (
     "nfe_policy", "status", "reason", "executor", "device", "host", "torch", "cuda", "benchbox", "git", "command",
     "started_at", "metric_options",
 )  # fmt: skip
-INTEGER = ("seed", "n_samples", "batch_size", "nfe_requested", "clamped", "steps", "threads", "contract")
+INTEGER = ("seed", "n_samples", "n_timed", "batch_size", "nfe_requested", "clamped", "steps", "threads", "contract")
 NUMBER = (
     "nfe", "nfe_max", "n_backward", "wall_s", "model_s", "overhead", "decode_s", "samples_per_s", "gpu_mem_peak_mb",
     "gpu_mem_reserved_mb", "rss_peak_mb", "energy_j",
@@ -23,12 +23,12 @@ ORDER = (
     "stream", "cell", "sampler", "sampler_options", "sampler_package", "sampler_version", "model", "model_options",
     "model_sha256", "schedule", "schedule_options", "grid", "grid_options", "dataset", "seed", "n_samples",
     "batch_size", "dtype", "final", "guidance", "nfe_policy", "nfe_requested", "nfe", "nfe_max", "n_backward",
-    "clamped", "steps", "wall_s", "model_s", "overhead", "decode_s", "samples_per_s", "gpu_mem_peak_mb",
+    "clamped", "steps", "n_timed", "wall_s", "model_s", "overhead", "decode_s", "samples_per_s", "gpu_mem_peak_mb",
     "gpu_mem_reserved_mb", "rss_peak_mb", "energy_j", "timing_valid", "metric_options", "status", "reason", "executor",
     "device", "threads", "host", "torch", "cuda", "benchbox", "contract", "git", "command", "started_at",
 )  # fmt: skip
 MEASURED = frozenset({
-    "wall_s", "model_s", "overhead", "decode_s", "samples_per_s", "gpu_mem_peak_mb", "gpu_mem_reserved_mb",
+    "n_timed", "wall_s", "model_s", "overhead", "decode_s", "samples_per_s", "gpu_mem_peak_mb", "gpu_mem_reserved_mb",
     "rss_peak_mb", "energy_j", "timing_valid", "host", "started_at",
 })  # fmt: skip
 """Columns that differ from one measurement of the same cell to the next."""

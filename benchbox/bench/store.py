@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from benchbox.bench import schema
+from benchbox.bench.kept import Kept, Statistics
 from benchbox.errors import UsageError
 
 FINISHED = frozenset({"done", "diverged", "dishonest", "skipped"})
@@ -24,11 +25,15 @@ STALE = 3600
 
 
 class Store:
-    """A results directory. `problems` names the files in it that could not be read, each with the reason."""
+    """A results directory: rows, and the statistics kept beside them.
+
+    `problems` names the files in it that could not be read, each with the reason.
+    """
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
         self.problems: list[str] = []
+        self.statistics = Statistics(directory, self._problem)
 
     def prepare(self) -> None:
         """Make the directory, and see that it can be written to. UsageError where it cannot."""
@@ -47,13 +52,14 @@ class Store:
         return UsageError(f"the results directory {self.directory} cannot be written to: {error.strerror}.")
 
     def inspect(self) -> None:
-        """Note in `problems` every file that is not a whole row, by its footer alone."""
+        """Note in `problems` every file that is not a whole row or whole statistics, by what it says of itself."""
         for path in sorted(self.directory.glob("*.parquet")):
             try:
                 with path.open("rb") as file:
                     pq.read_schema(file)
             except (OSError, ValueError, pa.ArrowException) as error:
                 self._problem(path, error)
+        self.statistics.inspect()
 
     def path(self, cell: str) -> Path:
         return self.directory / f"{cell}.parquet"
@@ -61,11 +67,12 @@ class Store:
     def get(self, cell: str) -> dict[str, Any] | None:
         """The row of a cell, or None where there is none that can be read."""
         path = self.path(cell)
-        row = self._read(path) if os.path.exists(path) else None
-        if row is not None and row["cell"] != cell:
-            self._problem(path, ValueError(f"it holds the row of cell {row['cell']}"))
-            return None
-        return row
+        found = self._read(path) if os.path.exists(path) else []
+        for row in found:
+            if row["cell"] != cell:
+                self._problem(path, ValueError(f"it holds the row of cell {row['cell']}"))
+                return None
+        return found[0] if found else None
 
     def put(self, row: dict[str, Any]) -> None:
         """Write a row: a temporary file, flushed to the disk, renamed. A damaged file in its place is kept aside."""
@@ -84,35 +91,45 @@ class Store:
         finally:
             temporary.unlink(missing_ok=True)
 
-    def rows(self) -> Iterator[dict[str, Any]]:
-        """All rows, in the order of their files; files that cannot be read are named in `problems`."""
-        for path in sorted(self.directory.glob("*.parquet")):
-            row = self._read(path)
-            if row is not None:
-                yield row
+    def keep(self, statistics: dict[str, Kept]) -> None:
+        """Write statistics, by their keys. UsageError where they cannot be written."""
+        try:
+            for key, kept in statistics.items():
+                self.statistics.put(key, kept)
+        except OSError as error:
+            raise self.unwritable(error) from None
 
-    def _read(self, path: Path) -> dict[str, Any] | None:
+    def rows(self) -> Iterator[dict[str, Any]]:
+        """All rows, in the order of their files; files that cannot be read are named in `problems`.
+
+        A published file holds the rows of many cells.
+        """
+        for path in sorted(self.directory.glob("*.parquet")):
+            yield from self._read(path)
+
+    def _read(self, path: Path) -> list[dict[str, Any]]:
         try:
             with path.open("rb") as file:  # a file, not a folder of them
-                return one_row(pq.read_table(file))
+                return rows_of(pq.read_table(file))
         except (OSError, ValueError, pa.ArrowException) as error:
             self._problem(path, error)
-            return None
+            return []
 
     def _problem(self, path: Path, error: Exception) -> None:
-        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error).splitlines()[0]
+        said = (str(error) or type(error).__name__).splitlines()[0]
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else said
         if not any(problem.startswith(f"{path.name} ") for problem in self.problems):
             self.problems.append(f"{path.name} was left out: {reason.rstrip('.')}.")
 
 
-def one_row(table: pa.Table) -> dict[str, Any]:
-    """The row that a table holds. ValueError where it is none of ours."""
+def rows_of(table: pa.Table) -> list[dict[str, Any]]:
+    """The rows that a table holds. ValueError where they are none of ours."""
     version = (table.schema.metadata or {}).get(b"benchbox_schema", b"")
-    if not version.isdigit() or len(table) != 1 or not {"cell", "status"} <= set(table.column_names):
+    if not version.isdigit() or not len(table) or not {"cell", "status"} <= set(table.column_names):
         raise ValueError("it is not a row of benchbox")
     if int(version) > schema.VERSION:
         raise ValueError(f"its schema {int(version)} is newer than this benchbox's {schema.VERSION}")
-    return dict(table.to_pylist()[0])
+    return list(table.to_pylist())
 
 
 def missing_metrics(row: dict[str, Any], metrics: dict[str, Any]) -> set[str]:

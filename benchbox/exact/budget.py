@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -124,28 +123,3 @@ def _finished(setting: Setting, end: tuple[Any, Any], levels: Levels) -> tuple[A
 def budgets(setting: Setting, nfes: Iterable[int]) -> list[Budget]:
     """The budgets at several NFEs; those that spend the same are one."""
     return list({b.nfe: b for b in (budget(setting, nfe) for nfe in nfes)}.values())
-
-
-def plot(setting: Setting, table: list[Budget], path: Path) -> None:
-    """W2 against NFE, one line for each source. UsageError where matplotlib is missing."""
-    try:
-        from matplotlib.figure import Figure
-    except ImportError:
-        raise UsageError("a plot needs matplotlib: install benchbox-diffusion[plot].") from None
-    figure = Figure(figsize=(7, 4.5), layout="constrained")
-    axes = figure.add_subplot()
-    for source in SOURCES:
-        whole = source in ("together", "without score error")
-        style: dict[str, Any] = (
-            {"color": "black", "linewidth": 2.0, "linestyle": "-" if source == "together" else "--"} if whole else {}
-        )
-        axes.plot(
-            [b.nfe for b in table], [b.w2[source] for b in table], marker="o", markersize=4, label=source, **style
-        )
-    axes.set(xscale="log", yscale="log", xlabel="NFE", ylabel="W2 error (exact)")
-    axes.set_title(
-        f"{setting.sampler.name} on {setting.model.name}, schedule {setting.schedule.name}, grid {setting.grid.name}"
-    )
-    axes.grid(alpha=0.3, which="both")
-    axes.legend(fontsize=8)
-    figure.savefig(path)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -11,13 +13,20 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 from torch_fidelity.feature_extractor_base import FeatureExtractorBase
+from torch_fidelity.feature_extractor_dinov2 import FeatureExtractorDinoV2
 from torch_fidelity.registry import FEATURE_EXTRACTORS_REGISTRY, register_feature_extractor
 
 from benchbox.card import checked
 from benchbox.errors import UsageError, unknown
+from benchbox.metrics import weights
+from benchbox.metrics.reference import REFERENCES
 from benchbox.nets.classifier import DigitClassifier
 
-WEIGHTS = Path(__file__).parent / "references"
+METRICS = ("fid", "kid", "isc", "prc")
+"""torch-fidelity's names of the metrics that an extractor has a default layer for."""
+
+RECENT = 32
+"""Sets of images whose features an extractor keeps for the next metric: a batch of 2,048 in chunks of 64."""
 
 
 class MnistCNN(FeatureExtractorBase):  # type: ignore[misc]
@@ -48,18 +57,39 @@ class MnistCNN(FeatureExtractorBase):  # type: ignore[misc]
 
 def classifier() -> DigitClassifier:
     """The bundled digit classifier, its weights' SHA-256 checked."""
-    card = json.loads((WEIGHTS / "mnist-cnn.json").read_text())
+    card = json.loads((REFERENCES / "mnist-cnn.json").read_text())
     net = DigitClassifier()
     net.load_state_dict(
-        load_file(checked(WEIGHTS / "mnist-cnn.safetensors", card["sha256"], "the mnist-cnn classifier"))
+        load_file(checked(REFERENCES / "mnist-cnn.safetensors", card["sha256"], "the mnist-cnn classifier"))
     )
     return net.eval().requires_grad_(False)
 
 
+class LocalDinoV2(FeatureExtractorDinoV2):  # type: ignore[misc]
+    """torch-fidelity's DINOv2, its network built by the repository's own code in torch's cache, fetching nothing."""
+
+    def __init__(self, name: str, features_list: list[str], feature_extractor_weights_path: str, **_: Any) -> None:
+        FeatureExtractorBase.__init__(self, name, features_list)
+        code = Path(torch.hub.get_dir()) / "facebookresearch_dinov2_main"
+        if not (code / "hubconf.py").is_file():
+            raise UsageError(f"the code of {name} is missing: put the repository facebookresearch/dinov2 at {code}.")
+        size = name.split("-")[2]
+        self.model = torch.hub.load(str(code), f"dinov2_vit{size}14", source="local", pretrained=False)
+        self.model.load_state_dict(torch.load(feature_extractor_weights_path, map_location="cpu", weights_only=True))
+        self.feature_extractor_internal_dtype = torch.float32
+        self.to(torch.float32).eval().requires_grad_(False)
+
+
 SHAPES = {"mnist-cnn": (28, 28)}
+"""Extractors that take images of one size; the others resize."""
 
 if "mnist-cnn" not in FEATURE_EXTRACTORS_REGISTRY:
     register_feature_extractor("mnist-cnn", MnistCNN)
+
+
+def resize_of(name: str) -> str:
+    """What an extractor does to the size of an image: none, or torch-fidelity's bilinear rule of TensorFlow 1."""
+    return "none" if name in SHAPES else "bilinear-tf1" if name in weights.KNOWN else "its own"
 
 
 def accepts(name: str, shape: tuple[int, ...]) -> str | None:
@@ -73,18 +103,49 @@ def accepts(name: str, shape: tuple[int, ...]) -> str | None:
     return None
 
 
-@cache
-def extractor(name: str, device: str) -> Any:
-    """callable(uint8 images) -> features (batch, dim), by torch-fidelity's extractor of that name."""
-    if name not in SHAPES:
-        raise UsageError(f"feature extractor {name} needs weights that benchbox does not load yet: use mnist-cnn.")
-    cls = FEATURE_EXTRACTORS_REGISTRY[name]
-    layer = cls.get_default_feature_layer_for_metric("fid")
-    net = cls(name, [layer]).to(device)
+class Extractor:
+    """Images to features, by a network of torch-fidelity's interface. Metrics that share it share its work.
+
+    The features of the `RECENT` last sets of images are kept.
+    """
+
+    def __init__(self, name: str, network: Callable[[Tensor], tuple[Tensor, ...]], layers: dict[str, str]) -> None:
+        """layers: metric (of `METRICS`) to layer; the network gives the distinct ones in the order of their names."""
+        self.name, self.network, self.layers = name, network, layers
+        self.order = sorted(set(layers.values()))
+        self.recent: dict[bytes, dict[str, Tensor]] = {}
+
+    def __call__(self, images: Tensor, metric: str) -> Tensor:
+        """The features (n, dim), float32 on the CPU, that a metric uses of uint8 images (n, channels, h, w)."""
+        key = hashlib.blake2b(images.cpu().numpy().tobytes()).digest()
+        if key not in self.recent:
+            if len(self.recent) == RECENT:
+                del self.recent[next(iter(self.recent))]
+            self.recent[key] = self.features(images)
+        return self.recent[key][self.layers[metric]]
 
     @torch.inference_mode()
-    def extract(images: Tensor) -> Tensor:
-        features: Tensor = net(images)[0]
-        return features
+    def features(self, images: Tensor) -> dict[str, Tensor]:
+        """Layer to features of uint8 images; grey ones are given three equal channels, as torch-fidelity reads them."""
+        layers = self.network(images.expand(-1, 3, -1, -1).contiguous())
+        return {name: layer.float().cpu() for name, layer in zip(self.order, layers, strict=True)}
 
-    return extract
+
+@cache
+def extractor(name: str, device: str, file: Path | None = None, digest: str | None = None) -> Extractor:
+    """torch-fidelity's extractor of that name on a device, its weights' SHA-256 checked.
+
+    file, digest: weights in place of those in torch's cache, and the SHA-256 to expect of them. UsageError where the
+    weights are missing, or others.
+    """
+    path = weights.find(name, file, digest)
+    given = {} if path is None else {"feature_extractor_weights_path": str(path)}
+    cls = LocalDinoV2 if name.startswith("dinov2-") else FEATURE_EXTRACTORS_REGISTRY[name]
+    layers = {metric: str(cls.get_default_feature_layer_for_metric(metric)) for metric in METRICS}
+    return Extractor(name, cls(name, sorted(set(layers.values())), **given).to(device), layers)
+
+
+def to_uint8(x: Tensor, data_range: tuple[float, float]) -> Tensor:
+    """Images as they would be saved: the range to 0 … 255, rounded, clipped (Karras et al. 2022, generate.py)."""
+    low, high = data_range
+    return ((x - low) * (255 / (high - low)) + 0.5).clamp(0, 255).to(torch.uint8)

@@ -3,135 +3,93 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from benchbox.errors import UsageError
-from benchbox.metric import Accumulator, Context, Metric
-from benchbox.metrics.statistics import Moments
-from benchbox.model import Model
+from benchbox.metric import Accumulator, Context
+from benchbox.metrics.chunks import Chunks
+from benchbox.metrics.frechet import frechet_distance
+from benchbox.metrics.image_metric import ReferenceMetric, image_range
+from benchbox.metrics.statistics import BlockMoments
+from benchbox.metrics.uncertainty import BLOCKS, interval, needed
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-REFERENCES = Path(__file__).parent / "references"
+    from benchbox.metrics.features import Extractor
+    from benchbox.metrics.reference import Reference
 
 
 @dataclass(frozen=True)
-class Reference:
-    """Mean and covariance of a data set's features, and where they come from."""
-
-    mu: NDArray[np.float64]
-    sigma: NDArray[np.float64]
-    n: int
-    dataset: str
-    split: str
-    features: str
-
-
-def read_reference(path: Path, features: str) -> Reference:
-    """The statistics in an .npz with `mu` and `sigma`; what else it says of itself is taken, the rest assumed."""
-    assumed: dict[str, Any] = {"n": 0, "dataset": path.stem, "split": "?", "features": features}
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            said = {k: file[k].item() if k in file else v for k, v in assumed.items()}
-            return Reference(file["mu"].astype(np.float64), file["sigma"].astype(np.float64), **said)
-    except (OSError, ValueError, KeyError) as error:
-        raise UsageError(f"{path} is no .npz with mu and sigma: {error}.") from None
-
-
-@dataclass(frozen=True)
-class FID(Metric):
-    """Fréchet Inception Distance (Heusel et al. 2017), by torch-fidelity, on uint8 images.
+class FID(ReferenceMetric):
+    """Fréchet Inception Distance (Heusel et al. 2017) of uint8 images, equal to torch-fidelity's, and its uncertainty.
 
     features: a feature extractor registered with torch-fidelity (none: the model's own, such as `mnist-cnn`).
+    weights, weights_sha256: its weights' file, and the SHA-256 to expect (none: the file in torch's cache).
     reference: an .npz of mu and sigma, or the name of a data set that comes with benchbox (none: the model's data set).
-    The columns `fid` and `fid_features`; values of different features, data sets or sample counts do not compare.
+    Columns: `fid`; `fid_inf`, its value for infinitely many samples (Chong & Forsyth 2020), with the 95 % interval
+    `fid_low` to `fid_high`; `fid_features`, `fid_reference`; `fid_note` where the samples are too few for the features.
+    Values of different features, data sets or sample counts do not compare. Memory: 10 covariances.
     """
 
     name = "fid"
-    features: str | None = None
-    reference: str | None = None
-
-    def check(self, model: Model) -> None:
-        from benchbox.metrics.features import accepts
-
-        if len(model.shape) != 3 or model.data_range is None:
-            raise UsageError(
-                f"metric fid measures images: model {model.name} makes samples of shape {model.shape} without a range."
-            )
-        features = self.extractor(model)
-        if problem := accepts(features, model.shape):
-            raise UsageError(f"metric fid cannot measure model {model.name}: {problem}")
-        self.read(model)
-
-    def extractor(self, model: Model) -> str:
-        features = self.features or model.features
-        if features is None:
-            raise UsageError(
-                f"model {model.name} names no feature extractor for its FID: give one with --set fid.features=NAME."
-            )
-        return features
-
-    def read(self, model: Model) -> Reference:
-        """The reference statistics. UsageError where they are missing or of another extractor."""
-        features, name = self.extractor(model), self.reference or model.dataset
-        path = Path(name) if name.endswith(".npz") else REFERENCES / f"{features}-{name}-train.npz"
-        if not path.is_file():
-            raise UsageError(
-                f"there are no {features} statistics of data set {name!r}: "
-                "give an .npz of mu and sigma with --set fid.reference=FILE."
-            )
-        found = read_reference(path, features)
-        if found.features != features:
-            raise UsageError(f"{path} holds {found.features} statistics where {features} ones are needed.")
-        return found
 
     def start(self, context: Context) -> FIDAccumulator:
-        from benchbox.metrics.features import extractor
-
-        model, features = context.model, self.extractor(context.model)
-        assert model.data_range is not None
-        return FIDAccumulator(extractor(features, str(context.device)), features, self.read(model), model.data_range)
+        model, extract = context.model, self.extractor(context)
+        return FIDAccumulator(extract, extract.name, self.read(model), image_range(model))
 
 
 class FIDAccumulator(Accumulator):
-    """Streams images through the extractor and keeps only the moments of their features."""
+    """Streams images through the extractor and keeps only the moments of their features, by blocks."""
 
-    def __init__(self, extract: Any, features: str, reference: Reference, data_range: tuple[float, float]) -> None:
-        self.extract, self.features, self.reference, self.range = extract, features, reference, data_range
-        self.moments = Moments(len(reference.mu))
+    def __init__(
+        self, extract: Extractor, features: str, reference: Reference, data_range: tuple[float, float]
+    ) -> None:
+        self.features, self.reference = features, reference
+        self.chunks = Chunks(extract, "fid", data_range, self.take)
+        self.blocks = BlockMoments(len(reference.mu), BLOCKS)
 
     def update(self, batch: Tensor, index: Tensor) -> None:
-        features = self.extract(to_uint8(batch, self.range))
-        self.moments.update(features.double().cpu().numpy())
+        self.chunks.update(batch, index)
+
+    def take(self, features: NDArray[Any], index: NDArray[Any]) -> None:
+        """Take in features (n, dim) of the samples of these numbers."""
+        if features.shape[1] != len(self.reference.mu):
+            raise UsageError(
+                f"the reference has {len(self.reference.mu)} features where {self.features} gives {features.shape[1]}."
+            )
+        self.blocks.update(features, index)
 
     def merge(self, other: FIDAccumulator) -> None:
-        self.moments.merge(other.moments)
+        for accumulator in (self, other):
+            accumulator.chunks.flush()
+        self.blocks.merge(other.blocks)
 
     def state(self) -> dict[str, NDArray[Any]]:
-        return self.moments.state()
+        self.chunks.flush()
+        return self.blocks.state()
 
     def load(self, state: dict[str, NDArray[Any]]) -> None:
-        self.moments.load(state)
+        self.blocks.load(state)
 
     def compute(self) -> dict[str, float | str | None]:
-        from torch_fidelity.metric_fid import KEY_METRIC_FID, fid_statistics_to_metric
+        self.chunks.flush()
+        said = {"fid_features": self.features, "fid_reference": self.reference.label}
+        total, mu, sigma = self.blocks.total, self.reference.mu, self.reference.sigma
+        none = dict.fromkeys(("fid", "fid_low", "fid_high", "fid_inf"))
+        if total.n < 2:
+            return none | said | {"fid_note": None}
+        out = none | {"fid": frechet_distance(total.mean, total.covariance, mu, sigma)}
+        if total.n >= needed(len(mu)):
+            found = interval(self.blocks.moments, mu, sigma)
+            out |= {"fid_low": found.low, "fid_high": found.high, "fid_inf": found.value}
+        return out | said | {"fid_note": note(total.n, self.reference.n, len(mu))}
 
-        if self.moments.n < 2:
-            return {"fid": None, "fid_features": self.features}
-        ours = {"mu": self.moments.mean, "sigma": self.moments.covariance}
-        reference = {"mu": self.reference.mu, "sigma": self.reference.sigma}
-        value = fid_statistics_to_metric(ours, reference, verbose=False)[KEY_METRIC_FID]
-        return {"fid": float(value), "fid_features": self.features}
 
-
-def to_uint8(x: Tensor, data_range: tuple[float, float]) -> Tensor:
-    """Images as they would be saved: the range to 0 … 255, rounded, clipped (Karras et al. 2022, generate.py)."""
-    import torch
-
-    low, high = data_range
-    return ((x - low) * (255 / (high - low)) + 0.5).clamp(0, 255).to(torch.uint8)
+def note(n: int, n_ref: int, dim: int) -> str | None:
+    """What is to be said of these numbers of samples for so many features; None where they are enough."""
+    few = [f"{n:,} samples"] if n < needed(dim) else []
+    few += [f"a reference of {n_ref:,}"] if 0 < n_ref <= dim else []
+    return f"{' and '.join(few)} for {dim:,} features: at least {needed(dim):,} samples are needed" if few else None

@@ -14,11 +14,14 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from benchbox.card import sha256
-from benchbox.metrics.statistics import Moments
+from benchbox.metrics.features import Extractor
+from benchbox.metrics.reference import make_reference, write_reference
 from benchbox.nets.classifier import DigitClassifier
 from benchbox.training.data import read_images
 
 EPOCHS, BATCH, RATE = 8, 128, 2e-3
+KEPT = 10_000
+"""Features of training images that the reference keeps, for kid and prc."""
 
 
 def train(images: Tensor, labels: Tensor, seed: int = 0) -> DigitClassifier:
@@ -50,15 +53,6 @@ def accuracy(net: DigitClassifier, images: Tensor, labels: Tensor) -> float:
     return float((logits.argmax(1) == labels).double().mean())
 
 
-@torch.inference_mode()
-def moments(net: DigitClassifier, images: Tensor) -> Moments:
-    """Mean and covariance of the features, as the FID uses them."""
-    total = Moments(64)
-    for part in images.split(500):
-        total.update(net.features(scaled(part)).double().numpy())
-    return total
-
-
 def main(data: Path, output: Path) -> None:
     with np.load(data, allow_pickle=False) as file:
         labels = {split: torch.as_tensor(file[f"y_{split}"]).long() for split in ("train", "test")}
@@ -67,12 +61,11 @@ def main(data: Path, output: Path) -> None:
     output.mkdir(parents=True, exist_ok=True)
     weights = output / "mnist-cnn.safetensors"
     save_file({n: t.contiguous() for n, t in net.state_dict().items()}, weights)
+    extract = Extractor("mnist-cnn", lambda x: (net.features(scaled(x[:, :1])),), {"fid": "64"})
     for split in ("train", "test"):
-        stats = moments(net, images[split])
-        np.savez(
-            output / f"mnist-cnn-mnist-{split}.npz", mu=stats.mean, sigma=stats.covariance, n=stats.n,
-            dataset="mnist", split=split, features="mnist-cnn",
-        )  # fmt: skip
+        keep = KEPT if split == "train" else 0
+        reference = make_reference(images[split].numpy(), extract, keep, 500, dataset="mnist", split=split)
+        write_reference(output / f"mnist-cnn-mnist-{split}.npz", reference)
     card = {
         "accuracy_test": accuracy(net, images["test"], labels["test"]), "sha256": sha256(weights),
         "features": 64, "dataset": "mnist", "epochs": EPOCHS,

@@ -26,6 +26,11 @@ def read_images(path: Path, key: str | None = None) -> NDArray[np.uint8]:
         raise UsageError(f"there is no file {path}.") from None
     except (OSError, ValueError) as error:
         raise UsageError(f"{path} cannot be read as an .npz of images: {error}.") from None
+    return channels_first(images, path)
+
+
+def channels_first(images: NDArray[np.uint8], path: Path) -> NDArray[np.uint8]:
+    """Images (n, h, w) or (n, h, w, c), as (n, c, h, w). UsageError where they are not uint8, or none."""
     if images.dtype != np.uint8 or images.ndim not in (3, 4) or not len(images):
         raise UsageError(
             f"{path}: images must be uint8 of shape (n, h, w) or (n, h, w, c), not {images.dtype} {images.shape}."

@@ -1,0 +1,124 @@
+"""The data that a likelihood is measured on: images of a file, or exact draws of an analytic model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchbox.errors import UsageError
+from benchbox.metric import Accumulator, Metric
+from benchbox.model import Model
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+
+    from benchbox.denoiser import Denoiser
+
+Columns = dict[str, float | str | None]
+
+IMAGES, DRAWS = 64, 1000
+"""How many data, by default."""
+
+
+@dataclass(frozen=True)
+class Data:
+    """x0 (n, *shape) float64; labels (n,) int64 or None; the values of pixels 0 and 255, None where x0 is no image."""
+
+    x0: Tensor
+    labels: Tensor | None
+    range: tuple[float, float] | None
+
+    @property
+    def width(self) -> float | None:
+        """That of the cell of values that round to one pixel."""
+        return None if self.range is None else (self.range[1] - self.range[0]) / 255
+
+    @property
+    def dim(self) -> int:
+        return self.x0[0].numel()
+
+
+@dataclass(frozen=True)
+class OnData(Metric):
+    """What metrics of a model on data share: the data are `samples` random images of a file (64), or draws (1,000)."""
+
+    data: Path | None = None
+    key: str | None = None
+    labels: str | None = None
+    samples: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.samples is not None and self.samples < 2:
+            raise ValueError("samples must be at least 2.")
+        if self.data is not None and not self.data.is_file():
+            raise ValueError(f"there is no file {self.data}.")
+        if self.data is None and (self.key or self.labels):
+            raise ValueError("key and labels name arrays of the file data: give data, too.")
+
+    def check(self, model: Model) -> None:
+        if self.data is None and model.draw(1, 0) is None:
+            raise UsageError(
+                f"metric {self.name} needs data, and model {model.name} draws none: "
+                f"give images with --set {self.name}.data=FILE.npz."
+            )
+        if self.data is not None and model.data_range is None:
+            raise UsageError(f"metric {self.name}: model {model.name} makes no images, so leave out {self.name}.data.")
+        if self.data is not None:
+            self.read(model)
+
+    def read(self, model: Model) -> Data:
+        """The data, the same every time. UsageError where the images are not of the model's shape."""
+        import torch
+
+        n = self.samples or (IMAGES if self.data else DRAWS)
+        if self.data is None:
+            draws = model.draw(n, seed=0)
+            assert draws is not None
+            return Data(draws.double(), None, None)
+        from benchbox.training.data import read_images, read_labels
+
+        assert model.data_range is not None
+        images = read_images(self.data, self.key)
+        if images.shape[1:] != model.shape:
+            raise UsageError(f"{self.data} has images of {images.shape[1:]}, and model {model.name} of {model.shape}.")
+        if n > len(images):
+            raise UsageError(f"{self.data} has {len(images)} images, too few for {self.name}.samples={n}.")
+        chosen = np.random.default_rng(0).choice(len(images), n, replace=False)
+        labels = read_labels(self.data, self.labels, len(images))[chosen] if self.labels else None
+        low, high = model.data_range
+        x0 = low + (high - low) / 255 * torch.as_tensor(images[chosen]).double()
+        return Data(x0, None if labels is None else torch.as_tensor(labels), (low, high))
+
+
+def state_dtype(denoise: Denoiser) -> torch.dtype:
+    """What x must be: float64 for a formula and for a network in float64, float32 otherwise."""
+    import torch
+
+    formula = denoise.model.denoiser(denoise.device) is not None
+    wide = formula or getattr(denoise.formula, "dtype", None) == torch.float64
+    return torch.float64 if wide else torch.float32
+
+
+class OfModel(Accumulator):
+    """The accumulator of a metric that measures the model: samples do not change it, and it keeps nothing."""
+
+    def __init__(self, measure: Callable[[], Columns]) -> None:
+        self.measure = measure
+
+    def update(self, batch: Tensor, index: Tensor) -> None: ...
+
+    def merge(self, other: OfModel) -> None: ...
+
+    def state(self) -> dict[str, NDArray[Any]]:
+        return {}
+
+    def load(self, state: dict[str, NDArray[Any]]) -> None: ...
+
+    def compute(self) -> Columns:
+        return self.measure()

@@ -1,0 +1,89 @@
+"""The weights of torch-fidelity's feature extractors: which file, where it lies, and what its SHA-256 must be.
+
+torch-fidelity would fetch missing weights and unpickles what it finds; here nothing is fetched, and a file is loaded
+once its SHA-256 is that of its publisher (torch-fidelity 0.4's file names and hashes; for the rest, the published
+files' own).
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+from benchbox.card import sha256
+from benchbox.errors import UsageError
+
+
+@dataclass(frozen=True)
+class Weights:
+    """A file of weights: its name in torch's cache, and its SHA-256 (None: not published; the user gives it)."""
+
+    file: str
+    sha256: str | None = None
+
+    @property
+    def path(self) -> Path:
+        """Where torch-fidelity keeps the file: `hub/checkpoints` in torch's cache."""
+        import torch.hub
+
+        return Path(torch.hub.get_dir()) / "checkpoints" / self.file
+
+
+def _known() -> dict[str, Weights]:
+    from torch_fidelity.feature_extractor_clip import MODEL_METADATA
+
+    clip = {name: Weights(f"{name}-{data['hash']}.pt", data["hash"]) for name, data in MODEL_METADATA.items()}
+    dino = {
+        f"dinov2-vit-{size}-14": Weights(f"dinov2_vit{size}14_pretrain.pth", digest) for size, digest in DINO.items()
+    }
+    return {"inception-v3-compat": INCEPTION, "vgg16": VGG16, **clip, **dino}
+
+
+INCEPTION = Weights(
+    "weights-inception-2015-12-05-6726825d.pth", "6726825d0af5f729cebd5821db510b11b1cfad8faad88a03f1befd49fb9129b2"
+)
+VGG16 = Weights("vgg16-397923af.pth", "397923af8e79cdbb6a7127f12361acd7a2f83e06b05044ddf496e83de57a5bf0")
+DINO = {
+    "s": "b938bf1bc15cd2ec0feacfe3a1bb553fe8ea9ca46a7e1d8d00217f29aef60cd9",
+    "b": "0b8b82f85de91b424aded121c7e1dcc2b7bc6d0adeea651bf73a13307fad8c73",
+    "l": None,
+    "g": None,
+}
+
+KNOWN = _known()
+"""Extractor to its weights. Those that are not here (`mnist-cnn`, or of a plugin) bring their own."""
+
+
+def find(extractor: str, file: Path | None = None, digest: str | None = None) -> Path | None:
+    """The checked weights of an extractor: the file given, or the one in torch's cache; None where it needs none.
+
+    digest: the SHA-256 to expect in place of the publisher's. UsageError where the file is missing or is another one.
+    """
+    known = KNOWN.get(extractor)
+    if known is None and file is None:
+        return None
+    path = file or (known.path if known else Path())
+    expected = digest or (known.sha256 if known else None)
+    if not path.is_file():
+        described = f" (SHA-256 {expected})" if expected else ""
+        name = known.file if known else path.name
+        raise UsageError(f"the weights of {extractor} are missing: put the file {name}{described} at {path}.")
+    if expected is None or not re.fullmatch(r"[0-9a-fA-F]{64}", expected):
+        raise UsageError(
+            f"the weights of {extractor} at {path} cannot be checked: "
+            "give the SHA-256 that their source states, 64 digits, with --set weights_sha256=…."
+        )
+    stat = path.stat()
+    if (found := _sha256(path, stat.st_mtime_ns, stat.st_size)) != expected.lower():
+        raise UsageError(
+            f"the weights of {extractor} at {path} have SHA-256 {found} where {expected} was expected: "
+            "the file was not loaded."
+        )
+    return path
+
+
+@lru_cache(maxsize=64)
+def _sha256(path: Path, modified: int, size: int) -> str:
+    return sha256(path)

@@ -1,0 +1,261 @@
+"""The page: what it says is what was ranked, and text from rows does nothing."""
+
+from __future__ import annotations
+
+import hashlib
+import html.parser
+import json
+import re
+import shlex
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from conftest import Command
+from hypothesis import given
+from hypothesis import strategies as st
+from report_rows import known, nothing_usual, rows
+
+import benchbox as package
+from benchbox.errors import UsageError
+from benchbox.report.page.content import view
+from benchbox.report.page.names import listed, slug
+from benchbox.report.page.single import hashes, write_charts
+from benchbox.report.page.site import Site, write_site
+from benchbox.report.page.table import encoded, with_commands
+from benchbox.report.plots.quality import series
+from benchbox.report.ranking import boards
+
+EVIL = "</script><script>alert(1)</script>\u2028\x1b[31m<img src=x onerror=alert(2)>"
+
+
+class Tags(html.parser.HTMLParser):
+    """The tags of a page, with their attributes, and the text of its scripts."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.data: list[Any] = []
+        self._script = False
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        self._script = tag == "script" and dict(attrs).get("type") == "application/json"
+
+    def handle_data(self, data: str) -> None:
+        if self._script:
+            self.data.append(json.loads(data))
+            self._script = False
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A site whose every text is evil."""
+    folder = tmp_path_factory.mktemp("site")
+    texts = [f"sampler{part}" for part in ("", "_package", "_version")]
+    texts += ["model", "dataset", "device", "command", "schedule", "grid"]
+    lines = [dict.fromkeys(texts, EVIL) | known(4 + i, 0.1) | {"nfe_requested": 10 * i, "host": EVIL} for i in (1, 2)]
+    failed = dict.fromkeys(texts, EVIL) | {"status": "failed", "reason": EVIL, "fid": None, "guidance": EVIL}
+    options = {"sampler_options": json.dumps({EVIL: EVIL}), "model_options": json.dumps({"a": EVIL})}
+    certificate = {"name": EVIL, "passed": False, "options": {EVIL: EVIL}, "checks": [
+        {"name": EVIL, "passed": False, "measured": EVIL, "expected": EVIL}]}  # fmt: skip
+    write_site(Site(rows(*lines, failed, lines[0] | options), nothing_usual, [certificate]), folder)
+    return folder
+
+
+def test_text_of_rows_makes_no_tag_and_no_script(site: Path) -> None:
+    pages = sorted(site.rglob("*.html"))
+    assert len(pages) == 4
+    for page in pages:
+        found = Tags(page.read_text(encoding="utf-8"))
+        scripts = [a for tag, a in found.tags if tag == "script"]
+        assert all(a.get("src", "").endswith(".js") or a.get("type") == "application/json" for a in scripts), page  # type: ignore[union-attr]
+        assert not any(tag == "img" for tag, _ in found.tags)
+        assert not any(name.startswith("on") or name == "style" for _, a in found.tags for name in a)
+        assert len(found.data) == 1
+        assert "\x1b" not in page.read_text(encoding="utf-8")
+
+
+def test_a_page_asks_for_nothing_from_anywhere(site: Path) -> None:
+    for page in site.rglob("*.html"):
+        found = Tags(page.read_text(encoding="utf-8"))
+        policy = next(a["content"] for tag, a in found.tags if a.get("http-equiv") == "Content-Security-Policy")
+        assert policy is not None
+        assert policy.startswith("default-src 'none'; script-src 'self' file:;")
+        for _, attributes in found.tags:
+            for name in ("src", "href"):
+                link = attributes.get(name)
+                if link and not link.startswith(("#", "data:,")):
+                    assert (page.parent / link.split("#")[0]).is_file(), (page, link)
+    assert "http" not in re.sub(r"http://www.w3.org/\S+", "", (site / "assets" / "benchbox.js").read_text())
+
+
+def test_the_download_is_the_rows(site: Path) -> None:
+    back = package.load_results(str(site / "data"))
+    assert len(back) == 4
+    assert set(back["sampler"]) == {EVIL}
+    assert back["fid"].notna().sum() == 3
+
+
+@given(st.lists(st.text(min_size=1, max_size=80), unique=True, max_size=8))
+def test_file_names_are_safe_and_distinct(names: list[str]) -> None:
+    slugs = [slug(name) for name in names]
+    assert len(set(slugs)) == len(names)
+    assert all(re.fullmatch(r"[a-z0-9-]{1,70}", s) for s in slugs)
+
+
+# what it says
+
+
+def answers(*lines: dict[str, Any], **more: Any) -> dict[str, str]:
+    (group,) = series(boards(rows(*(line | more for line in lines))))
+    (answer,) = view(group, nothing_usual).answers
+    return vars(answer)
+
+
+BEST = {"sampler": "heun", "samples_per_s": 100.0} | known(4.0, 0.05)
+
+
+def test_the_best_is_said_with_its_interval_its_cost_and_its_command() -> None:
+    said = answers(BEST, {"sampler": "ddim"} | known(6.0, 0.05), nfe_requested=10, nfe=9.0)
+    assert (said["budget"], said["use"], said["href"]) == ("10 evaluations", "heun", "samplers/heun.html")
+    assert said["quality"] == "FID (mnist-cnn) 4 (95 %: 3.9 to 4.1), 1 seed, 9 evaluations spent"
+    assert said["sure"] == "Measurably better than the other one."
+    assert said["cost"] == "10 s per 1,000 samples, 500 MB at most, on CPU."
+    assert said["command"].startswith("benchbox run --sampler heun --nfe 10 --model net")
+
+
+def test_a_tie_is_said_and_the_cheaper_one_named() -> None:
+    tied = {"sampler": "ddim", "samples_per_s": 200.0} | known(4.05, 0.05)
+    said = answers(BEST, tied)["sure"]
+    assert said.startswith("Tied with ddim: these rows do not tell which is best.")
+    assert "Cheapest of these: ddim, 5 s per 1,000 samples" in said
+
+
+def test_what_is_not_known_is_not_said_to_be_sure() -> None:
+    alone = {"fid": 4.0}
+    assert answers(BEST)["sure"] == "Nothing else was measured here."
+    assert "is not known" in answers(alone, {"sampler": "ddim", "fid": 9.0})["sure"]
+    assert "(uncertainty not known)" in answers(alone, {"sampler": "ddim", "fid": 9.0})["quality"]
+
+
+def test_what_failed_or_cheated_stands_in_the_table_with_its_reason_and_without_a_rank() -> None:
+    bad = {"sampler": "cheat", "status": "dishonest", "reason": "12 of 10", "fid": 1.0}
+    (group,) = series(boards(rows(BEST, bad, bad | {"seed": 1})))
+    made = view(group, nothing_usual)
+    assert [a.use for a in made.answers] == ["heun"]
+    assert [(li["name"], li["rank"], li["status"], li["seeds"]) for li in made.lines] == [
+        ("heun", "1", "", "0"), ("cheat", "–", "dishonest: 12 of 10", "0, 1"),
+    ]  # fmt: skip
+    assert "cheat" not in [line["name"] for line in made.charts["nfe"]["lines"]]
+
+
+def test_of_many_budgets_the_usual_ones_are_answered() -> None:
+    lines = [BEST | {"nfe_requested": n} for n in range(4, 120)]
+    (group,) = series(boards(rows(*lines)))
+    assert [a.budget.split()[0] for a in view(group, nothing_usual).answers] == ["5", "10", "20", "50", "100"]
+
+
+def test_names_in_a_sentence() -> None:
+    assert [listed(list("abcdef")[:n]) for n in (1, 2, 3, 6)] == ["a", "a and b", "a, b and c", "a, b, c, d and 2 more"]
+
+
+# rows
+
+
+def test_rows_come_back_from_their_columns() -> None:
+    frame = rows({"fid": 4.5, "sampler": "a"}, {"fid": None, "sampler": "b", "timing_valid": False})
+    told = json.loads(json.dumps(encoded(frame), allow_nan=False))
+    columns = told["columns"]
+    assert told["n"] == 2
+    assert columns["fid"]["values"] == [4.5, None]
+    assert columns["timing_valid"]["values"] == [True, False]
+    assert [columns["sampler"]["values"][i] for i in columns["sampler"]["index"]] == ["a", "b"]
+    assert columns["guidance"] == {"values": [], "index": [-1, -1]}
+
+
+def test_the_command_of_a_row_measures_that_row(benchbox: Command) -> None:
+    from benchbox.registry import registry
+
+    benchbox(
+        "run", "--sampler", "ddim,ode", "--nfe", 5, "--model", "mixture", "--samples", 16, "--seed", 3,
+        "--grid", "uniform", "--set", "eta=0.5", "--set", "ode.rtol=0.01", "--set", "uniform.sigma_max=40",
+    )  # fmt: skip
+    found = with_commands(package.load_results("results"), registry().usual)
+    assert len(found) == 2
+    for command in found["reproduce"]:
+        said = benchbox(*shlex.split(command)[1:])
+        assert said.status == 0, said.err
+    assert set(package.load_results("results")["cell"]) == set(found["cell"])
+
+
+# the whole
+
+
+def many(n: int) -> Any:
+    rng = np.random.default_rng(0)
+    return rows(*(
+        {"sampler": f"sampler-{i % 40}", "nfe_requested": 5 + i // 40 % 25 * 4, "seed": i // 1000}
+        | known(4 + rng.random(), 0.1) for i in range(n)
+    ))  # fmt: skip
+
+
+def test_five_thousand_rows_are_rendered_in_ten_seconds(tmp_path: Path) -> None:
+    frame, began = many(5000), time.process_time()
+    write_site(Site(frame, nothing_usual), tmp_path)
+    assert time.process_time() - began < 10
+    assert len(list((tmp_path / "samplers").iterdir())) == 40
+    assert (tmp_path / "rows.html").stat().st_size < 5e6
+
+
+def test_a_site_from_the_command_line(benchbox: Command, tmp_path: Path) -> None:
+    benchbox("run", "--sampler", "ddim", "--nfe", 5, "--model", "mixture", "--samples", 16)
+    (tmp_path / "c.json").write_text(json.dumps([
+        {"kind": "sampler", "name": "ddim", "options": {"eta": 0.0}, "passed": True, "orders": [], "errors": [],
+         "checks": [{"name": "law", "passed": True, "measured": "W2 of 0.01", "expected": "little"}]},
+    ]))  # fmt: skip
+    assert benchbox("leaderboard", "--format", "html", "--output", "site/", "--certificate", "c.json").status == 0
+    page = (tmp_path / "site" / "samplers" / "ddim.html").read_text()
+    for text in (
+        "Passed",
+        "eta=0.0",
+        "W2 of 0.01",
+        "<span>install</span> <span>benchbox-diffusion==",
+        "Its rank on every board",
+    ):
+        assert text in page
+    assert "ddim" in benchbox("leaderboard", "site").out
+    said = benchbox("leaderboard", "--format", "html", "--output", "site", "--model", "mixture")
+    assert "a site shows everything" in said.sentence
+    (tmp_path / "file").touch()
+    assert "cannot be written" in benchbox("leaderboard", "--format", "html", "--output", "file/site").sentence
+
+
+def test_a_plot_is_a_page_of_its_own_whose_scripts_are_known_by_their_hash(tmp_path: Path) -> None:
+    from benchbox.report.plots.quality import quality_chart
+
+    (group,) = series(boards(rows(BEST | {"sampler": EVIL})))
+    write_charts({"nfe": quality_chart(group, "nfe", nothing_usual)}, tmp_path / "a.html")
+    text = (tmp_path / "a.html").read_text(encoding="utf-8")
+    scripts = re.findall(r"<script>(.*?)</script>", text, re.DOTALL)
+    assert len(scripts) == 2
+    assert f"script-src {hashes(scripts)};" in text.replace("&#39;", "'").replace("&#43;", "+")
+    assert "src=x onerror" not in text.split("<main")[0]
+
+
+def test_a_site_that_cannot_be_written_is_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(UsageError, match=r"file/samplers cannot be written: Not a directory"):
+        write_site(Site(rows(BEST), nothing_usual), tmp_path / "file")
+
+
+def test_the_libraries_are_those_that_their_table_names() -> None:
+    vendor = Path(package.__file__).parent / "report" / "page" / "assets" / "vendor"
+    told = re.findall(r"^\| (\S+) \|.*`(\w{64})`", (vendor / "README.md").read_text(), re.MULTILINE)
+    assert {name for name, _ in told} == {p.name for p in vendor.glob("*.js")}
+    for name, digest in told:
+        assert hashlib.sha256((vendor / name).read_bytes()).hexdigest() == digest
+        assert (vendor / f"{name.split('.')[0]}.LICENSE").is_file()

@@ -1,0 +1,218 @@
+"""The page in headless Chromium, from files, with the network off: it works, it is silent, nothing is cut off."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import pytest
+from report_rows import known, nothing_usual, rows
+
+from benchbox.report.page.content import slug
+from benchbox.report.page.site import Site, write_site
+
+playwright = pytest.importorskip("playwright.sync_api", reason="playwright drives the browser")
+BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+pytestmark = pytest.mark.skipif(BROWSER is None, reason="there is no Chromium here: apt-get install chromium")
+
+EVIL = "<img src=x onerror=alert(1)>&lt;script&gt;alert(2)</script>"
+LONG = "a-sampler-with-a-name-that-is-longer-than-any-phone-is-wide-and-then-some-more"
+PAGES = ("index.html", "rows.html", "samplers/heun.html", f"samplers/{slug(EVIL)}.html", "models/net.html")
+WCAG = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
+
+
+def lines() -> Iterator[dict[str, Any]]:
+    """Five samplers at four budgets, one of them with an evil name and one with a long one; some failures."""
+    for i, sampler in enumerate(("heun", "ddim", "ancestral", EVIL, LONG)):
+        for nfe in (5, 10, 20, 50):
+            cost = {"nfe": float(nfe), "nfe_requested": nfe, "samples_per_s": 1000 / nfe / (1 + i)}
+            yield {"sampler": sampler} | cost | known(4 + 3 * i + 40 / nfe, 0.05)
+    yield {"sampler": "broken", "status": "failed", "reason": EVIL, "fid": None, "device": EVIL}
+    yield {"sampler": "w2 only", "fid": None, "metric_options": '{"w2": {}}', "w2": 0.5, "model": "other"}
+
+
+@dataclass
+class Visit:
+    """A page that is open, and everything that it said."""
+
+    page: Any
+    said: list[str] = field(default_factory=list)
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("site")
+    write_site(Site(rows(*lines()), nothing_usual), folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    with playwright.sync_playwright() as driver:
+        opened = driver.chromium.launch(executable_path=BROWSER, args=["--no-sandbox"])
+        yield opened
+        opened.close()
+
+
+def visit(browser: Any, path: Path, width: int = 1280, scheme: str = "light", **options: Any) -> Visit:
+    context = browser.new_context(
+        offline=True, color_scheme=scheme, viewport={"width": width, "height": 900}, reduced_motion="reduce", **options
+    )
+    context.set_default_timeout(120_000)
+    made = Visit(context.new_page())
+    made.page.on("console", lambda message: made.said.append(message.text))
+    made.page.on("pageerror", lambda error: made.said.append(str(error)))
+    made.page.on("dialog", lambda dialog: (made.said.append(dialog.message), dialog.dismiss()))
+    made.page.on("request", lambda r: made.said.append(r.url) if not r.url.startswith(("file:", "data:")) else None)
+    made.page.goto(path.as_uri())
+    return made
+
+
+@pytest.fixture
+def index(browser: Any, site: Path) -> Iterator[Any]:
+    opened = visit(browser, site / "index.html")
+    yield opened.page
+    assert opened.said == []
+    opened.page.context.close()
+
+
+CUT = """() => [...document.querySelectorAll("main *, header *, footer *")].filter((e) => {
+  const box = e.getBoundingClientRect();
+  return box.width && !e.closest(".frame, .skip, .hidden, svg") && (box.right > innerWidth + 1 || box.left < -1);
+}).map((e) => e.outerHTML.slice(0, 100))"""
+
+OVERLAPPING = """() => {
+  const boxes = [...document.querySelectorAll("h1, h2, main p, .answers > li, figure, .scroll, .names, nav, footer")]
+    .filter((e) => e.getClientRects().length && !e.closest("dialog")).map((e) => [e, e.getBoundingClientRect()]);
+  const found = [];
+  for (const [a, p] of boxes) for (const [b, q] of boxes) {
+    if (a === b || a.contains(b) || b.contains(a)) continue;
+    const wide = Math.min(p.right, q.right) - Math.max(p.left, q.left);
+    if (wide > 1 && Math.min(p.bottom, q.bottom) - Math.max(p.top, q.top) > 1)
+      found.push(`${a.className || a.tagName} and ${b.className || b.tagName}`);
+  }
+  return found;
+}"""
+
+
+@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (390, "dark")])
+def test_a_page_is_silent_whole_and_accessible(
+    browser: Any, site: Path, page: str, width: int, scheme: str, tmp_path: Path
+) -> None:
+    # bypass_csp lets axe in; what the policy says of the page itself is seen by the other tests
+    opened = visit(browser, site / page, width, scheme, bypass_csp=True)
+    look = opened.page
+    assert look.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    assert look.evaluate(CUT) == []
+    assert look.evaluate(OVERLAPPING) == []
+    look.screenshot(path=tmp_path / "page.png", full_page=True)
+    axe = files("axe_playwright_python").joinpath("axe.min.js").read_text(encoding="utf-8")
+    look.evaluate(axe)
+    found = look.evaluate(f"axe.run({{preload: false, runOnly: {WCAG}}})")
+    assert [(v["id"], v["nodes"][0]["html"]) for v in found["violations"]] == []
+    assert len(found["passes"]) > 10
+    assert opened.said == []
+    look.context.close()
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_page_keeps_its_own_policy_and_says_nothing(browser: Any, site: Path, page: str) -> None:
+    opened = visit(browser, site / page, 390)
+    opened.page.wait_for_timeout(100)
+    assert opened.said == []
+    assert opened.page.locator("table tbody tr").count() > 0
+    opened.page.context.close()
+
+
+def texts(index: Any, column: int) -> list[str]:
+    return [row.split("\t")[column] for row in index.locator("table.board tbody tr").all_inner_texts()]
+
+
+def test_a_table_is_sorted_by_mouse_and_by_keyboard(index: Any) -> None:
+    head = index.locator("table.board th").nth(3)
+    head.click()
+    values = [float(t) for t in texts(index, 3) if t != "–"]
+    assert values == sorted(values)
+    assert head.get_attribute("aria-sort") == "ascending"
+    head.locator("[role=button]").focus()
+    index.keyboard.press("Enter")
+    assert [float(t) for t in texts(index, 3) if t != "–"] == sorted(values, reverse=True)
+    assert head.get_attribute("aria-sort") == "descending"
+
+
+def test_a_table_is_filtered_by_text_and_by_budget(index: Any) -> None:
+    index.get_by_label("Search").first.fill("ancestral")
+    assert {t.splitlines()[0] for t in texts(index, 2)} == {"ancestral"}
+    index.get_by_label("Search").first.fill("")
+    index.get_by_label("Budget").first.select_option("10")
+    assert set(texts(index, 0)) == {"10"}
+    assert EVIL in "".join(texts(index, 2))
+
+
+def test_the_plot_answers_the_mouse_and_the_keyboard(index: Any) -> None:
+    tip, points = index.locator(".tip"), index.locator(".point")
+    assert points.count() == 20
+    assert tip.is_hidden()
+    points.nth(6).hover(force=True)
+    by_mouse = tip.inner_text()
+    assert "FID (mnist-cnn)" in by_mouse
+    assert "95 %" in by_mouse
+    index.mouse.move(2, 2)
+    assert tip.is_hidden()
+    points.first.focus()
+    first = tip.inner_text()
+    index.keyboard.press("ArrowRight")
+    second = tip.inner_text()
+    assert first.splitlines()[0] == second.splitlines()[0]
+    assert first != second
+    index.keyboard.press("ArrowDown")
+    assert tip.inner_text().splitlines()[0] != second.splitlines()[0]
+    index.keyboard.press("Escape")
+    assert tip.is_hidden()
+
+
+def test_the_plot_is_drawn_against_seconds_and_without_a_line(index: Any) -> None:
+    index.get_by_label("seconds", exact=True).check()
+    assert index.locator(".canvas svg").get_attribute("data-cost") == "seconds"
+    assert "seconds per 1,000 samples" in index.locator(".canvas svg").text_content()
+    button = index.locator(".legend button").filter(has_text="heun")
+    button.click()
+    assert button.get_attribute("aria-pressed") == "false"
+    assert index.locator(".point").count() == 16
+
+
+def test_the_details_of_a_line_open_and_close(index: Any) -> None:
+    more = index.locator("table.board .more").first
+    more.click()
+    assert "benchbox run --sampler heun --nfe 5" in index.locator("dialog code").inner_text()
+    index.keyboard.press("Escape")
+    assert index.locator("dialog").count() == 0
+    assert more.evaluate("e => e === document.activeElement")
+
+
+def test_the_index_says_what_to_use_at_ten_evaluations(index: Any) -> None:
+    said = index.locator(".answers li").filter(has_text="10 evaluations").first.inner_text()
+    for part in ("heun", "FID (mnist-cnn) 8 (95 %: 7.9 to 8.1)", "Measurably better than all 4 others", "s per 1,000"):
+        assert part in said
+    assert "benchbox run --sampler heun --nfe 10" in " ".join(said.split())
+
+
+def test_a_plot_of_its_own_is_a_page_that_works(browser: Any, tmp_path: Path) -> None:
+    from benchbox.report.page.single import write_charts
+    from benchbox.report.plots.quality import quality_chart, series
+    from benchbox.report.ranking import boards
+
+    group = series(boards(rows(*lines())))[0]
+    costs = ("nfe", "seconds")
+    write_charts({c: quality_chart(group, c, nothing_usual) for c in costs}, tmp_path / "plot.html")  # type: ignore[misc, arg-type]
+    opened = visit(browser, tmp_path / "plot.html", 390, "dark")
+    opened.page.locator(".point").first.focus()
+    assert opened.page.locator(".tip").is_visible()
+    assert opened.page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    assert opened.said == []
+    opened.page.context.close()

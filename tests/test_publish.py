@@ -1,0 +1,227 @@
+"""Publishing: what is not whole or not honest is refused, others' rows keep their source, nothing else is touched."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pandas as pd
+import pytest
+from conftest import Command
+from report_rows import USUAL, nothing_usual
+
+import benchbox as package
+from benchbox.bench.schema import ORDER
+from benchbox.errors import UsageError
+from benchbox.report.hosts import Branch, DataSet
+from benchbox.report.page.site import Site
+from benchbox.report.publish import check, merged, write_folder
+
+FULL = dict.fromkeys(ORDER) | USUAL | {
+    "stream": "s", "cell": "c", "nfe_max": 10.0, "host": "here", "started_at": "2026-01-01", "benchbox": "0.1.0",
+}  # fmt: skip
+
+
+def frame(*lines: dict[str, Any]) -> pd.DataFrame:
+    return pd.DataFrame([FULL | {"stream": f"s{i}", "cell": f"c{i}"} | line for i, line in enumerate(lines)])
+
+
+# what is refused
+
+
+@pytest.mark.parametrize(
+    ("row", "why"),
+    [
+        ({"nfe_max": 12.0}, "it is done and spent 12 evaluations of a budget of 10, which is dishonest"),
+        ({"nfe_max": None}, "does not say how many evaluations it spent"),
+        ({"nfe": 11.0}, "its mean of 11 evaluations is above its largest of 10"),
+        ({"status": "great"}, "its status is 'great', not one of dishonest, diverged, done"),
+        ({"cell": ""}, "it says no cell"),
+        ({"metric_options": "{}"}, "it has fid and does not say with which options"),
+    ],
+)
+def test_a_row_that_is_not_whole_or_not_honest_is_refused(row: dict[str, Any], why: str) -> None:
+    with pytest.raises(UsageError, match=why):
+        check(frame({}, row))
+
+
+def test_rows_of_one_stream_agree_in_what_it_is_made_from() -> None:
+    check(frame({"stream": "s"}, {"stream": "s", "n_samples": 2000, "cell": "d"}))
+    with pytest.raises(UsageError, match="stream s cannot be published: its rows differ in model_sha256"):
+        check(frame({"stream": "s"}, {"stream": "s", "model_sha256": "other"}))
+
+
+def test_a_missing_column_is_named() -> None:
+    with pytest.raises(UsageError, match="they lack the column started_at"):
+        check(frame({}).drop(columns="started_at"))
+
+
+def test_what_failed_or_overspent_and_says_so_is_published() -> None:
+    check(frame({"status": "dishonest", "nfe_max": 12.0}, {"status": "failed", "nfe": None, "nfe_max": None}))
+
+
+# merging
+
+
+def sources(rows: pd.DataFrame, key: str = "cell") -> dict[Any, str]:
+    return dict(zip(rows[key], rows["source"].fillna(""), strict=True))
+
+
+def test_others_are_named_and_stay_named() -> None:
+    again = merged(frame({}), {"bob": frame({"cell": "b"}).assign(source=None)})
+    assert sources(again) == {"b": "bob", "c0": ""}
+    third = merged(frame({"cell": "a"}), {"carol": again})
+    assert sources(third) == {"a": "", "b": "bob", "c0": "carol"}
+
+
+def test_of_a_cell_measured_twice_the_last_or_all_are_kept_and_never_one_twice() -> None:
+    own = frame({"started_at": "2026-01-02"}, {})
+    bob = frame({"started_at": "2026-01-01", "host": "bob's"})
+    assert merged(own, {"bob": bob})["host"].tolist() == ["here", "here"]
+    everything = merged(own, {"bob": bob, "again": bob}, "all")
+    assert everything["source"].fillna("").tolist() == ["bob", "", ""]
+    assert len(merged(everything, {}, "all")) == 3
+
+
+# where to
+
+
+def site(*lines: dict[str, Any]) -> Site:
+    return Site(merged(frame(*lines), {}), nothing_usual)
+
+
+def test_a_folder_is_ready_for_pages_and_is_read_again(tmp_path: Path) -> None:
+    write_folder(site({}, {"fid": None, "status": "failed"}), tmp_path)
+    assert {p.name for p in tmp_path.iterdir()} == {
+        ".nojekyll", "README.md", "assets", "data", "index.html", "models", "rows.html", "samplers",
+    }  # fmt: skip
+    assert "data_files: data/rows.parquet" in (tmp_path / "README.md").read_text()
+    back = package.load_results(str(tmp_path / "data"))
+    assert back["status"].tolist() == ["done", "failed"]
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Path:
+    """A git repository with one commit and something not committed."""
+    for words in (["init", "-q", "-b", "main"], ["config", "user.name", "n"], ["config", "user.email", "e"]):
+        subprocess.run(["git", "-C", tmp_path, *words], check=True)
+    (tmp_path / "code.py").write_text("1")
+    subprocess.run(["git", "-C", tmp_path, "add", "."], check=True)
+    subprocess.run(["git", "-C", tmp_path, "commit", "-qm", "code"], check=True)
+    (tmp_path / "code.py").write_text("2")
+    (tmp_path / ".gitignore").write_text("*.parquet\n")
+    return tmp_path
+
+
+def git(repository: Path, *words: str) -> str:
+    return subprocess.run(["git", "-C", repository, *words], check=True, capture_output=True, text=True).stdout
+
+
+def test_a_branch_is_written_and_nothing_else(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    before = git(repository, "status", "--porcelain"), git(repository, "rev-parse", "HEAD")
+    folder = tmp_path_factory.mktemp("made")
+    write_folder(site({}), folder)
+    branch = Branch(repository, "gh-pages")
+    first = branch.commit(folder, "Results")
+    assert git(repository, "rev-parse", "gh-pages").strip() == first
+    names = git(repository, "ls-tree", "-r", "--name-only", "gh-pages").split()
+    assert "index.html" in names
+    assert "data/rows.parquet" in names
+    assert "code.py" not in names
+    assert branch.commit(folder, "Results") == ""
+    (folder / "more.txt").touch()
+    second = branch.commit(folder, "More")
+    assert git(repository, "rev-parse", f"{second}^").strip() == first
+    assert (git(repository, "status", "--porcelain"), git(repository, "rev-parse", "HEAD")) == before
+    branch.fetch_rows(back := tmp_path_factory.mktemp("back"))
+    assert len(package.load_results(str(back))) == 1
+
+
+def test_a_branch_that_is_checked_out_or_no_repository_is_refused(
+    repository: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    with pytest.raises(UsageError, match="branch main is checked out"):
+        Branch(repository, "main")
+    with pytest.raises(UsageError, match="not a git repository"):
+        Branch(tmp_path_factory.mktemp("none"), "gh-pages")
+    with pytest.raises(UsageError, match="git check-ref-format"):
+        Branch(repository, "a..b")
+
+
+class Hub:
+    """A hub that keeps one data set in a folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.calls = folder, list[str]()
+
+    def __getattr__(self, what: str) -> Any:
+        def call(repo_id: str, repo_type: str, **arguments: Any) -> Any:
+            assert (repo_id, repo_type) == ("me/results", "dataset")
+            self.calls.append(what)
+            rows = self.folder / "rows.parquet"
+            match what:
+                case "repo_exists" | "file_exists":
+                    return rows.exists()
+                case "hf_hub_download":
+                    return str(rows)
+                case "upload_folder":
+                    rows.write_bytes((Path(arguments["folder_path"]) / "data" / "rows.parquet").read_bytes())
+                    return "the commit"
+                case "create_repo":
+                    return None
+            raise AssertionError(what)
+
+        return call
+
+
+@pytest.fixture
+def hub(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Hub:
+    made = Hub(tmp_path_factory.mktemp("hub"))
+    monkeypatch.setitem(sys.modules, "huggingface_hub", SimpleNamespace(HfApi=lambda: made))
+    return made
+
+
+def test_what_the_hub_refuses_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(**arguments: Any) -> None:
+        raise RuntimeError("401 Client Error.\nlog in")
+
+    monkeypatch.setitem(
+        sys.modules, "huggingface_hub", SimpleNamespace(HfApi=lambda: SimpleNamespace(create_repo=refuse))
+    )
+    with pytest.raises(UsageError, match=r"^the hub refused create_repo for me/results: 401 Client Error\.$"):
+        DataSet("me/results").upload(Path(), "Results")
+    monkeypatch.setitem(sys.modules, "huggingface_hub", None)
+    with pytest.raises(UsageError, match=r"install benchbox-diffusion\[publish\]"):
+        DataSet("me/results")
+
+
+def test_the_names_that_are_called_are_the_hubs_own() -> None:
+    hub = pytest.importorskip("huggingface_hub")
+    for what in ("repo_exists", "file_exists", "hf_hub_download", "create_repo", "upload_folder"):
+        assert callable(getattr(hub.HfApi, what))
+
+
+def test_publishing_from_the_command_line(benchbox: Command, repository: Path, hub: Hub) -> None:
+    run = ("run", "--model", "mixture", "--samples", 16, "--nfe")
+    benchbox(*run, 5, "--sampler", "ddim")
+    benchbox(*run, 9, "--sampler", "ddim", "--results", "bobs")
+    benchbox(*run, 7, "--sampler", "ddim", "--results", "later")
+    for to, where in (("folder", "site"), ("git", "."), ("hf", "me/results")):
+        first = benchbox("publish", "--to", to, "--output", where, "--merge", "bob=bobs")
+        assert first.out.startswith("2 rows"), (first.out, first.err)
+        # what was published before stays
+        assert benchbox("publish", "later", "--to", to, "--output", where).out.startswith("3 rows")
+    found = package.load_results("site/data")
+    assert sources(found, "nfe_requested") == {5: "", 7: "", 9: "bob"}
+    assert "NFE 9" in benchbox("leaderboard", "site").out
+    assert "has these 3 rows already" in benchbox("publish", "later", "--to", "git", "--output", ".").out
+    assert hub.calls.count("upload_folder") == 2
+    for arguments, sentence in (
+        (["--to", "folder"], "needs --output: a folder"),
+        (["--to", "hf"], "needs --output: OWNER/NAME"),
+        (["--output", "x", "--merge", "bobs"], "--merge 'bobs' is not valid: give NAME=DIRECTORY"),
+    ):
+        assert sentence in benchbox("publish", *arguments).sentence
