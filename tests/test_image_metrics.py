@@ -176,7 +176,7 @@ def test_too_few_samples_are_marked_and_have_no_interval() -> None:
     total = FIDAccumulator(fake_extractor(), "fake", standard(64), RANGE)
     total.update(blobs(319, 0, 8), torch.arange(319))
     out = total.compute()
-    assert out["fid_note"] == "319 samples for 64 features: at least 320 samples are needed"
+    assert out["fid_note"] == "319 samples, 320 needed"
     assert out["fid"] is not None
     assert [out[name] for name in ("fid_low", "fid_high", "fid_inf")] == [None] * 3
     total.update(blobs(1, 1, 8), torch.arange(319, 320))
@@ -192,3 +192,11 @@ def test_the_standard_error_of_kid_is_its_spread(shift: float) -> None:
     spread = np.std([kernel_mmd(x[:150], y[:150]) for x, y in pairs])
     stated = np.sqrt(np.mean([variance(x, y[:150]) for x, y in pairs]))
     assert stated == pytest.approx(spread, rel=0.3)
+
+
+def test_the_row_says_that_there_are_too_few_samples() -> None:
+    from benchbox.bench.cell import noted
+
+    row = {"status": "done", "reason": None, "fid_note": "5 samples, 320 needed", "kid_note": None}
+    assert noted(row)["reason"] == "fid: 5 samples, 320 needed"
+    assert noted(row | {"status": "failed", "reason": "x"})["reason"] == "x"

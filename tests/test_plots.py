@@ -71,7 +71,7 @@ def test_seconds_are_those_of_one_machine_and_the_caption_says_what_is_left_out(
     assert [line.name for line in drawn.lines] == ["ddim", "heun"]
     assert [p.x for p in drawn.lines[0].points] == pytest.approx([5, 10, 20])
     assert drawn.x.endswith("CPU")
-    assert "1 entry measured on other machines is left out." in drawn.caption
+    assert "Left out, as measured on other machines: 1." in drawn.caption
     assert "fast" in [line.name for line in chart(other).lines]
 
 
@@ -252,5 +252,5 @@ def test_lines_of_one_name_look_the_same_in_all_panels(tmp_path: Path) -> None:
 
 def test_the_caption_says_what_an_axis_has_no_place_for() -> None:
     zero = {"sampler": "zero"} | known(0.0, 0.1)
-    assert "Not drawn: 1 that" in chart(zero).caption
+    assert "Not drawn, for want of a place on a logarithmic axis: 1." in chart(zero).caption
     assert "Not drawn" not in chart().caption

@@ -371,7 +371,7 @@ def judged(row: dict[str, Any]) -> dict[str, Any]:
 
 def noted(row: dict[str, Any]) -> dict[str, Any]:
     """The row with the notes of its metrics as its reason."""
-    notes = [f"{name.removesuffix('_note')} of {text}" for name, text in row.items() if name.endswith("_note") and text]
+    notes = [f"{name.removesuffix('_note')}: {text}" for name, text in row.items() if name.endswith("_note") and text]
     return row | {"reason": "; ".join(notes)} if notes and row["status"] == "done" else row
 
 

@@ -52,7 +52,9 @@ def run(
     nfe: Annotated[
         str | None, typer.Option(help="Budgets: 18,35,50 or a range 18-50:8, evaluations per sample.")
     ] = None,
-    model: Annotated[str, typer.Option(help="Models, a card (.json), torchscript:FILE or py:MODULE:FUNCTION.")] = "mnist-edm",
+    model: Annotated[
+        str, typer.Option(help="Models, a card (.json), torchscript:FILE or py:MODULE:FUNCTION.")
+    ] = "mnist-edm",
     schedule: Annotated[str | None, typer.Option(help="Noise schedules [default: the model's own].")] = None,
     grid: Annotated[
         str | None, typer.Option(help="Grids [default: the sampler's recommended one, else the model's].")

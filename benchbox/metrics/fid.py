@@ -90,6 +90,6 @@ class FIDAccumulator(Accumulator):
 
 def note(n: int, n_ref: int, dim: int) -> str | None:
     """What is to be said of these numbers of samples for so many features; None where they are enough."""
-    few = [f"{n:,} samples"] if n < needed(dim) else []
-    few += [f"a reference of {n_ref:,}"] if 0 < n_ref <= dim else []
-    return f"{' and '.join(few)} for {dim:,} features: at least {needed(dim):,} samples are needed" if few else None
+    few = [f"{n:,} samples, {needed(dim):,} needed"] if n < needed(dim) else []
+    few += [f"a reference of {n_ref:,}, more than {dim:,} needed"] if 0 < n_ref <= dim else []
+    return "; ".join(few) or None

@@ -46,7 +46,7 @@ class KID(ReferenceFeaturesMetric):
         assert theirs is not None
         fewest = min(len(features), len(theirs))
         if fewest < self.subset_size:
-            note = f"{fewest:,} features for subsets of {self.subset_size:,}: give more, or --set kid.subset_size"
+            note = f"{fewest:,} samples, {self.subset_size:,} needed for a subset"
             return {"kid": None, "kid_std": None, "kid_se": None, **said, "kid_note": note}
         found = kid_features_to_metric(
             features, torch.from_numpy(theirs), kid_subsets=self.subsets, kid_subset_size=self.subset_size,

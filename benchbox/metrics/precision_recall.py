@@ -43,7 +43,7 @@ class PrecisionRecall(ReferenceFeaturesMetric):
         theirs, said = reference.vectors, {"prc_reference": reference.label}
         assert theirs is not None
         if (fewest := min(len(features), len(theirs))) <= self.neighborhood:
-            note = f"{fewest:,} features for {self.neighborhood} neighbours of each"
+            note = f"{fewest:,} samples, {self.neighborhood + 1:,} needed"
             return dict.fromkeys(COLUMNS) | said | {"prc_note": note}
         found = prc_features_to_metric(
             features, torch.from_numpy(theirs), prc_neighborhood=self.neighborhood, verbose=False,

@@ -35,7 +35,7 @@ def write_gallery(lines: Lines, path: Path, title: str, data_range: tuple[float,
         draw_gallery(lines, path, title, data_range)
         return
     with tempfile.TemporaryDirectory() as folder:
-        draw_gallery(lines, Path(folder) / "gallery.png", title, data_range)
+        draw_gallery(lines, Path(folder) / "gallery.png", "", data_range)
         picture = base64.b64encode((Path(folder) / "gallery.png").read_bytes()).decode()
     says = "; ".join(f"{name}: {', '.join(panel.caption for panel in panels)}" for name, panels in lines)
     _page(path, title, picture=f"data:image/png;base64,{picture}", description=f"Line by line: {says}.")

@@ -20,6 +20,7 @@ from benchbox.report.page.content import View, views
 from benchbox.report.page.facts import about, facts, lede, packages, places
 from benchbox.report.page.names import slug
 from benchbox.report.page.table import encoded, with_commands
+from benchbox.report.prepared import RANKED
 from benchbox.report.ranking import boards
 from benchbox.report.rows import write_rows
 from benchbox.report.table import Usual
@@ -93,11 +94,11 @@ def pages(site: Site) -> Iterable[tuple[str, str]]:
         "index.html", "", shown(site.views[:1]), views=site.views, lede=lede(site.rows), samplers=site.names("sampler"),
         models=site.names("model"),
     )  # fmt: skip
-    yield "rows.html", page("rows.html", "", {"rows": encoded(site.lines)})
+    yield "rows.html", page("rows.html", "", rows_of(site.lines))
     for name in site.names("sampler"):
         rows = site.lines[site.lines["sampler"] == name]
         yield f"samplers/{slug(name)}.html", page(
-            "sampler.html", "../", {"rows": encoded(rows)}, name=plain(name), packages=packages(rows),
+            "sampler.html", "../", rows_of(rows), name=plain(name), packages=packages(rows),
             places=list(places(site.views, name)), certificates=[c for c in site.certificates if c["name"] == name],
         )  # fmt: skip
     for name in site.names("model"):
@@ -105,10 +106,13 @@ def pages(site: Site) -> Iterable[tuple[str, str]]:
         of = [view for view in site.views if view.task.model == name]
         yield (
             f"models/{slug(name)}.html",
-            page(
-                "model.html", "../", shown(of) | {"rows": encoded(rows)}, name=plain(name), views=of, facts=facts(rows)
-            ),
+            page("model.html", "../", shown(of) | rows_of(rows), name=plain(name), views=of, facts=facts(rows)),
         )
+
+
+def rows_of(lines: pd.DataFrame) -> dict[str, Any]:
+    """Rows as the page's script reads them, and which of their columns are metrics."""
+    return {"rows": encoded(lines), "metrics": [name for name in RANKED if name in lines]}
 
 
 def shown(of: Iterable[View]) -> dict[str, Any]:

@@ -58,7 +58,8 @@ def draw_gallery(
                 else:
                     axis.spines[:].set_visible(False)
         share_planes(figure)
-        figure.suptitle(title, x=0.01, ha="left", fontsize=11, fontweight="bold")
+        if title:
+            figure.suptitle(title, x=0.01, ha="left", fontsize=11, fontweight="bold")
         save(figure, path, title or "Samples")
 
 

@@ -54,7 +54,7 @@ def quality_chart(boards: Sequence[Board], cost: CostName, usual: Usual) -> Char
     ]
     return Chart(
         title=heading(boards[0].task), x=COSTS[cost] + (f", {device}" if device else ""), y=measure(boards[0].task),
-        lines=tuple(lines), caption=_caption(boards, entries, device), front=FRONT,
+        lines=tuple(lines), caption=_caption(boards, entries, device, sum(map(len, points.values()))), front=FRONT,
         highest=boards[0].highest,
     )  # fmt: skip
 
@@ -78,9 +78,16 @@ def spent(entry: Entry, cost: CostName) -> float:
     return {"nfe": entry.nfe, "seconds": entry.cost.seconds, "memory": entry.cost.memory_mb}[cost]
 
 
+NAMES = {
+    "fid": "FID", "kid": "KID", "isc": "inception score", "f_score": "F score", "w2": "W2", "sw2": "sliced W2",
+    "mmd": "MMD", "energy": "energy distance", "mode_recall": "recall of modes", "ode_error": "ODE error",
+}  # fmt: skip
+"""Metrics, as a heading says them."""
+
+
 def measure(task: Task) -> str:
     """The metric, as a heading says it."""
-    name = {"fid": "FID", "w2": "W2", "sw2": "sliced W2"}.get(task.metric, task.metric)
+    name = NAMES.get(task.metric, task.metric)
     return f"{name} ({task.features})" if task.features else name
 
 
@@ -89,7 +96,7 @@ def heading(task: Task) -> str:
     return f"{task.model}: {measure(task)} of {task.n_samples:,} samples"
 
 
-def _caption(boards: Sequence[Board], entries: Sequence[tuple[Board, Entry]], device: str) -> str:
+def _caption(boards: Sequence[Board], entries: Sequence[tuple[Board, Entry]], device: str, drawn: int) -> str:
     better = "up and left" if boards[0].highest else "down and left"
     levels = {"same": "one schedule and grid for all", "recommended": "each sampler on the levels it recommends"}
     seeds = [len(e.seeds) for _, e in entries] or [0]
@@ -99,10 +106,9 @@ def _caption(boards: Sequence[Board], entries: Sequence[tuple[Board, Entry]], de
     ]  # fmt: skip
     left = sum(len(b.entries) for b in boards) - len(entries)
     if device and left:
-        what = (
-            "1 entry measured on other machines is" if left == 1 else f"{left} entries measured on other machines are"
-        )
-        parts.append(f"{what} left out.")
+        parts.append(f"Left out, as measured on other machines: {left}.")
+    if drawn < len(entries):
+        parts.append(f"Not drawn, for want of a place on a logarithmic axis: {len(entries) - drawn}.")
     return " ".join(parts)
 
 

@@ -154,7 +154,7 @@
 
   function rows(node) {
     const lines = decoded(data.rows);
-    const metric = ["fid", "w2", "sw2"].filter((name) => lines.some((l) => known(l[name])));
+    const metric = data.metrics.filter((name) => lines.some((l) => known(l[name])));
     const several = (name) => new Set(lines.map((l) => l[name])).size > 1;
     table(node, lines, [
       column("Sampler", (l) => l.sampler, (l) => link(l, l.sampler), { text: true, className: "name" }),
