@@ -107,6 +107,11 @@ class Wrapped:
         t = torch.full((len(x),), time, dtype=self.time_dtype, device=x.device)
         with torch.autocast(self.device.type, self.dtype, enabled=self.dtype in (torch.float16, torch.bfloat16)):
             out = self.network(x if c_in == 1 else x * c_in, t, **conditions)
+        if out.shape != x.shape:
+            raise UsageError(
+                f"the network of model {model.name} gave {tuple(out.shape)} where {tuple(x.shape)} is meant: "
+                "its output has the shape of its input."
+            )
         return to_denoised(str(model.prediction), out.to(x.dtype), x, s, sigma, model.sigma_data)
 
 

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -149,3 +152,58 @@ def test_what_is_no_card_is_refused_in_one_sentence(tmp_path: Path, text: str) -
     with pytest.raises(UsageError, match="is not a model card") as error:
         benchbox.sample("ddim", model=str(card), nfe=2, n=1)
     assert "\n" not in str(error.value)
+
+
+def test_a_model_that_states_no_hash_is_known_by_the_files_of_its_package(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from benchbox.bench.weights import beside
+
+    package = tmp_path / "theirs_with_weights"
+    package.mkdir()
+    (package / "__init__.py").write_text("")
+    monkeypatch.syspath_prepend(tmp_path)
+    import_module("theirs_with_weights")
+    hashes = []
+    for weights in (b"one", b"two", b"one"):
+        (package / "weights.pt").write_bytes(weights)
+        beside.cache_clear()
+        hashes.append(beside("theirs_with_weights"))
+    assert hashes[0] == hashes[2] != hashes[1]
+    assert beside("benchbox") is None
+
+
+@dataclass(frozen=True)
+class Misshapen(benchbox.Model):
+    """A network that answers with one column of two."""
+
+    name = "misshapen"
+    prediction = "eps"
+    shape = (2,)
+    metrics = ()
+    schedule = benchbox.get("schedule", "ddpm")
+
+    def network(self, device: object) -> Callable[..., Tensor]:
+        return lambda y, t: y[:, :1]
+
+
+def test_an_output_of_another_shape_is_refused_not_broadcast() -> None:
+    denoise = Denoiser(Misshapen(), torch.device("cpu"))
+    with pytest.raises(UsageError, match="the network of model misshapen gave"):
+        denoise(torch.ones(3, 2), 1.0)
+
+
+@pytest.mark.parametrize(
+    ("what", "value", "said"),
+    [
+        ("schedule", "ddpm", "an instance is meant"),
+        ("prediction", None, "are known"),
+        ("prediction", "epsilon", "are known"),
+    ],
+)
+def test_a_model_that_states_no_schedule_or_prediction_is_refused(what: str, value: object, said: str) -> None:
+    from benchbox.bench.sweep import check_model
+
+    wrong = type("Wrong", (Misshapen,), {what: value})
+    with pytest.raises(UsageError, match=said):
+        check_model(wrong())

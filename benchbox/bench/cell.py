@@ -21,6 +21,7 @@ from torch import Tensor
 from benchbox.bench.kept import Kept
 from benchbox.bench.meter import Meter, device_name, machine
 from benchbox.bench.schema import ORDER
+from benchbox.bench.weights import weights_sha256
 from benchbox.card import sha256
 from benchbox.denoiser import Denoiser
 from benchbox.driver import planned_nfe, trajectory
@@ -81,7 +82,8 @@ class Cell:
         return {
             "sampler": self.sampler.name, "sampler_options": dumps(describe(self.sampler)),
             "sampler_package": offer.package, "sampler_version": offer.version,
-            "model": self.model.title, "model_options": dumps(describe(self.model)), "model_sha256": self.model.sha256,
+            "model": self.model.title, "model_options": dumps(describe(self.model)),
+            "model_sha256": weights_sha256(self.model),
             "schedule": self.schedule.name, "schedule_options": dumps(describe(self.schedule)),
             "grid": self.grid.name, "grid_options": dumps(describe(self.grid)),
             "seed": self.seed, "dtype": self.dtype, "final": self.final, "guidance": None,

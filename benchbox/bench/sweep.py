@@ -16,6 +16,7 @@ from benchbox.grid import Levels
 from benchbox.model import Model
 from benchbox.noise import BLOCK
 from benchbox.sampler import Sampler
+from benchbox.schedule import Schedule
 
 DEFAULT_MODEL = "mnist-edm"
 MOST = 10_000
@@ -94,7 +95,7 @@ def _cells(request: Request, settings: Settings) -> Iterator[Cell]:
     models = [m for name in request.models for m in model_variants(settings, name)]
     samplers = [s for name in request.samplers for s in settings.variants("sampler", name)]
     for model, sampler in product(models, samplers):
-        check_prediction(model)
+        check_model(model)
         schedules = [s for n in request.schedules for s in settings.variants("schedule", n)] or [model.schedule]
         wanted: Sequence[Any] = request.grids or [sampler.grid or model.grid]
         grids = [g for n in wanted for g in grid_variants(settings, n)]
@@ -167,12 +168,17 @@ def grid_variants(settings: Settings, grid: Any) -> list[Any]:
     return settings.variants("grid", grid) if isinstance(grid, str) else [grid]
 
 
-def check_prediction(model: Model) -> None:
-    """UsageError where a network says what it puts out in no way that is known."""
-    if model.prediction not in (None, "eps", "x0", "score", "v", "flow", "edm"):
+def check_model(model: Model) -> None:
+    """UsageError where a model's schedule is a name, or where it says what its network puts out in no way known."""
+    if not isinstance(model.schedule, Schedule):
         raise UsageError(
-            f"model {model.name} has prediction {model.prediction!r}: eps, x0, score, v, flow and edm are known."
+            f"model {model.name} has schedule {model.schedule!r}: an instance is meant, such as "
+            "benchbox.get('schedule', 'ddpm')."
         )
+    known = ("eps", "x0", "score", "v", "flow", "edm")
+    formula = type(model).denoiser is not Model.denoiser
+    if model.prediction not in known and not (model.prediction is None and formula):
+        raise UsageError(f"model {model.name} has prediction {model.prediction!r}: {', '.join(known)} are known.")
 
 
 def one_cell(sampler: str | Sampler, model: str, nfe: int | None, **request: Any) -> Cell:

@@ -81,6 +81,9 @@ def _write(boards: list[Board], format_: Format, published: bool, target: Consol
         return
     shown = list((others.sheets if published else sheets)(boards, registry().usual))
     if format_ == "table":
+        if not shown:
+            target.print("no row here has a value of a metric that is ranked (fid, w2, sw2 …).")
+            return
         target.print(*formats.tables(shown), sep="\n")
         return
     write = {"markdown": formats.markdown, "latex": formats.latex, "html": formats.html}[format_]

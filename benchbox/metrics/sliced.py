@@ -38,7 +38,9 @@ class SlicedW2(Metric):
 
     def check(self, model: Model) -> None:
         if model.draw(1, 0) is None:
-            raise UsageError(f"metric sw2 needs exact draws of the data, and model {model.name} has none: use fid.")
+            raise UsageError(
+                f"metric sw2 needs exact draws of the data, and model {model.name} has none: choose another."
+            )
 
     def start(self, context: Context) -> SlicedW2Accumulator:
         return SlicedW2Accumulator(context.model, self)

@@ -38,7 +38,7 @@ class Between(Metric):
     def check(self, model: Model) -> None:
         if model.draw(1, 0) is None:
             raise UsageError(
-                f"metric {self.name} needs exact draws of the data, and model {model.name} has none: use fid."
+                f"metric {self.name} needs exact draws of the data, and model {model.name} has none: choose another."
             )
 
 
