@@ -163,7 +163,7 @@ def test_the_plot_answers_the_mouse_and_the_keyboard(index: Any) -> None:
     assert "FID (mnist-cnn)" in by_mouse
     assert "95 %" in by_mouse
     index.mouse.move(2, 2)
-    assert tip.is_hidden()
+    tip.wait_for(state="hidden")
     points.first.focus()
     first = tip.inner_text()
     index.keyboard.press("ArrowRight")
@@ -173,7 +173,7 @@ def test_the_plot_answers_the_mouse_and_the_keyboard(index: Any) -> None:
     index.keyboard.press("ArrowDown")
     assert tip.inner_text().splitlines()[0] != second.splitlines()[0]
     index.keyboard.press("Escape")
-    assert tip.is_hidden()
+    tip.wait_for(state="hidden")
 
 
 def test_the_plot_is_drawn_against_seconds_and_without_a_line(index: Any) -> None:
@@ -191,7 +191,7 @@ def test_the_details_of_a_line_open_and_close(index: Any) -> None:
     more.click()
     assert "benchbox run --sampler heun --nfe 5" in index.locator("dialog code").inner_text()
     index.keyboard.press("Escape")
-    assert index.locator("dialog").count() == 0
+    index.locator("dialog").wait_for(state="detached")  # the browser tells of the closing a little later
     assert more.evaluate("e => e === document.activeElement")
 
 
@@ -212,7 +212,7 @@ def test_a_plot_of_its_own_is_a_page_that_works(browser: Any, tmp_path: Path) ->
     write_charts({c: quality_chart(group, c, nothing_usual) for c in costs}, tmp_path / "plot.html")  # type: ignore[misc, arg-type]
     opened = visit(browser, tmp_path / "plot.html", 390, "dark")
     opened.page.locator(".point").first.focus()
-    assert opened.page.locator(".tip").is_visible()
+    opened.page.locator(".tip").wait_for(state="visible")
     assert opened.page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     assert opened.said == []
     opened.page.context.close()
