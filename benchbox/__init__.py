@@ -10,7 +10,7 @@ from benchbox.hookspecs import hookimpl
 from benchbox.metric import Accumulator, Context, Metric
 from benchbox.model import Model
 from benchbox.sampler import Sampler
-from benchbox.schedule import Schedule
+from benchbox.schedule import DiscreteSchedule, Schedule
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from benchbox.exact.certificate import Certificate
 
 __all__ = [
-    "Accumulator", "Context", "Executor", "Grid", "Levels", "Metric", "Model", "Sampler", "Schedule",
-    "certify", "get", "hookimpl", "load_results", "sample",
+    "Accumulator", "Context", "DiscreteSchedule", "Executor", "Grid", "Levels", "Metric", "Model", "Sampler",
+    "Schedule", "certify", "get", "hookimpl", "load_results", "sample",
 ]  # fmt: skip
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from functools import cached_property
 from typing import ClassVar
 
 import numpy as np
@@ -77,3 +78,43 @@ class ExplodingSchedule(Schedule):
 
     def start_std(self, t: Floats) -> Floats:
         return self.sigma(t)
+
+
+class DiscreteSchedule(Schedule):
+    """A variance-preserving schedule of T = `steps` points t = k/T; log σ is linear in t between them."""
+
+    @property
+    @abstractmethod
+    def steps(self) -> int: ...
+
+    @property
+    @abstractmethod
+    def log_sigmas(self) -> NDArray[np.float64]:
+        """ln σ_k for k = 1 … T, increasing: ½ ln(1/ᾱ_k − 1)."""
+
+    @property
+    def t_min(self) -> float:
+        return 1 / self.steps
+
+    @cached_property
+    def points(self) -> NDArray[np.float64]:
+        return np.arange(1, self.steps + 1) / self.steps
+
+    def scale(self, t: Floats) -> Floats:
+        return 1 / np.sqrt(1 + np.square(self.sigma(t)))
+
+    def sigma(self, t: Floats) -> Floats:
+        return np.exp(np.interp(t, self.points, self.log_sigmas))
+
+    def time(self, sigma: Floats) -> Floats:
+        return np.interp(np.log(sigma), self.log_sigmas, self.points)
+
+    def dlog_scale(self, t: Floats) -> Floats:
+        sigma = self.sigma(t)
+        return -sigma * self.dsigma(t) / (1 + np.square(sigma))
+
+    def dsigma(self, t: Floats) -> Floats:
+        slopes = np.diff(self.log_sigmas) * self.steps
+        # a tolerance keeps t = k/T in the piece below it, whatever its rounding
+        k = np.clip(np.ceil(np.asarray(t) * self.steps - 1e-9).astype(int) - 2, 0, self.steps - 2)
+        return self.sigma(t) * slopes[k]

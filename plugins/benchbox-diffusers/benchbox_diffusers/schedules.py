@@ -8,16 +8,14 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from benchbox import Schedule
+from benchbox import DiscreteSchedule
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from benchbox.schedule import Floats
-
 
 @dataclass(frozen=True)
-class Betas(Schedule):
+class Betas(DiscreteSchedule):
     """The β of diffusers' schedulers, in float64; log σ is linear in t between the points k/T.
 
     squaredcos_cap_v2 is the cosine schedule (Nichol & Dhariwal 2021, eq. 17), β at most 0.999; scaled_linear is linear
@@ -41,10 +39,6 @@ class Betas(Schedule):
     def steps(self) -> int:
         return len(self.trained_betas) or self.num_train_timesteps
 
-    @property
-    def t_min(self) -> float:
-        return 1 / self.steps
-
     @cached_property
     def betas(self) -> NDArray[np.float64]:
         """β_k for k = 1 … T."""
@@ -63,33 +57,9 @@ class Betas(Schedule):
 
     @cached_property
     def log_sigmas(self) -> NDArray[np.float64]:
-        """ln σ_k for k = 1 … T."""
         log_abar = np.cumsum(np.log1p(-self.betas))
         if self.rescale_betas_zero_snr:
             root = np.exp(log_abar / 2)
             root = (root - root[-1])[:-1] * root[0] / (root[0] - root[-1])
             log_abar = 2 * np.log(np.append(root, root[-1] / 2))
         return np.asarray(0.5 * np.log(np.expm1(-log_abar)))
-
-    @cached_property
-    def points(self) -> NDArray[np.float64]:
-        return np.arange(1, self.steps + 1) / self.steps
-
-    def scale(self, t: Floats) -> Floats:
-        return 1 / np.sqrt(1 + np.square(self.sigma(t)))
-
-    def sigma(self, t: Floats) -> Floats:
-        return np.exp(np.interp(t, self.points, self.log_sigmas))
-
-    def time(self, sigma: Floats) -> Floats:
-        return np.interp(np.log(sigma), self.log_sigmas, self.points)
-
-    def dlog_scale(self, t: Floats) -> Floats:
-        sigma = self.sigma(t)
-        return -sigma * self.dsigma(t) / (1 + np.square(sigma))
-
-    def dsigma(self, t: Floats) -> Floats:
-        # a tolerance keeps t = k/T in the piece below it, whatever its rounding
-        piece = np.ceil(np.asarray(t) * self.steps - 1e-9).astype(int) - 2
-        slopes = np.diff(self.log_sigmas) * self.steps
-        return self.sigma(t) * slopes[np.clip(piece, 0, self.steps - 2)]
