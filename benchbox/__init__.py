@@ -53,8 +53,8 @@ def sample(
 
     nfe: the budget in evaluations per sample (None only for an adaptive sampler). UsageError for what cannot be run.
     """
-    from benchbox.bench.cell import sample as run
     from benchbox.bench.meter import usable
+    from benchbox.bench.run import sample as run
     from benchbox.bench.settings import Setting
     from benchbox.bench.sweep import one_cell
 

@@ -138,6 +138,14 @@ class Denoiser:
         self._seconds = 0.0
         self._events: list[tuple[Any, Any]] = []
 
+    def counts(self) -> tuple[int, int, int]:
+        """The counters: `rows`, `backward_rows`, `clamped`."""
+        return self.rows, self.backward_rows, self.clamped
+
+    def recount(self, counts: tuple[int, int, int]) -> None:
+        """Set the counters back to what they were: the work since then is thrown away."""
+        self.rows, self.backward_rows, self.clamped = counts
+
     def at(self, index: Tensor) -> None:
         """Take the conditions of the samples with these global numbers."""
         self.conditions = self.model.conditions(index)

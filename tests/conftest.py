@@ -52,8 +52,12 @@ class Watcher:
     def start(self, cell: object, todo: str) -> None:
         self.todo.append(todo)
 
-    def tick(self) -> None:
+    def tick(self, cell: object) -> None:
         self.ticks += 1
+
+    def reach(self, cell: object, n: int) -> None: ...
+
+    def wait(self, cells: object, holder: str) -> None: ...
 
     def finish(self, cell: object, row: object, todo: str) -> None: ...
 

@@ -18,7 +18,8 @@ from conftest import Command
 from torch import Tensor, nn
 
 import benchbox
-from benchbox.bench.cell import Cell, sample
+from benchbox.bench.cell import Cell
+from benchbox.bench.run import sample
 from benchbox.bench.settings import parse
 from benchbox.bench.sweep import Request, expand
 from benchbox.card import Card, sha256

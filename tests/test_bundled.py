@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 import benchbox
-from benchbox.bench.cell import measure
+from benchbox.bench.runner import measure
 from benchbox.bench.settings import parse
 from benchbox.bench.sweep import Request, expand
 from benchbox.metrics.features import to_uint8

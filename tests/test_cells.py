@@ -13,8 +13,9 @@ import torch
 from conftest import Install, Watcher
 
 import benchbox
-from benchbox.bench.cell import Cell, measure, sample
-from benchbox.bench.runner import run_sweep
+from benchbox.bench.cell import Cell
+from benchbox.bench.run import sample
+from benchbox.bench.runner import measure, run_sweep
 from benchbox.bench.settings import Setting
 from benchbox.bench.store import Store
 from benchbox.bench.sweep import Request, expand

@@ -17,11 +17,12 @@ from hypothesis import strategies as st
 
 import benchbox
 from benchbox.bench import schema
-from benchbox.bench.cell import Cell, measure
-from benchbox.bench.runner import run_sweep
+from benchbox.bench.cell import Cell
+from benchbox.bench.runner import measure, run_sweep
 from benchbox.bench.settings import Setting
 from benchbox.bench.store import STALE, Store
 from benchbox.bench.sweep import Request, expand
+from benchbox.bench.task import Task
 from benchbox.errors import UsageError
 from benchbox.executors.local import Local
 
@@ -131,7 +132,7 @@ NO_ROWS = {
     "foreign": (parquet({"a": 1}, None), "not a row of benchbox"),
     "foreign with our mark": (parquet({"a": 1}), "not a row of benchbox"),
     "of no version": (parquet({"cell": "x", "status": "done"}, "one"), "not a row of benchbox"),
-    "newer": (parquet({"cell": "x", "status": "done"}, "99"), "its schema 99 is newer than this benchbox's 1"),
+    "newer": (parquet({"cell": "x", "status": "done"}, "99"), "its schema 99 is newer than this benchbox's 2"),
 }
 
 
@@ -266,15 +267,13 @@ def test_every_column_of_the_contract_is_in_the_schema() -> None:
 
 def test_a_metric_asked_for_later_is_all_that_is_computed(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     (first,), _ = sweep(store, cell(["w2"]))
-    asked: list[list[str]] = []
-    from benchbox.bench import cell as module
-
-    start = module.start_metrics
+    asked: set[str] = set()
+    start = Task.accumulators
     monkeypatch.setattr(
-        module, "start_metrics", lambda run, metrics: asked.append([m.name for m in metrics]) or start(run, metrics)
+        Task, "accumulators", lambda task, *given: asked.update(m.name for m in task.metrics) or start(task, *given)
     )
     (second,), todo = sweep(store, cell(["w2", "sw2"]))
-    assert (todo, asked) == (["metrics"], [["sw2"]])
+    assert (todo, asked) == (["metrics"], {"sw2"})
     assert second["sw2"] > 0
     assert {k: second[k] for k in first if k != "metric_options"} == {
         k: v for k, v in first.items() if k != "metric_options"

@@ -1,21 +1,33 @@
-"""Run the cells of a sweep one after the other, skip what is done, and put every row away as soon as it is finished."""
+"""Run the cells of a sweep, skip what is done, and put every row away as soon as it is finished."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
-from functools import partial
-from typing import Any, Literal, Protocol
+import time
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future, wait
+from typing import Any, Protocol
 
-from benchbox.bench.cell import Cell, Result, dumps, measure, noted, work
+from benchbox.bench import interrupt
+from benchbox.bench.cell import Cell, dumps
+from benchbox.bench.claims import Claims
+from benchbox.bench.job import Job, Todo
+from benchbox.bench.part import Part
 from benchbox.bench.resume import begun, earlier, key
+from benchbox.bench.row import blank, noted
 from benchbox.bench.schema import ORDER
 from benchbox.bench.store import FINISHED, Store, missing_metrics
-from benchbox.executor import Executor
+from benchbox.bench.task import SHARDS, Check, Load, Shard, Task, sentence, shards
+from benchbox.errors import UsageError
+from benchbox.executor import Executor, Lost
 from benchbox.options import describe
 
-Todo = Literal["run", "metrics", "done"]
-"""What there is to do for a cell: all of it, only metrics that its row lacks, or nothing."""
+POLL = 0.2
+"""Seconds between looks at whether a stop was asked for, while a task runs elsewhere."""
+
+PATIENCE = 1.0
+"""Seconds between looks at cells that another process is at."""
 
 
 class Watcher(Protocol):
@@ -23,10 +35,16 @@ class Watcher(Protocol):
 
     def start(self, cell: Cell, todo: Todo) -> None: ...
 
-    def tick(self) -> None:
-        """One more state of the cell's current batch."""
+    def tick(self, cell: Cell) -> None:
+        """One more state of one of the cell's batches."""
+
+    def reach(self, cell: Cell, n: int) -> None:
+        """So many of the cell's samples are finished."""
 
     def finish(self, cell: Cell, row: dict[str, Any], todo: Todo) -> None: ...
+
+    def wait(self, cells: Sequence[Cell], holder: str) -> None:
+        """Only cells are left that others are at."""
 
 
 def todo(cell: Cell, store: Store, force: bool = False) -> Todo:
@@ -45,41 +63,6 @@ def missing(cell: Cell, row: dict[str, Any]) -> set[str]:
     return missing_metrics(row, {m.name: describe(m) for m in cell.metrics})
 
 
-def run_sweep(
-    cells: Sequence[Cell],
-    store: Store,
-    executor: Executor,
-    watcher: Watcher,
-    force: bool = False,
-    timeout: float | None = None,
-) -> Iterator[dict[str, Any]]:
-    """Yield the row of every cell, in order; each is in the store before the next cell begins."""
-    for cell in cells:
-        what = todo(cell, store, force)
-        old = None if what == "run" else store.get(cell.id)
-        watcher.start(cell, what)
-        if what == "done" and old is not None:
-            row = measure(cell) if cell.skip else old
-        else:
-            wanted = None if old is None else missing(cell, old)
-            metrics = tuple(m for m in cell.metrics if wanted is None or m.name in wanted)
-            seen = {} if force else earlier(cell, metrics, store.statistics, most(cell, what))
-            task = partial(work, tick=watcher.tick, timeout=timeout, metrics=metrics, earlier=seen)
-            result: Result = executor.submit(task, cell).result()
-            row = result.row
-            # a metric that failed leaves the row in the store as it was, and is tried again
-            if old is None:
-                store.put(row)
-            elif row["status"] == "done":
-                row = with_metrics(old, row)
-                store.put(row)
-            store.problems += result.problems
-            if row["status"] == "done":
-                store.keep({key(cell, m): result.kept[m.name] for m in metrics if m.name in result.kept})
-        watcher.finish(cell, row, what)
-        yield row
-
-
 def most(cell: Cell, what: Todo) -> int:
     """Of how many samples at the most statistics serve: a run must make some, to be timed."""
     return cell.n_samples if what == "metrics" else cell.n_samples - 1
@@ -94,3 +77,192 @@ def with_metrics(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
     """The old row with the metric columns of a new one; nothing that was measured before is lost."""
     options = json.loads(old["metric_options"]) | json.loads(new["metric_options"])
     return noted(old | {k: v for k, v in new.items() if k not in ORDER} | {"metric_options": dumps(options)})
+
+
+def load(cells: Iterable[Cell], executor: Executor) -> None:
+    """Load every model of the cells once, where they will run. UsageError where one cannot be loaded."""
+    first = {(c.model, c.device, c.dtype): c for c in reversed(list(cells)) if not c.skip}
+    for cell in first.values():
+        try:
+            said = result(executor.submit(Load(cell), None)).said
+        except Lost:
+            continue  # a crash is the cells' own, each in its turn
+        if said["status"] == "refused":
+            raise UsageError(said["reason"])
+
+
+def result(future: Future[Part]) -> Part:
+    """What a task gives. Interrupted where a stop is asked for before."""
+    while not wait([future], timeout=POLL).done:
+        interrupt.check()
+    return future.result()
+
+
+def run_sweep(
+    cells: Sequence[Cell],
+    store: Store,
+    executor: Executor,
+    watcher: Watcher,
+    force: bool = False,
+    timeout: float | None = None,
+    count: int = SHARDS,
+    exclusive: bool = False,
+) -> Iterator[dict[str, Any]]:
+    """Yield the row of every cell, those in order that no other process is at; each is in the store by then.
+
+    timeout: seconds for one cell. count: shards of a cell. exclusive: nothing of benchbox runs beside a cell on its
+    device. Interrupted where a stop was asked for.
+    """
+    claims = Claims(store.directory)
+    try:
+        yield from Sweep(store, executor, watcher, claims, force, timeout, count, exclusive).rows(cells)
+    finally:
+        claims.close()
+
+
+def measure(cell: Cell, timeout: float | None = None) -> dict[str, Any]:
+    """Run a cell in this process and return its row; whatever goes wrong is a status with a reason."""
+    job = Job(cell, cell.metrics, timeout=timeout)
+    for shard in [] if cell.skip else shards(cell):
+        job.add(job.sampling()(shard), lambda task, given: task(given))
+        if job.over:
+            break
+    return job.row(lambda task, given: task(given))
+
+
+class Sweep:
+    """A sweep under way: cells claimed, their shards submitted in order and taken in order."""
+
+    def __init__(
+        self,
+        store: Store,
+        executor: Executor,
+        watcher: Watcher,
+        claims: Claims,
+        force: bool,
+        timeout: float | None,
+        count: int,
+        exclusive: bool,
+    ) -> None:
+        self.store, self.executor, self.watcher, self.claims = store, executor, watcher, claims
+        self.force, self.timeout, self.count, self.exclusive = force, timeout, count, exclusive
+        self.window = 1 if executor.workers == 1 else 2 * executor.workers
+        self.elsewhere: list[Cell] = []
+
+    def rows(self, cells: Sequence[Cell]) -> Iterator[dict[str, Any]]:
+        """The cells' rows; those that another process has claimed come last, once it has let go of them."""
+        while cells:
+            self.elsewhere = []
+            yield from self.pipeline(cells)
+            if self.elsewhere and len(self.elsewhere) == len(cells):
+                self.watcher.wait(cells, self.claims.holder(cells[0].id) or "another process")
+                interrupt.check()
+                time.sleep(PATIENCE)
+            cells = self.elsewhere
+
+    def pipeline(self, cells: Sequence[Cell]) -> Iterator[dict[str, Any]]:
+        """Keep a window of shards submitted; what comes back is taken in the order in which it was sent."""
+        steps, pending = self.steps(cells), deque[tuple[Job, Future[Part] | None]]()
+        while True:
+            while len(pending) < self.window and (step := next(steps, None)) is not None:
+                job, shard = step
+                pending.append((job, self.submit(job.sampling(), shard) if shard else None))
+            if not pending:
+                return
+            job, future = pending.popleft()
+            if job.over:
+                continue
+            if future is not None:
+                job.add(self.outcome(future), self.do)
+                self.note(job)
+            if job.whole:
+                job.over = True
+                yield self.finish(job)
+
+    def steps(self, cells: Sequence[Cell]) -> Iterator[tuple[Job, Shard | None]]:
+        for cell in cells:
+            interrupt.check()
+            job = self.begin(cell)
+            if job is None:
+                self.elsewhere.append(cell)
+                continue
+            if job.whole:
+                yield job, None
+                continue
+            for shard in shards(cell, job.first, self.count):
+                if job.over:
+                    break
+                yield job, shard
+
+    def begin(self, cell: Cell) -> Job | None:
+        """The cell's job, the cell being claimed where there is something to do; None where another process has it."""
+        what = todo(cell, self.store, self.force)
+        if not cell.skip and what != "done":
+            if not self.claims.take(cell.id):
+                return None
+            what = todo(cell, self.store, self.force)  # it may have been finished in the meantime
+        old = None if what == "run" else self.store.get(cell.id)
+        self.watcher.start(cell, what)
+        wanted = None if old is None else missing(cell, old)
+        metrics = tuple(m for m in cell.metrics if wanted is None or m.name in wanted)
+        job = Job(cell, metrics, what, old, self.timeout, self.exclusive, lambda: self.watcher.tick(cell))
+        if not (self.force or job.whole):
+            self.go_on(job, earlier(cell, metrics, self.store.statistics, most(cell, what)))
+        return job
+
+    def go_on(self, job: Job, seen: dict[str, Any]) -> None:
+        """Start from what the metrics saw in an earlier run, where they can."""
+        if not seen:
+            return
+        job.start(seen)
+        check = self.do(Check(job.cell, job.metrics), job.total)
+        if check.said["status"] != "done":
+            job.total, job.first = None, 0
+            self.store.problems.append(
+                f"the kept statistics of metric {check.said.get('metric')} were left out: {check.said['reason']}."
+            )
+
+    def submit(self, task: Task, given: Any) -> Future[Part]:
+        try:
+            return self.executor.submit(task, given)
+        except Exception as error:  # it cannot be pickled
+            failed: Future[Part] = Future()
+            failed.set_exception(Lost("failed", sentence(error)))
+            return failed
+
+    def outcome(self, future: Future[Part]) -> Part:
+        try:
+            return result(future)
+        except Lost as lost:
+            return Part({"status": lost.status, "reason": lost.reason, "details": lost.details})
+
+    def do(self, task: Task, given: Any) -> Part:
+        """A task that is no sampling: here, unless it runs the code of others."""
+        return self.outcome(self.submit(task, given)) if task.key else task(given)
+
+    def note(self, job: Job) -> None:
+        """Keep what the metrics have seen so far; a killed sweep goes on from there."""
+        self.watcher.reach(job.cell, job.n)
+        if job.total is not None and not job.over:
+            kept = job.kept()
+            self.store.keep({key(job.cell, m): kept[m.name] for m in job.metrics if m.name in kept})
+
+    def finish(self, job: Job) -> dict[str, Any]:
+        """Make the row, put it away, and let go of the cell."""
+        cell = job.cell
+        if job.what == "done":
+            row = job.old if job.old is not None and not cell.skip else blank(cell, cell.metrics)
+        else:
+            row = job.row(self.do) | {"executor": self.executor.name}
+            if self.executor.workers > 1 and not self.exclusive:
+                row["timing_valid"] = False
+            # a metric that failed leaves the row in the store as it was, and is tried again
+            if job.old is None:
+                self.store.put(row)
+            elif row["status"] == "done":
+                row = with_metrics(job.old, row)
+                self.store.put(row)
+            self.store.put_details(cell.id, job.details)
+            self.claims.release(cell.id)
+        self.watcher.finish(cell, row, job.what)
+        return row

@@ -6,15 +6,18 @@ from typing import Any
 
 import pyarrow as pa
 
-VERSION = 1
+VERSION = 2
 
 TEXT = (
     "stream", "cell", "sampler", "sampler_options", "sampler_package", "sampler_version", "model", "model_options",
     "model_sha256", "schedule", "schedule_options", "grid", "grid_options", "dataset", "dtype", "final", "guidance",
-    "nfe_policy", "status", "reason", "executor", "device", "host", "torch", "cuda", "benchbox", "git", "command",
-    "started_at", "metric_options",
+    "nfe_policy", "status", "reason", "executor", "device", "flags", "host", "torch", "cuda", "driver", "benchbox",
+    "git", "packages", "command", "sweep", "started_at", "metric_options", "noise_device",
 )  # fmt: skip
-INTEGER = ("seed", "n_samples", "n_timed", "batch_size", "nfe_requested", "clamped", "steps", "threads", "contract")
+INTEGER = (
+    "seed", "n_samples", "n_timed", "batch_size", "noise_block", "nfe_requested", "clamped", "steps", "threads",
+    "contract",
+)  # fmt: skip
 NUMBER = (
     "nfe", "nfe_max", "n_backward", "wall_s", "model_s", "overhead", "decode_s", "samples_per_s", "gpu_mem_peak_mb",
     "gpu_mem_reserved_mb", "rss_peak_mb", "energy_j",
@@ -22,16 +25,20 @@ NUMBER = (
 ORDER = (
     "stream", "cell", "sampler", "sampler_options", "sampler_package", "sampler_version", "model", "model_options",
     "model_sha256", "schedule", "schedule_options", "grid", "grid_options", "dataset", "seed", "n_samples",
-    "batch_size", "dtype", "final", "guidance", "nfe_policy", "nfe_requested", "nfe", "nfe_max", "n_backward",
-    "clamped", "steps", "n_timed", "wall_s", "model_s", "overhead", "decode_s", "samples_per_s", "gpu_mem_peak_mb",
-    "gpu_mem_reserved_mb", "rss_peak_mb", "energy_j", "timing_valid", "metric_options", "status", "reason", "executor",
-    "device", "threads", "host", "torch", "cuda", "benchbox", "contract", "git", "command", "started_at",
+    "batch_size", "dtype", "final", "noise_block", "noise_device", "guidance", "nfe_policy", "nfe_requested", "nfe",
+    "nfe_max", "n_backward", "clamped", "steps", "n_timed", "wall_s", "model_s", "overhead", "decode_s",
+    "samples_per_s", "gpu_mem_peak_mb", "gpu_mem_reserved_mb", "rss_peak_mb", "energy_j", "timing_valid",
+    "metric_options", "status", "reason", "executor", "device", "threads", "flags", "host", "torch", "cuda", "driver",
+    "benchbox", "contract", "git", "packages", "command", "sweep", "started_at",
 )  # fmt: skip
+LATER = frozenset({"n_timed", "noise_block", "noise_device", "flags", "driver", "packages", "sweep"})
+"""Columns that rows of the first release lack."""
+
 MEASURED = frozenset({
     "n_timed", "wall_s", "model_s", "overhead", "decode_s", "samples_per_s", "gpu_mem_peak_mb", "gpu_mem_reserved_mb",
-    "rss_peak_mb", "energy_j", "timing_valid", "host", "started_at",
+    "rss_peak_mb", "energy_j", "timing_valid", "host", "sweep", "started_at",
 })  # fmt: skip
-"""Columns that differ from one measurement of the same cell to the next."""
+"""Columns that differ from one measurement of the same cell to the next (`sweep`: the same cell in another sweep)."""
 
 
 def column(name: str, kind: pa.DataType) -> pa.Field:

@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from benchbox.bench import schema
+from benchbox.bench.atomic import write_whole
 from benchbox.bench.kept import Kept, Statistics
 from benchbox.errors import UsageError
 
@@ -90,6 +91,17 @@ class Store:
             raise self.unwritable(error) from None
         finally:
             temporary.unlink(missing_ok=True)
+
+    def put_details(self, cell: str, text: str) -> None:
+        """Write the side file of a cell, its traceback in full; an empty text takes away one of an earlier run."""
+        path = self.path(cell).with_suffix(".log")
+        try:
+            if text:
+                write_whole(path, lambda file: file.write(text.encode("utf-8", "backslashreplace")))
+            else:
+                path.unlink(missing_ok=True)
+        except OSError as error:
+            raise self.unwritable(error) from None
 
     def keep(self, statistics: dict[str, Kept]) -> None:
         """Write statistics, by their keys. UsageError where they cannot be written."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from benchbox.bench.cell import DTYPES, Cell, Run
+from benchbox.bench.cell import DTYPES, Cell
+from benchbox.bench.run import Run
 from benchbox.denoiser import Denoiser
 from benchbox.driver import trajectory
 
@@ -28,7 +29,7 @@ def trace(cell: Cell) -> list[tuple[float, Tensor]]:
 
     The run is that of the cell: the same noise, and not one evaluation more.
     """
-    run, recorder = Run(cell, lambda: None), Recorder(cell)
+    run, recorder = Run(cell), Recorder(cell)
     recorder.at(torch.arange(cell.n_samples, device=run.device))
     for _ in trajectory(cell.sampler, recorder, run.levels, run.noise(0, cell.n_samples), cell.final):
         pass

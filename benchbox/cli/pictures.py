@@ -112,7 +112,7 @@ def _name(cell: Cell, kind: Pictures) -> str:
 
 
 def _samples(cell: Cell) -> Panel:
-    from benchbox.bench.cell import sample
+    from benchbox.bench.run import sample
     from benchbox.report.plots.gallery import Panel
 
     caption = "adaptive" if cell.nfe_requested is None else f"NFE {cell.nfe_requested}"

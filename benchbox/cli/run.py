@@ -88,8 +88,7 @@ def run(
     noise_device: Annotated[str | None, typer.Option(help="Where noise is drawn [default: the device].")] = None,
 ) -> None:
     """Run samplers at NFE budgets and record quality, time and memory, one parquet row per cell."""
-    from benchbox.bench.cell import load
-    from benchbox.bench.runner import run_sweep
+    from benchbox.bench.runner import load, run_sweep
     from benchbox.bench.settings import parse
     from benchbox.bench.store import Store
     from benchbox.bench.sweep import Request, expand, integers
@@ -116,7 +115,7 @@ def run(
         console.print(plan.table)
         raise SystemExit(0)
     store.prepare()
-    load(plan.to_do)
+    load(plan.to_do, place)
     if plan.to_do:
         errors.print(plan.table)
     else:

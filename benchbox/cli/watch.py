@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +11,8 @@ from rich.console import RenderableType
 
 from benchbox.bench import schema
 from benchbox.bench.cell import Cell
-from benchbox.bench.runner import Todo, ready, todo
+from benchbox.bench.job import Todo
+from benchbox.bench.runner import ready, todo
 from benchbox.bench.store import Store
 from benchbox.cli.common import errors, progress_bar
 from benchbox.registry import registry
@@ -71,9 +73,8 @@ class Progress:
         self.bar = progress_bar()
         self.sweep = self.bar.add_task("sweep", total=self.total, visible=bool(to_do))
         self.cell = self.bar.add_task("", total=1, visible=False)
-        self.done = self.ticks = 0
-        self.looked = 0.0
-        self.current: Cell | None = None
+        self.ticks: dict[str, int] = {}
+        self.done, self.looked = 0, 0.0
 
     def __enter__(self) -> Progress:
         self.bar.start()
@@ -83,8 +84,8 @@ class Progress:
         self.bar.stop()
 
     def start(self, cell: Cell, todo: Todo) -> None:
-        self.current, self.ticks = cell, 0
         if todo != "done":
+            self.ticks[cell.id] = 0
             self.bar.reset(self.cell, total=cost(cell), description=self.name(cell), visible=True)
 
     @staticmethod
@@ -92,21 +93,32 @@ class Progress:
         sampler = label(cell.identity(), "sampler", registry().usual)
         return f"{sampler}, NFE {number(cell.nfe_requested)}, seed {cell.seed}"
 
-    def tick(self) -> None:
-        self.ticks += 1
+    def tick(self, cell: Cell) -> None:
+        self.ticks[cell.id] = min(self.ticks.get(cell.id, 0) + 1, cost(cell))
+        self.show(cell)
+
+    def reach(self, cell: Cell, n: int) -> None:
+        self.ticks[cell.id] = max(self.ticks.get(cell.id, 0), cost(cell) * n // cell.n_samples)
+        self.show(cell)
+
+    def show(self, cell: Cell) -> None:
         now = time.monotonic()
         if now - self.looked > REFRESH:
             self.looked = now
-            assert self.current is not None
-            here = min(self.ticks, cost(self.current))
-            self.bar.update(self.cell, completed=here)
-            self.bar.update(self.sweep, completed=self.done + here)
+            self.bar.update(
+                self.cell, completed=self.ticks[cell.id], total=cost(cell), description=self.name(cell), visible=True
+            )
+            self.bar.update(self.sweep, completed=self.done + sum(self.ticks.values()))
+
+    def wait(self, cells: Sequence[Cell], holder: str) -> None:
+        self.bar.update(self.cell, description=f"{len(cells)} cells are with {holder}", total=None)
 
     def finish(self, cell: Cell, row: dict[str, Any], todo: Todo) -> None:
         if todo == "done":
             return
+        self.ticks.pop(cell.id, None)
         self.done += cost(cell)
-        self.bar.update(self.cell, completed=cost(cell))
+        self.bar.update(self.cell, completed=cost(cell), total=cost(cell))
         self.bar.update(self.sweep, completed=self.done)
         if not errors.is_terminal:
             value = next((f"{k} {v:.4g}" for k, v in row.items() if k not in schema.ORDER and isinstance(v, float)), "")
@@ -117,4 +129,4 @@ def cost(cell: Cell) -> int:
     """How many states a cell goes through, about: what its bar counts."""
     if cell.skip:
         return 1
-    return sum(1 for _ in cell.batches()) * (cell.n_levels + 1)
+    return -(-cell.n_samples // (cell.noise_block if cell.adaptive else cell.batch_size)) * (cell.n_levels + 1)

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import pandas as pd
 
-from benchbox.bench.schema import ORDER
+from benchbox.bench.schema import LATER, ORDER
 from benchbox.errors import UsageError
 from benchbox.report.page.site import Site, write_site
 from benchbox.report.prepared import RANKED
@@ -19,7 +19,7 @@ Keep = Literal["last", "all"]
 
 STATUSES = {"done", "failed", "diverged", "oom", "timeout", "dishonest", "skipped"}
 
-NEEDED = tuple(c for c in ORDER if c != "n_timed")
+NEEDED = tuple(c for c in ORDER if c not in LATER)
 """Columns without which a row is not one; rows of earlier versions lack the others."""
 
 STATED = ("stream", "cell", "sampler", "model", "schedule", "grid", "seed", "n_samples", "status")

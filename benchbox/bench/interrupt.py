@@ -1,0 +1,45 @@
+"""Ctrl-C and SIGTERM: the first asks a sweep to stop after its current batch, the second ends it at once."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+_asked = threading.Event()
+
+
+class Interrupted(Exception):
+    """The work was stopped between two batches, because somebody asked for it."""
+
+
+def check() -> None:
+    """Interrupted where a stop was asked for."""
+    if _asked.is_set():
+        raise Interrupted
+
+
+@contextmanager
+def stoppable(told: Callable[[], None]) -> Iterator[None]:
+    """While it lasts, the first signal calls `told` and makes `check` raise; the second is a KeyboardInterrupt."""
+
+    def asked(number: int, frame: FrameType | None) -> None:
+        if _asked.is_set():
+            raise KeyboardInterrupt
+        _asked.set()
+        told()
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.signal(number, asked) for number in SIGNALS}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        _asked.clear()

@@ -1,0 +1,124 @@
+"""A cell in the making: the parts that its shards gave, added up in order, and the row that comes of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Literal
+
+from benchbox.bench.cell import Cell
+from benchbox.bench.kept import Kept
+from benchbox.bench.part import Part
+from benchbox.bench.row import blank, judged, measured
+from benchbox.bench.run import Tick
+from benchbox.bench.task import Compute, Merge, Sample, Task, nothing, together
+from benchbox.metric import Metric
+
+Todo = Literal["run", "metrics", "done"]
+"""What there is to do for a cell: all of it, only metrics that its row lacks, or nothing."""
+
+Do = Callable[[Task, Any], Part]
+"""Runs a task where it is to run."""
+
+
+class Job:
+    """`first` samples were made earlier, `n` are made in all; `over`: nothing more is to be taken in."""
+
+    def __init__(
+        self,
+        cell: Cell,
+        metrics: tuple[Metric, ...],
+        what: Todo = "run",
+        old: dict[str, Any] | None = None,
+        timeout: float | None = None,
+        exclusive: bool = False,
+        tick: Tick = nothing,
+    ) -> None:
+        self.cell, self.metrics, self.what, self.old = cell, metrics, what, old
+        self.timeout, self.exclusive, self.tick = timeout, exclusive, tick
+        self.first, self.over, self.details = 0, False, ""
+        self.total: Part | None = None
+        self.failure: dict[str, Any] | None = None
+        self.blank = blank(cell, metrics)
+
+    def start(self, seen: dict[str, Kept]) -> None:
+        """Go on from statistics of the first samples."""
+        kept = next(iter(seen.values()))
+        said = {"status": "done", "reason": None, "n": kept.n, "counts": kept.counts, "costs": None}
+        self.first, self.total = kept.n, Part(said, {name: k.state for name, k in seen.items()})
+
+    @property
+    def n(self) -> int:
+        return 0 if self.total is None else int(self.total.said["n"])
+
+    @property
+    def whole(self) -> bool:
+        """No sample is to be made any more."""
+        return bool(self.over or self.cell.skip or self.what == "done" or self.n == self.cell.n_samples)
+
+    @property
+    def spent(self) -> float:
+        """Seconds that the shards took so far."""
+        costs = None if self.total is None else self.total.said["costs"]
+        return float(costs["elapsed_s"]) if costs else 0.0
+
+    def sampling(self) -> Sample:
+        """The task of its next shard, which has what is left of the cell's time."""
+        left = None if self.timeout is None else max(self.timeout - self.spent, 0.0)
+        return Sample(self.cell, self.metrics, left, self.exclusive, self.tick)
+
+    def add(self, part: Part, do: Do) -> None:
+        """Take in the part of the next shard."""
+        if part.said["status"] != "done":
+            return self.fail(part.said)
+        if self.total is None:
+            self.total = part
+            return None
+        merged = do(Merge(self.cell, self.metrics, self.timeout), (self.total, part))
+        if merged.said["status"] != "done":
+            return self.fail(merged.said)
+        self.total = Part(together([self.total.said, part.said]), merged.states)
+        if self.timeout is not None and self.spent > self.timeout and not self.whole:
+            return self.fail({"status": "timeout", "reason": ""})
+        return None
+
+    def fail(self, said: dict[str, Any]) -> None:
+        """It ends here; what its earlier shards spent is in the row, too."""
+        self.over, self.details = True, said.get("details") or ""
+        reason = f"it ran longer than {self.timeout:g} s" if said["status"] == "timeout" else said["reason"]
+        self.failure = {"status": said["status"], "reason": reason}
+        if "counts" in said:
+            before = [] if self.total is None else [self.total.said]
+            self.total = Part(together([*before, said]))
+
+    def kept(self) -> dict[str, Kept]:
+        """What the metrics have seen of all samples so far."""
+        assert self.total is not None
+        counts = self.total.said["counts"]
+        return {name: Kept(self.n, counts, state) for name, state in self.total.states.items()}
+
+    def row(self, do: Do) -> dict[str, Any]:
+        """The cell's row."""
+        if self.cell.skip:
+            return self.blank
+        row = dict(self.blank)
+        if self.total is not None:
+            said = self.total.said
+            row |= said.get("machine", {})
+            row |= measured(said) if said["costs"] else {}
+            row["n_timed"] = self.n - self.first
+            row["timing_valid"] = row["timing_valid"] and not self.first
+        if self.failure is None:
+            computed = do(Compute(self.cell, self.metrics, self.timeout), self.total)
+            row |= {"status": computed.said["status"], "reason": computed.said["reason"]}
+            row |= computed.said.get("columns", {}) if row["status"] == "done" else {}
+            self.details = computed.said.get("details") or ""
+        else:
+            row |= self.failure
+        return judged(self.remarked(row))
+
+    def remarked(self, row: dict[str, Any]) -> dict[str, Any]:
+        """The row with a word on a batch that was halved."""
+        batch = None if self.total is None else self.total.said.get("batch")
+        if batch and row["status"] == "done":
+            row["reason"] = f"a batch of {self.cell.batch_size} did not fit into memory: batches of {batch} were run"
+        return row

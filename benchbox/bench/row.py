@@ -1,0 +1,58 @@
+"""A cell's row: what is known before its run, what its parts say, and what that makes of it."""
+
+from __future__ import annotations
+
+import math
+from datetime import UTC, datetime
+from typing import Any
+
+from benchbox.bench.cell import Cell, dumps
+from benchbox.bench.provenance import machine, packages
+from benchbox.metric import Metric
+from benchbox.options import describe
+
+
+def blank(cell: Cell, metrics: tuple[Metric, ...]) -> dict[str, Any]:
+    """A row with all that is known before the run."""
+    return cell.identity() | machine(cell.device) | {
+        "stream": cell.stream, "cell": cell.id, "dataset": cell.model.dataset, "n_samples": cell.n_samples,
+        "batch_size": cell.batch_size, "noise_block": cell.noise_block, "noise_device": cell.noise_on.type,
+        "nfe_policy": cell.nfe_policy, "nfe_requested": cell.nfe_requested,
+        "steps": None if cell.skip else cell.n_levels - 1, "timing_valid": True, "status": "skipped",
+        "reason": cell.skip, "executor": "local", "metric_options": dumps({m.name: describe(m) for m in metrics}),
+        "packages": packages(cell.packages), "command": cell.command, "sweep": cell.sweep,
+        "started_at": datetime.now(UTC).isoformat(timespec="seconds"),
+    }  # fmt: skip
+
+
+def measured(said: dict[str, Any]) -> dict[str, Any]:
+    """The counts of all samples, and the costs of those that were made now, as columns."""
+    counts, costs = said["counts"], said["costs"]
+    rows, wall, model_s = max(counts["rows"], 1), costs["wall_s"], costs["model_s"]
+    return {name: value for name, value in costs.items() if name not in ("rows", "elapsed_s")} | {
+        "nfe": counts["evaluations"] / rows, "nfe_max": counts["nfe_max"], "n_backward": counts["backward"] / rows,
+        "clamped": int(counts["clamped"]), "overhead": wall / model_s - 1 if model_s else None,
+        "samples_per_s": costs["rows"] / wall if wall else None,
+    }  # fmt: skip
+
+
+def judged(row: dict[str, Any]) -> dict[str, Any]:
+    """A run that spent more than its budget is dishonest; a value that is not finite is null, and the row says so.
+
+    So it does of what a metric notes in a column `…_note`.
+    """
+    row = noted(row)
+    asked, spent = row["nfe_requested"], row.get("nfe_max")
+    if row["status"] == "done" and asked is not None and spent > asked:
+        row |= {"status": "dishonest", "reason": f"{spent:g} evaluations were spent of a budget of {asked}"}
+    for name, value in row.items():
+        if isinstance(value, float) and not math.isfinite(value):
+            row[name] = None
+            row["reason"] = row["reason"] or f"{name} is not finite"
+    return row
+
+
+def noted(row: dict[str, Any]) -> dict[str, Any]:
+    """The row with the notes of its metrics as its reason."""
+    notes = [f"{name.removesuffix('_note')}: {text}" for name, text in row.items() if name.endswith("_note") and text]
+    return row | {"reason": "; ".join(notes)} if notes and row["status"] == "done" else row

@@ -1,0 +1,147 @@
+"""A run: the samples of a cell, or of a part of it, with their counts and their costs."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from functools import lru_cache
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from benchbox.bench import interrupt
+from benchbox.bench.cell import DTYPES, Cell
+from benchbox.bench.meter import Meter
+from benchbox.denoiser import Denoiser
+from benchbox.driver import trajectory
+from benchbox.model import Model
+from benchbox.noise import Noise
+
+Tick = Callable[[], None]
+
+
+@lru_cache(maxsize=4)
+def denoiser(model: Model, device: str, dtype: str) -> Denoiser:
+    """The model, loaded once in a process for all cells that use it."""
+    return Denoiser(model, torch.device(device), DTYPES[dtype])
+
+
+class Diverged(Exception):
+    """A sample that is not finite."""
+
+
+class OutOfTime(Exception):
+    """A run that lasted longer than it may."""
+
+
+class Run:
+    """Makes samples of a cell batch by batch, and keeps the counts and the clock."""
+
+    warm: tuple[str, int] | None = None
+    """Stream and batch size of the last run in this process: one like it need not be warmed up."""
+
+    def __init__(self, cell: Cell, tick: Tick = lambda: None, timeout: float | None = None) -> None:
+        self.cell, self.tick, self.timeout = cell, tick, timeout
+        self.began = time.monotonic()
+        self.device = torch.device(cell.device)
+        self.denoise = denoiser(cell.model, cell.device, cell.dtype)
+        self.levels = cell.levels
+        self.dtype = torch.float64 if cell.dtype == "float64" else torch.float32
+        self.size = cell.noise_block if cell.adaptive else cell.batch_size
+        self.warm_up()
+        self.denoise.reset()
+        self.meter, self.decoding = Meter(self.device), Meter(self.device)
+        self.rows, self.nfe_max = 0, 0.0
+
+    def warm_up(self) -> None:
+        """The first interval, outside the clock: imports, allocations, kernels, caches."""
+        like = (self.cell.stream, self.size)
+        if Run.warm == like:
+            return
+        run = self.size if self.cell.adaptive else min(self.size, self.cell.n_samples)
+        levels = self.levels if len(self.levels.sigmas) < 2 else self.levels.interval(0)
+        self.denoise.at(torch.arange(run, device=self.device))
+        try:
+            for _ in trajectory(self.cell.sampler, self.denoise, levels, self.noise(0, run)):
+                self.look_at_the_clock()
+        except torch.OutOfMemoryError:
+            return  # the run itself says so, and tries a smaller batch
+        Run.warm = like
+
+    def samples(self, first: int = 0, n: int | None = None) -> Iterator[tuple[Tensor, Tensor]]:
+        """Batches of finished samples first … first+n−1 and their global numbers.
+
+        Diverged at the first batch that is not finite; Interrupted between two of them where that was asked for. A
+        batch that the device has no memory for is halved; `size` says to what.
+        """
+        end = self.cell.n_samples if n is None else first + n
+        while first < end:
+            interrupt.check()
+            kept = min(self.size, end - first)
+            run = self.size if self.cell.adaptive else kept
+            x = self.halving(first, run)
+            if x is None:
+                continue
+            if not bool(torch.isfinite(x).all()):
+                raise Diverged(f"samples {first} to {first + run - 1} are not all finite")
+            yield x[:kept], torch.arange(first, first + kept, device=self.device)
+            first += kept
+
+    def halving(self, first: int, run: int) -> Tensor | None:
+        """A batch of samples; None where there was no memory for it, and half of it is to be tried."""
+        before = self.denoise.counts()
+        try:
+            return self.batch(first, run)
+        except torch.OutOfMemoryError:
+            if self.cell.adaptive or run == 1:
+                raise
+        self.denoise.recount(before)
+        self.size = run // 2
+        if self.device.type == "cuda":
+            torch.cuda.empty_cache()
+        return None
+
+    def batch(self, first: int, run: int) -> Tensor:
+        cell, before = self.cell, self.denoise.rows
+        index = torch.arange(first, first + run, device=self.device)
+        with self.meter:
+            self.denoise.at(index)
+            for state in trajectory(cell.sampler, self.denoise, self.levels, self.noise(first, run), cell.final):
+                x = state
+                self.tick()
+                self.look_at_the_clock()
+        with torch.no_grad() if cell.sampler.needs_grad else torch.inference_mode(), self.decoding:
+            x = cell.model.decode(x)
+        self.rows += run
+        self.nfe_max = max(self.nfe_max, (self.denoise.rows - before) / run)
+        return x
+
+    def look_at_the_clock(self) -> None:
+        if self.timeout is not None and time.monotonic() - self.began > self.timeout:
+            raise OutOfTime(f"it ran longer than {self.timeout:g} s")
+
+    def noise(self, first: int, run: int) -> Noise:
+        cell = self.cell
+        return Noise(cell.seed, first, run, cell.model.shape, cell.noise_on, self.dtype, cell.noise_block, self.device)
+
+    def counts(self) -> dict[str, float]:
+        """What was spent: sums over the samples, and the most that one batch spent on each of its own."""
+        spent = self.denoise
+        return {
+            "rows": self.rows, "evaluations": spent.rows, "backward": spent.backward_rows, "clamped": spent.clamped,
+            "nfe_max": self.nfe_max,
+        }  # fmt: skip
+
+    def costs(self) -> dict[str, Any]:
+        """Time, memory and energy; None what cannot be measured here."""
+        halved = self.size < self.cell.batch_size and not self.cell.adaptive
+        return {
+            "rows": self.rows, "elapsed_s": time.monotonic() - self.began, "wall_s": self.meter.seconds,
+            "model_s": self.denoise.seconds, "decode_s": self.decoding.seconds, "timing_valid": not halved, **self.meter.costs(),
+        }  # fmt: skip
+
+
+def sample(cell: Cell) -> Tensor:
+    """The samples of a cell, (n_samples, *shape)."""
+    return torch.cat([x for x, _ in Run(cell).samples()])

@@ -1,0 +1,229 @@
+"""The tasks that a cell is made of; each is picklable, runs in any process, and gives a `Part`."""
+
+from __future__ import annotations
+
+import traceback
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, field
+from numbers import Real
+from typing import Any
+
+import torch
+
+from benchbox.bench.cell import Cell
+from benchbox.bench.interrupt import Interrupted
+from benchbox.bench.meter import exclusive
+from benchbox.bench.part import Part, State
+from benchbox.bench.provenance import machine
+from benchbox.bench.run import Diverged, OutOfTime, Run, Tick, denoiser
+from benchbox.bench.schema import ORDER
+from benchbox.errors import UsageError
+from benchbox.metric import Accumulator, Context, Metric
+
+SHARDS = 8
+"""Parts that a cell is cut into: what a killed process loses is one of them at the most."""
+
+
+@dataclass(frozen=True)
+class Shard:
+    """The samples first … first+n−1 of a cell."""
+
+    first: int
+    n: int
+
+
+def shards(cell: Cell, begin: int = 0, count: int = SHARDS) -> list[Shard]:
+    """At most `count` shards of whole noise blocks and whole batches, and what is to do of them from `begin` on.
+
+    Where they end does not depend on `begin`, so a cell that goes on adds up the same numbers in the same order.
+    """
+    units = -(-cell.n_samples // cell.unit)
+    size = -(-units // count) * cell.unit
+    ends = [*range(size, cell.n_samples, size), cell.n_samples]
+    firsts = [max(begin, end - size if end % size == 0 else end - end % size) for end in ends]
+    return [Shard(first, end - first) for first, end in zip(firsts, ends, strict=True) if first < end]
+
+
+def nothing() -> None:
+    """A tick that nobody hears."""
+
+
+@dataclass(frozen=True)
+class Task(ABC):
+    """A piece of a cell's work. Whatever goes wrong in it is a status with a reason, but for an interrupt."""
+
+    cell: Cell
+    metrics: tuple[Metric, ...] = ()
+    timeout: float | None = None
+    exclusive: bool = False
+    tick: Tick = field(default=nothing, compare=False)
+
+    @property
+    def key(self) -> str:
+        """The packages of others whose code it runs; a process that ran it serves no other packages."""
+        return self.cell.third_parties
+
+    def prepare(self) -> None:
+        """Load the model."""
+        denoiser(self.cell.model, self.cell.device, self.cell.dtype)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return self.__dict__ | {"tick": nothing}
+
+    @abstractmethod
+    def work(self, said: dict[str, Any], given: Any) -> dict[str, State]:
+        """Do it: put what is to be said into `said`, and return the metrics' states."""
+
+    def __call__(self, given: Any) -> Part:
+        said: dict[str, Any] = {"status": "done", "reason": None}
+        states: dict[str, State] = {}
+        try:
+            states = self.work(said, given)
+        except (Interrupted, KeyboardInterrupt):
+            raise
+        except BaseException as error:  # whatever a plugin raises is its own cell's
+            said |= {"status": status_of(error), "reason": sentence(error), "details": traceback.format_exc()}
+        return Part(said, states)
+
+    def context(self) -> Context:
+        cell = self.cell
+        return Context(
+            cell.model, denoiser(cell.model, cell.device, cell.dtype), cell.schedule, cell.levels,
+            torch.device(cell.device), cell.seed, cell.final, cell.noise_block, cell.noise_on,
+        )  # fmt: skip
+
+    def accumulators(self, states: dict[str, State] | None = None) -> list[Accumulator]:
+        """One for each metric: fresh, or with what it has seen."""
+        context = self.context()
+        made = [metric.start(context) for metric in self.metrics]
+        for metric, accumulator in zip(self.metrics, made, strict=True):
+            if states is not None:
+                accumulator.load(states[metric.name])
+        return made
+
+    def states(self, accumulators: Sequence[Accumulator]) -> dict[str, State]:
+        return {metric.name: made.state() for metric, made in zip(self.metrics, accumulators, strict=True)}
+
+
+class Load(Task):
+    """Load the model, before any work; `status` is "refused" where it is the user who is to be told why it cannot."""
+
+    def work(self, said: dict[str, Any], given: Any) -> dict[str, State]:
+        try:
+            self.prepare()
+        except UsageError as error:
+            said |= {"status": "refused", "reason": str(error)}
+        except Exception as error:
+            said |= {
+                "status": "refused", "reason": f"model {self.cell.model.title} cannot be loaded: {sentence(error)}."
+            }  # fmt: skip
+        return {}
+
+
+class Sample(Task):
+    """Make the samples of a shard, and show them to the metrics."""
+
+    def work(self, said: dict[str, Any], given: Shard) -> dict[str, State]:
+        said |= {"n": 0, "machine": machine(self.cell.device)}
+        with exclusive(self.cell.device) if self.exclusive else nullcontext():
+            run = Run(self.cell, self.tick, self.timeout)
+            with counted(run, said):
+                accumulators = self.accumulators()
+                for x, index in run.samples(given.first, given.n):
+                    for accumulator in accumulators:
+                        accumulator.update(x, index)
+                    said["n"] += len(x)
+        return self.states(accumulators)
+
+
+@contextmanager
+def counted(run: Run, said: dict[str, Any]) -> Iterator[None]:
+    """What was spent is said however the run ends."""
+    try:
+        yield
+    finally:
+        batch = run.size if run.size < run.cell.batch_size and not run.cell.adaptive else None
+        said |= {"counts": run.counts(), "costs": run.costs(), "batch": batch}
+
+
+class Check(Task):
+    """See whether the metrics can go on from what they are said to have seen."""
+
+    def work(self, said: dict[str, Any], given: Part) -> dict[str, State]:
+        context = self.context()
+        for metric in self.metrics:
+            said["metric"] = metric.name
+            metric.start(context).load(given.states[metric.name])
+        return {}
+
+
+class Merge(Task):
+    """Two parts of the cell's samples as one."""
+
+    def work(self, said: dict[str, Any], given: tuple[Part, Part]) -> dict[str, State]:
+        both = [self.accumulators(part.states) for part in given]
+        for accumulator, other in zip(*both, strict=True):
+            accumulator.merge(other)
+        return self.states(both[0])
+
+
+class Compute(Task):
+    """The metrics' columns."""
+
+    def work(self, said: dict[str, Any], given: Part) -> dict[str, State]:
+        said["columns"] = {}
+        for metric, accumulator in zip(self.metrics, self.accumulators(given.states), strict=True):
+            said["columns"] |= columns(metric, accumulator.compute())
+        return {}
+
+
+def together(parts: Iterable[dict[str, Any]]) -> dict[str, Any]:
+    """What several shards say, as one: sums of counts, times and joules, and the highest peaks."""
+    whole: dict[str, Any] = {}
+    for said in parts:
+        if not whole:
+            whole = said
+            continue
+        costs, more = whole["costs"], said["costs"]
+        whole = said | {
+            "n": whole["n"] + said["n"],
+            "counts": {k: (max if k == "nfe_max" else sum)((v, said["counts"][k])) for k, v in whole["counts"].items()},
+            "costs": {k: added(k, v, more.get(k)) for k, v in costs.items()} if costs else more,
+            "batch": min((b for b in (whole.get("batch"), said.get("batch")) if b), default=None),
+        }
+    return whole
+
+
+def added(name: str, a: Any, b: Any) -> Any:
+    if a is None or b is None:
+        return a if b is None else b
+    if isinstance(a, bool):
+        return a and b
+    return max(a, b) if name.endswith("_mb") else a + b
+
+
+def columns(metric: Metric, values: dict[str, Any]) -> dict[str, Any]:
+    """A metric's columns as a row can hold them. TypeError for a value or a name that it cannot."""
+    for name, value in values.items():
+        if name in ORDER or not (value is None or isinstance(value, str | Real)):
+            raise TypeError(f"metric {metric.name} gave {name} = {value!r}, which is no column of numbers or text")
+    return {n: v if v is None or isinstance(v, str) else float(v) for n, v in values.items()}
+
+
+def status_of(error: BaseException) -> str:
+    """The status of a cell that ended so."""
+    if isinstance(error, Diverged):
+        return "diverged"
+    if isinstance(error, OutOfTime):
+        return "timeout"
+    full = isinstance(error, RuntimeError) and "DefaultCPUAllocator" in str(error)
+    return "oom" if full or isinstance(error, torch.OutOfMemoryError | MemoryError) else "failed"
+
+
+def sentence(error: BaseException) -> str:
+    """An error in one line, its kind named unless it was raised in so many words."""
+    plain = isinstance(error, UsageError | Diverged | OutOfTime)
+    text = str(error) if plain else f"{type(error).__name__}: {error}"
+    return (text.strip() or type(error).__name__).splitlines()[0].rstrip(".:")
