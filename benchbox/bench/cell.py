@@ -7,6 +7,7 @@ import json
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field, fields
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -79,7 +80,7 @@ class Cell:
             "benchbox": own_version(), "contract": CONTRACT,
         }  # fmt: skip
 
-    @property
+    @cached_property
     def stream(self) -> str:
         plugins = (self.sampler, self.model, self.schedule, self.grid)
         extra = {
@@ -89,7 +90,7 @@ class Cell:
         }  # fmt: skip
         return digest(self.identity() | extra)
 
-    @property
+    @cached_property
     def id(self) -> str:
         return digest([self.stream, self.nfe_requested, self.n_samples, self.batch_size, device_name(self.device)])
 

@@ -6,6 +6,7 @@ import signal
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from types import FrameType
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
@@ -23,22 +24,31 @@ def check() -> None:
         raise Interrupted
 
 
+@dataclass
+class Stop:
+    """Which signal asked for it."""
+
+    number: int = signal.SIGINT
+
+
 @contextmanager
-def stoppable(told: Callable[[], None]) -> Iterator[None]:
+def stoppable(told: Callable[[], None]) -> Iterator[Stop]:
     """While it lasts, the first signal calls `told` and makes `check` raise; the second is a KeyboardInterrupt."""
+    stop = Stop()
 
     def asked(number: int, frame: FrameType | None) -> None:
+        stop.number = number
         if _asked.is_set():
             raise KeyboardInterrupt
         _asked.set()
         told()
 
     if threading.current_thread() is not threading.main_thread():
-        yield
+        yield stop
         return
     before = {number: signal.signal(number, asked) for number in SIGNALS}
     try:
-        yield
+        yield stop
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

@@ -1,0 +1,241 @@
+"""Sweeps that survive: killed, interrupted, shared by several processes, cut into shards."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+import torch
+from conftest import Command, Install, Watcher
+from hypothesis import given
+from hypothesis import strategies as st
+
+from benchbox.bench import interrupt, schema
+from benchbox.bench.cell import Cell
+from benchbox.bench.part import Part
+from benchbox.bench.run import Run
+from benchbox.bench.runner import measure, run_sweep
+from benchbox.bench.settings import parse
+from benchbox.bench.store import Store
+from benchbox.bench.sweep import Request, expand
+from benchbox.bench.task import Sample, Shard, shards
+from benchbox.executors.local import Local
+
+HERE = Path(__file__).parent
+
+
+def cells(n: int = 100, samplers: str = "heun", nfe: tuple[int, ...] = (9,), **request: Any) -> list[Cell]:
+    settings = parse(request.pop("settings", []))
+    given = {"metrics": ["w2"], "batch_size": 16, **request}
+    return expand(Request(samplers.split(","), nfe, ["gaussian"], n_samples=n, settings=settings, **given))
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    made = Store(tmp_path / "results")
+    made.prepare()
+    return made
+
+
+def lasting(rows: Iterable[dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """The rows by their cells, without what is measured."""
+    return {row["cell"]: {k: v for k, v in row.items() if k not in schema.MEASURED} for row in rows}
+
+
+def stored(directory: Path) -> list[dict[str, Any]]:
+    """The rows in a results directory."""
+    return [row for path in sorted(directory.glob("*.parquet")) for row in pq.read_table(path).to_pylist()]
+
+
+def forked(what: str, directory: Path) -> list[str]:
+    """What the script prints."""
+    command = [sys.executable, str(HERE / "forked.py"), what, str(directory)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout.split()
+
+
+# shards
+
+
+@given(n=st.integers(1, 900), begin=st.integers(0, 900), count=st.integers(1, 12), batch=st.integers(1, 40))
+def test_shards_are_whole_batches_and_blocks_and_cover_what_is_left(n: int, begin: int, count: int, batch: int) -> None:
+    (cell,) = cells(n, batch_size=batch)
+    whole, left = shards(cell, 0, count), shards(cell, begin, count)
+    assert len(whole) <= count
+    assert [s.first for s in whole] == [0, *(s.first + s.n for s in whole[:-1])]
+    assert sum(s.n for s in whole) == n
+    assert all(s.first % batch == 0 and s.first % cell.noise_block == 0 for s in whole)
+    assert sum(s.n for s in left) == max(n - begin, 0)
+    assert {s.first + s.n for s in left} <= {s.first + s.n for s in whole}
+
+
+@pytest.mark.parametrize(("sampler", "setting"), [("heun", "s_churn=20"), ("ode", "method=dopri5")])
+def test_the_number_of_shards_changes_no_sample(sampler: str, setting: str) -> None:
+    (cell,) = cells(100, sampler, settings=[setting])
+    whole = torch.cat([x for x, _ in Run(cell).samples()])
+    for count in (2, 3, 7):
+        parts = [torch.cat([x for x, _ in Run(cell).samples(s.first, s.n)]) for s in shards(cell, 0, count)]
+        assert torch.equal(torch.cat(parts), whole)
+
+
+def test_the_number_of_shards_changes_no_statistic(tmp_path: Path) -> None:
+    rows = []
+    for count in (1, 3, 7):
+        store = Store(tmp_path / str(count))
+        store.prepare()
+        rows += run_sweep(cells(metrics=["w2", "sw2", "energy"]), store, Local(), Watcher(), count=count)
+    for row in rows[1:]:
+        for column in ("w2", "sw2", "energy", "nfe", "n_timed", "clamped"):
+            assert row[column] == pytest.approx(rows[0][column], rel=1e-9)
+
+
+@given(state=st.dictionaries(st.text(max_size=5), st.lists(st.floats(allow_nan=False), max_size=4), max_size=3))
+def test_a_part_crosses_a_pipe_as_it_is(state: dict[str, list[float]]) -> None:
+    arrays = {name: torch.tensor(values, dtype=torch.float64).numpy() for name, values in state.items()}
+    part = Part({"status": "done", "n": 3}, {"fid": arrays, "none": {}})
+    back = Part.from_bytes(part.to_bytes())
+    assert back.said == part.said
+    assert {m: {k: v.tolist() for k, v in s.items()} for m, s in back.states.items()} == {"fid": state, "none": {}}
+
+
+def test_a_part_with_objects_is_refused() -> None:
+    objects = torch.zeros(1).numpy().astype(object)
+    with pytest.raises(ValueError, match="objects"):
+        Part({}, {"fid": {"x": objects}}).to_bytes()
+
+
+# killed
+
+
+def test_a_sweep_killed_at_twenty_random_moments_ends_with_the_rows_of_an_undisturbed_one(tmp_path: Path) -> None:
+    (done,) = forked("kill", tmp_path)
+    rows = lasting(stored(tmp_path / "killed"))
+    assert (int(done), len(rows)) == (20, 60)
+    assert rows == lasting(stored(tmp_path / "undisturbed"))
+    assert {path.suffix for path in (tmp_path / "killed").iterdir()} == {".parquet", ".npz"}
+    assert not list((tmp_path / "killed").glob(".*"))
+
+
+def test_a_cell_goes_on_from_its_last_whole_shard(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    (cell,) = cells()
+    (whole,) = run_sweep([cell], store, Local(), Watcher(), force=True)
+    store.path(cell.id).unlink()
+    for path in store.directory.glob("*.npz"):
+        path.unlink()
+
+    calls = iter(range(100))
+    work = Sample.work
+
+    def dies(task: Sample, said: dict[str, Any], given: Shard) -> Any:
+        if next(calls) == 4:
+            raise KeyboardInterrupt
+        return work(task, said, given)
+
+    monkeypatch.setattr(Sample, "work", dies)
+    with pytest.raises(KeyboardInterrupt):
+        list(run_sweep([cell], store, Local(), Watcher()))
+    assert store.get(cell.id) is None
+    (row,) = run_sweep([cell], store, Local(), Watcher())
+    assert (row["n_timed"], row["timing_valid"]) == (100 - 4 * 16, False)
+    assert lasting([row]) == lasting([whole])
+
+
+# interrupted
+
+
+class Interrupting(Watcher):
+    """Sends this process a signal at its so-manieth tick, as a terminal or a cluster would."""
+
+    def __init__(self, *at: int, number: int = signal.SIGINT) -> None:
+        super().__init__()
+        self.at, self.number = at, number
+
+    def tick(self, cell: object) -> None:
+        super().tick(cell)
+        if self.ticks in self.at:
+            os.kill(os.getpid(), self.number)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_stops_the_sweep_after_the_current_batch(store: Store, number: int) -> None:
+    told: list[int] = []
+    sweep, rows = cells(nfe=(3, 5, 9)), []
+    watcher = Interrupting(60, number=number)
+    with pytest.raises(interrupt.Interrupted), interrupt.stoppable(lambda: told.append(1)) as stop:
+        rows += [row["cell"] for row in run_sweep(sweep, store, Local(), watcher)]
+    per_batch = {3: 3, 5: 4, 9: 6}  # states of one batch: the start, one per interval, the last denoise
+    assert (told, stop.number) == ([1], number)
+    assert watcher.ticks == 60 + (-(60 - 7 * (3 + 4)) % per_batch[9])
+    assert [row["cell"] for row in stored(store.directory)] == sorted(c.id for c in sweep[:2])
+    assert len(list(run_sweep(sweep, store, Local(), Watcher()))) == 3
+    assert not list(store.directory.glob(".*"))
+
+
+def test_a_second_signal_ends_it_at_once(store: Store) -> None:
+    watcher = Interrupting(10, 11)
+    with pytest.raises(KeyboardInterrupt), interrupt.stoppable(lambda: None):
+        list(run_sweep(cells(nfe=(60,)), store, Local(), watcher))
+    assert watcher.ticks == 11
+    assert not list(store.directory.glob(".*"))
+
+
+def test_the_command_that_goes_on_is_printed(benchbox: Command) -> None:
+    run = ["run", "--sampler", "heun", "--nfe", "59", "--model", "gaussian", "--samples", 4000, "--batch-size", 1]
+    timer = threading.Timer(1.0, os.kill, (os.getpid(), signal.SIGTERM))
+    timer.start()
+    outcome = benchbox(*run)
+    timer.cancel()
+    assert outcome.status == 128 + signal.SIGTERM
+    lines = outcome.err.splitlines()
+    assert lines[-2] == "benchbox: stopping after the current batch; once more stops at once."
+    assert lines[-1].endswith(f"this goes on from there: benchbox {' '.join(map(str, run))}")
+
+
+# several processes
+
+
+def test_two_processes_share_a_sweep(tmp_path: Path) -> None:
+    runs = forked("share", tmp_path)
+    assert sum(map(int, runs)) == 42
+    assert min(map(int, runs)) > 0
+    assert len(lasting(stored(tmp_path))) == 42
+    assert not list(tmp_path.glob(".*"))
+
+
+# memory
+
+
+def test_out_of_gpu_memory_halves_the_batch_and_says_so(installed: Install) -> None:
+    installed("oddities", "oddities", None)
+    (cell,) = cells(100, "hungry", batch_size=64, settings=["fits=20"])
+    (small,) = cells(100, "hungry", batch_size=16, settings=["fits=20"])
+    row, other = measure(cell), measure(small)
+    assert (row["status"], row["timing_valid"], other["reason"]) == ("done", False, None)
+    assert row["reason"] == "a batch of 64 did not fit into memory: batches of 16 were run"
+    assert (row["nfe"], row["n_timed"]) == (other["nfe"], 100)
+    assert row["w2"] == pytest.approx(other["w2"], rel=1e-6)
+
+
+def test_a_batch_of_one_that_does_not_fit_is_out_of_memory(installed: Install) -> None:
+    installed("oddities", "oddities", None)
+    (cell,) = cells(100, "hungry", settings=["fits=0"])
+    assert measure(cell)["status"] == "oom"
+
+
+def test_the_traceback_of_a_failure_lies_beside_its_row(store: Store, installed: Install) -> None:
+    installed("oddities", "oddities", None)
+    (cell,) = cells(10, "raises")
+    (row,) = run_sweep([cell], store, Local(isolate=False), Watcher())
+    text = store.path(cell.id).with_suffix(".log").read_text()
+    assert row["reason"] == "RuntimeError: the middle"
+    assert "oddities.py" in text
+    assert "was too much" in text
