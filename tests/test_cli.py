@@ -145,7 +145,7 @@ def test_a_card_of_a_network_runs_like_any_model(benchbox: Command, card: Path, 
         ("--sampler heun --nfe 5 --schedule xyz", "unknown schedule 'xyz'"),
         ("--sampler heun --nfe 5 --grid lensing", "did you mean leading"),
         ("--sampler heun --nfe 5 --device abacus", "device 'abacus' cannot be used here"),
-        ("--sampler heun --nfe 5 --executor cloud", "unknown executor 'cloud': there is local."),
+        ("--sampler heun --nfe 5 --executor cloud", "unknown executor 'cloud': there is local, ray."),
         ("--sampler heun --nfe 18 --nfe-policy exact", "it spends 17 or 19"),
         ("--sampler heun --nfe 5 --samples many", "invalid value for '--samples'"),
         ("--sampler heun --nfe 5 --samples 0", "invalid value for '--samples'"),
@@ -425,10 +425,10 @@ def test_an_interrupt_keeps_the_finished_rows_and_says_how_to_go_on(tmp_path: Pa
     done.send_signal(signal.SIGINT)
     _, err = done.communicate(timeout=120)
     assert done.returncode == 130
-    assert "stopped: 1 of 2 cells are in results; the same command goes on from there." in err
+    assert "stopped: 1 of 2 cells are in results; this goes on from there: benchbox run --sampler ddim" in err
     assert "Traceback" not in err
     assert list(rows(tmp_path / "results")["nfe"]) == [2]
-    assert sorted(p.suffix for p in (tmp_path / "results").iterdir()) == [".npz", ".parquet"]
+    assert sorted(p.suffix for p in (tmp_path / "results").iterdir()) == ["", ".npz", ".parquet"]  # the folder is that of the configurations
 
 
 def test_a_reader_that_leaves_a_pipe_early_is_no_error(tmp_path: Path) -> None:

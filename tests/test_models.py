@@ -207,3 +207,12 @@ def test_a_model_that_states_no_schedule_or_prediction_is_refused(what: str, val
     wrong = type("Wrong", (Misshapen,), {what: value})
     with pytest.raises(UsageError, match=said):
         check_model(wrong())
+
+
+def test_a_data_set_of_uint8_images_has_the_range_that_an_image_metric_needs(tmp_path: Path) -> None:
+    images = np.arange(2 * 28 * 28, dtype=np.uint8).reshape(2, 28, 28)
+    np.savez(tmp_path / "images.npz", x_train=images)
+    np.save(tmp_path / "points.npy", images.astype(np.float32))
+    model, points = (benchbox.get("model", "empirical", data=tmp_path / name) for name in ("images.npz", "points.npy"))
+    assert (model.shape, model.data_range, points.data_range) == ((1, 28, 28), (-1.0, 1.0), None)
+    assert (model.points.min(), model.points.max()) == (-1.0, 1.0)

@@ -3,27 +3,25 @@
 from __future__ import annotations
 
 import json
-import os
-import re
 import zipfile
-import zlib
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from benchbox.bench.atomic import write_whole
+from benchbox.bench.joining import Note
+from benchbox.bench.paths import KEY, opened, path_of
+from benchbox.bench.reading import left_out
 
 FORMAT = 1
 SAID, STATE = "benchbox", "state."
 """In the file: what it says of itself, as JSON; and the prefix of a metric's own arrays."""
 
-UNREADABLE = (
-    OSError, ValueError, KeyError, TypeError, AttributeError, EOFError, NotImplementedError, zipfile.BadZipFile,
-    zlib.error,
-)  # fmt: skip
-"""What a damaged or foreign file can raise."""
+MOST_BYTES = 2**34
+"""What a file may claim to hold, unpacked."""
 
 
 @dataclass(frozen=True)
@@ -38,14 +36,19 @@ class Kept:
 class Statistics:
     """The files of a results directory, one for each stream and metric with its options: that of the most samples.
 
-    A file that is truncated, foreign or of another stream is ignored, and `problem` told so; nothing is unpickled.
+    A file that is truncated, foreign or of another stream is ignored, and `note` told so; nothing is unpickled.
     """
 
-    def __init__(self, directory: Path, problem: Callable[[Path, Exception], None]) -> None:
-        self.directory, self.problem = directory, problem
+    def __init__(self, directory: Path, note: Note) -> None:
+        self.directory, self.note = directory, note
 
     def path(self, key: str) -> Path:
-        return self.directory / f"{key}.npz"
+        """Where the statistics of that key are. ValueError for what is no key."""
+        return path_of(self.directory, key, ".npz", KEY)
+
+    def stored(self) -> list[str]:
+        """The keys of which there are files."""
+        return sorted(path.stem for path in self.directory.glob("*.npz") if KEY.fullmatch(path.stem))
 
     def count(self, key: str) -> int:
         """Of how many samples there are statistics."""
@@ -62,35 +65,36 @@ class Statistics:
             return
         said = {"format": FORMAT, "key": key, "n": kept.n, "counts": kept.counts}
         arrays: dict[str, Any] = {STATE + name: array for name, array in kept.state.items()}
-        temporary = self.directory / f".{key}-{os.getpid()}.tmp"
-        try:
-            with temporary.open("wb") as file:
-                np.savez(file, **arrays | {SAID: np.array(json.dumps(said))})
-                file.flush()
-                os.fsync(file.fileno())
-            temporary.replace(self.path(key))
-        finally:
-            temporary.unlink(missing_ok=True)
+        write_whole(self.path(key), lambda file: np.savez(file, **arrays | {SAID: np.array(json.dumps(said))}))
 
     def inspect(self) -> None:
         """Tell of every file here that is named like statistics and is none."""
-        for path in sorted(self.directory.glob("*.npz")):
-            if re.match(r"[0-9a-f]{16}-", path.name):
-                self._read(path.stem, state=False)
+        for key in self.stored():
+            self.count(key)
 
     def _read(self, key: str, state: bool) -> Kept | None:
         path = self.path(key)
         try:
-            with np.load(path, allow_pickle=False) as file:
-                said = json.loads(file[SAID].item())
-                if (said["format"], said["key"]) != (FORMAT, key) or int(said["n"]) < 1:
-                    raise ValueError("it holds other statistics than its name says")
-                names = [name for name in file.files if name.startswith(STATE)] if state else []
-                arrays = {name.removeprefix(STATE): file[name] for name in names}
-                counts = {str(name): float(value) for name, value in said["counts"].items()}
-                return Kept(int(said["n"]), counts, arrays)
+            with opened(path) as file:
+                return _kept(file, key, state)
         except (FileNotFoundError, NotADirectoryError):
             return None
-        except UNREADABLE as error:
-            self.problem(path, error)
+        except Exception as error:  # whatever numpy and zipfile make of hostile bytes
+            self.note(path, left_out(error))
             return None
+
+
+def _kept(file: IO[bytes], key: str, state: bool) -> Kept:
+    """What a file holds; an error of any kind where that is not what its name says."""
+    if not zipfile.is_zipfile(file):
+        raise ValueError("it holds no statistics")
+    file.seek(0)
+    with np.load(file, allow_pickle=False) as arrays:
+        if sum(member.file_size for member in arrays.zip.infolist()) > MOST_BYTES:
+            raise ValueError("it says that it holds too much")
+        said = json.loads(arrays[SAID].item())
+        if (said["format"], said["key"]) != (FORMAT, key) or int(said["n"]) < 1:
+            raise ValueError("it holds other statistics than its name says")
+        names = [name for name in arrays.files if name.startswith(STATE)] if state else []
+        counts = {str(name): float(value) for name, value in said["counts"].items()}
+        return Kept(int(said["n"]), counts, {name.removeprefix(STATE): arrays[name] for name in names})

@@ -1,19 +1,21 @@
-"""What a run costs: time, memory, energy; and on what machine."""
+"""What a run costs: time, memory, energy; whether others were at the machine meanwhile; and on what device."""
 
 from __future__ import annotations
 
 import os
 import platform
-import subprocess
-import sys
+import tempfile
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 import psutil
 import torch
+from filelock import FileLock
 
+from benchbox.bench.others import Others, nvml_handle
 from benchbox.errors import UsageError
 
 MIB = 2**20
@@ -22,13 +24,15 @@ MIB = 2**20
 class Meter:
     """Measures stretches of work on a device: `with meter: …`, any number of times; the device is waited for.
 
-    `seconds` adds up. Peaks of memory are since the meter was made. What cannot be measured here is None, never 0.
+    `seconds` adds up. Peaks of memory, and the work of others on the machine, are since the meter was made. What cannot
+    be measured here is None, never 0.
     """
 
     def __init__(self, device: torch.device) -> None:
         self.device, self.seconds, self.joules = device, 0.0, 0.0
         self.cuda = device.type == "cuda"
-        self._energy = energy_counter(device) if self.cuda else None
+        self._energy = energy_counter(device)
+        self._others = Others(device)
         if self.cuda:
             torch.cuda.reset_peak_memory_stats(device)
         _reset_rss_peak()
@@ -49,6 +53,16 @@ class Meter:
         if self.cuda:
             torch.cuda.synchronize(self.device)
 
+    @property
+    def others(self) -> float:
+        """Cores that others kept busy, on average."""
+        return self._others.cores
+
+    @property
+    def shared(self) -> bool:
+        """Whether others were at work on the machine, so that the times say little; `others.SHARE` says how much."""
+        return self._others.there
+
     def costs(self) -> dict[str, float | None]:
         return {
             "gpu_mem_peak_mb": torch.cuda.max_memory_allocated(self.device) / MIB if self.cuda else None,
@@ -58,15 +72,15 @@ class Meter:
         }
 
 
-def energy_counter(device: torch.device) -> Any:
+def energy_counter(device: torch.device) -> Callable[[], float] | None:
     """A function that reads the GPU's energy counter in joules (NVML), or None where there is none."""
-    try:
-        import pynvml
+    if (handle := nvml_handle(device)) is None:
+        return None
+    import pynvml
 
-        pynvml.nvmlInit()
-        handle = pynvml.nvmlDeviceGetHandleByUUID(f"GPU-{torch.cuda.get_device_properties(device).uuid}")
+    try:
         pynvml.nvmlDeviceGetTotalEnergyConsumption(handle)
-    except Exception:  # no NVML, no driver, a card without the counter: all mean "not measurable"
+    except pynvml.NVMLError:  # a card without the counter
         return None
     return lambda: pynvml.nvmlDeviceGetTotalEnergyConsumption(handle) / 1e3
 
@@ -113,36 +127,14 @@ def device_name(device: str) -> str:
     return platform.processor() or platform.machine()
 
 
-@cache
-def machine(device: str) -> dict[str, Any]:
-    """Where a row was measured."""
-    return {
-        "device": device_name(device),
-        "threads": torch.get_num_threads(),
-        "host": platform.node(),
-        "torch": torch.__version__,
-        "cuda": torch.version.cuda if torch.device(device).type == "cuda" else None,
-        "git": _git(),
-    }
+@contextmanager
+def exclusive(device: str) -> Iterator[None]:
+    """Wait until no other process of this user that asks for it, too, is at the device; keep them waiting meanwhile.
 
-
-def _git() -> str | None:
-    """The commit of an editable install, with a + where it was changed; None for an installed package."""
-    folder = Path(sys.modules["benchbox"].__file__ or "").parent
-    if not (folder.parent / ".git").exists():
-        return None
-    environment = os.environ | {"GIT_OPTIONAL_LOCKS": "0"}
-    try:
-        run = {"cwd": folder, "env": environment, "capture_output": True, "text": True, "timeout": 10, "check": True}
-        commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], **run).stdout.strip()  # type: ignore[call-overload]
-        dirty = subprocess.run(["git", "status", "--porcelain", "--", "."], **run).stdout.strip()  # type: ignore[call-overload]
-    except (OSError, subprocess.SubprocessError):
-        return None
-    return commit + ("+" if dirty else "")
-
-
-def exclusive(device: str) -> Any:
-    """Placeholder by the lead until helper C's context manager is here: replace it."""
-    from contextlib import nullcontext
-
-    return nullcontext()
+    The kernel gives the lock back where its process dies. Processes with different folders for temporary files (TMPDIR)
+    do not see each other.
+    """
+    where = torch.device(device)
+    name = torch.cuda.get_device_properties(where).uuid if where.type == "cuda" else where.type
+    with FileLock(Path(tempfile.gettempdir()) / f"benchbox-{os.getuid()}-{name}.lock"):
+        yield

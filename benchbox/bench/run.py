@@ -138,8 +138,8 @@ class Run:
         halved = self.size < self.cell.batch_size and not self.cell.adaptive
         return {
             "rows": self.rows, "elapsed_s": time.monotonic() - self.began, "wall_s": self.meter.seconds,
-            "model_s": self.denoise.seconds, "decode_s": self.decoding.seconds, "timing_valid": not halved,
-            **self.meter.costs(),
+            "model_s": self.denoise.seconds, "decode_s": self.decoding.seconds,
+            "timing_valid": not (halved or self.meter.shared), **self.meter.costs(),
         }  # fmt: skip
 
 

@@ -12,6 +12,7 @@ from typing import Any, Protocol
 from benchbox.bench import interrupt
 from benchbox.bench.cell import Cell, dumps
 from benchbox.bench.claims import Claims
+from benchbox.bench.guard import Guard
 from benchbox.bench.job import Job, Todo
 from benchbox.bench.part import Part
 from benchbox.bench.resume import begun, earlier, key
@@ -114,6 +115,7 @@ def run_sweep(
     device. Interrupted where a stop was asked for.
     """
     claims = Claims(store.directory)
+    claims.sweep()
     try:
         yield from Sweep(store, executor, watcher, claims, force, timeout, count, exclusive).rows(cells)
     finally:
@@ -148,9 +150,14 @@ class Sweep:
         self.force, self.timeout, self.count, self.exclusive = force, timeout, count, exclusive
         self.window = 1 if executor.workers == 1 else 2 * executor.workers
         self.elsewhere: list[Cell] = []
+        self.running: list[Job] = []
+        self.guard: Guard | None = None
 
     def rows(self, cells: Sequence[Cell]) -> Iterator[dict[str, Any]]:
         """The cells' rows; those that another process has claimed come last, once it has let go of them."""
+        if any(cell.third_parties for cell in cells if not cell.skip):
+            self.guard = Guard(self.store, {cell.id for cell in cells})
+            self.guard.snapshot()
         while cells:
             self.elsewhere = []
             yield from self.pipeline(cells)
@@ -196,6 +203,7 @@ class Sweep:
 
     def begin(self, cell: Cell) -> Job | None:
         """The cell's job, the cell being claimed where there is something to do; None where another process has it."""
+        self.store.problems += self.repairs()
         what = todo(cell, self.store, self.force)
         if not cell.skip and what != "done":
             if not self.claims.take(cell.id):
@@ -206,6 +214,7 @@ class Sweep:
         wanted = None if old is None else missing(cell, old)
         metrics = tuple(m for m in cell.metrics if wanted is None or m.name in wanted)
         job = Job(cell, metrics, what, old, self.timeout, self.exclusive, lambda: self.watcher.tick(cell))
+        self.running.append(job)
         if not (self.force or job.whole):
             self.go_on(job, earlier(cell, metrics, self.store.statistics, most(cell, what)))
         return job
@@ -246,14 +255,29 @@ class Sweep:
         if job.total is not None and not job.over:
             kept = job.kept()
             self.store.keep({key(job.cell, m): kept[m.name] for m in job.metrics if m.name in kept})
+            self.saw(job.cell)
+
+    def repairs(self) -> list[str]:
+        """What plugins did to files that are not theirs, put right; told in sentences."""
+        if self.guard is None:
+            return []
+        return self.guard.repair({name for job in self.running for name in (job.cell.id, job.cell.stream)})
+
+    def saw(self, cell: Cell) -> None:
+        """The files of a cell were written by the sweep itself."""
+        if self.guard is not None:
+            self.guard.saw(cell.id, cell.stream)
 
     def finish(self, job: Job) -> dict[str, Any]:
         """Make the row, put it away, and let go of the cell."""
-        cell = job.cell
+        cell, repairs = job.cell, self.repairs()
+        self.running.remove(job)
         if job.what == "done":
             row = job.old if job.old is not None and not cell.skip else blank(cell, cell.metrics)
         else:
             row = job.row(self.do) | {"executor": self.executor.name}
+            if repairs:
+                row |= {"status": "failed", "reason": f"files of other cells were touched: {'; '.join(repairs)}"}
             if self.executor.workers > 1 and not self.exclusive:
                 row["timing_valid"] = False
             # a metric that failed leaves the row in the store as it was, and is tried again
@@ -263,6 +287,7 @@ class Sweep:
                 row = with_metrics(job.old, row)
                 self.store.put(row)
             self.store.put_details(cell.id, job.details)
+            self.saw(cell)
             self.claims.release(cell.id)
         self.watcher.finish(cell, row, job.what)
         return row

@@ -34,6 +34,19 @@ ORDER = (
 LATER = frozenset({"n_timed", "noise_block", "noise_device", "flags", "driver", "packages", "sweep"})
 """Columns that rows of the first release lack."""
 
+JSON = (
+    "sampler_options", "model_options", "schedule_options", "grid_options", "metric_options", "flags", "packages",
+)  # fmt: skip
+"""Columns that hold a JSON object."""
+
+KINDS: dict[str, pa.DataType] = (
+    dict.fromkeys(TEXT, pa.string())
+    | dict.fromkeys(INTEGER, pa.int64())
+    | dict.fromkeys(NUMBER, pa.float64())
+    | {"timing_valid": pa.bool_()}
+)
+"""The columns of every row; a row's other columns are its metrics', numbers or text."""
+
 MEASURED = frozenset({
     "n_timed", "wall_s", "model_s", "overhead", "decode_s", "samples_per_s", "gpu_mem_peak_mb", "gpu_mem_reserved_mb",
     "rss_peak_mb", "energy_j", "timing_valid", "host", "sweep", "started_at",
@@ -47,13 +60,11 @@ def column(name: str, kind: pa.DataType) -> pa.Field:
 
 def schema(metrics: dict[str, Any]) -> pa.Schema:
     """The schema of a row with these metric columns."""
-    kinds = dict.fromkeys(TEXT, pa.string()) | dict.fromkeys(INTEGER, pa.int64()) | dict.fromkeys(NUMBER, pa.float64())
-    kinds["timing_valid"] = pa.bool_()
     extra = {name: pa.string() if isinstance(value, str) else pa.float64() for name, value in metrics.items()}
     at = ORDER.index("metric_options")
-    fields = [column(n, kinds[n]) for n in ORDER[:at]]
+    fields = [column(n, KINDS[n]) for n in ORDER[:at]]
     fields += [column(n, k) for n, k in extra.items()]
-    fields += [column(n, kinds[n]) for n in ORDER[at:]]
+    fields += [column(n, KINDS[n]) for n in ORDER[at:]]
     return pa.schema(fields, metadata={"benchbox_schema": str(VERSION)})
 
 
@@ -61,3 +72,11 @@ def table(row: dict[str, Any]) -> pa.Table:
     """A row as a table of one line; what it lacks is null, metric columns are those that the schema does not know."""
     metrics = {k: v for k, v in row.items() if k not in ORDER}
     return pa.Table.from_pylist([row], schema=schema(metrics))
+
+
+def marked(rows: pa.Table) -> pa.Table:
+    """Rows with the schema's marks; a column that they lack is null."""
+    metrics = {n: "" if pa.types.is_string(rows[n].type) else 0.0 for n in rows.column_names if n not in KINDS}
+    wanted = schema(metrics)
+    columns = [rows[f.name] if f.name in rows.column_names else pa.nulls(len(rows), f.type) for f in wanted]
+    return pa.Table.from_arrays(columns, schema=wanted).combine_chunks()

@@ -1,11 +1,11 @@
-"""Rows on disk: one parquet file per finished cell, written whole or not at all."""
+"""Rows on disk: one parquet file per finished cell, written whole or not at all, or one of many cells, compacted."""
 
 from __future__ import annotations
 
+import hashlib
 import json
-import os
-import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,15 +14,16 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from benchbox.bench import schema
-from benchbox.bench.atomic import write_whole
+from benchbox.bench.atomic import flush_names, leftover, set_aside, try_to_write, write_bytes, write_whole
+from benchbox.bench.compacted import GROUP, TRIES, Compacted
+from benchbox.bench.joining import framed, joined
 from benchbox.bench.kept import Kept, Statistics
+from benchbox.bench.paths import ID, path_of, printable
+from benchbox.bench.reading import Found, left_out, parquet, read
 from benchbox.errors import UsageError
 
 FINISHED = frozenset({"done", "diverged", "dishonest", "skipped"})
 """Statuses that a rerun leaves as they are; the others are tried again."""
-
-STALE = 3600
-"""Seconds after which a temporary file is what a killed run left behind."""
 
 
 class Store:
@@ -34,114 +35,135 @@ class Store:
     def __init__(self, directory: Path) -> None:
         self.directory = directory
         self.problems: list[str] = []
-        self.statistics = Statistics(directory, self._problem)
+        self.compacted = Compacted(directory, self.note)
+        self.statistics = Statistics(directory, self.note)
 
     def prepare(self) -> None:
-        """Make the directory, and see that it can be written to. UsageError where it cannot."""
-        try:
-            self.directory.mkdir(parents=True, exist_ok=True)
-            probe = self.directory / f".probe-{os.getpid()}"
-            probe.touch()
-            probe.unlink()
-            for left in self.directory.glob(".*.tmp"):
-                if time.time() - left.stat().st_mtime > STALE:
-                    left.unlink(missing_ok=True)
-        except OSError as error:
-            raise self.unwritable(error) from None
+        """Make the directory, see that it can be written to, and remove what killed runs left half written.
 
-    def unwritable(self, error: OSError) -> UsageError:
-        return UsageError(f"the results directory {self.directory} cannot be written to: {error.strerror}.")
+        UsageError where it cannot be written to.
+        """
+        with self.writing():
+            self.directory.mkdir(parents=True, exist_ok=True)
+            try_to_write(self.directory)
+            for left in self.leftovers():
+                left.unlink(missing_ok=True)
+
+    def leftovers(self) -> list[Path]:
+        """Temporary files of killed runs."""
+        return sorted(path for path in self.directory.glob(".*.tmp") if leftover(path))
+
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        """What the disk refuses is told in a sentence."""
+        try:
+            yield
+        except OSError as error:
+            reason = error.strerror or type(error).__name__
+            raise UsageError(f"the results directory {self.directory} cannot be written to: {reason}.") from None
 
     def inspect(self) -> None:
-        """Note in `problems` every file that is not a whole row or whole statistics, by what it says of itself."""
-        for path in sorted(self.directory.glob("*.parquet")):
+        """Note in `problems` every file that is not whole rows or whole statistics, by what it says of itself."""
+        for path in self.files():
             try:
-                with path.open("rb") as file:
-                    pq.read_schema(file)
-            except (OSError, ValueError, pa.ArrowException) as error:
-                self._problem(path, error)
+                with parquet(path):
+                    pass
+            except FileNotFoundError:
+                continue
+            except Exception as error:
+                self.note(path, left_out(error))
         self.statistics.inspect()
 
     def path(self, cell: str) -> Path:
-        return self.directory / f"{cell}.parquet"
+        """Where a cell has its own file. ValueError for what is no id."""
+        return path_of(self.directory, cell, ".parquet")
 
     def get(self, cell: str) -> dict[str, Any] | None:
         """The row of a cell, or None where there is none that can be read."""
-        path = self.path(cell)
-        found = self._read(path) if os.path.exists(path) else []
-        for row in found:
-            if row["cell"] != cell:
-                self._problem(path, ValueError(f"it holds the row of cell {row['cell']}"))
-                return None
-        return found[0] if found else None
+        row = self._own(cell)
+        return self.compacted.get(cell) if row is None else row
+
+    def _own(self, cell: str) -> dict[str, Any] | None:
+        """The row in the cell's own file."""
+        try:
+            found = self.read(self.path(cell))
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        return None if found is None else found.table.to_pylist()[0]
 
     def put(self, row: dict[str, Any]) -> None:
-        """Write a row: a temporary file, flushed to the disk, renamed. A damaged file in its place is kept aside."""
-        path = self.path(row["cell"])
-        temporary = self.directory / f".{row['cell']}-{os.getpid()}.tmp"
-        try:
-            if path.exists() and self.get(row["cell"]) is None:
-                path.replace(path.with_suffix(".damaged"))
-            with temporary.open("wb") as file:
-                pq.write_table(schema.table(row), file)
-                file.flush()
-                os.fsync(file.fileno())
-            temporary.replace(path)
-        except OSError as error:
-            raise self.unwritable(error) from None
-        finally:
-            temporary.unlink(missing_ok=True)
+        """Write a row into its cell's own file. A damaged file in its place is kept aside."""
+        path, table = self.path(row["cell"]), schema.table(row)
+        with self.writing():
+            if path.exists() and self._own(row["cell"]) is None:
+                set_aside(path)
+            write_whole(path, lambda file: pq.write_table(table, file))
+
+    def put_many(self, table: pa.Table) -> Path:
+        """Write rows of many cells into one compacted file, named after its contents; it is on the disk then."""
+        file = pa.BufferOutputStream()
+        pq.write_table(schema.marked(table), file, row_group_size=GROUP)
+        data = file.getvalue().to_pybytes()
+        path = self.directory / f"rows-{hashlib.sha256(data).hexdigest()[:16]}.parquet"
+        with self.writing():
+            write_bytes(path, data)
+            flush_names(self.directory)
+        return path
 
     def put_details(self, cell: str, text: str) -> None:
         """Write the side file of a cell, its traceback in full; an empty text takes away one of an earlier run."""
         path = self.path(cell).with_suffix(".log")
-        try:
+        with self.writing():
             if text:
-                write_whole(path, lambda file: file.write(text.encode("utf-8", "backslashreplace")))
+                write_bytes(path, text.encode("utf-8", "backslashreplace"))
             else:
                 path.unlink(missing_ok=True)
-        except OSError as error:
-            raise self.unwritable(error) from None
 
     def keep(self, statistics: dict[str, Kept]) -> None:
         """Write statistics, by their keys. UsageError where they cannot be written."""
-        try:
+        with self.writing():
             for key, kept in statistics.items():
                 self.statistics.put(key, kept)
-        except OSError as error:
-            raise self.unwritable(error) from None
 
-    def rows(self) -> Iterator[dict[str, Any]]:
-        """All rows, in the order of their files; files that cannot be read are named in `problems`.
+    def table(self) -> pa.Table:
+        """All rows, without the schema's marks; what cannot be read is named in `problems`."""
+        tables: dict[Path, pa.Table] = {}
+        for _ in range(TRIES):
+            gone = False
+            for path in self.files():
+                try:
+                    if path not in tables and (found := self.read(path)) is not None:
+                        tables[path] = found.table
+                except FileNotFoundError:  # it was compacted since: its row is in a file that is new
+                    gone = True
+            if not gone:
+                break
+        return joined(tables, self.note)
 
-        A published file holds the rows of many cells.
-        """
-        for path in sorted(self.directory.glob("*.parquet")):
-            yield from self._read(path)
-
-    def _read(self, path: Path) -> list[dict[str, Any]]:
+    def read(self, path: Path) -> Found | None:
+        """The rows in a file, None where there are none that can be read. FileNotFoundError."""
         try:
-            with path.open("rb") as file:  # a file, not a folder of them
-                return rows_of(pq.read_table(file))
-        except (OSError, ValueError, pa.ArrowException) as error:
-            self._problem(path, error)
-            return []
+            found = read(path)
+            if ID.fullmatch(path.stem) and (cells := found.table["cell"].to_pylist()) != [path.stem]:
+                raise ValueError(f"it holds the row of cell {', '.join(cells[:3])}")
+        except (FileNotFoundError, NotADirectoryError):
+            raise
+        except Exception as error:  # whatever a library makes of hostile bytes
+            self.note(path, left_out(error))
+            return None
+        if found.left_out:
+            self.note(path, f"has {found.left_out:,} rows that were left out: {found.why}")
+        return found
 
-    def _problem(self, path: Path, error: Exception) -> None:
-        said = (str(error) or type(error).__name__).splitlines()[0]
-        reason = error.strerror if isinstance(error, OSError) and error.strerror else said
-        if not any(problem.startswith(f"{path.name} ") for problem in self.problems):
-            self.problems.append(f"{path.name} was left out: {reason.rstrip('.')}.")
+    def note(self, path: Path, what: str) -> None:
+        """Put into `problems` what there is to say of a file, once."""
+        name = printable(path.name)
+        if not any(problem.startswith(f"{name} ") for problem in self.problems):
+            self.problems.append(f"{name} {what}.")
 
-
-def rows_of(table: pa.Table) -> list[dict[str, Any]]:
-    """The rows that a table holds. ValueError where they are none of ours."""
-    version = (table.schema.metadata or {}).get(b"benchbox_schema", b"")
-    if not version.isdigit() or not len(table) or not {"cell", "status"} <= set(table.column_names):
-        raise ValueError("it is not a row of benchbox")
-    if int(version) > schema.VERSION:
-        raise ValueError(f"its schema {int(version)} is newer than this benchbox's {schema.VERSION}")
-    return list(table.to_pylist())
+    def files(self) -> list[Path]:
+        """All files that may hold rows."""
+        return sorted(self.directory.glob("*.parquet"))
 
 
 def missing_metrics(row: dict[str, Any], metrics: dict[str, Any]) -> set[str]:
@@ -158,13 +180,7 @@ def load_results(directory: str | Path) -> pd.DataFrame:
     if not path.is_dir():
         raise UsageError(f"there is no results directory {path}.")
     store = Store(path)
-    rows = list(store.rows())
+    frame = framed(store.table())
     for problem in store.problems:
         warnings.warn(problem, stacklevel=2)
-    frame = pd.DataFrame(rows)
-    # a number that no row has is missing, not an object
-    frame = frame.astype({c: "float64" for c in schema.NUMBER if c in frame})
-    known = [c for c in schema.ORDER if c in frame or not rows]
-    metrics = [c for c in frame.columns if c not in schema.ORDER]
-    at = known.index("metric_options") if "metric_options" in known else len(known)
-    return frame.reindex(columns=[*known[:at], *metrics, *known[at:]])
+    return frame

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import product
 from typing import Any
@@ -12,6 +12,7 @@ from benchbox.bench.cell import DTYPES, Cell
 from benchbox.bench.settings import Setting, Settings, model_named
 from benchbox.driver import ADAPTIVE_LEVELS, least_nfe, plan_levels, planned_nfe
 from benchbox.errors import UsageError, unknown
+from benchbox.executor import Executor
 from benchbox.grid import Levels
 from benchbox.model import Model
 from benchbox.noise import BLOCK
@@ -80,6 +81,20 @@ def integers(text: str, what: str, least: int) -> list[int]:
             raise UsageError(f"{what} {part!r} stands for {len(values):,} numbers: {MOST:,} is the most.")
         out += values
     return list(dict.fromkeys(out))
+
+
+def one_executor(name: str, settings: Sequence[Setting], given: Mapping[str, Any]) -> Executor:
+    """The executor of that name, with its options from the command line and from --set."""
+    own = [Setting(name, option, [value]) for option, value in given.items()]
+    chosen = Settings([*settings, *own])
+    found = chosen.variants("executor", name)
+    for setting in own:
+        if not setting.used:
+            raise UsageError(f"executor {name} has no --{setting.option}.")
+    if len(found) != 1:
+        raise UsageError(f"{len(found)} settings of executor {name} were given where one is meant.")
+    executor: Executor = found[0]
+    return executor
 
 
 def expand(request: Request) -> list[Cell]:

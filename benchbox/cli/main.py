@@ -7,6 +7,7 @@ import sys
 import typer
 
 from benchbox.cli.check import check
+from benchbox.cli.cluster import app as cluster
 from benchbox.cli.common import one_sentence
 from benchbox.cli.compare import compare
 from benchbox.cli.doctor import doctor
@@ -17,6 +18,8 @@ from benchbox.cli.plot import plot
 from benchbox.cli.publish import publish
 from benchbox.cli.recommend import recommend
 from benchbox.cli.reference import app as reference
+from benchbox.cli.rerun import rerun
+from benchbox.cli.results import app as results
 from benchbox.cli.run import run
 from benchbox.cli.train import train
 
@@ -25,6 +28,7 @@ INTERRUPTED = 130
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
 app.command()(run)
+app.command()(rerun)
 app.command("list")(list_plugins)
 app.command()(info)
 app.command()(check)
@@ -35,6 +39,8 @@ app.command()(plot)
 app.command()(publish)
 app.command()(train)
 app.add_typer(reference, name="reference")
+app.add_typer(cluster, name="cluster")
+app.add_typer(results, name="results")
 app.command()(new)
 app.command()(doctor)
 

@@ -6,13 +6,19 @@ import shlex
 import sys
 import tomllib
 from collections.abc import Iterator
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from benchbox.cli.common import console, devices, errors, say
 from benchbox.errors import UsageError, unknown
+
+if TYPE_CHECKING:
+    from benchbox.bench.sweep import Request
+    from benchbox.executor import Executor
 
 
 def read_config(context: typer.Context, path: Path | None) -> Path | None:
@@ -75,7 +81,22 @@ def run(
         typer.Option(help="A budget that cannot be met exactly: spend less, refuse, or skip."),
     ] = "floor",
     final: Annotated[Literal["denoise", "none"], typer.Option(help="The last step to σ = 0.")] = "denoise",
-    executor: Annotated[str, typer.Option(help="Where the work runs.")] = "local",
+    executor: Annotated[str, typer.Option(help="Where the work runs: local or ray.")] = "local",
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Processes that work at once (local) [default: 1].")
+    ] = None,
+    threads: Annotated[
+        int | None, typer.Option(min=1, help="Threads of each (local) [default: all, shared out].")
+    ] = None,
+    isolate: Annotated[
+        bool | None,
+        typer.Option(
+            "--isolate/--no-isolate", help="Cells in a process of their own [default: those with plugins of others]."
+        ),
+    ] = None,
+    address: Annotated[str | None, typer.Option(help="The Ray cluster [default: one started here].")] = None,
+    exclusive: Annotated[bool, typer.Option("--exclusive", help="No other cell on a timed cell's device.")] = False,
+    shards: Annotated[int, typer.Option(min=1, help="Parts of a cell; a killed run loses one at most.")] = 8,
     config: Annotated[
         Path | None,
         typer.Option(callback=read_config, is_eager=True, help="A .toml with these options; the command line wins."),
@@ -88,12 +109,8 @@ def run(
     noise_device: Annotated[str | None, typer.Option(help="Where noise is drawn [default: the device].")] = None,
 ) -> None:
     """Run samplers at NFE budgets and record quality, time and memory, one parquet row per cell."""
-    from benchbox.bench.runner import load, run_sweep
     from benchbox.bench.settings import parse
-    from benchbox.bench.store import Store
-    from benchbox.bench.sweep import Request, expand, integers
-    from benchbox.cli.watch import Progress, plan_table, result_table
-    from benchbox.registry import registry
+    from benchbox.bench.sweep import Request, integers, one_executor
 
     request = Request(
         samplers=names(sampler, "--sampler"), nfe=integers(nfe, "--nfe", 1) if nfe else [],
@@ -104,30 +121,49 @@ def run(
         noise_device=devices(noise_device) if noise_device else None,
         command=shlex.join(["benchbox", *sys.argv[1:]]),
     )  # fmt: skip
-    place = registry().get("executor", executor)
+    given = {"workers": workers, "threads": threads, "isolate": isolate, "address": address}
+    place = one_executor(executor, request.settings, {k: v for k, v in given.items() if v is not None})
+    sweep(request, place, results, dry_run, force, timeout=timeout, count=shards, exclusive=exclusive)
+
+
+def sweep(request: Request, place: Executor, results: Path, dry_run: bool, force: bool, **how: Any) -> None:
+    """Show the plan, run it, show the rows. Exit status 1 where a cell failed, that of the signal where one came."""
+    from benchbox.bench import interrupt
+    from benchbox.bench.configuration import resolved, save
+    from benchbox.bench.runner import load, run_sweep
+    from benchbox.bench.store import Store
+    from benchbox.bench.sweep import expand
+    from benchbox.cli.watch import Progress, plan_table, result_table
+
     cells, store = expand(request), Store(results)
-    plan = plan_table(cells, store, force)
+    plan = plan_table(cells, store, force, costs=dry_run)
     store.inspect()
     for problem in store.problems:
         say(problem)
     said = len(store.problems)
     if dry_run:
         console.print(plan.table)
+        say(plan.costs)
         raise SystemExit(0)
     store.prepare()
-    load(plan.to_do, place)
-    if plan.to_do:
-        errors.print(plan.table)
-    else:
-        console.print(f"nothing to do: all {len(cells)} cells are in {results} already (--force measures them again).")
+    with store.writing():
+        sweep_id = save(resolved(request, cells), results)
+    cells = [replace(cell, sweep=sweep_id) for cell in cells]
     rows: list[dict[str, Any]] = []
+    told = partial(say, "stopping after the current batch; once more stops at once.")
     try:
-        with Progress(plan.to_do) as watcher:
-            for row in run_sweep(cells, store, place, watcher, force, timeout):
-                rows.append(row)
-    except KeyboardInterrupt:
-        say(f"stopped: {len(rows)} of {len(cells)} cells are in {results}; the same command goes on from there.")
-        raise SystemExit(130) from None
+        with interrupt.stoppable(told) as stop:
+            load(plan.to_do, place)
+            if plan.to_do:
+                errors.print(plan.table)
+            else:
+                console.print(f"nothing to do: all {len(cells)} cells are in {results} already (--force repeats them).")
+            with Progress(plan.to_do) as watcher:
+                for row in run_sweep(cells, store, place, watcher, force, **how):
+                    rows.append(row)
+    except (interrupt.Interrupted, KeyboardInterrupt):
+        say(f"stopped: {len(rows)} of {len(cells)} cells are in {results}; this goes on from there: {request.command}")
+        raise SystemExit(128 + stop.number) from None
     finally:
         place.shutdown()
     for problem in store.problems[said:]:

@@ -11,7 +11,10 @@ from rich.console import RenderableType
 
 from benchbox.bench import schema
 from benchbox.bench.cell import Cell
+from benchbox.bench.estimate import Costs, Estimate, total
 from benchbox.bench.job import Todo
+from benchbox.bench.joining import framed
+from benchbox.bench.meter import MIB
 from benchbox.bench.runner import ready, todo
 from benchbox.bench.store import Store
 from benchbox.cli.common import errors, progress_bar
@@ -26,27 +29,46 @@ REFRESH = 0.1
 class Plan:
     table: RenderableType
     to_do: list[Cell]
+    costs: str = ""
 
 
-def plan_table(cells: list[Cell], store: Store, force: bool) -> Plan:
-    """The cells with what each budget buys, what it costs, and what is already done."""
+def plan_table(cells: list[Cell], store: Store, force: bool, costs: bool = False) -> Plan:
+    """The cells with what each budget buys, what is already done and, where asked for, an estimate of the costs."""
     to_do: list[Cell] = []
     lines: list[dict[str, str]] = []
+    known = Costs(framed(store.table())) if costs else None
+    found: list[Estimate] = []
     for cell in cells:
         what: Todo = todo(cell, store, force)
         if what != "done":
             to_do.append(cell)
         planned, made = cell.nfe_planned, ready(cell, store, what, force)
+        if known:
+            found.append(known.estimate(cell, cell.n_samples if what == "done" else made))
         lines.append({
             **labels(cell.identity(), registry().usual), "NFE asked": number(cell.nfe_requested),
             "NFE": "measured" if cell.adaptive else number(planned),
             "steps": "" if cell.skip else str(cell.n_levels - 1),
             "evaluations": number(planned * (cell.n_samples - made) if planned else None),
+            **(expected(found[-1]) if known else {}),
             "to do": cell.skip or {
                 "run": f"yes, from {made:,}" if made else "yes", "metrics": "metrics", "done": "done already",
             }[what],
         })  # fmt: skip
-    return Plan(compact(f"{len(cells)} cells of {cells[0].n_samples if cells else 0} samples", lines), to_do)
+    title = f"{len(cells)} cells of {cells[0].n_samples if cells else 0} samples"
+    return Plan(compact(title, lines), to_do, in_all(found))
+
+
+def expected(cost: Estimate) -> dict[str, str]:
+    return {"seconds": number(cost.seconds, 3), "MiB": number(None if cost.bytes is None else cost.bytes / MIB, 3)}
+
+
+def in_all(found: list[Estimate]) -> str:
+    """What the cells will take together, in a sentence."""
+    whole = total(found)
+    time_ = "of a time that no row tells" if whole.seconds is None else f"about {whole.seconds:,.0f} s of sampling"
+    size = "" if whole.bytes is None else f", and {whole.bytes / MIB:,.0f} MiB of memory at the most"
+    return f"expected: {time_} ({whole.basis}){size}."
 
 
 def result_table(rows: list[dict[str, Any]]) -> RenderableType:

@@ -1,26 +1,56 @@
-"""Run in this process, one task after the other."""
+"""Run on this machine: in this process, or in worker processes of it."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass
-from typing import Any
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 from benchbox.executor import Executor
+
+if TYPE_CHECKING:
+    from benchbox.workers.pool import Pool
 
 
 @dataclass(frozen=True)
 class Local(Executor):
-    """This process; a task runs when it is submitted."""
+    """This machine. In worker processes where there are several, or limits, or code of other packages; else here.
+
+    workers: processes at once. isolate: whether a task has a process of its own; by default where it runs the code of
+    other packages. threads: of each process (by default this process's, shared among them). memory_gb: GiB that each
+    may use (by default 90 % of what is free, shared among them).
+    """
 
     name = "local"
+    workers: int = 1
+    isolate: bool | None = None
+    threads: int | None = None
+    memory_gb: float | None = None
 
-    @property
-    def workers(self) -> int:
-        return 1
+    def __post_init__(self) -> None:
+        for option in ("workers", "threads", "memory_gb"):
+            value = getattr(self, option)
+            if value is not None and value <= 0:
+                raise ValueError(f"{option} is {value}: it must be above 0.")
+        if self.workers == 1 and self.isolate is False and (self.threads or self.memory_gb):
+            raise ValueError("threads and memory_gb are limits of a worker process, and isolate=false has none.")
+
+    @cached_property
+    def pool(self) -> Pool:
+        from benchbox.workers.pool import Pool
+
+        return Pool(self.workers, self.threads, self.memory_gb)
+
+    def apart(self, task: Callable[[Any], Any]) -> bool:
+        """Whether a task runs in a worker process; one that runs here runs when it is submitted."""
+        others = self.isolate is None and getattr(task, "key", "") != ""
+        return bool(self.workers > 1 or self.isolate or self.threads or self.memory_gb or others)
 
     def submit(self, task: Callable[[Any], Any], shard: Any) -> Future[Any]:
+        if self.apart(task):
+            return self.pool.submit(task, shard)
         future: Future[Any] = Future()
         try:
             future.set_result(task(shard))
@@ -29,4 +59,7 @@ class Local(Executor):
         return future
 
     def shutdown(self) -> None:
-        pass
+        """End the worker processes; a task that is submitted later starts others."""
+        pool = self.__dict__.pop("pool", None)
+        if pool is not None:
+            pool.shutdown()

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from benchbox.models.analytic import Analytic, Array
 
@@ -39,19 +40,29 @@ class Empirical(Analytic):
             raise ValueError(f"there is no file {self.data}.")
 
     @cached_property
-    def points(self) -> Array:
-        """The data, (n, *shape)."""
+    def stored(self) -> NDArray[Any]:
+        """The data as they are in the file."""
         if self.data is None:
             angle = np.arange(12) * np.pi / 6
             return np.stack([np.cos(angle), np.sin(angle)], 1) * np.where(np.arange(12) % 2, 1.0, 3.0)[:, None]
         try:
             loaded = np.load(self.data, allow_pickle=False)
-            points = loaded if isinstance(loaded, np.ndarray) else loaded[self.key]
+            points: NDArray[Any] = loaded if isinstance(loaded, np.ndarray) else loaded[self.key]
         except (OSError, ValueError, KeyError) as error:
             raise ValueError(f"data={self.data} is no .npy, or no .npz with an array {self.key!r} ({error}).") from None
+        return points[: self.limit]
+
+    @cached_property
+    def points(self) -> Array:
+        """The data, (n, *shape)."""
+        points = self.stored
         if points.dtype == np.uint8:
             points = (points[:, None] if points.ndim == 3 else points.transpose(0, 3, 1, 2)) / 127.5 - 1
-        return np.asarray(points[: self.limit], dtype=np.float64)
+        return np.asarray(points, dtype=np.float64)
+
+    @property
+    def data_range(self) -> tuple[float, float] | None:
+        return (-1.0, 1.0) if self.stored.dtype == np.uint8 else None
 
     @property
     def dataset(self) -> str:

@@ -1,0 +1,89 @@
+"""Files that are written whole or not at all: under a temporary name, flushed to the disk, renamed."""
+
+from __future__ import annotations
+
+import os
+import platform
+import re
+import secrets
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import IO
+
+import psutil
+
+HOST = re.sub(r"[^0-9A-Za-z.]", "_", platform.node())
+NAME = re.compile(r"\..+-(?P<host>[^-]+)-(?P<pid>\d{1,9})-[0-9a-f]{8}\.tmp")
+
+STALE = 3600
+"""Seconds after which a temporary file is what a killed run left behind, whoever wrote it."""
+
+
+def write_whole(path: Path, write: Callable[[IO[bytes]], object]) -> None:
+    """Write a file, or leave what is there. OSError where it cannot be.
+
+    It is tried once more where somebody deletes the temporary file before it has its name.
+    """
+    try:
+        _write(path, write)
+    except FileNotFoundError:
+        _write(path, write)
+
+
+def write_bytes(path: Path, data: bytes) -> None:
+    """Write a file of these bytes, whole or not at all. OSError where it cannot be."""
+    write_whole(path, lambda file: file.write(data))
+
+
+def _write(path: Path, write: Callable[[IO[bytes]], object]) -> None:
+    temporary = _temporary(path)
+    try:
+        with temporary.open("xb") as file:  # never through a link that lies there
+            write(file)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _temporary(path: Path) -> Path:
+    return path.with_name(f".{path.stem[:100]}-{HOST}-{os.getpid()}-{secrets.token_hex(4)}.tmp")
+
+
+def try_to_write(directory: Path) -> None:
+    """OSError where no file can be made in a directory."""
+    probe = _temporary(directory / "probe")
+    probe.touch()
+    probe.unlink(missing_ok=True)
+
+
+def set_aside(path: Path) -> None:
+    """Rename what lies at a path to `.damaged`, where it is in nobody's way and can be looked at."""
+    with suppress(FileNotFoundError):
+        try:
+            path.replace(path.with_suffix(".damaged"))
+        except OSError:  # a folder lies there, or is to
+            path.replace(path.with_name(f"{path.stem}-{secrets.token_hex(4)}.damaged"))
+
+
+def flush_names(directory: Path) -> None:
+    """Flush the names in a directory to the disk, so that files can be removed whose contents are in a new one."""
+    with suppress(OSError):  # there are file systems that cannot
+        descriptor = os.open(directory, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def leftover(path: Path) -> bool:
+    """Whether nobody writes this temporary file any more: its process is dead, or it is STALE."""
+    found = NAME.fullmatch(path.name)
+    if found and found["host"] == HOST and not psutil.pid_exists(int(found["pid"])):
+        return True
+    with suppress(FileNotFoundError):
+        return time.time() - path.lstat().st_mtime > STALE
+    return False

@@ -1,0 +1,75 @@
+"""Many files of rows made one.
+
+It is on the disk before the others are removed: a row may be there twice, and is never gone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import NamedTuple
+
+import pyarrow as pa
+
+from benchbox.bench.claims import Claims
+from benchbox.bench.joining import joined
+from benchbox.bench.paths import COMPACTED, ID
+from benchbox.bench.store import Store
+from benchbox.bench.verify import Track
+
+
+class Compaction(NamedTuple):
+    """How many files became one of how many rows, and how many cells were left, since a process is at them."""
+
+    files: int
+    rows: int
+    busy: int
+
+
+def compact(store: Store, track: Track) -> Compaction:
+    """Put the rows of all cells that nobody is at into one file. Files that cannot be read whole stay as they are."""
+    with Claims(store.directory) as claims, store.writing():
+        claims.sweep()
+        single = [path for path in store.files() if ID.fullmatch(path.stem)]
+        taken = [path for path in single if claims.take(path.stem)]
+        busy = len(single) - len(taken)
+        files = [*taken, *many(store)]
+        stamps = {path: stamp(path) for path in files}
+        tables = whole(store, track(files, "read"))
+        if not any(path in tables for path in taken) and len(tables) < 2:
+            return Compaction(0, 0, busy)
+        table = joined(tables, lambda path, what: None)
+        made = store.put_many(table)
+        for path in track([path for path in tables if path != made], "remove"):
+            if stamp(path) == stamps[path]:
+                path.unlink(missing_ok=True)
+        return Compaction(len(tables), len(table), busy)
+
+
+def many(store: Store) -> list[Path]:
+    """The compacted files."""
+    return [path for path in store.files() if COMPACTED.fullmatch(path.name)]
+
+
+def whole(store: Store, paths: Iterable[Path]) -> dict[Path, pa.Table]:
+    """The rows of the files from which nothing has to be left out, alone or beside the others."""
+    tables = {}
+    for path in paths:
+        try:
+            found = store.read(path)
+        except FileNotFoundError:
+            continue
+        if found and not found.left_out:
+            tables[path] = found.table
+    odd: set[Path] = set()
+    joined(tables, lambda path, what: odd.add(path))
+    return {path: table for path, table in tables.items() if path not in odd}
+
+
+def stamp(path: Path) -> tuple[int, int, int] | None:
+    """What changes where somebody writes a file; None where there is none."""
+    try:
+        said = path.stat()
+    except OSError:
+        return None
+    return said.st_ino, said.st_size, said.st_mtime_ns

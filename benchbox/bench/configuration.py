@@ -1,0 +1,80 @@
+"""The configuration of a sweep, stored with its results: what was asked for, and what that came to."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+from benchbox.bench.atomic import write_whole
+from benchbox.bench.cell import Cell, digest, dumps
+from benchbox.bench.paths import opened, path_of
+from benchbox.bench.settings import Setting
+from benchbox.bench.sweep import Request
+from benchbox.errors import UsageError
+from benchbox.options import describe, plain
+from benchbox.plugin import own_version
+
+FORMAT = 1
+FOLDER = "sweeps"
+
+Configuration = dict[str, Any]
+
+
+def resolved(request: Request, cells: Sequence[Cell]) -> Configuration:
+    """The request, and every plugin of its cells with all its options, as JSON values; not the command."""
+    asked = {f.name: getattr(request, f.name) for f in fields(request) if f.name not in ("command", "settings")}
+    settings = [
+        {"prefix": s.prefix, "option": s.option, "values": list(map(plain, s.values))} for s in request.settings
+    ]
+    plugins = {
+        "models": [{"name": cell.model.title, **describe(cell.model)} for cell in cells],
+        **{f"{kind}s": [plain(getattr(cell, kind)) for cell in cells] for kind in ("sampler", "schedule", "grid")},
+        "metrics": [{"name": metric.name, **describe(metric)} for cell in cells for metric in cell.metrics],
+    }
+    once = {kind: list({dumps(said): said for said in all_}.values()) for kind, all_ in plugins.items()}
+    return {
+        "format": FORMAT, "benchbox": own_version(), "request": jsonable(asked | {"settings": settings}),
+        "plugins": jsonable(once),
+    }  # fmt: skip
+
+
+def jsonable(value: Any) -> Any:
+    """The value as it comes back from a file."""
+    return json.loads(json.dumps(value))
+
+
+def save(configuration: Configuration, directory: Path) -> str:
+    """Write a configuration into a results directory, unless it is there; its id, a hash of it. OSError."""
+    name = digest(configuration)
+    path = path_of(directory / FOLDER, name, ".json")
+    if not path.exists():
+        path.parent.mkdir(exist_ok=True)
+        text = json.dumps(configuration, indent=1, ensure_ascii=False) + "\n"
+        write_whole(path, lambda file: file.write(text.encode()))
+    return name
+
+
+def load(directory: Path, name: str) -> Configuration:
+    """The configuration of that id in a results directory. UsageError where there is none, or it was changed."""
+    try:
+        with opened(path_of(directory / FOLDER, name, ".json")) as file:
+            configuration: Configuration = json.loads(file.read())
+    except FileNotFoundError:
+        raise UsageError(f"there is no configuration {name} in {directory}.") from None
+    except (OSError, ValueError, RecursionError) as error:
+        raise UsageError(f"configuration {name!r} in {directory} cannot be read: {error}.") from None
+    if not isinstance(configuration, dict) or digest(configuration) != name:
+        raise UsageError(f"configuration {name} in {directory} was changed or damaged: it does not have its own hash.")
+    if configuration.get("format") != FORMAT:
+        raise UsageError(f"configuration {name} in {directory} is of another version of benchbox.")
+    return configuration
+
+
+def request_of(configuration: Configuration) -> Request:
+    """The request that a configuration was made from; its names and values are checked as those of any request."""
+    asked = dict(configuration["request"])
+    settings = [Setting(s["prefix"], s["option"], s["values"]) for s in asked.pop("settings")]
+    return Request(**asked, settings=settings)

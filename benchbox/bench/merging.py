@@ -1,0 +1,101 @@
+"""Rows and statistics of other results directories, taken into one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import pyarrow as pa
+
+from benchbox.bench.atomic import write_bytes
+from benchbox.bench.claims import Claims
+from benchbox.bench.joining import DECIDING, places_of_latest
+from benchbox.bench.paths import ID, opened, printable
+from benchbox.bench.store import Store
+from benchbox.bench.verify import Fault, Track, faults
+
+
+class Merger(NamedTuple):
+    """How many rows and statistics were taken in, how many cells a process is at, and what is wrong with the others."""
+
+    rows: int
+    statistics: int
+    busy: int
+    problems: list[str]
+
+
+def merge(store: Store, others: Sequence[Store], fault: Fault, track: Track) -> Merger:
+    """Take in the rows of others: of a cell the last one begun of those that are done, else the last one begun.
+
+    A row with a fault is left out; of statistics those of the most samples are kept. Rows stay as they are, so that
+    they still say where and with what they were measured.
+    """
+    store.prepare()
+    problems: list[str] = []
+    tables = [sound(other, fault, track, problems) for other in others] + [store.table()]
+    said = pa.concat_tables([pa.table({c: column(table, c) for c in DECIDING}) for table in tables])
+    latest, start = set(places_of_latest(said).to_pylist()), 0
+    rows = busy = copied = 0
+    for other, table in zip(others, tables, strict=False):
+        wins = table.take(pa.array([i for i in range(len(table)) if start + i in latest], pa.int64()))
+        start += len(table)
+        new, left = take_in(store, wins, track)
+        rows, busy = rows + new, busy + left
+        copied += copy_statistics(store, other, track)
+        copy_sweeps(store, other)
+    return Merger(rows, copied, busy, problems)
+
+
+def sound(other: Store, fault: Fault, track: Track, problems: list[str]) -> pa.Table:
+    """The rows of another directory that have no fault."""
+    table = other.table()
+    wrong = dict(faults(table, fault, track))
+    name = printable(str(other.directory))
+    problems += [f"{name}: {sentence}" for sentence in (*other.problems, *wrong.values())]
+    return table.take(pa.array([i for i in range(len(table)) if i not in wrong], pa.int64()))
+
+
+def column(table: pa.Table, name: str) -> pa.ChunkedArray:
+    return table[name] if name in table.column_names else pa.chunked_array([pa.nulls(len(table), pa.string())])
+
+
+def take_in(store: Store, table: pa.Table, track: Track) -> tuple[int, int]:
+    """Write rows: into a cell's own file where there is one, else into a new one of many. How many were; how many are
+    of cells that a process is at, which were left out.
+    """
+    cells = table["cell"].to_pylist()
+    own = [i for i, cell in enumerate(cells) if ID.fullmatch(cell) and store.path(cell).exists()]
+    rest = sorted(set(range(len(cells))) - set(own))
+    busy = 0
+    with Claims(store.directory) as claims:
+        for i in track(own, "rows"):
+            if claims.take(cells[i]):
+                store.put(table.slice(i, 1).to_pylist()[0])
+                claims.release(cells[i])
+            else:
+                busy += 1
+    if rest:
+        store.put_many(table.take(pa.array(rest, pa.int64())))
+    return len(cells) - busy, busy
+
+
+def copy_statistics(store: Store, other: Store, track: Track) -> int:
+    """Take over statistics that are of more samples than those here; how many were."""
+    copied = 0
+    for key in track(other.statistics.stored(), "statistics"):
+        if other.statistics.count(key) > store.statistics.count(key) and (kept := other.statistics.get(key)):
+            store.keep({key: kept})
+            copied += 1
+    return copied
+
+
+def copy_sweeps(store: Store, other: Store) -> None:
+    """Take over the configurations that rows name."""
+    with store.writing():
+        for path in sorted((other.directory / "sweeps").glob("*.json")):
+            mine = store.directory / "sweeps" / path.name
+            if ID.fullmatch(path.stem) and not mine.exists():
+                mine.parent.mkdir(exist_ok=True)
+                with opened(path) as file:
+                    data = file.read()
+                write_bytes(mine, data)

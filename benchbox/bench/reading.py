@@ -1,0 +1,125 @@
+"""Rows read from a file that anybody may have written: what comes out has the types of the schema, or is left out."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from benchbox.bench import schema
+from benchbox.bench.paths import opened, printable
+
+MOST_ROWS, MOST_COLUMNS, MOST_BYTES = 10_000_000, 5_000, 2**33
+"""What a file may claim to hold, unpacked."""
+
+WORD = "^[0-9A-Za-z]{1,64}$"
+"""The form of a row's `cell`, wherever it was made."""
+
+
+class Found(NamedTuple):
+    """The rows that a file holds; how many of its rows were left out, and why."""
+
+    table: pa.Table
+    left_out: int = 0
+    why: str = ""
+
+
+def read(source: Path | bytes) -> Found:
+    """The rows in a file. FileNotFoundError; any other error says why they cannot be read: nothing here is trusted."""
+    with parquet(source) as file:
+        return checked(file.read())
+
+
+def left_out(error: Exception) -> str:
+    """What there is to say of a file that could not be read."""
+    lines = (error.strerror if isinstance(error, OSError) and error.strerror else str(error)).splitlines()
+    return f"was left out: {printable(lines[0] if lines else type(error).__name__).rstrip('.')}"
+
+
+@contextmanager
+def parquet(source: Path | bytes) -> Iterator[pq.ParquetFile]:
+    """A file, once it says that it holds rows of a version that is known, and not too many."""
+    opening = io.BytesIO(source) if isinstance(source, bytes) else opened(source)
+    with opening as file, pq.ParquetFile(file) as found:
+        head, names = found.metadata, found.schema_arrow.names
+        version = (head.metadata or {}).get(b"benchbox_schema", b"")
+        if not version.isdigit() or not head.num_rows or not {"cell", "status"} <= set(names):
+            raise ValueError("it is not a row of benchbox")
+        if int(version) > schema.VERSION:
+            raise ValueError(f"its schema {int(version)} is newer than this benchbox's {schema.VERSION}")
+        size = sum(head.row_group(i).total_byte_size for i in range(head.num_row_groups))
+        if head.num_rows > MOST_ROWS or len(names) > MOST_COLUMNS or size > MOST_BYTES:
+            raise ValueError(f"it says that it holds {head.num_rows:,} rows in {size:,} bytes, which is too much")
+        if len(set(names)) < len(names):
+            raise ValueError("two of its columns have one name")
+        yield found
+
+
+def checked(table: pa.Table) -> Found:
+    """The rows in the types of the schema. ValueError where they cannot be had, or where no row is left."""
+    table.validate(full=True)
+    columns = {name: converted(name, table[name]) for name in table.column_names}
+    table = pa.table(columns)
+    kept, why = pa.chunked_array([pa.repeat(True, len(table))]), ""
+    for name in ("cell", *(c for c in schema.JSON if c in columns)):
+        good = fine(name, table[name])
+        if not pc.all(good).as_py():
+            bad = table[name].filter(pc.invert(good))[0].as_py()
+            why = why or f"its {name} is {printable(repr(bad))[:100]}, which is not {form(name)}"
+            kept = pc.and_(kept, good)
+    found = table.filter(kept) if why else table
+    if not len(found):
+        raise ValueError(why or "it holds no rows")
+    return Found(found, len(table) - len(found), why)
+
+
+def converted(name: str, values: pa.ChunkedArray) -> pa.ChunkedArray:
+    """A column in the type of the schema; a metric's is of numbers or of text."""
+    if pa.types.is_dictionary(values.type):
+        values = values.cast(values.type.value_type)
+    kind = values.type
+    want = schema.KINDS.get(name) or (pa.string() if is_text(kind) else pa.float64())
+    if kind != want and not fits(kind, want):
+        raise ValueError(f"its column {printable(name)} is of type {kind}, not {want}")
+    return values if kind == want else values.cast(want)
+
+
+def is_text(kind: pa.DataType) -> bool:
+    return pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)
+
+
+def fits(kind: pa.DataType, want: pa.DataType) -> bool:
+    """Whether a column's values may be those of another type; a cast refuses the single values that are not."""
+    if pa.types.is_null(kind):
+        return True
+    if is_text(want):
+        return is_text(kind)
+    number = pa.types.is_integer(kind) or pa.types.is_floating(kind)
+    return number and not pa.types.is_boolean(want)
+
+
+def fine(name: str, values: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Which of a column's values have its form; an unknown one has, but for the cell's."""
+    if name == "cell":
+        return pc.fill_null(pc.match_substring_regex(values, WORD), False)
+    bad = [text for text in values.unique().to_pylist() if text is not None and not is_object(text)]
+    return pc.invert(pc.is_in(values, pa.array(bad, pa.string())))
+
+
+def form(name: str) -> str:
+    return "an id" if name == "cell" else "a JSON object"
+
+
+def is_object(text: str) -> bool:
+    try:
+        value: Any = json.loads(text)
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(value, dict)

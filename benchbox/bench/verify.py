@@ -1,0 +1,61 @@
+"""Whether a results directory holds what it says: every file read whole, every row checked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, Protocol, TypeVar
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from benchbox.bench import schema
+from benchbox.bench.paths import printable
+from benchbox.bench.store import Store
+
+T = TypeVar("T")
+Fault = Callable[[Mapping[str, Any]], str | None]
+"""Says what is wrong with a row, None where nothing is."""
+
+BATCH = 1_000
+"""Rows that are looked at together."""
+
+
+class Track(Protocol):
+    """Goes through items one by one, and shows how far it is."""
+
+    def __call__(self, items: Sequence[T], what: str) -> Iterable[T]: ...
+
+
+def verify(store: Store, fault: Fault, same: Sequence[str], track: Track) -> list[str]:
+    """A sentence for each file that is damaged, foreign, newer or not what its name says, and for each faulty row.
+
+    same: the columns in which rows of one stream agree.
+    """
+    table = store.table()
+    for key in track(store.statistics.stored(), "statistics"):
+        store.statistics.get(key)
+    aside = [f"{printable(p.name)} is damaged, and was set aside." for p in sorted(store.directory.glob("*.damaged"))]
+    rows = [sentence for _, sentence in faults(table, fault, track)]
+    return [*store.problems, *aside, *rows, *differing(table, same)]
+
+
+def differing(table: pa.Table, same: Sequence[str]) -> Iterator[str]:
+    """A sentence for each stream whose rows differ in what it is the hash of."""
+    known = [name for name in same if name in table.column_names]
+    if "stream" in table.column_names:
+        counts = table.group_by("stream").aggregate(
+            [(name, "count_distinct", pc.CountOptions("all")) for name in known]
+        )
+        for row in counts.to_pylist():
+            for name in known:
+                if row["stream"] and row[f"{name}_count_distinct"] > 1:
+                    yield f"stream {printable(row['stream'])}: its rows differ in {name}, which it is made from."
+
+
+def faults(table: pa.Table, fault: Fault, track: Track) -> Iterator[tuple[int, str]]:
+    """The places of the rows with which something is wrong, and what it is."""
+    unknown = dict.fromkeys(schema.ORDER)
+    for start in track(range(0, len(table), BATCH), "rows"):
+        for i, row in enumerate(table.slice(start, BATCH).to_pylist(), start):
+            if problem := fault(unknown | row):
+                yield i, f"cell {row['cell']}: {problem}."

@@ -1,0 +1,111 @@
+"""benchbox rerun: the cell of a row once more, and whether it comes out the same."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.table import Table
+from rich.text import Text
+
+from benchbox.cli.common import console, devices, errors, say
+from benchbox.errors import UsageError
+
+if TYPE_CHECKING:
+    from benchbox.bench.cell import Cell
+    from benchbox.bench.store import Store
+
+
+def rerun(
+    row: Annotated[str, typer.Argument(help="The row's cell, its id or the beginning of it.")],
+    results: Annotated[Path, typer.Option(help="Directory of the row; the new one goes there, too.")] = Path("results"),
+    device: Annotated[str | None, typer.Option(help="cpu, cuda … [default: as the row].")] = None,
+    trust: Annotated[bool, typer.Option("--trust", help="Load the code and the files that the row names.")] = False,
+    anyway: Annotated[
+        bool, typer.Option("--anyway", help="Run the nearest thing where the very cell cannot be run here.")
+    ] = False,
+    timeout: Annotated[float | None, typer.Option(min=0, help="Seconds for the cell.")] = None,
+) -> None:
+    """Run the cell of a row again, and compare. Exit status 1 where it does not repeat."""
+    from benchbox.bench.rerun import differing, find, obstacles, rebuild
+    from benchbox.bench.store import Store
+    from benchbox.bench.trust import loads
+    from benchbox.cli.watch import plan_table
+    from benchbox.report.escape import plain
+
+    store = Store(results)
+    old = find(store, row)
+    if not trust and (named := loads(old)):
+        raise UsageError(
+            f"the row names what a rerun would load ({plain('; '.join(named))}): "
+            "give --trust where you trust whoever wrote it."
+        )
+    cell = rebuild(old, devices(device) if device else None, shlex.join(["benchbox", *sys.argv[1:]]))
+    if others := obstacles(old, cell):
+        why = plain("; ".join(others))
+        if not anyway:
+            raise UsageError(f"cell {old['cell']} cannot be rerun as it was: {why} (--anyway runs cell {cell.id}).")
+        say(f"this is not the cell of the row: {why}.")
+    errors.print(plan_table([cell], store, force=True).table)
+    new = again(cell, store, timeout, old)
+    console.print(side_by_side(old, new))
+    raise SystemExit(1 if told(old, new, differing(old, new)) else 0)
+
+
+def told(old: Mapping[str, Any], new: Mapping[str, Any], names: list[str]) -> bool:
+    """Say which columns differ that should not; whether a result is among them."""
+    from benchbox.bench.rerun import SURROUNDINGS
+    from benchbox.report.escape import plain
+
+    for name in names:
+        what = "made with another" if name in SURROUNDINGS else "differs:"
+        console.print(plain(f"{what} {name}: {old[name]} → {new[name]}"), markup=False, soft_wrap=True)
+    same = set(names) <= SURROUNDINGS
+    if same:
+        console.print("It repeats: all results are equal to the last digit.")
+    return not same
+
+
+def again(cell: Cell, store: Store, timeout: float | None, old: Mapping[str, Any]) -> dict[str, Any]:
+    """Run the cell, its row in the store's; the old row is kept where this one did not end as well."""
+    from benchbox.bench import interrupt
+    from benchbox.bench.runner import load, run_sweep
+    from benchbox.cli.watch import Progress
+    from benchbox.registry import registry
+
+    store.prepare()
+    place = registry().get("executor", "local")
+    stopping = partial(say, "stopping after the current batch; once more stops at once.")
+    try:
+        with interrupt.stoppable(stopping) as stop, Progress([cell]) as watcher:
+            load([cell], place)
+            (new,) = run_sweep([cell], store, place, watcher, force=True, timeout=timeout)
+    except (interrupt.Interrupted, KeyboardInterrupt):
+        say("stopped; the row is as it was.")
+        raise SystemExit(128 + stop.number) from None
+    finally:
+        place.shutdown()
+    new = store.get(cell.id) or new  # as it is read
+    if old["status"] == "done" and new["status"] != "done" and new["cell"] == old["cell"]:
+        store.put(dict(old))
+        say(f"it ended as {new['status']}; the row is as it was.")
+    return new
+
+
+def side_by_side(old: Mapping[str, Any], new: Mapping[str, Any]) -> Table:
+    """Metrics, counts and measurements of the two rows."""
+    from benchbox.bench import schema
+    from benchbox.report.escape import plain
+    from benchbox.report.table import shown
+
+    table = Table("", "row", "now")
+    metrics = [name for name in new if name not in schema.ORDER]
+    for name in ["status", "nfe", *metrics, *(n for n in schema.ORDER if n in schema.MEASURED and n != "sweep")]:
+        pair = [str(v) if isinstance(v, bool) else shown(v) for v in (old.get(name), new.get(name))]
+        table.add_row(*(Text(plain(text)) for text in (name, *pair)))
+    return table

@@ -1,0 +1,114 @@
+"""benchbox results: a results directory checked, made smaller, put together with others, tidied."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Annotated, TypeVar
+
+import typer
+
+from benchbox.cli.common import console, progress_bar, say
+from benchbox.errors import UsageError
+
+app = typer.Typer(help="Verify, compact, merge and prune results directories.")
+
+T = TypeVar("T")
+Directory = Annotated[Path, typer.Argument(help="A results directory.")]
+
+
+@app.command()
+def verify(directory: Directory = Path("results")) -> None:
+    """Read every file and check every row; name what is damaged, foreign, newer or not honest (exit status 1)."""
+    from benchbox.bench.store import Store
+    from benchbox.bench.verify import verify as check
+    from benchbox.report.publish import SAME, fault
+
+    store = Store(there(directory))
+    problems = check(store, fault, SAME, track)
+    for problem in problems:
+        say(problem)
+    files, rows = len(store.files()), len(store.table())
+    found = f"{len(problems):,} problems" if problems else "all is well"
+    done(f"{directory} has {rows:,} rows in {files:,} files: {found}.")
+    raise SystemExit(1 if problems else 0)
+
+
+@app.command()
+def compact(directory: Directory = Path("results")) -> None:
+    """Put the rows of all cells into one file; cells that a process is at are left."""
+    from benchbox.bench.compaction import compact as make_one
+    from benchbox.bench.store import Store
+
+    store = Store(there(directory))
+    files, rows, busy = make_one(store, track)
+    for problem in store.problems:
+        say(problem)
+    made = f"{files:,} files are one of {rows:,} rows" if files else "there is nothing to compact"
+    done(f"{made} in {directory}{left(busy)}.")
+
+
+@app.command()
+def merge(
+    directories: Annotated[list[Path], typer.Argument(help="Results directories, or published folders.")],
+    into: Annotated[Path, typer.Option("--into", help="The results directory that takes them in.")],
+) -> None:
+    """Take in the rows and statistics of other directories; of a cell that several have, the last one that is done."""
+    from benchbox.bench.merging import merge as take_in
+    from benchbox.bench.store import Store
+    from benchbox.report.publish import fault
+
+    places = [place for directory in directories for place in below(there(directory))]
+    if into.resolve() in {place.resolve() for place in places}:
+        raise UsageError(f"{into} is among the directories that are merged into it: leave it out.")
+    rows, statistics, busy, problems = take_in(Store(into), [Store(place) for place in places], fault, track)
+    for problem in problems:
+        say(problem)
+    done(f"{into} took in {rows:,} rows and {statistics:,} files of statistics{left(busy)}.")
+
+
+@app.command()
+def prune(
+    directory: Directory = Path("results"),
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="List what would be removed.")] = False,
+) -> None:
+    """Remove rows that are tried again anyway, damaged and half-written files, dead claims, statistics of no row."""
+    from benchbox.bench.prune import prune as remove
+    from benchbox.bench.prune import removals
+    from benchbox.bench.store import Store
+
+    store = Store(there(directory))
+    found = removals(store, track)
+    for path, why in found:
+        console.print(f"{path.name} {why}", markup=False, soft_wrap=True)
+    if dry_run:
+        done(f"{len(found):,} files in {directory} would be removed, or rows in them.")
+        return
+    busy = remove(store, found)
+    done(f"{len(found) - busy:,} files in {directory} were removed, or rows in them{left(busy)}.")
+
+
+def there(directory: Path) -> Path:
+    """The directory. UsageError where there is none."""
+    if not directory.is_dir():
+        raise UsageError(f"there is no results directory {directory}.")
+    return directory
+
+
+def below(directory: Path) -> list[Path]:
+    """It and the directories in it that hold rows: a published folder has them in one of these."""
+    return sorted({directory, *(path.parent for path in directory.rglob("*.parquet"))})
+
+
+def left(busy: int) -> str:
+    return f"; {busy:,} cells were left, because a process is at them" if busy else ""
+
+
+def done(sentence: str) -> None:
+    console.print(sentence, markup=False, soft_wrap=True)
+
+
+def track(items: Sequence[T], what: str) -> Iterator[T]:
+    """The items one by one, with a bar."""
+    with progress_bar() as bar:
+        yield from bar.track(items, description=what)

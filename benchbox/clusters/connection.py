@@ -1,0 +1,95 @@
+"""The way to a Ray cluster: quiet, quick to say that there is none, and without a trace in this process's signals."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from secrets import token_hex
+from types import ModuleType
+
+from benchbox.errors import UsageError
+
+SETTINGS = {
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_DEDUP_LOGS_SKIP_REGEX": ".",  # what Ray would print about workers that died: the row says it
+    "RAY_task_oom_retries": "0",  # without end, by default
+    "RAY_worker_niceness": "0",  # 15 by default: whatever else runs on the machine would be in the times
+}
+"""Ray's own environment variables, read where Ray is started; what the user has set is left."""
+
+PATIENCE = 5.0
+"""Seconds that a cluster has to answer."""
+HELLO = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes([0, 0, 0, 4, 0, 0, 0, 0, 0])
+"""How a client of HTTP/2, which Ray speaks, begins: the preface and an empty SETTINGS frame (RFC 9113, section 3.4)."""
+KIND, SETTINGS_FRAME = 3, 4
+"""Where a frame says its kind, and the kind that a server answers with."""
+
+
+def library() -> ModuleType:
+    """Ray, imported with benchbox's settings. UsageError where it is not installed."""
+    for name, value in SETTINGS.items():
+        os.environ.setdefault(name, value)
+    try:
+        import ray
+    except ImportError:
+        raise UsageError("the executor ray needs Ray: pip install 'benchbox-diffusion[ray]'.") from None
+    return ray
+
+
+def connect(address: str | None) -> bool:
+    """Join the cluster, or start one here where None is named; False where this process had joined one before.
+
+    UsageError where there is none, or none that this version of Ray can talk to.
+    """
+    ray = library()
+    if ray.is_initialized():
+        return False
+    wanted = address or os.environ.get("RAY_ADDRESS") or "local"
+    if wanted not in {"local", "auto"}:
+        knock(wanted)
+    here = {"include_dashboard": False} if wanted == "local" else {}
+    if here and "RAY_AUTH_MODE" not in os.environ:
+        os.environ |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": token_hex(32)}  # else Ray keeps one in the home
+    try:
+        with same_signals():
+            ray.init(address=wanted, log_to_driver=False, logging_level=logging.ERROR, **here)
+    except (OSError, RuntimeError, ValueError, ray.exceptions.AuthenticationError) as error:
+        reason = str(error).partition("\n")[0].rstrip(".")
+        hint = "" if here or "RAY_AUTH_MODE" in os.environ else " (set RAY_AUTH_MODE=token where it asks for a token)"
+        raise UsageError(f"no Ray cluster can be joined at {wanted}: {reason}{hint}.") from error
+    return True
+
+
+def knock(address: str) -> None:
+    """UsageError where no Ray answers at host:port; Ray itself would try for minutes, and then end the process."""
+    host, colon, port = address.rpartition(":")
+    if "://" in address or not (host and colon and port.isdecimal()):
+        raise UsageError(f"{address!r} is no address of a Ray cluster: give HOST:PORT, auto or local.")
+    try:
+        with socket.create_connection((host.strip("[]"), int(port)), timeout=PATIENCE) as wire:
+            if os.environ.get("RAY_USE_TLS", "0").lower() in {"1", "true"}:
+                return
+            wire.sendall(HELLO)
+            answer = wire.recv(KIND + 1)
+    except (OSError, OverflowError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise UsageError(f"no Ray cluster answers at {address}: {reason}.") from None
+    if answer[KIND:] != bytes([SETTINGS_FRAME]):
+        raise UsageError(f"what answers at {address} is no Ray cluster: give the port of ray start (6379 by default).")
+
+
+@contextmanager
+def same_signals() -> Iterator[None]:
+    """Leave Ctrl-C and SIGTERM to who had them before."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        if threading.current_thread() is threading.main_thread():
+            for number, handler in before.items():
+                signal.signal(number, handler)

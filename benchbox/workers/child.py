@@ -1,0 +1,145 @@
+"""A worker process: takes tasks from a socket, one after the other, and sends back what becomes of them.
+
+The socket is none of the standard streams: stdin is empty, and what a task prints goes to stderr, a pipe of its own.
+Tasks come pickled from benchbox; nothing that goes back is.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import os
+import pickle
+import resource
+import signal
+import socket
+import sys
+import time
+import traceback
+from collections.abc import Callable
+from contextlib import suppress
+from importlib import import_module
+from pathlib import Path
+from types import FrameType
+from zlib import crc32
+
+from benchbox.plugin import sentence
+from benchbox.workers.globals import Globals, seed, snapshot
+from benchbox.workers.wire import CHANGED, COUNT, FAILED, HEAD, LOADED, PART, TICK, frame
+
+PR_SET_PDEATHSIG = 1
+DETAILS = 2**16
+"""Characters of a traceback at the most."""
+TICK_S = 0.1
+"""Seconds between two messages that the task is getting on."""
+
+
+class Channel:
+    """The socket to benchbox. Only this process writes to it: a fork of it that comes so far ends here."""
+
+    def __init__(self, fd: int) -> None:
+        os.set_inheritable(fd, False)
+        self.socket, self.pid = socket.socket(fileno=fd), os.getpid()
+        self.stream = self.socket.makefile("rb")
+
+    def receive(self) -> bytes | None:
+        """The next task; None where benchbox has no more."""
+        head = self.stream.read(HEAD.size)
+        return self.stream.read(HEAD.unpack(head)[1]) if len(head) == HEAD.size else None
+
+    def send(self, kind: bytes, data: bytes = b"") -> None:
+        if os.getpid() != self.pid:
+            os._exit(1)
+        self.socket.sendall(frame(kind, data))
+
+
+class Ticker:
+    """Counts a task's ticks, and sends the count now and then."""
+
+    def __init__(self, channel: Channel) -> None:
+        self.channel, self.count, self.sent = channel, 0, time.monotonic()
+
+    def __call__(self) -> None:
+        self.count += 1
+        if time.monotonic() - self.sent > TICK_S:
+            self.flush()
+
+    def flush(self) -> None:
+        self.channel.send(TICK, COUNT.pack(min(self.count, 2**16 - 1)))
+        self.count, self.sent = 0, time.monotonic()
+
+
+def main(fd: int, parent: int) -> None:
+    """Serve the process `parent` over the socket `fd` until there is nothing more to do."""
+    be_expendable(parent)
+    with suppress(OSError):
+        serve(Channel(fd))
+    os._exit(0)  # whatever a task has left running or registered for the end
+
+
+def be_expendable(parent: int) -> None:
+    """End with the parent and by its hand, without a core file, and before others when the machine's memory ends."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+        with suppress(OSError):
+            Path("/proc/self/oom_score_adj").write_text("1000")
+    if os.getppid() != parent:
+        os._exit(1)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, leave_to_parent(os.getpid()))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
+
+
+def leave_to_parent(pid: int) -> Callable[[int, FrameType | None], None]:
+    """A handler of signals that a cluster sends to all processes of a job, for `pid`; a fork of it ends as usual."""
+
+    def handle(number: int, frame: FrameType | None) -> None:
+        if os.getpid() != pid:
+            signal.signal(number, signal.SIG_DFL)
+            signal.raise_signal(number)
+
+    return handle
+
+
+def serve(channel: Channel) -> None:
+    """Do tasks; after one that failed, no other."""
+    start: Globals | None = None
+    while (job := channel.receive()) is not None:
+        module, task, given = pickle.loads(job)
+        try:
+            import_module(module)  # benchbox's own, so that the start is that before any plugin's import
+            start = start or snapshot()
+            data = perform(channel, task, given, start)
+        except BaseException as error:  # a plugin may raise whatever there is
+            channel.send(FAILED, failure(error))
+            return
+        channel.send(PART, data)
+
+
+def perform(channel: Channel, pickled: bytes, given: bytes, start: Globals) -> bytes:
+    """The part that a task gives, and before it, whether the process is still as it was."""
+    number, ticker = crc32(given), Ticker(channel)
+    seed(number)
+    task = pickle.loads(pickled)
+    object.__setattr__(task, "tick", ticker)
+    with suppress(BaseException):  # the task meets it again, and says what it means
+        task.prepare()
+    loaded = snapshot()
+    channel.send(LOADED)
+    seed(number)
+    data = task(pickle.loads(given)).to_bytes()
+    ticker.flush()
+    if snapshot() != loaded:
+        channel.send(CHANGED, b"run")
+    elif loaded != start:
+        channel.send(CHANGED, b"load")
+    return data
+
+
+def failure(error: BaseException) -> bytes:
+    """Status, reason and traceback as JSON."""
+    try:
+        said = {"reason": sentence(error)[:1000], "details": "".join(traceback.format_exception(error))[-DETAILS:]}
+    except BaseException:  # an error that cannot even be printed
+        said = {"reason": type(error).__name__, "details": ""}
+    return json.dumps(said | {"status": "oom" if isinstance(error, MemoryError) else "failed"}).encode()

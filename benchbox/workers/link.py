@@ -1,0 +1,91 @@
+"""The socket to a worker process and its standard error, both used without ever waiting for the process."""
+
+from __future__ import annotations
+
+import os
+import selectors
+import socket
+from collections.abc import Iterator
+from contextlib import suppress
+from time import monotonic
+
+from benchbox.workers.wire import Frames
+
+WORDS = 2**16
+"""Bytes of the standard error that are kept: the last ones."""
+PIECE = 2**20
+"""Bytes read or written at once."""
+DRAIN = 1.0
+"""Seconds in which all that has come is read; a process that says more than that is never heard to the end."""
+
+
+class Link:
+    """This side of a worker process's socket and standard error; `words` are its last there, of the current task."""
+
+    def __init__(self) -> None:
+        self.socket, self.theirs = socket.socketpair()
+        self.stderr, self.their_stderr = os.pipe()
+        self.socket.setblocking(False)
+        os.set_blocking(self.stderr, False)
+        self.selector = selectors.DefaultSelector()
+        self.selector.register(self.socket, selectors.EVENT_READ)
+        self.selector.register(self.stderr, selectors.EVENT_READ)
+        self.open, self.words = True, b""
+
+    def started(self) -> None:
+        """The process has its ends: give up ours of them, so that its end is seen."""
+        self.theirs.close()
+        os.close(self.their_stderr)
+
+    def say(self, message: memoryview, most: int) -> None:
+        """Begin to send a message, to be answered by frames of at most so many bytes."""
+        self.rest, self.frames, self.words = message, Frames(most), b""
+        if self.open:
+            self.selector.modify(self.socket, selectors.EVENT_READ | selectors.EVENT_WRITE)
+
+    def hear(self, wait: float) -> Iterator[tuple[bytes, bytes]]:
+        """What comes within so many seconds; with 0, all that has come. Corrupt where it is no frames."""
+        until = monotonic() + DRAIN
+        while self.selector.get_map() and monotonic() < until and (ready := self.selector.select(wait)):
+            for key, events in ready:
+                if key.fileobj is not self.socket:
+                    self._read_words()
+                    continue
+                if events & selectors.EVENT_WRITE:
+                    self._write()
+                if events & selectors.EVENT_READ:
+                    yield from self.frames.feed(self._read())
+            if wait:
+                return
+
+    def _write(self) -> None:
+        with suppress(OSError):  # nobody is there: seen on reading
+            self.rest = self.rest[self.socket.send(self.rest[:PIECE]) :]
+        if not self.rest:
+            self.selector.modify(self.socket, selectors.EVENT_READ)
+
+    def _read(self) -> bytes:
+        try:
+            data = self.socket.recv(PIECE)
+        except BlockingIOError:
+            return b""
+        except OSError:
+            data = b""
+        if not data:
+            self.open = False
+            self.selector.unregister(self.socket)
+        return data
+
+    def _read_words(self) -> None:
+        try:
+            data = os.read(self.stderr, PIECE)
+        except BlockingIOError:
+            return
+        if not data:
+            self.selector.unregister(self.stderr)
+        self.words = (self.words + data)[-WORDS:]
+
+    def close(self) -> None:
+        self.selector.close()
+        self.socket.close()
+        os.close(self.stderr)

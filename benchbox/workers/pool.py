@@ -1,0 +1,94 @@
+"""Worker processes for the tasks of an executor: so many at once, each kept for tasks that may share it."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any
+
+from benchbox.bench.part import Part
+from benchbox.executor import Lost
+from benchbox.workers.ending import STOPPED
+from benchbox.workers.job import Job
+from benchbox.workers.memory import available
+from benchbox.workers.process import GIB, Worker
+
+SHARE = 0.9
+"""Of the memory that there is when a worker starts, what all workers together may use."""
+
+
+class Pool:
+    """Runs tasks in at most `workers` processes, each on `threads` threads and within `memory_gb` GiB.
+
+    Default: the threads of this process shared among them, and 90 % of the memory that there is.
+    """
+
+    def __init__(self, workers: int, threads: int | None, memory_gb: float | None) -> None:
+        self.workers, self.memory_gb = workers, memory_gb
+        self.threads = threads or max(own_threads() // workers, 1)
+        self.drivers = ThreadPoolExecutor(workers, thread_name_prefix="benchbox-worker")
+        self.lock, self.closed = threading.Lock(), False
+        self.idle: list[Worker] = []
+        self.busy: set[Worker] = set()
+
+    def submit(self, task: Callable[[Any], Any], given: Any) -> Future[Part]:
+        return self.drivers.submit(self._run, task, given)
+
+    def _run(self, task: Callable[[Any], Any], given: Any) -> Part:
+        job = Job.of(task, given)
+        worker = self._take(job)
+        try:
+            return worker.run(job)
+        finally:
+            self._give_back(worker)
+
+    def _take(self, job: Job) -> Worker:
+        """An idle worker that may do the job; else a new one, in the place of idle ones that may not."""
+        gone: list[Worker] = []
+        try:
+            with self.lock:
+                if self.closed:
+                    raise Lost(*STOPPED)
+                found = next((worker for worker in self.idle if worker.usable and worker.fits(job)), None)
+                if found:
+                    self.idle.remove(found)
+                while not found and self.idle and len(self.idle) + len(self.busy) >= self.workers:
+                    gone.append(self.idle.pop(0))
+                self.busy.add(found := found or Worker(job.key, self.threads, self._memory()))
+                return found
+        finally:
+            for worker in gone:
+                worker.close()
+
+    def _memory(self) -> int:
+        if self.memory_gb is not None:
+            return int(self.memory_gb * GIB)
+        return int(SHARE * available() / self.workers)
+
+    def _give_back(self, worker: Worker) -> None:
+        with self.lock:
+            self.busy.remove(worker)
+            if again := worker.usable and not self.closed:
+                self.idle.append(worker)
+        if not again:
+            worker.close()
+
+    def shutdown(self) -> None:
+        """End all workers, those that run too; the futures of these raise Lost."""
+        with self.lock:
+            self.closed = True
+            for worker in self.busy:
+                worker.stop()
+            idle, self.idle = self.idle, []
+        for worker in idle:
+            worker.close()
+        self.drivers.shutdown(cancel_futures=True)
+
+
+def own_threads() -> int:
+    """How many threads torch uses here; the number of cores where it is not loaded."""
+    torch = sys.modules.get("torch")
+    return int(torch.get_num_threads()) if torch else os.cpu_count() or 1

@@ -1,0 +1,157 @@
+"""One worker process as benchbox sees it: what it says is read, what it uses is bounded, how it ends is told."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections import deque
+from contextlib import suppress
+from time import monotonic
+
+from benchbox.bench.part import Part
+from benchbox.executor import Lost
+from benchbox.workers.ending import STOPPED, failure, verdict
+from benchbox.workers.job import Job
+from benchbox.workers.link import Link
+from benchbox.workers.memory import Family, oom_kills
+from benchbox.workers.wire import CHANGED, COUNT, FAILED, LOADED, PART, TICK, Corrupt
+
+MAIN = """import sys; numbers = map(int, sys.argv[1:3]); sys.path[:] = sys.argv[3:]; del sys.argv[1:]
+from benchbox.workers.child import main; main(*numbers)"""
+"""Started so, it finds what this process finds, and looks into no working directory first."""
+
+THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+LOADING, GRACE = 60.0, 2.0
+"""Seconds on top of a task's own: until it is loaded, and then, since it should stop itself."""
+LOOK = 0.1
+"""Seconds between two looks at the process."""
+LOOKS = 5
+"""Looks between two searches for new descendants, which ask after every process of the machine."""
+GIB = 2**30
+
+
+class Worker:
+    """A process that does tasks of one `key`, one after the other, on `threads` threads and within `memory` bytes.
+
+    `only` is the one cell that it may still serve, None for any; `usable` whether it may do more.
+    """
+
+    def __init__(self, key: str, threads: int, memory: int) -> None:
+        self.key, self.memory, self.kills = key, memory, oom_kills()
+        self.only: bytes | None = None
+        self.status: int | None = None
+        self.spoilt = self.changed = self.stopped = False
+        self.link = Link()
+        fd, words = self.link.theirs.fileno(), self.link.their_stderr
+        numbers, paths = (str(fd), str(os.getpid())), map(str, sys.path)
+        command = [sys.executable, "-P", "-u", "-X", "faulthandler", "-c", MAIN, *numbers, *paths]
+        try:
+            self.process = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=words, stderr=words, pass_fds=[fd], start_new_session=True,
+                env=os.environ | dict.fromkeys(THREADS, str(threads)),
+            )  # fmt: skip
+        except OSError as error:
+            self.link.close()
+            raise Lost("failed", f"no worker process can be started: {error.strerror}") from error
+        finally:
+            self.link.started()
+        self.family = Family(self.process.pid)
+
+    @property
+    def usable(self) -> bool:
+        return not self.spoilt and self.link.open and self.process.poll() is None
+
+    def fits(self, job: Job) -> bool:
+        return self.key == job.key and self.only in (None, job.cell)
+
+    def run(self, job: Job) -> Part:
+        """Do a task. Lost where the process ends, fails, or uses more time or memory than it may: it is spoilt then."""
+        was, self.spoilt = self.spoilt, True
+        try:
+            part = self._run(job)
+        except Corrupt:
+            raise self.lost("failed", "its process sent what cannot be read") from None
+        self.spoilt = was or self.changed or self.family.look() > 0
+        return part
+
+    def _run(self, job: Job) -> Part:
+        self.link.say(job.message, self.memory)
+        deadline = None if job.timeout is None else monotonic() + job.timeout + LOADING
+        looks, due = 0, 0.0
+        while True:
+            if over := not self.link.open or self.process.poll() is not None:
+                self.wait_and_kill()
+            for kind, data in self.link.hear(0 if over else LOOK):
+                if kind == PART:
+                    return part(data)
+                if kind == LOADED and job.timeout is not None:
+                    deadline = monotonic() + job.timeout + GRACE
+                self.heed(job, kind, data)
+            if over:
+                raise self.lost(*STOPPED if self.stopped else verdict(self.status, oom_kills() > self.kills))
+            if deadline is not None and monotonic() > deadline:
+                self.dump()
+                raise self.lost("timeout", f"it ran longer than {job.timeout:g} s")
+            if monotonic() > due:
+                looks, due = looks + 1, monotonic() + LOOK
+                self.weigh(search=looks % LOOKS == 1)
+
+    def heed(self, job: Job, kind: bytes, data: bytes) -> None:
+        """Take note of what it says besides its part."""
+        if kind == TICK and len(data) == COUNT.size:
+            job.tick(*COUNT.unpack(data))
+        elif kind == CHANGED:
+            self.changed = data != b"load"
+            self.only = job.cell
+        elif kind == FAILED:
+            raise self.lost(*failure(data))
+
+    def weigh(self, search: bool) -> None:
+        """Lost where it and its descendants hold more memory than they may."""
+        if search:
+            self.family.look()
+        if self.family.bytes() > self.memory:
+            raise self.lost("oom", f"it used more than {self.memory / GIB:.3g} GiB of memory")
+
+    def wait_and_kill(self) -> None:
+        """Let it end by itself, where it is about to, so that its exit status is its own."""
+        with suppress(subprocess.TimeoutExpired):
+            self.status = self.process.wait(LOOK * LOOKS)
+        self.family.kill()
+
+    def lost(self, status: str, reason: str, details: str = "") -> Lost:
+        """With its last words on stderr."""
+        return Lost(status, reason, details + self.link.words.decode(errors="replace"))
+
+    def dump(self) -> None:
+        """Have it write where it hangs, to its standard error, and end."""
+        with suppress(Corrupt):
+            self.process.send_signal(signal.SIGABRT)
+            until = monotonic() + LOOK * LOOKS
+            while self.process.poll() is None and monotonic() < until:
+                deque(self.link.hear(LOOK), maxlen=0)
+            self.family.kill()
+            deque(self.link.hear(0), maxlen=0)
+
+    def stop(self) -> None:
+        """End it, from another thread than the one that runs it: that one closes it."""
+        self.stopped = True
+        self.family.kill()
+
+    def close(self) -> None:
+        """End it with all its descendants, and leave nothing behind."""
+        self.family.look()
+        self.family.kill()
+        with suppress(subprocess.TimeoutExpired):  # the kernel may hold it, in a driver's call
+            self.process.wait(GRACE)
+        self.link.close()
+
+
+def part(data: bytes) -> Part:
+    """Corrupt where it is none."""
+    try:
+        return Part.from_bytes(data)
+    except Exception as error:  # whatever numpy and json make of such bytes
+        raise Corrupt from error

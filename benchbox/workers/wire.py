@@ -1,0 +1,44 @@
+"""What benchbox and a worker process say to each other: frames of a kind, a length and bytes."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+
+HEAD, COUNT = struct.Struct("!cQ"), struct.Struct("!H")
+"""A frame's kind and length; the payload of TICK."""
+
+TASK, LOADED, TICK, CHANGED, PART, FAILED = b"j", b"l", b"t", b"c", b"p", b"f"
+"""To the worker: a task. From it: the task is loaded; it ticked, so many times; it left the process changed, how; what
+it gave; why it gave nothing."""
+
+KINDS = {TASK, LOADED, TICK, CHANGED, PART, FAILED}
+
+
+class Corrupt(Exception):
+    """Bytes that are no frames."""
+
+
+def frame(kind: bytes, data: bytes = b"") -> bytes:
+    return HEAD.pack(kind, len(data)) + data
+
+
+class Frames:
+    """Frames out of bytes that come in pieces; one of more than `most` bytes is Corrupt, and never made room for."""
+
+    def __init__(self, most: int) -> None:
+        self.most, self.data = most, bytearray()
+
+    def feed(self, data: bytes) -> Iterator[tuple[bytes, bytes]]:
+        """The kind and the payload of each frame that is whole by now."""
+        self.data += data
+        while len(self.data) >= HEAD.size:
+            kind, n = HEAD.unpack_from(self.data)
+            if kind not in KINDS or n > self.most:
+                raise Corrupt
+            end = HEAD.size + n
+            if len(self.data) < end:
+                return
+            payload = bytes(memoryview(self.data)[HEAD.size : end])
+            del self.data[:end]
+            yield kind, payload
