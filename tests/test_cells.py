@@ -111,7 +111,7 @@ def test_the_policy_exact_refuses_before_any_work_and_says_what_fits() -> None:
 def test_a_cell_skipped_by_policy_runs_when_the_policy_allows_it(tmp_path: Path) -> None:
     def go(policy: str) -> tuple[list[str], list[str]]:
         watcher = Watcher()
-        rows = run_sweep(cells("heun", 18, nfe_policy=policy), Store(tmp_path), Local(), watcher)
+        rows = run_sweep(cells("heun", 18, nfe_policy=policy), Store(tmp_path), Local(isolate=False), watcher)
         return [r["status"] for r in rows], watcher.todo
 
     assert go("skip") == (["skipped"], ["run"])
@@ -258,7 +258,7 @@ def test_a_metric_cannot_overwrite_what_was_measured() -> None:
 
 def test_the_sweep_goes_on_after_every_failure(tmp_path: Path) -> None:
     names = "raises,out-of-memory,diverges,liar,short,annealed-langevin,ddim"
-    rows = list(run_sweep(cells(names, 5), Store(tmp_path), Local(), Watcher()))
+    rows = list(run_sweep(cells(names, 5), Store(tmp_path), Local(isolate=False), Watcher()))
     statuses = ["failed", "oom", "diverged", "dishonest", "failed", "skipped", "done"]
     assert [r["status"] for r in rows] == statuses
     assert sorted(benchbox.load_results(str(tmp_path))["status"]) == sorted(statuses)
@@ -266,16 +266,16 @@ def test_the_sweep_goes_on_after_every_failure(tmp_path: Path) -> None:
 
 def test_a_rerun_tries_again_what_failed_and_leaves_what_is_settled(tmp_path: Path) -> None:
     names = "raises,out-of-memory,diverges,liar,annealed-langevin,ddim"
-    list(run_sweep(cells(names, 5), Store(tmp_path), Local(), Watcher()))
+    list(run_sweep(cells(names, 5), Store(tmp_path), Local(isolate=False), Watcher()))
     watcher = Watcher()
-    list(run_sweep(cells(names, 5), Store(tmp_path), Local(), watcher))
+    list(run_sweep(cells(names, 5), Store(tmp_path), Local(isolate=False), watcher))
     assert watcher.todo == ["run", "run", "done", "done", "done", "done"]
 
 
 def test_force_measures_again_what_is_done(tmp_path: Path) -> None:
     watcher = Watcher()
     for _ in range(2):
-        list(run_sweep(cells("ddim", 5), Store(tmp_path), Local(), watcher, force=True))
+        list(run_sweep(cells("ddim", 5), Store(tmp_path), Local(isolate=False), watcher, force=True))
     assert watcher.todo == ["run", "run"]
 
 

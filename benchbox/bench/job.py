@@ -21,7 +21,7 @@ Do = Callable[[Task, Any], Part]
 
 
 class Job:
-    """`first` samples were made earlier, `n` are made in all; `over`: nothing more is to be taken in."""
+    """`first` samples were made earlier, `n` in all. `over`: nothing more is to come. `blamed`: what it did to others."""
 
     def __init__(
         self,
@@ -38,6 +38,7 @@ class Job:
         self.first, self.over, self.details = 0, False, ""
         self.total: Part | None = None
         self.failure: dict[str, Any] | None = None
+        self.blamed: list[str] = []
         self.blank = blank(cell, metrics)
 
     def start(self, seen: dict[str, Kept]) -> None:

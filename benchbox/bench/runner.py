@@ -203,7 +203,7 @@ class Sweep:
 
     def begin(self, cell: Cell) -> Job | None:
         """The cell's job, the cell being claimed where there is something to do; None where another process has it."""
-        self.store.problems += self.repairs()
+        self.repair()
         what = todo(cell, self.store, self.force)
         if not cell.skip and what != "done":
             if not self.claims.take(cell.id):
@@ -257,11 +257,16 @@ class Sweep:
             self.store.keep({key(job.cell, m): kept[m.name] for m in job.metrics if m.name in kept})
             self.saw(job.cell)
 
-    def repairs(self) -> list[str]:
-        """What plugins did to files that are not theirs, put right; told in sentences."""
+    def repair(self) -> None:
+        """Put right what plugins did to files that are not theirs; blamed is the one job that can have done it."""
         if self.guard is None:
-            return []
-        return self.guard.repair({name for job in self.running for name in (job.cell.id, job.cell.stream)})
+            return
+        said = self.guard.repair({name for job in self.running for name in (job.cell.id, job.cell.stream)})
+        suspects = [job for job in self.running if job.cell.third_parties]
+        if len(suspects) == 1:
+            suspects[0].blamed += said
+        else:
+            self.store.problems += [f"a plugin touched the file of a cell: {what}." for what in said]
 
     def saw(self, cell: Cell) -> None:
         """The files of a cell were written by the sweep itself."""
@@ -270,14 +275,15 @@ class Sweep:
 
     def finish(self, job: Job) -> dict[str, Any]:
         """Make the row, put it away, and let go of the cell."""
-        cell, repairs = job.cell, self.repairs()
+        self.repair()
         self.running.remove(job)
+        cell = job.cell
         if job.what == "done":
             row = job.old if job.old is not None and not cell.skip else blank(cell, cell.metrics)
         else:
             row = job.row(self.do) | {"executor": self.executor.name}
-            if repairs:
-                row |= {"status": "failed", "reason": f"files of other cells were touched: {'; '.join(repairs)}"}
+            if job.blamed:
+                row |= {"status": "failed", "reason": f"files of other cells were touched: {'; '.join(job.blamed)}"}
             if self.executor.workers > 1 and not self.exclusive:
                 row["timing_valid"] = False
             # a metric that failed leaves the row in the store as it was, and is tried again

@@ -1,0 +1,159 @@
+"""Hostile plugins in one sweep with good neighbours: each ends in the right status, and touches nobody else's row."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import hostile
+import pytest
+import torch
+from conftest import Watcher
+
+import benchbox
+from benchbox.bench.runner import run_sweep
+from benchbox.bench.schema import MEASURED
+from benchbox.bench.settings import Setting
+from benchbox.bench.store import Store
+from benchbox.bench.sweep import Request, expand
+from benchbox.executors.local import Local
+from benchbox.registry import registry
+from benchbox.workers.globals import snapshot
+from benchbox.workers.pool import SHARE
+from benchbox.workers.process import GIB
+
+TIMEOUT = 5
+NEIGHBOURS = ("heun", "good", "ddim", "ancestral", "euler-maruyama", "pc")
+
+ENDS = {
+    "overwrites": ("failed", "files of other cells were touched: it changed "),
+    "segfault": ("failed", "its process was ended by signal 11 (SIGSEGV)"),
+    "leaves": ("failed", "its process ended with exit status 0 before it was done"),
+    "loops": ("timeout", f"it ran longer than {TIMEOUT} s"),
+    "allocates": ("oom", "it used more than 1 GiB of memory"),
+    "nan": ("diverged", "samples 0 to 15 are not all finite"),
+    "shape": ("failed", "SamplerError: shape yielded torch.float32 (16, 1) for a start of torch.float32 (16, 4)"),
+    "dtype": ("failed", "SamplerError: dtype yielded torch.float64 (16, 4) for a start of torch.float32 (16, 4)"),
+    "device": ("failed", None),
+    "overspends": ("dishonest", "11 evaluations were spent of a budget of 9"),
+    "deletes": ("done", None),
+    "seeds": ("done", None),
+    "doubles": ("done", None),
+    "threads": ("done", None),
+    "mute": ("done", None),
+    "raises-base": ("failed", "Stop: here"),
+    "forks": ("done", None),
+}
+"""Each sampler's status, and how its reason begins; None: whatever it is."""
+
+ORDER = [
+    "heun", "segfault", "leaves", "good", "overwrites", "loops", "ddim", "allocates", "nan", "shape", "dtype",
+    "ancestral", "device", "overspends", "deletes", "euler-maruyama", "seeds", "doubles", "threads", "pc", "mute",
+    "raises-base", "forks",
+]  # fmt: skip
+
+
+class Sweep(NamedTuple):
+    """What a sweep yielded, by sampler; its directory, and what was said of it."""
+
+    rows: dict[str, dict[str, Any]]
+    directory: Path
+    problems: list[str]
+
+
+def run(directory: Path, samplers: list[str]) -> Sweep:
+    request = Request(
+        samplers, [9], ["gaussian"], metrics=["w2"], n_samples=48, batch_size=16, command="the same",
+        settings=[Setting(name, "where", [str(directory)]) for name in ("overwrites", "deletes") if name in samplers],
+    )  # fmt: skip
+    store, local = Store(directory), Local()
+    store.prepare()
+    try:
+        rows = list(run_sweep(expand(request), store, local, Watcher(), timeout=TIMEOUT, count=1))
+    finally:
+        local.shutdown()
+    return Sweep({row["sampler"]: row for row in rows}, directory, store.problems)
+
+
+@pytest.fixture(scope="module")
+def both(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Sweep, Sweep]]:
+    """The sweep of all, and that of the neighbours alone."""
+    site = tmp_path_factory.mktemp("site")
+    info = site / "hostile-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: hostile\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text("[benchbox]\nhostile = hostile\n")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(site))
+        patch.delenv("BENCHBOX_PLUGINS", raising=False)
+        patch.setenv("XDG_CACHE_HOME", str(site / "cache"))
+        patch.setattr("benchbox.workers.pool.available", lambda: int(1.0 * GIB / SHARE) + 1)
+        registry.cache_clear()
+        yield run(tmp_path_factory.mktemp("all"), ORDER), run(tmp_path_factory.mktemp("alone"), list(NEIGHBOURS))
+    registry.cache_clear()
+
+
+def test_the_package_holds_what_is_asked_for() -> None:
+    assert {cls.name for cls in hostile.benchbox_samplers()} == ENDS.keys() | {"good"}
+    assert set(ORDER) == ENDS.keys() | set(NEIGHBOURS)
+
+
+@pytest.mark.parametrize("name", ENDS)
+def test_each_ends_in_the_right_status(both: tuple[Sweep, Sweep], name: str) -> None:
+    row, (status, reason) = both[0].rows[name], ENDS[name]
+    assert row["status"] == status, row["reason"]
+    assert reason is None or row["reason"].startswith(reason)
+
+
+@pytest.mark.parametrize("name", ["segfault", "loops", "device", "raises-base"])
+def test_the_traceback_is_in_a_side_file(both: tuple[Sweep, Sweep], name: str) -> None:
+    log = (both[0].directory / f"{both[0].rows[name]['cell']}.log").read_text()
+    assert "hostile.py" in log
+    assert "strike" in log or name == "device"
+
+
+@pytest.mark.parametrize("name", NEIGHBOURS)
+def test_the_rows_of_the_neighbours_are_those_of_a_sweep_without(both: tuple[Sweep, Sweep], name: str) -> None:
+    rows = [{k: v for k, v in sweep.rows[name].items() if k not in MEASURED} for sweep in both]
+    assert rows[0]["status"] == "done"
+    assert rows[0] == rows[1]
+
+
+def test_the_files_of_the_neighbours_are_those_of_a_sweep_without(both: tuple[Sweep, Sweep]) -> None:
+    frames = [benchbox.load_results(str(sweep.directory)).set_index("sampler") for sweep in both]
+    found, wanted = (f.loc[list(NEIGHBOURS)].drop(columns=[*MEASURED & set(f.columns)]) for f in frames)
+    assert found.to_dict() == wanted.to_dict()
+
+
+def test_nothing_is_left_beside_rows_statistics_and_logs(both: tuple[Sweep, Sweep]) -> None:
+    assert {path.suffix for path in both[0].directory.iterdir()} <= {".parquet", ".npz", ".log", ".damaged"}
+    assert {path.suffix for path in both[1].directory.iterdir()} <= {".parquet", ".npz"}
+
+
+SETTINGS: dict[str, tuple[Callable[[Any], Any], Any, Any]] = {
+    "torch's default dtype": (torch.set_default_dtype, torch.float64, torch.float32),
+    "torch's default device": (torch.set_default_device, "meta", None),
+    "torch's threads": (torch.set_num_threads, torch.get_num_threads() + 1, torch.get_num_threads()),
+    "torch's gradient mode": (torch._C._set_grad_enabled, False, True),
+    "torch's deterministic algorithms": (torch.use_deterministic_algorithms, True, False),
+    "torch's matmul precision": (torch.set_float32_matmul_precision, "medium", "highest"),
+    "torch's TF32": (partial(setattr, torch.backends.cudnn, "allow_tf32"), False, True),
+    "torch's cuDNN": (partial(setattr, torch.backends.cudnn, "benchmark"), True, False),
+    "torch's oneDNN": (torch.backends.mkldnn.set_flags, False, True),
+    "torch's autocast": (partial(torch.set_autocast_enabled, "cpu"), True, False),
+    "subnormal numbers": (torch.set_flush_denormal, True, False),
+}
+
+
+@pytest.mark.parametrize("what", SETTINGS)
+def test_a_worker_sees_every_setting_of_torch_that_a_sampler_may_have_changed(what: str) -> None:
+    change, value, usual = SETTINGS[what]
+    before = snapshot()
+    try:
+        change(value)
+        assert what in {name for name, found in snapshot().items() if found != before[name]}
+    finally:
+        change(usual)
+    assert snapshot() == before
