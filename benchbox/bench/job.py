@@ -21,7 +21,7 @@ Do = Callable[[Task, Any], Part]
 
 
 class Job:
-    """`first` samples were made earlier, `n` in all. `over`: nothing more is to come. `blamed`: what it did to others."""
+    """A cell of which `first` samples were made earlier and `n` are in all; `over`: nothing more is to come."""
 
     def __init__(
         self,
