@@ -17,10 +17,11 @@ from hypothesis import strategies as st
 
 import benchbox
 from benchbox.bench import schema
+from benchbox.bench.atomic import STALE
 from benchbox.bench.cell import Cell
 from benchbox.bench.runner import measure, run_sweep
 from benchbox.bench.settings import Setting
-from benchbox.bench.store import STALE, Store
+from benchbox.bench.store import Store
 from benchbox.bench.sweep import Request, expand
 from benchbox.bench.task import Task
 from benchbox.errors import UsageError
@@ -79,7 +80,7 @@ def test_a_crash_while_a_row_is_written_again_keeps_the_old_one(
     def crash(descriptor: int) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("benchbox.bench.store.os.fsync", crash)
+    monkeypatch.setattr("benchbox.bench.atomic.os.fsync", crash)
     with pytest.raises(KeyboardInterrupt):
         store.put(row | {"seed": 7})
     assert store.get(row["cell"])["seed"] == 0  # type: ignore[index]
@@ -92,7 +93,7 @@ def test_a_disk_that_fails_while_a_row_is_written_is_one_sentence(
     def full(descriptor: int) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("benchbox.bench.store.os.fsync", full)
+    monkeypatch.setattr("benchbox.bench.atomic.os.fsync", full)
     with pytest.raises(UsageError, match="cannot be written to: No space left on device"):
         store.put(row)
     assert list(store.directory.iterdir()) == []
@@ -162,7 +163,7 @@ def test_a_file_that_is_no_row_is_named_and_left_out(store: Store, row: dict[str
 def test_a_folder_named_like_a_row_is_left_out(store: Store, row: dict[str, Any]) -> None:
     (store.directory / "folder.parquet").mkdir()
     store.put(row)
-    assert len(list(store.rows())) == 1
+    assert len(store.table()) == 1
     assert [p.split()[0] for p in store.problems] == ["folder.parquet"]
 
 
@@ -203,13 +204,14 @@ def test_no_bytes_stop_the_reader(tmp_path: Path, data: bytes, cut: int, at: int
     whole[at % len(whole)] = flip
     whole[-60:-50] = data[:10].ljust(10, b"\0")
     for content in (data, WHOLE[: cut % len(WHOLE)], bytes(whole)):
-        store.path("x").write_bytes(content)
-        found = store.get("x")
-        assert found is None or found["cell"] == "x"
+        store.path(CELL).write_bytes(content)
+        found = store.get(CELL)
+        assert found is None or found["cell"] == CELL
         assert found is not None or store.problems
 
 
-WHOLE = parquet({"cell": "x", "status": "done", "fid": 1.0, "sampler": "heun"})
+CELL = "00c0ffee00c0ffee"
+WHOLE = parquet({"cell": CELL, "status": "done", "fid": 1.0, "sampler": "heun"})
 
 
 # load_results

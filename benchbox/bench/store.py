@@ -35,6 +35,7 @@ class Store:
     def __init__(self, directory: Path) -> None:
         self.directory = directory
         self.problems: list[str] = []
+        self._noted: set[Path] = set()
         self.compacted = Compacted(directory, self.note)
         self.statistics = Statistics(directory, self.note)
 
@@ -157,9 +158,9 @@ class Store:
 
     def note(self, path: Path, what: str) -> None:
         """Put into `problems` what there is to say of a file, once."""
-        name = printable(path.name)
-        if not any(problem.startswith(f"{name} ") for problem in self.problems):
-            self.problems.append(f"{name} {what}.")
+        if path not in self._noted:
+            self._noted.add(path)
+            self.problems.append(f"{printable(path.name)} {what}.")
 
     def files(self) -> list[Path]:
         """All files that may hold rows."""
