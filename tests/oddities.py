@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from hashlib import sha256
 from itertools import pairwise
 from typing import Any
 
@@ -237,6 +238,36 @@ class GivesAccumulator(Accumulator):
         return {self.metric.column: values[self.metric.value]}
 
 
+@dataclass(frozen=True)
+class Digest(Metric):
+    """The SHA-256 of all samples, in their order."""
+
+    name = "digest"
+
+    def start(self, context: Context) -> DigestAccumulator:
+        return DigestAccumulator()
+
+
+class DigestAccumulator(Accumulator):
+    def __init__(self) -> None:
+        self.samples: dict[int, bytes] = {}
+
+    def update(self, batch: Tensor, index: Tensor) -> None:
+        self.samples |= {int(i): x.cpu().numpy().tobytes() for i, x in zip(index, batch, strict=True)}
+
+    def merge(self, other: DigestAccumulator) -> None:
+        self.samples |= other.samples
+
+    def state(self) -> dict[str, Any]:
+        return {str(i): np.frombuffer(x, np.uint8) for i, x in self.samples.items()}
+
+    def load(self, state: dict[str, Any]) -> None:
+        self.samples = {int(i): x.tobytes() for i, x in state.items()}
+
+    def compute(self) -> dict[str, Any]:
+        return {"digest": sha256(b"".join(x for _, x in sorted(self.samples.items()))).hexdigest()}
+
+
 @hookimpl
 def benchbox_samplers() -> list[type[Sampler]]:
     return [Raises, OutOfMemory, Hungry, Diverges, Slow, Liar, Thrifty, Twice, Short, Gradient]
@@ -249,4 +280,4 @@ def benchbox_models() -> list[type[Model]]:
 
 @hookimpl
 def benchbox_metrics() -> list[type[Metric]]:
-    return [Gives]
+    return [Gives, Digest]

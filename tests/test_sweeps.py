@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 from conftest import Command, Install, Watcher
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from benchbox.bench import interrupt, schema
@@ -66,6 +66,7 @@ def forked(what: str, directory: Path) -> list[str]:
 # shards
 
 
+@settings(deadline=None)
 @given(n=st.integers(1, 900), begin=st.integers(0, 900), count=st.integers(1, 12), batch=st.integers(1, 40))
 def test_shards_are_whole_batches_and_blocks_and_cover_what_is_left(n: int, begin: int, count: int, batch: int) -> None:
     (cell,) = cells(n, batch_size=batch)
@@ -209,6 +210,25 @@ def test_two_processes_share_a_sweep(tmp_path: Path) -> None:
     assert min(map(int, runs)) > 0
     assert len(lasting(stored(tmp_path))) == 42
     assert not list(tmp_path.glob(".*"))
+
+
+def test_one_worker_and_two_make_the_same_samples_bit_for_bit(tmp_path: Path, installed: Install) -> None:
+    installed("oddities", "oddities", None)
+    request = Request(
+        ["heun"], [3], ["mnist-edm"], metrics=["digest"], n_samples=80, batch_size=16, seeds=[0, 1], command="the same"
+    )
+    found = []
+    for workers in (1, 2):
+        store, place = Store(tmp_path / str(workers)), Local(workers=workers, isolate=True, threads=1)
+        store.prepare()
+        try:
+            found.append(list(run_sweep(expand(request), store, place, Watcher())))
+        finally:
+            place.shutdown()
+    one, two = map(lasting, found)
+    assert one == two
+    assert len({row["digest"] for row in found[0]}) == 2
+    assert {row["timing_valid"] for row in found[1]} == {False}
 
 
 # memory
