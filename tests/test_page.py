@@ -21,6 +21,7 @@ from report_rows import known, nothing_usual, rows
 import benchbox as package
 from benchbox.errors import UsageError
 from benchbox.report.page.content import view
+from benchbox.report.page.evidence import picture
 from benchbox.report.page.names import listed, slug
 from benchbox.report.page.single import hashes, write_charts
 from benchbox.report.page.site import Site, write_site
@@ -112,7 +113,7 @@ def test_file_names_are_safe_and_distinct(names: list[str]) -> None:
 
 def answers(*lines: dict[str, Any], **more: Any) -> dict[str, str]:
     (group,) = series(boards(rows(*(line | more for line in lines))))
-    (answer,) = view(group, nothing_usual).answers
+    (answer,) = view(group, nothing_usual, nothing_usual).answers
     return vars(answer)
 
 
@@ -145,7 +146,7 @@ def test_what_is_not_known_is_not_said_to_be_sure() -> None:
 def test_what_failed_or_cheated_stands_in_the_table_with_its_reason_and_without_a_rank() -> None:
     bad = {"sampler": "cheat", "status": "dishonest", "reason": "12 of 10", "fid": 1.0}
     (group,) = series(boards(rows(BEST, bad, bad | {"seed": 1})))
-    made = view(group, nothing_usual)
+    made = view(group, nothing_usual, nothing_usual)
     assert [a.use for a in made.answers] == ["heun"]
     assert [(li["name"], li["rank"], li["status"], li["seeds"]) for li in made.lines] == [
         ("heun", "1", "", "0"), ("cheat", "–", "dishonest: 12 of 10", "0, 1"),
@@ -156,11 +157,76 @@ def test_what_failed_or_cheated_stands_in_the_table_with_its_reason_and_without_
 def test_of_many_budgets_the_usual_ones_are_answered() -> None:
     lines = [BEST | {"nfe_requested": n} for n in range(4, 120)]
     (group,) = series(boards(rows(*lines)))
-    assert [a.budget.split()[0] for a in view(group, nothing_usual).answers] == ["5", "10", "20", "50", "100"]
+    assert [a.budget.split()[0] for a in view(group, nothing_usual, nothing_usual).answers] == [
+        "5",
+        "10",
+        "20",
+        "50",
+        "100",
+    ]
 
 
 def test_names_in_a_sentence() -> None:
     assert [listed(list("abcdef")[:n]) for n in (1, 2, 3, 6)] == ["a", "a and b", "a, b and c", "a, b, c, d and 2 more"]
+
+
+def test_a_card_names_the_package_that_its_sampler_needs() -> None:
+    assert answers(BEST)["needs"] == ""
+    assert answers(BEST | {"sampler_package": "mine", "sampler_version": "2"})["needs"] == "mine 2"
+
+
+def test_of_a_plugin_that_is_not_here_names_leave_out_what_all_its_rows_share() -> None:
+    lines = [{"sampler": "theirs", "sampler_options": json.dumps({"gain": 1, "order": n})} for n in (2, 3)]
+    frame = rows(*lines, BEST)
+    site = Site(frame, nothing_usual)
+    (found,) = site.views
+    assert {line["name"] for line in found.lines} == {"theirs order=2", "theirs order=3", "heun"}
+    assert all("--set theirs.gain=1" in line["command"] for line in found.lines if line["sampler"] == "theirs")
+
+
+# beside rows
+
+
+ORDER = {
+    "kind": "weak", "schedule": "edm", "options": "", "claimed": 2, "measured": 2.0, "asymptotic": [16, 64],
+    "intervals": [8, 16, 32, 64], "errors": [0.04, 0.01, 0.0025, 0.000625],
+}  # fmt: skip
+CERTIFICATE = {"kind": "sampler", "name": "heun", "options": {}, "passed": True, "checks": [], "orders": [ORDER]}
+BUDGETS = {"sampler": "heun", "score_error": 0.01, "budgets": [
+    {"nfe": n, "steps": n, "w2": {"truncation": 0.0, "score": 0.1, "together": 1 / n}} for n in (9, 17)]}  # fmt: skip
+
+
+def test_a_certificate_and_an_error_budget_become_charts_of_their_samplers_page(tmp_path: Path) -> None:
+    exact = ORDER | {"schedule": "vp", "errors": [0.0] * 4}
+    certificate = CERTIFICATE | {"orders": [ORDER, exact, ORDER | {"kind": "strong"}, ORDER | {"options": "eta=1"}]}
+    write_site(Site(rows(BEST, BEST | {"sampler": "ddim"}), nothing_usual, [certificate], [BUDGETS]), tmp_path)
+    (told,) = Tags((tmp_path / "samplers" / "heun.html").read_text()).data
+    assert told["views"].keys() == {"orders-0", "budget-0"}
+    charts = told["views"]["orders-0"]["charts"]
+    assert charts.keys() == {"weak, edm", "strong, edm"}
+    assert [line["name"] for line in charts["weak, edm"]["lines"]] == ["heun: order 2.00 (claims 2)", "slope 2.00"]
+    (budget,) = told["views"]["budget-0"]["charts"].values()
+    assert [line["role"] for line in budget["lines"]] == ["line", "line", "whole"]
+    (other,) = Tags((tmp_path / "samplers" / "ddim.html").read_text()).data
+    assert other["views"] == {}
+
+
+def test_a_picture_says_what_it_shows_and_what_is_none_is_one_sentence(tmp_path: Path) -> None:
+    from benchbox.report.plots.gallery import Panel, draw_gallery
+
+    path = tmp_path / "My Samples.png"
+    draw_gallery([("heun", [Panel("NFE 5", np.zeros((4, 1, 8, 8)))])], path, "Samples: <b>")
+    shown = picture(path)
+    assert (shown.title, shown.says) == ("Samples: <b>", "Line by line: heun: NFE 5.")
+    write_site(Site(rows(BEST), nothing_usual, pictures=[shown]), tmp_path / "site")
+    (image,) = [a for tag, a in Tags((tmp_path / "site" / "index.html").read_text()).tags if tag == "img"]
+    assert image["alt"] == "Samples: <b>. Line by line: heun: NFE 5."
+    assert (tmp_path / "site" / str(image["src"])).read_bytes() == path.read_bytes()
+    (tmp_path / "bad.png").write_text("<script>")
+    with pytest.raises(UsageError, match=r"bad\.png cannot be read: it is no PNG \(benchbox plot"):
+        picture(tmp_path / "bad.png")
+    with pytest.raises(UsageError, match=r"none\.png cannot be read: No such file"):
+        picture(tmp_path / "none.png")
 
 
 # rows
@@ -217,14 +283,19 @@ def test_a_site_from_the_command_line(benchbox: Command, tmp_path: Path) -> None
         {"kind": "sampler", "name": "ddim", "options": {"eta": 0.0}, "passed": True, "orders": [], "errors": [],
          "checks": [{"name": "law", "passed": True, "measured": "W2 of 0.01", "expected": "little"}]},
     ]))  # fmt: skip
-    assert benchbox("leaderboard", "--format", "html", "--output", "site/", "--certificate", "c.json").status == 0
+    (tmp_path / "b.json").write_text(json.dumps([BUDGETS | {"sampler": "ddim"}]))
+    benchbox("plot", "--kind", "samples", "--model", "mixture", "--sampler", "ddim", "--nfe", 5, "--output", "s.png")
+    files = ("--certificate", "c.json", "--certificate", "b.json", "--picture", "s.png")
+    assert benchbox("leaderboard", "--format", "html", "--output", "site/", *files).status == 0
+    assert 'src="pictures/s.png"' in (tmp_path / "site" / "index.html").read_text()
+    assert "budget-0" in (tmp_path / "site" / "samplers" / "ddim.html").read_text()
     page = (tmp_path / "site" / "samplers" / "ddim.html").read_text()
     for text in (
         "Passed",
         "eta=0.0",
         "W2 of 0.01",
         "<span>install</span> <span>benchbox-diffusion==",
-        "Its rank on every board",
+        "Its rank on every board, and its value",
     ):
         assert text in page
     assert "ddim" in benchbox("leaderboard", "site").out
@@ -248,7 +319,7 @@ def test_a_plot_is_a_page_of_its_own_whose_scripts_are_known_by_their_hash(tmp_p
 
 def test_a_site_that_cannot_be_written_is_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(UsageError, match=r"file/samplers cannot be written: Not a directory"):
+    with pytest.raises(UsageError, match=r"file cannot be written: File exists"):
         write_site(Site(rows(BEST), nothing_usual), tmp_path / "file")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from base64 import b64decode
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from importlib.resources import files
@@ -11,8 +12,10 @@ from typing import Any
 
 import pytest
 from report_rows import known, nothing_usual, rows
+from test_page import BUDGETS, CERTIFICATE
 
 from benchbox.report.page.content import slug
+from benchbox.report.page.evidence import Picture
 from benchbox.report.page.site import Site, write_site
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright drives the browser")
@@ -35,6 +38,9 @@ def lines() -> Iterator[dict[str, Any]]:
     yield {"sampler": "w2 only", "fid": None, "metric_options": '{"w2": {}}', "w2": 0.5, "model": "other"}
 
 
+PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAQAAAC1HAwCAAAAC0lEQVR42mNk+A8AAQUBAScY42YAAAAASUVORK5CYII="
+
+
 @dataclass
 class Visit:
     """A page that is open, and everything that it said."""
@@ -46,7 +52,8 @@ class Visit:
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("site")
-    write_site(Site(rows(*lines()), nothing_usual), folder)
+    picture = Picture("p.png", "Samples", "Line by line.", b64decode(PIXEL))
+    write_site(Site(rows(*lines()), nothing_usual, [CERTIFICATE], [BUDGETS], [picture]), folder)
     return folder
 
 
@@ -195,6 +202,39 @@ def test_the_plot_is_drawn_against_seconds_and_without_a_line(index: Any) -> Non
     button.click()
     assert button.get_attribute("aria-pressed") == "false"
     assert index.locator(".point").count() == 16
+
+
+def test_published_figures_are_drawn_when_asked_for_and_say_what_they_are(index: Any) -> None:
+    button = index.locator(".legend button").filter(has_text="published")
+    assert button.get_attribute("aria-pressed") == "false"
+    front = index.locator(".canvas svg path.front").get_attribute("d")
+    button.click()
+    assert index.locator(".point").count() == 29
+    hollow = index.locator(".point.published .mark").first
+    assert hollow.evaluate("e => getComputedStyle(e).fill") == "none"
+    assert index.locator(".canvas svg path.front").get_attribute("d").count("V") == front.count("V")
+    index.locator(".point.published").first.focus()
+    said = index.locator(".tip").inner_text()
+    for part in ("not measured here", "gls-DDPM README", "FID"):
+        assert part in said
+
+
+def test_the_page_of_a_certified_sampler_shows_its_order_and_its_error_budget(browser: Any, site: Path) -> None:
+    opened = visit(browser, site / "samplers" / "heun.html")
+    page = opened.page
+    orders, budget = page.locator("figure.chart").all()
+    assert "slope 2.00" in orders.text_content()
+    assert orders.locator(".point").count() == 4
+    orders.locator(".point").first.focus()
+    assert "8 intervals" in orders.locator(".tip").inner_text()
+    assert budget.locator(".point.whole").count() == 2
+    assert budget.locator(".legend button").all_inner_texts() == ["score", "together", "truncation"]
+    assert opened.said == []
+    page.context.close()
+
+
+def test_a_picture_is_loaded(index: Any) -> None:
+    assert index.locator("figure.picture img").evaluate("e => e.complete && e.naturalWidth") == 1
 
 
 def test_the_details_of_a_line_open_and_close(index: Any) -> None:

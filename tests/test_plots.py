@@ -23,6 +23,7 @@ from benchbox.report.plots.exact import budget_chart, order_chart
 from benchbox.report.plots.gallery import Panel, draw_gallery, mosaic
 from benchbox.report.plots.quality import quality_chart, series, setup_names
 from benchbox.report.plots.style import look
+from benchbox.report.published import with_published
 from benchbox.report.ranking import boards
 
 small = st.integers(1, 6).map(float)
@@ -90,6 +91,38 @@ def test_setups_of_one_sampler_are_told_apart() -> None:
     names = setup_names(setups, nothing_usual)
     assert len(set(names.values())) == 3
     assert names[next(s for s in setups if s.sampler_options != "{}")] == "heun eta=1"
+
+
+# published figures
+
+
+def published(features: str, dataset: str = "mnist", **more: Any) -> Chart:
+    (group,) = series(boards(rows(*(m | {"fid_features": features, "dataset": dataset} | more for m in measured()))))
+    return with_published(quality_chart(group, "nfe", nothing_usual), group[0].task)
+
+
+def test_published_figures_are_hollow_points_that_are_never_on_the_front(tmp_path: Path) -> None:
+    drawn = published("inception-v3-compat", "cifar10")
+    *lines, others = drawn.lines
+    assert [line.role for line in lines] == ["line", "line"]
+    assert (others.name, others.role, others.muted) == ("published (not measured here)", "published", False)
+    assert min(p.y for p in others.points) < 4.0
+    assert [(p.x, p.y) for p in drawn.staircase] == [(5, 9), (10, 5), (20, 4)]
+    assert any("DDIM paper Table 1" in p.label and "eta=0.0" in p.label for p in others.points)
+    draw([drawn], tmp_path / "a.svg")
+    text = (tmp_path / "a.svg").read_text()
+    assert text.count("<!-- published (not measured here) -->") == 1
+    assert text.count("fill-opacity: 0") + text.count("fill: none; stroke: #555555") > 0
+
+
+def test_published_figures_of_other_features_say_so_and_wait_to_be_asked_for() -> None:
+    others = published("mnist-cnn").lines[-1]
+    assert others.muted
+    assert others.name == "published (not measured here; Inception, not mnist-cnn)"
+    assert "on another scale" in published("mnist-cnn").caption
+    assert {line.role for line in published("mnist-cnn", "my own data").lines} == {"line"}
+    w2 = dict.fromkeys(("fid", "fid_low", "fid_high")) | {"w2": 1.0, "metric_options": '{"w2": {}}'}
+    assert {line.role for line in published("", **w2).lines} == {"line"}
 
 
 # pictures
@@ -216,7 +249,7 @@ def test_a_trace_is_what_the_sampler_saw_and_ends_in_its_sample() -> None:
 def test_plots_from_the_command_line(benchbox: Command) -> None:
     benchbox("run", "--sampler", "ddim,heun", "--nfe", "5,9", "--model", "mixture", "--samples", 16, "--seed", "0,1")
     for more in (
-        ("quality.svg", "--cost", "nfe,seconds", "--metric", "sw2"), ("quality.html",),
+        ("quality.svg", "--cost", "nfe,seconds", "--metric", "sw2"), ("quality.html", "--published"),
         ("budget.svg", "--kind", "budget", "--nfe", "9,17"),
         ("samples.png", "--kind", "samples", "--model", "mixture", "--nfe", 5, "--sampler", "ddim,heun"),
         ("trajectory.html", "--kind", "trajectory", "--model", "mixture", "--nfe", 5),

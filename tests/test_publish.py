@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -17,8 +19,10 @@ import benchbox as package
 from benchbox.bench.schema import ORDER
 from benchbox.errors import UsageError
 from benchbox.report.hosts import Branch, DataSet
-from benchbox.report.page.site import Site
+from benchbox.report.page.manifest import MANIFEST
+from benchbox.report.page.site import Site, write_site
 from benchbox.report.publish import check, merged, write_folder
+from benchbox.report.rows import write_rows
 
 FULL = dict.fromkeys(ORDER) | USUAL | {
     "stream": "s", "cell": "c", "nfe_max": 10.0, "host": "here", "started_at": "2026-01-01", "benchbox": "0.1.0",
@@ -103,6 +107,55 @@ def test_a_folder_is_ready_for_pages_and_is_read_again(tmp_path: Path) -> None:
     assert back["status"].tolist() == ["done", "failed"]
 
 
+def pages(folder: Path) -> set[str]:
+    return {p.name for p in folder.glob("samplers/*")}
+
+
+def test_a_page_of_a_sampler_that_is_gone_is_removed_and_no_other_file(tmp_path: Path) -> None:
+    write_folder(site({"sampler": "ddim"}, {"sampler": "mine"}), tmp_path)
+    own = tmp_path / "samplers" / "notes.html"
+    own.write_text("mine")
+    assert pages(tmp_path) == {"ddim.html", "mine.html", "notes.html"}
+    write_folder(site({"sampler": "ddim"}, {"sampler": "ddim", "seed": 1}), tmp_path)
+    assert pages(tmp_path) == {"ddim.html", "notes.html"}
+    assert own.read_text() == "mine"
+
+
+def test_what_somebody_changed_or_links_to_is_not_removed(tmp_path: Path) -> None:
+    folder, other = tmp_path / "site", tmp_path / "other.html"
+    write_folder(site({"sampler": "a"}, {"sampler": "b"}, {"sampler": "c"}), folder)
+    other.write_bytes((folder / "samplers" / "b.html").read_bytes())
+    (folder / "samplers" / "a.html").write_text("changed")
+    (folder / "samplers" / "b.html").unlink()
+    (folder / "samplers" / "b.html").symlink_to(other)
+    told = json.loads((folder / MANIFEST).read_text())
+    told["files"]["../other.html"] = told["files"]["samplers/b.html"]
+    (folder / MANIFEST).write_text(json.dumps(told))
+    (folder / "README.md").write_text("my own")
+    write_folder(site({}, {}, {}), folder)
+    assert pages(folder) == {"a.html", "b.html", "heun.html"}
+    assert other.exists()
+    assert (folder / "README.md").read_text() == "my own"
+
+
+@pytest.mark.parametrize("text", ["", "[]", '{"files": 3}', '{"files": ["a"]}', "\x00"])
+def test_a_manifest_that_cannot_be_read_removes_nothing(tmp_path: Path, text: str) -> None:
+    write_folder(site({"sampler": "a"}), tmp_path)
+    (tmp_path / MANIFEST).write_text(text)
+    write_folder(site({"sampler": "b"}), tmp_path)
+    assert pages(tmp_path) == {"a.html", "b.html"}
+
+
+def test_rows_that_would_be_lost_are_not_overwritten(tmp_path: Path) -> None:
+    write_folder(site({}, {}), tmp_path)
+    with pytest.raises(UsageError, match="has 1 rows that are not among these: benchbox publish --output"):
+        write_site(site({}), tmp_path)
+    path = tmp_path / "data" / "rows.parquet"
+    path.write_bytes(path.read_bytes()[:500])
+    with pytest.raises(UsageError, match=r"rows\.parquet cannot be read, and would be lost"):
+        write_site(site({}, {}), tmp_path)
+
+
 @pytest.fixture
 def repository(tmp_path: Path) -> Path:
     """A git repository with one commit and something not committed."""
@@ -136,8 +189,13 @@ def test_a_branch_is_written_and_nothing_else(repository: Path, tmp_path_factory
     second = branch.commit(folder, "More")
     assert git(repository, "rev-parse", f"{second}^").strip() == first
     assert (git(repository, "status", "--porcelain"), git(repository, "rev-parse", "HEAD")) == before
-    branch.fetch_rows(back := tmp_path_factory.mktemp("back"))
-    assert len(package.load_results(str(back))) == 1
+    (folder / "more.txt").unlink()
+    third = branch.commit(folder, "Less", ["more.txt"])
+    assert "more.txt" not in git(repository, "ls-tree", "--name-only", third)
+    (folder / "index.html").unlink()  # what is not there now was not written now, and stays
+    assert branch.commit(folder, "Same") == ""
+    branch.fetch(back := tmp_path_factory.mktemp("back"))
+    assert len(package.load_results(str(back / "data"))) == 1
 
 
 def test_a_branch_that_is_checked_out_or_no_repository_is_refused(
@@ -161,14 +219,17 @@ class Hub:
         def call(repo_id: str, repo_type: str, **arguments: Any) -> Any:
             assert (repo_id, repo_type) == ("me/results", "dataset")
             self.calls.append(what)
-            rows = self.folder / "rows.parquet"
             match what:
-                case "repo_exists" | "file_exists":
-                    return rows.exists()
+                case "repo_exists":
+                    return True
+                case "file_exists":
+                    return (self.folder / arguments["filename"]).exists()
                 case "hf_hub_download":
-                    return str(rows)
+                    return str(self.folder / arguments["filename"])
                 case "upload_folder":
-                    rows.write_bytes((Path(arguments["folder_path"]) / "data" / "rows.parquet").read_bytes())
+                    shutil.copytree(arguments["folder_path"], self.folder, dirs_exist_ok=True)
+                    for name in arguments["delete_patterns"]:
+                        (self.folder / name).unlink()
                     return "the commit"
                 case "create_repo":
                     return None
@@ -202,6 +263,20 @@ def test_the_names_that_are_called_are_the_hubs_own() -> None:
     hub = pytest.importorskip("huggingface_hub")
     for what in ("repo_exists", "file_exists", "hf_hub_download", "create_repo", "upload_folder"):
         assert callable(getattr(hub.HfApi, what))
+
+
+def test_pages_that_are_gone_leave_a_branch_and_a_data_set(benchbox: Command, repository: Path, hub: Hub) -> None:
+    run = ("run", "--model", "mixture", "--samples", 16, "--nfe", 5, "--sampler")
+    benchbox(*run, "ddim")
+    benchbox(*run, "heun", "--results", "others")
+    for to, where in (("git", "."), ("hf", "me/results")):
+        assert benchbox("publish", "others", "--to", to, "--output", where).status == 0
+    assert "samplers/heun.html" in git(repository, "ls-tree", "-r", "--name-only", "gh-pages")
+    # as if heun had been renamed in the rows that were published
+    old = pd.read_parquet(hub.folder / "data" / "rows.parquet").assign(sampler="ddim")
+    write_rows(old, hub.folder / "data" / "rows.parquet")
+    assert benchbox("publish", "--to", "hf", "--output", "me/results").status == 0
+    assert pages(hub.folder) == {"ddim.html"}
 
 
 def test_publishing_from_the_command_line(benchbox: Command, repository: Path, hub: Hub) -> None:

@@ -31,8 +31,9 @@ def leaderboard(
     model: Annotated[str | None, typer.Option(help="One model [default: all that were measured].")] = None,
     published: Annotated[bool, typer.Option("--published", help="Lay published FIDs beside, never ranked.")] = False,
     certificate: Annotated[
-        list[Path] | None, typer.Option(help="A site: JSON of benchbox check --json, for its samplers' pages.")
+        list[Path] | None, typer.Option(help="A site: JSON of benchbox check [--budget] --json, for samplers' pages.")
     ] = None,
+    picture: Annotated[list[Path] | None, typer.Option(help="A site: a .png of benchbox plot.")] = None,
 ) -> None:
     """Rank the samplers in a results directory, per data set, model, metric, sample count and budget."""
     from benchbox.cli.rows import rows_in
@@ -46,7 +47,7 @@ def leaderboard(
         from benchbox.cli.site import site_of
         from benchbox.report.page.site import write_site
 
-        write_site(site_of(rows_in(directory), certificate or []), output)
+        write_site(site_of(rows_in(directory), certificate or [], picture or []), output)
         return
     ranked = boards(rows_in(directory))
     for what, name in (("metric", metric), ("model", model)):

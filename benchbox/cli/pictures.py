@@ -21,19 +21,25 @@ SHOWN = 10
 """Evaluations of a trajectory that are drawn, at most; they are spread over the run."""
 
 
-def quality(directory: Path, costs: Sequence[str], metric: str | None, model: str | None) -> dict[str, Chart]:
+def quality(
+    directory: Path, costs: Sequence[str], metric: str | None, model: str | None, published: bool = False
+) -> dict[str, Chart]:
     """The charts of the series that has the most entries, by cost; what else there is, is said."""
     from benchbox.cli.rows import rows_in
     from benchbox.registry import registry
     from benchbox.report.leaderboard import title
     from benchbox.report.plots.quality import COSTS, quality_chart, series
+    from benchbox.report.published import with_published
     from benchbox.report.ranking import boards
+    from benchbox.report.rows import records
+    from benchbox.report.table import shared
 
     for cost in costs:
         if cost not in COSTS:
             raise unknown("cost", cost, COSTS)
-    usual = registry().usual
-    found = series(boards(rows_in(directory)))
+    rows = rows_in(directory)
+    usual = shared(records(rows), registry().usual)
+    found = series(boards(rows))
     for what, name in (("metric", metric), ("model", model)):
         had = {getattr(group[0].task, what) for group in found}
         found = [group for group in found if name in (None, getattr(group[0].task, what))]
@@ -46,6 +52,8 @@ def quality(directory: Path, costs: Sequence[str], metric: str | None, model: st
     for cost, chart in charts.items():
         if not any(line.points for line in chart.lines):
             raise UsageError(f"there is nothing to draw against {cost}: no row in {directory} has both.")
+    if published and "nfe" in charts:
+        charts["nfe"] = with_published(charts["nfe"], chosen[0].task)
     return charts
 
 

@@ -11,6 +11,11 @@ from benchbox.cli import pictures
 
 Kind = Literal["quality", "order", "budget", "samples", "trajectory"]
 
+BUDGETS = {"budget": "9,17,35,69,139", "samples": "5,10,20,35", "trajectory": "10"}
+"""Evaluations that are drawn where no --nfe is given."""
+
+TITLES = {"samples": "Samples", "trajectory": "D(x, σ) along the run"}
+
 
 def plot(
     directory: Annotated[Path, typer.Argument(help="--kind quality: a results directory.")] = Path("results"),
@@ -28,26 +33,26 @@ def plot(
     set_: Annotated[
         list[str] | None, typer.Option("--set", help="[PLUGIN.]OPTION=VALUE, as in run.", metavar="[PLUGIN.]OPTION=V")
     ] = None,
+    published: Annotated[
+        bool, typer.Option("--published", help="quality against nfe: with published FIDs, drawn hollow, never ranked.")
+    ] = False,
     certificate: Annotated[list[Path] | None, typer.Option(help="order: JSON of benchbox check --json.")] = None,
 ) -> None:
     """Draw quality against cost, orders of convergence, an error budget, samples, or what a sampler sees on its way."""
     from benchbox.report.page.single import write_charts, write_gallery
 
     names = sampler.split(",")
-    match kind:
-        case "quality":
-            write_charts(pictures.quality(directory, cost.split(","), metric, model), output)
-        case "order":
-            write_charts({"": pictures.orders(names, certificate or [], set_ or [], schedule or "edm")}, output)
-        case "budget":
-            write_charts({"": pictures.budget(names, nfe or "9,17,35,69,139", set_ or [], schedule, grid)}, output)
-        case "samples" | "trajectory":
-            request = {
-                "models": [model or "mnist-edm"], "schedules": [schedule] if schedule else [], "seeds": [seed],
-                "grids": [grid] if grid else [], "n_samples": samples, "batch_size": samples,
-            }  # fmt: skip
-            budgets = nfe or ("5,10,20,35" if kind == "samples" else "10")
-            what = "Samples" if kind == "samples" else "D(x, σ) along the run"
-            title = f"{what}: {model or 'mnist-edm'}, the same noise (seed {seed})"
-            lines, data_range = pictures.pictures(kind, names, budgets, set_ or [], request)
-            write_gallery(lines, output, title, data_range)
+    if kind == "quality":
+        write_charts(pictures.quality(directory, cost.split(","), metric, model, published), output)
+    elif kind == "order":
+        write_charts({"": pictures.orders(names, certificate or [], set_ or [], schedule or "edm")}, output)
+    elif kind == "budget":
+        write_charts({"": pictures.budget(names, nfe or BUDGETS[kind], set_ or [], schedule, grid)}, output)
+    else:
+        request = {
+            "models": [model or "mnist-edm"], "schedules": [schedule] if schedule else [], "seeds": [seed],
+            "grids": [grid] if grid else [], "n_samples": samples, "batch_size": samples,
+        }  # fmt: skip
+        lines, data_range = pictures.pictures(kind, names, nfe or BUDGETS[kind], set_ or [], request)
+        title = f"{TITLES[kind]}: {model or 'mnist-edm'}, the same noise (seed {seed})"
+        write_gallery(lines, output, title, data_range)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -16,6 +18,7 @@ from benchbox.errors import UsageError
 if TYPE_CHECKING:
     import pandas as pd
 
+    from benchbox.report.hosts import Branch, DataSet
     from benchbox.report.page.site import Site
 
 
@@ -31,13 +34,14 @@ def publish(
     keep: Annotated[
         Literal["last", "all"], typer.Option(help="Of a cell measured several times: the last one, or all.")
     ] = "last",
-    certificate: Annotated[list[Path] | None, typer.Option(help="JSON of benchbox check --json.")] = None,
+    certificate: Annotated[list[Path] | None, typer.Option(help="JSON of benchbox check [--budget] --json.")] = None,
+    picture: Annotated[list[Path] | None, typer.Option(help="A .png of benchbox plot.")] = None,
 ) -> None:
     """Check the rows, merge them with those published before and those of others, and publish them with their page."""
     if output is None and to != "git":
         raise UsageError(f"publish --to {to} needs --output: {'a folder' if to == 'folder' else 'OWNER/NAME'}.")
     where, others = output or ".", dict(_named(text) for text in merge or [])
-    publication = Publication(rows_in(directory), others, keep, certificate or [])
+    publication = Publication(rows_in(directory), others, keep, certificate or [], picture or [])
     console.print(
         {"folder": folder, "git": git, "hf": hub}[to](publication, where, branch), markup=False, soft_wrap=True
     )
@@ -46,20 +50,23 @@ def publish(
 class Publication:
     """The rows to publish, and what goes with them."""
 
-    def __init__(self, own: pd.DataFrame, others: dict[str, Path], keep: Literal["last", "all"], cards: list[Path]):
-        self.own, self.keep, self.cards = own, keep, cards
+    def __init__(
+        self, own: pd.DataFrame, others: dict[str, Path], keep: Literal["last", "all"], checks: list[Path],
+        pictures: list[Path],
+    ) -> None:  # fmt: skip
+        self.own, self.keep, self.checks, self.pictures = own, keep, checks, pictures
         self.others = {name: rows_in(place) for name, place in others.items()}
 
     def site(self, before: Path) -> Site:
-        """Its site, with the rows that were published before. UsageError where the rows are not whole or not honest."""
+        """Its site, with the rows of the one before, in a folder. UsageError for rows that are not whole or honest."""
         import pandas as pd
 
         from benchbox.report.publish import check, merged
 
-        earlier = [rows_in(before)] if any(before.glob("*.parquet")) else []
+        earlier = [rows_in(before / "data")] if any(before.glob("data/*.parquet")) else []
         rows = merged(pd.concat([*earlier, self.own], ignore_index=True), self.others, self.keep)
         check(rows)
-        return site_of(rows, self.cards)
+        return site_of(rows, self.checks, self.pictures)
 
 
 def _named(text: str) -> tuple[str, Path]:
@@ -72,21 +79,17 @@ def _named(text: str) -> tuple[str, Path]:
 def folder(publication: Publication, where: str, branch: str) -> str:
     from benchbox.report.publish import write_folder
 
-    site = publication.site(Path(where) / "data")
+    site = publication.site(Path(where))
     write_folder(site, Path(where))
     return f"{len(site.rows):,} rows in {where}: open {Path(where) / 'index.html'}"
 
 
 def git(publication: Publication, where: str, branch: str) -> str:
     from benchbox.report.hosts import Branch
-    from benchbox.report.publish import write_folder
 
     target = Branch(Path(where), branch)
-    with tempfile.TemporaryDirectory() as before, tempfile.TemporaryDirectory() as made:
-        target.fetch_rows(Path(before))
-        site = publication.site(Path(before))
-        write_folder(site, Path(made))
-        commit = target.commit(Path(made), f"Results: {len(site.rows):,} rows")
+    with staged(publication, target) as (site, made, gone):
+        commit = target.commit(made, f"Results: {len(site.rows):,} rows", gone)
     if not commit:
         return f"branch {branch} has these {len(site.rows):,} rows already"
     return f"{len(site.rows):,} rows on branch {branch} as {commit[:10]}: git push origin {branch}"
@@ -94,11 +97,20 @@ def git(publication: Publication, where: str, branch: str) -> str:
 
 def hub(publication: Publication, where: str, branch: str) -> str:
     from benchbox.report.hosts import DataSet
-    from benchbox.report.publish import write_folder
 
     target = DataSet(where)
+    with staged(publication, target) as (site, made, gone):
+        return f"{len(site.rows):,} rows: {target.upload(made, f'Results: {len(site.rows):,} rows', gone)}"
+
+
+@contextmanager
+def staged(publication: Publication, target: Branch | DataSet) -> Iterator[tuple[Site, Path, list[str]]]:
+    """The site for a target, the folder in which it was made, and the files of the one before that are gone."""
+    from benchbox.report.page import manifest
+    from benchbox.report.publish import write_folder
+
     with tempfile.TemporaryDirectory() as before, tempfile.TemporaryDirectory() as made:
-        target.fetch_rows(Path(before))
+        target.fetch(Path(before))
         site = publication.site(Path(before))
         write_folder(site, Path(made))
-        return f"{len(site.rows):,} rows: {target.upload(Path(made), f'Results: {len(site.rows):,} rows')}"
+        yield site, Path(made), manifest.gone(manifest.read(Path(before)), manifest.read(Path(made)))

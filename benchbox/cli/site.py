@@ -14,11 +14,22 @@ if TYPE_CHECKING:
 
     from benchbox.report.page.site import Site
 
-PARTS = {"kind", "name", "options", "passed", "checks", "orders"}
+CERTIFICATE = {"kind", "name", "options", "passed", "checks", "orders"}
+BUDGETS = {"sampler", "score_error", "budgets"}
 
 
 def certificates_in(paths: Sequence[Path]) -> list[dict[str, Any]]:
     """The certificates of samplers in files as `benchbox check --json` writes them. UsageError for other files."""
+    return [c for c in checks_in(paths) if c.keys() >= CERTIFICATE and c["kind"] == "sampler"]
+
+
+def budgets_in(paths: Sequence[Path]) -> list[dict[str, Any]]:
+    """The error budgets in files as `benchbox check --budget --json` writes them. UsageError for other files."""
+    return [b for b in checks_in(paths) if b.keys() >= BUDGETS]
+
+
+def checks_in(paths: Sequence[Path]) -> list[dict[str, Any]]:
+    """All that `benchbox check --json` wrote into files."""
     found: list[dict[str, Any]] = []
     for path in paths:
         try:
@@ -27,15 +38,21 @@ def certificates_in(paths: Sequence[Path]) -> list[dict[str, Any]]:
             raise UsageError(f"{path} cannot be read: {error.strerror}.") from None
         except ValueError:
             read = None
-        if not isinstance(read, list) or not all(isinstance(c, dict) and c.keys() >= PARTS for c in read):
+        if not isinstance(read, list) or not all(map(_is_check, read)):
             raise UsageError(f"{path} holds no certificates: benchbox check SAMPLER --json > {path.name} makes them.")
-        found += [c for c in read if c["kind"] == "sampler"]
+        found += read
     return found
 
 
-def site_of(rows: pd.DataFrame, certificates: Sequence[Path]) -> Site:
-    """The site of rows and certificate files."""
+def _is_check(found: Any) -> bool:
+    return isinstance(found, dict) and (found.keys() >= CERTIFICATE or found.keys() >= BUDGETS)
+
+
+def site_of(rows: pd.DataFrame, checks: Sequence[Path], pictures: Sequence[Path] = ()) -> Site:
+    """The site of rows, of files of certificates and error budgets, and of pictures."""
     from benchbox.registry import registry
+    from benchbox.report.page.evidence import picture
     from benchbox.report.page.site import Site
 
-    return Site(rows, registry().usual, certificates_in(certificates))
+    shown = [picture(path) for path in pictures]
+    return Site(rows, registry().usual, certificates_in(checks), budgets_in(checks), shown)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any, Literal
 
-from benchbox.report.ties import Estimate
+from benchbox.report.estimate import Estimate
 
 LEVELS = ("schedule", "schedule_options", "grid", "grid_options")
 """Columns that say where the levels come from."""
@@ -76,6 +76,8 @@ class Entry:
     """The value for each seed."""
     cells: tuple[str, ...] = field(repr=False)
     """The ids of the rows."""
+    row: Row = field(repr=False, default_factory=dict)
+    """One of the rows, for what a setup does not say."""
 
     @property
     def value(self) -> float:
@@ -119,6 +121,7 @@ class Unranked:
     status: str
     reason: str
     cell: str
+    row: Row = field(repr=False, default_factory=dict, compare=False)
 
 
 @dataclass(frozen=True)

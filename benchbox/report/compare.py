@@ -6,10 +6,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from benchbox.report.board import Board, Difference, Entry, Setup
+from benchbox.report.estimate import Estimate
 from benchbox.report.leaderboard import Cell, Sheet, name, title
 from benchbox.report.ranking import contrast
 from benchbox.report.table import Usual, number
-from benchbox.report.ties import Estimate
 
 LEGEND = (
     "A difference is B − A with its 95 % interval. Paired: over the seeds that both share, where the common noise "

@@ -29,7 +29,7 @@ FORMULA = ("=", "+", "-", "@", "＝", "＋", "－", "＠")
 
 def plain(text: str) -> str:
     """Text on one line: no control or formatting characters (escape sequences, right-to-left marks), no surrogates."""
-    return "".join(_plain(c) for c in text)
+    return text if text.isprintable() else "".join(_plain(c) for c in text)
 
 
 def _plain(c: str) -> str:

@@ -5,12 +5,15 @@ from __future__ import annotations
 import os
 import subprocess
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from benchbox.errors import UsageError
+from benchbox.report.page.manifest import MANIFEST, ROWS
 
-ROWS = "data/rows.parquet"
+KNOWN = (ROWS, MANIFEST)
+"""What is read before a site is replaced."""
 
 
 class Branch:
@@ -40,18 +43,26 @@ class Branch:
             raise UsageError(f"git {words[0]} in {self.repository}: {said.rstrip('.')}.")
         return done.stdout.strip()
 
-    def fetch_rows(self, folder: Path) -> None:
-        """Write the rows that the branch holds into a folder, where it holds some."""
-        if self.git("cat-file", "-t", f"{self.ref}:{ROWS}", check=False) == "blob":
-            command = ["git", "-C", str(self.repository), "cat-file", "blob", f"{self.ref}:{ROWS}"]
-            (folder / "rows.parquet").write_bytes(subprocess.run(command, capture_output=True, check=True).stdout)
+    def fetch(self, folder: Path) -> None:
+        """Write what the next site has to know into a folder: the rows and the manifest of the branch."""
+        for name in KNOWN:
+            if self.git("cat-file", "-t", f"{self.ref}:{name}", check=False) == "blob":
+                command = ["git", "-C", str(self.repository), "cat-file", "blob", f"{self.ref}:{name}"]
+                copied(folder, name, subprocess.run(command, capture_output=True, check=True).stdout)
 
-    def commit(self, folder: Path, message: str) -> str:
-        """Make a folder the branch's content, in a commit on top of it; its name, or "" where nothing changed."""
+    def commit(self, folder: Path, message: str, gone: Sequence[str] = ()) -> str:
+        """Put a folder on the branch, without the files that are gone, in a commit on top of it.
+
+        Its name, or "" where nothing changed. Other files of the branch stay.
+        """
         parent = self.git("rev-parse", "-q", "--verify", f"{self.ref}^{{commit}}", check=False)
         with tempfile.TemporaryDirectory() as scratch:
             index = str(Path(scratch) / "index")
-            self.git("add", "--all", "--force", ".", index=index, tree=folder)
+            if parent:
+                self.git("read-tree", parent, index=index)
+            if gone:
+                self.git("update-index", "--force-remove", "--", *gone, index=index, tree=folder)
+            self.git("add", "--ignore-removal", "--force", ".", index=index, tree=folder)
             tree = self.git("write-tree", index=index)
         if parent and self.git("rev-parse", f"{parent}^{{tree}}") == tree:
             return ""
@@ -80,13 +91,20 @@ class DataSet:
             said = (str(error).strip() or type(error).__name__).splitlines()[0]
             raise UsageError(f"the hub refused {what} for {self.name}: {said.rstrip('.')}.") from error
 
-    def fetch_rows(self, folder: Path) -> None:
-        """Write the rows that the data set holds into a folder, where it holds some."""
-        if self.call("repo_exists") and self.call("file_exists", filename=ROWS):
-            found = Path(self.call("hf_hub_download", filename=ROWS))
-            (folder / "rows.parquet").write_bytes(found.read_bytes())
+    def fetch(self, folder: Path) -> None:
+        """Write what the next site has to know into a folder: the rows and the manifest of the data set."""
+        for name in KNOWN if self.call("repo_exists") else ():
+            if self.call("file_exists", filename=name):
+                copied(folder, name, Path(self.call("hf_hub_download", filename=name)).read_bytes())
 
-    def upload(self, folder: Path, message: str) -> str:
-        """Make a folder the data set's content; the address of the commit."""
+    def upload(self, folder: Path, message: str, gone: Sequence[str] = ()) -> str:
+        """Put a folder into the data set, and remove the files that are gone; the address of the commit."""
         self.call("create_repo", exist_ok=True)
-        return str(self.call("upload_folder", folder_path=str(folder), commit_message=message))
+        told = {"folder_path": str(folder), "commit_message": message, "delete_patterns": list(gone)}
+        return str(self.call("upload_folder", **told))
+
+
+def copied(folder: Path, name: str, content: bytes) -> None:
+    """Write a file into a folder, at its place there."""
+    (folder / name).parent.mkdir(exist_ok=True)
+    (folder / name).write_bytes(content)

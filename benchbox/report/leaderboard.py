@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Literal
 
-from benchbox.report.board import Board, Difference, Entry, Setup, Unranked
+from benchbox.report.board import Board, Difference, Entry, Setup, Task, Unranked
+from benchbox.report.estimate import CONFIDENCE
 from benchbox.report.table import Usual, label, number
-from benchbox.report.ties import CONFIDENCE, LEVEL
+from benchbox.report.ties import LEVEL
 
 EXTRA = ("dtype", "final", "guidance")
 """Said with a sampler's name where they are not the same for all."""
@@ -59,14 +60,23 @@ def sheet(board: Board, usual: Usual) -> Sheet:
 
 def title(board: Board, usual: Usual, budgets: bool = True) -> str:
     """What is compared: model, budget (unless it is left out), metric, features, samples, data set, levels."""
-    task, setup = board.task, board.setups[0]
-    model = label({"model": task.model, "model_options": task.model_options}, "model", usual)
+    task = board.task
     budget = "" if not budgets else ", adaptive" if board.budget is None else f", NFE {board.budget}"
     measure = f"{task.metric} ({task.features})" if task.features else task.metric
-    text = f"{model}{budget}: {measure} of {task.n_samples:,} samples against {task.reference or task.dataset}"
+    return f"{model(task, usual)}{budget}: {measure} of {task.n_samples:,} samples {terms(board, usual)}"
+
+
+def model(task: Task, usual: Usual) -> str:
+    """The model of a task, with the options that are not as usual."""
+    return label({"model": task.model, "model_options": task.model_options}, "model", usual)
+
+
+def terms(board: Board, usual: Usual) -> str:
+    """On what terms is compared: the reference and the levels."""
+    setup, against = board.setups[0], f"against {board.task.reference or board.task.dataset}"
     if board.levels == "recommended":
-        return f"{text}, each sampler with its recommended schedule and grid"
-    return f"{text}, schedule {name(setup, 'schedule', usual)}, grid {name(setup, 'grid', usual)}"
+        return f"{against}, each sampler with its recommended schedule and grid"
+    return f"{against}, schedule {name(setup, 'schedule', usual)}, grid {name(setup, 'grid', usual)}"
 
 
 def name(setup: Setup, kind: str, usual: Usual) -> str:

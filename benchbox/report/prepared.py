@@ -10,21 +10,23 @@ from typing import Any
 import pandas as pd
 
 from benchbox.report.board import SETUP, Row, Task
-from benchbox.report.ties import NORMAL
+from benchbox.report.estimate import student
 
 
 @dataclass(frozen=True)
 class Ranked:
     """A column that is ranked: the metric that gives it, whether more of it is better, and the ending of the column
-    of its standard error (where there is no interval)."""
+    of its standard error (where there is no interval). `blocks`: the interval is a jackknife's over so many, where the
+    row also has the column that it is about, `_inf`."""
 
     metric: str
     highest: bool = False
     error: str = "_std"
+    blocks: int = 0
 
 
 RANKED = {
-    "fid": Ranked("fid"), "kid": Ranked("kid", error="_se"), "isc": Ranked("isc", highest=True, error=""),
+    "fid": Ranked("fid", blocks=10), "kid": Ranked("kid", error="_se"), "isc": Ranked("isc", highest=True, error=""),
     "precision": Ranked("prc", highest=True), "recall": Ranked("prc", highest=True),
     "f_score": Ranked("prc", highest=True), "w2": Ranked("w2"), "sw2": Ranked("sw2"), "mmd": Ranked("mmd"),
     "energy": Ranked("energy"), "mode_recall": Ranked("modes", highest=True), "ode_error": Ranked("ode_error"),
@@ -38,7 +40,7 @@ TASK = [f.name for f in fields(Task) if f.name != "metric"]
 
 
 def prepared(rows: pd.DataFrame, metric: str) -> list[Row]:
-    """The rows that were to be measured by a metric, with its `value`, standard `error` (nan: unknown), `features`."""
+    """The rows that were to be measured by a metric, with `value`, `error` (nan: unknown), `dof`, `features`."""
     options = rows.get("metric_options", pd.Series("{}", rows.index))
     asked = options.map(lambda text: RANKED[metric].metric in json.loads(text or "{}"))
     part = rows[rows[metric].notna() | asked].copy()
@@ -46,7 +48,8 @@ def prepared(rows: pd.DataFrame, metric: str) -> list[Row]:
     for name in texts:
         column = part[name].astype(object) if name in part else pd.Series(None, part.index, dtype=object)
         part[name] = column.fillna("{}" if name.endswith("_options") else "")
-    part["value"], part["error"] = part[metric].astype(float), _errors(part, metric)
+    part["value"], part["dof"] = part[metric].astype(float), _dof(part, metric)
+    part["error"] = _errors(part, metric)
     budgets = [None if pd.isna(nfe) else int(nfe) for nfe in part["nfe_requested"]]
     part["nfe_requested"] = pd.Series(budgets, part.index, dtype=object)
     said = {ending: _said(part, f"{RANKED[metric].metric}_{ending}") for ending in ("features", "reference")}
@@ -54,13 +57,21 @@ def prepared(rows: pd.DataFrame, metric: str) -> list[Row]:
     return records
 
 
+def _column(rows: pd.DataFrame, name: str) -> pd.Series[float]:
+    return rows.get(name, pd.Series(math.nan, rows.index)).astype(float)
+
+
+def _dof(rows: pd.DataFrame, metric: str) -> pd.Series[float]:
+    """Degrees of freedom of the standard error of each row."""
+    jackknife = _column(rows, f"{metric}_inf").notna() & (RANKED[metric].blocks > 0)
+    return jackknife.map({True: RANKED[metric].blocks - 1.0, False: math.inf})
+
+
 def _errors(rows: pd.DataFrame, metric: str) -> pd.Series[float]:
     """Standard errors of single rows: from the 95 % interval, else as the metric states them."""
-    nothing = pd.Series(math.nan, rows.index)
-    stated = RANKED[metric].error
-    names = f"{metric}_low", f"{metric}_high", f"{metric}{stated}" if stated else ""
-    low, high, error = (rows.get(name, nothing).astype(float) for name in names)
-    return ((high - low) / (2 * NORMAL)).fillna(error)
+    width = _column(rows, f"{metric}_high") - _column(rows, f"{metric}_low")
+    ending = RANKED[metric].error
+    return (width / (2 * rows["dof"].map(student))).fillna(_column(rows, f"{metric}{ending}" if ending else ""))
 
 
 def _said(rows: pd.DataFrame, name: str) -> pd.Series[str]:

@@ -15,6 +15,9 @@ from benchbox.report.page.site import Site, write_site
 from benchbox.report.prepared import RANKED
 from benchbox.report.rows import records
 
+HEAD = "---\npretty_name: benchbox results"
+"""With what the card begins."""
+
 Keep = Literal["last", "all"]
 
 STATUSES = {"done", "failed", "diverged", "oom", "timeout", "dishonest", "skipped"}
@@ -90,20 +93,20 @@ def fault(row: Mapping[str, Any]) -> str | None:
 
 
 def write_folder(site: Site, folder: Path) -> None:
-    """The site with its rows, ready for GitHub Pages, and a data set's card. UsageError where it is not writable."""
-    write_site(site, folder)
-    try:
-        (folder / ".nojekyll").touch()
-        (folder / "README.md").write_text(card(site.rows), encoding="utf-8")
-    except OSError as error:
-        raise UsageError(f"{error.filename} cannot be written: {error.strerror}.") from None
+    """The site with its rows, ready for GitHub Pages, and a data set's card. UsageError as `write_site`.
+
+    A README.md that somebody else wrote stays.
+    """
+    files, readme = {".nojekyll": b""}, folder / "README.md"
+    if not readme.exists() or readme.read_bytes().startswith(HEAD.encode()):
+        files["README.md"] = card(site.rows).encode()
+    write_site(site, folder, files)
 
 
 def card(rows: pd.DataFrame) -> str:
     """What the folder is, for people and, in its head, for a hub of data sets."""
     samplers, models = rows["sampler"].nunique(), rows["model"].nunique()
-    return f"""---
-pretty_name: benchbox results
+    return f"""{HEAD}
 tags: [diffusion, benchmark]
 configs:
 - config_name: default

@@ -1,17 +1,20 @@
-"""FIDs that others published, laid beside a board and never ranked with it."""
+"""FIDs that others published, laid beside a board or a chart and never ranked with it."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from functools import cache
 from importlib.resources import files
 from io import StringIO
+from typing import Any
 
 import pandas as pd
 
-from benchbox.report.board import Board
+from benchbox.report.board import Board, Task
 from benchbox.report.leaderboard import Cell, Sheet, sheet
+from benchbox.report.plots.chart import Chart, Line, Point, drawable
 from benchbox.report.table import Usual, number
 
 NOTE = "as published: other networks, Inception features, mostly 50,000 samples, and each paper's own way to count NFE"
@@ -24,14 +27,39 @@ def published() -> pd.DataFrame:
     return pd.read_csv(StringIO(text), keep_default_na=False)
 
 
-def beside(board: Board) -> pd.DataFrame:
-    """What was published of a board's data set at its budget, by source; nothing where the metric is not FID."""
+def of_task(task: Task) -> pd.DataFrame:
+    """What was published of a task's data set, by source; nothing where the metric is not FID."""
     table = published()
-    if board.task.metric != "fid" or board.budget is None:
+    if task.metric != "fid":
         return table.iloc[:0]
-    ours = _letters(board.task.dataset)
-    same = [ours in (_letters(name), _letters(name.split()[0])) for name in table["dataset"]]
-    return table[pd.Series(same) & (table["nfe"] == board.budget)]
+    ours = _letters(task.dataset)
+    return table[[ours in (_letters(name), _letters(name.split()[0])) for name in table["dataset"]]]
+
+
+def beside(board: Board) -> pd.DataFrame:
+    """What was published of a board's data set at its budget."""
+    found = of_task(board.task)
+    return found.iloc[:0] if board.budget is None else found[found["nfe"] == board.budget]
+
+
+def with_published(chart: Chart, task: Task) -> Chart:
+    """A chart of quality against NFE with what was published, as points that are neither joined nor on the front.
+
+    Where the chart is of other features than Inception's, the points are named so, and muted.
+    """
+    same = "inception" in task.features
+    points = tuple(_point(f) for f in of_task(task).to_dict("records") if drawable(f["nfe"], f["fid"]))
+    if not points:
+        return chart
+    name = "published (not measured here)" if same else f"published (not measured here; Inception, not {task.features})"
+    scale = "" if same else "; on another scale than what was measured here"
+    line = Line(name, points, "published", muted=not same)
+    return replace(chart, lines=(*chart.lines, line), caption=f"{chart.caption} Hollow: {NOTE}{scale}.")
+
+
+def _point(figure: Mapping[Any, Any]) -> Point:
+    what = f"{figure['sampler']} ({figure['variant']}) at NFE {figure['nfe']:g}, {figure['model']}"
+    return Point(figure["nfe"], figure["fid"], label=f"{what}; {figure['source']}")
 
 
 def sheets(boards: Iterable[Board], usual: Usual) -> Iterator[Sheet]:

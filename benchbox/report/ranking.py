@@ -11,9 +11,10 @@ from statistics import fmean
 import pandas as pd
 
 from benchbox.report.board import SETUP, Board, Cost, Difference, Entry, Noise, Row, Setup, Task, Unranked, grouped
+from benchbox.report.estimate import difference, mean
 from benchbox.report.levels import split
 from benchbox.report.prepared import RANKED, TASK, prepared
-from benchbox.report.ties import difference, mean, rank_ranges
+from benchbox.report.ties import rank_ranges
 
 
 def boards(rows: pd.DataFrame) -> list[Board]:
@@ -55,7 +56,7 @@ def _counts(row: Row) -> bool:
 
 def _unranked(row: Row) -> Unranked:
     setup = Setup(*(row[name] for name in SETUP))
-    return Unranked(setup, int(row["seed"]), row["nfe"], row["status"], row["reason"], row["cell"])
+    return Unranked(setup, int(row["seed"]), row["nfe"], row["status"], row["reason"], row["cell"], row)
 
 
 def entry(setup: Setup, rows: Sequence[Row], device: str) -> Entry:
@@ -65,9 +66,10 @@ def entry(setup: Setup, rows: Sequence[Row], device: str) -> Entry:
         noises.setdefault((int(row["seed"]), row["cuda"] != ""), []).append(row)
     values = {noise: fmean(row["value"] for row in same) for noise, same in sorted(noises.items())}
     errors = [fmean(row["error"] for row in same) for _, same in sorted(noises.items())]
-    estimate = mean(list(values.values()), errors)
+    estimate = mean(list(values.values()), errors, min(row["dof"] for row in rows))
     nfe = fmean(row["nfe"] for row in rows)
-    return Entry(setup, nfe, estimate, 0, 0, None, cost(rows, device), values, tuple(row["cell"] for row in rows))
+    cells = tuple(row["cell"] for row in rows)
+    return Entry(setup, nfe, estimate, 0, 0, None, cost(rows, device), values, cells, rows[0])
 
 
 def cost(rows: Sequence[Row], device: str) -> Cost:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 from benchbox.errors import UsageError
 from benchbox.report.board import Board, Cost, Entry
-from benchbox.report.command import run_command
+from benchbox.report.command import model_words, run_command
 from benchbox.report.leaderboard import name
 from benchbox.report.table import Usual, number
 from benchbox.report.ties import separated
@@ -81,7 +81,7 @@ def for_target(known: Sequence[Choice], model: str, target: float, usual: Usual)
     best = min(known, key=lambda c: c.entry.value)
     most = max((c.board.budget for c in known if c.board.budget), default=50)
     why = f"the rows cannot tell: nothing that was measured comes near {target:g}; the best: {said(best, usual)}"
-    return Answer(None, why, _sweep(known, [2 * most, 4 * most]))
+    return Answer(None, why, _sweep(known, [2 * most, 4 * most], usual))
 
 
 def for_time(known: Sequence[Choice], model: str, seconds: float, usual: Usual) -> Answer:
@@ -98,7 +98,8 @@ def for_time(known: Sequence[Choice], model: str, seconds: float, usual: Usual) 
     if not within:
         least = min(timed, key=lambda c: c.price)
         why = f"the rows cannot tell: nothing that was measured is as quick; the quickest: {said(least, usual)}"
-        return Answer(None, why, _sweep(known, [max(2, int(least.entry.nfe * seconds / least.entry.cost.seconds))]))
+        affordable = max(2, int(least.entry.nfe * seconds / least.entry.cost.seconds))
+        return Answer(None, why, _sweep(known, [affordable], usual))
     differ = separated([c.entry.estimate for c in within])[0]
     tied = [c for c, other in zip(within, differ, strict=True) if not other and c.entry.sure]
     best = min(tied, key=lambda c: c.price) if within[0].entry.sure else within[0]
@@ -140,20 +141,21 @@ def _low(entry: Entry) -> float:
 def _again(choice: Choice, usual: Usual, more: int = 0) -> str:
     seeds = choice.entry.seeds
     wanted = range(max(seeds) + 1, max(seeds) + 1 + more) if more else seeds
-    return run_command(choice.board, choice.entry.setup, list(wanted), usual)
+    return run_command(choice.board, choice.entry.setup, list(wanted), usual, choice.entry.row)
 
 
 def _nothing(model: str) -> Answer:
-    return Answer(None, f"the rows cannot tell: none measures model {model}.", _run(model, *FIRST))
+    return Answer(None, f"the rows cannot tell: none measures model {model}.", _run(["--model", model], *FIRST))
 
 
-def _sweep(known: Sequence[Choice], budgets: Sequence[int]) -> str:
+def _sweep(known: Sequence[Choice], budgets: Sequence[int], usual: Usual) -> str:
     """The samplers of the three best choices at other budgets."""
     samplers = list(dict.fromkeys(c.entry.setup.sampler for c in sorted(known, key=lambda c: c.entry.value)))[:3]
     task = known[0].board.task
-    return _run(task.model, ",".join(samplers), budgets, task.n_samples)
+    model = model_words(task, known[0].entry.row, usual)
+    return _run(model, ",".join(samplers), budgets, task.n_samples)
 
 
-def _run(model: str, samplers: str, budgets: Sequence[int], n_samples: int) -> str:
-    words = ["--sampler", samplers, "--nfe", ",".join(map(str, budgets)), "--model", model, "--samples", str(n_samples)]
+def _run(model: Sequence[str], samplers: str, budgets: Sequence[int], n_samples: int) -> str:
+    words = ["--sampler", samplers, "--nfe", ",".join(map(str, budgets)), *model, "--samples", str(n_samples)]
     return shlex.join(["benchbox", "run", *words, "--seed", "0,1,2"])

@@ -9,6 +9,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from benchbox.bench.atomic import write_whole
 from benchbox.bench.schema import ORDER, schema
 
 
@@ -18,11 +19,21 @@ def records(rows: pd.DataFrame) -> list[dict[str, Any]]:
     return plain
 
 
+def read_rows(path: Path) -> pd.DataFrame:
+    """The rows of one file. OSError or ValueError where it cannot be read."""
+    with path.open("rb") as file:
+        return pq.read_table(file).to_pandas()
+
+
 def write_rows(rows: pd.DataFrame, path: Path) -> None:
-    """Write rows into one file, with the schema of a row; a column that the schema does not know is a metric's."""
+    """Write rows into one file, whole or not at all, with the schema of a row.
+
+    A column that the schema does not know is a metric's.
+    """
     lines = records(rows)
     metrics = {str(name): _example(lines, str(name)) for name in rows if name not in ORDER}
-    pq.write_table(pa.Table.from_pylist(lines, schema=schema(metrics)), path)
+    table = pa.Table.from_pylist(lines, schema=schema(metrics))
+    write_whole(path, lambda file: pq.write_table(table, file))
 
 
 def _example(lines: list[dict[str, Any]], name: str) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from rich.console import Group, RenderableType
@@ -27,6 +27,17 @@ Usual = Callable[[str, str], Mapping[str, Any]]
 def label(row: Mapping[str, Any], kind: str, usual: Usual) -> str:
     """The sampler (model, schedule, grid) of a row, with the options that are not as usual."""
     return f"{row[kind]} {changed(json.loads(row[f'{kind}_options']), kind, row[kind], usual)}".strip()
+
+
+def shared(rows: Iterable[Mapping[str, Any]], usual: Usual) -> Usual:
+    """`usual`, and for a plugin that it does not know, such as one that is not installed, what all its rows share."""
+    found: dict[tuple[str, str], dict[str, Any]] = {}
+    for row in rows:
+        for kind in ("sampler", "model", "schedule", "grid"):
+            options = json.loads(row[f"{kind}_options"] or "{}")
+            same = found.setdefault((kind, row[kind]), options)
+            found[kind, row[kind]] = {o: v for o, v in same.items() if o in options and options[o] == v}
+    return lambda kind, name: usual(kind, name) or found.get((kind, name), {})
 
 
 def labels(row: Mapping[str, Any], usual: Usual) -> dict[str, str]:

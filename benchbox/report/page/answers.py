@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from benchbox.plugin import DISTRIBUTION
 from benchbox.report.board import Board, Entry
 from benchbox.report.command import run_command
 from benchbox.report.escape import plain
@@ -28,6 +29,8 @@ class Answer:
     sure: str
     cost: str
     command: str
+    needs: str
+    """The package that the sampler is in, where it does not come with benchbox."""
 
 
 def told(boards: Sequence[Board]) -> list[Board]:
@@ -47,8 +50,15 @@ def answer(board: Board, names: Names, usual: Usual) -> Answer:
         use=names[best.setup], href=f"samplers/{slug(best.setup.sampler)}.html",
         quality=f"{plain(measure(board.task))} {interval(best)}, {count(best)}, {number(best.nfe)} evaluations spent",
         sure=how_sure(board, names), cost=price(best),
-        command=plain(run_command(board, best.setup, best.seeds, usual)),
+        command=plain(run_command(board, best.setup, best.seeds, usual, best.row)), needs=needed(best),
     )  # fmt: skip
+
+
+def needed(entry: Entry) -> str:
+    """The package and version that an entry was measured with; nothing for benchbox's own."""
+    setup = entry.setup
+    own = setup.sampler_package in ("", DISTRIBUTION)
+    return "" if own else plain(f"{setup.sampler_package} {setup.sampler_version}")
 
 
 def how_sure(board: Board, names: Names) -> str:

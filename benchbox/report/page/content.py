@@ -7,14 +7,15 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from benchbox.report.board import Board, Setup, Task, Unranked
+from benchbox.report.board import Board, Row, Setup, Task, Unranked
 from benchbox.report.command import run_command
 from benchbox.report.escape import plain
+from benchbox.report.leaderboard import model, rank, terms, title
 from benchbox.report.leaderboard import name as part_name
-from benchbox.report.leaderboard import rank, title
 from benchbox.report.page.answers import Answer, answer, told
 from benchbox.report.page.names import Names, finite, slug
 from benchbox.report.plots.quality import COSTS, CostName, measure, quality_chart, series, setup_names
+from benchbox.report.published import with_published
 from benchbox.report.table import Usual
 
 
@@ -24,6 +25,10 @@ class View:
 
     id: str
     title: str
+    heading: str
+    """The first part of the title: what is compared."""
+    terms: str
+    """The rest: on what terms."""
     task: Task
     measure: str
     answers: tuple[Answer, ...]
@@ -36,23 +41,28 @@ class View:
         return sorted({line["budget"] for line in self.lines if line["budget"] is not None})
 
 
-def views(boards: Iterable[Board], usual: Usual) -> list[View]:
-    """A view for each series of boards; those with the most entries first."""
-    found = [view(group, usual) for group in series(boards)]
+def views(boards: Iterable[Board], usual: Usual, shared: Usual | None = None) -> list[View]:
+    """A view for each series of boards; those with the most entries first.
+
+    Commands leave out the options that are as usual, names those that are as in `shared`.
+    """
+    found = [view(group, usual, shared or usual) for group in series(boards)]
     return sorted(found, key=lambda v: -len(v.lines))
 
 
-def view(boards: Sequence[Board], usual: Usual) -> View:
+def view(boards: Sequence[Board], usual: Usual, shared: Usual) -> View:
     """The view of one series."""
-    heading, task = plain(title(boards[0], usual, budgets=False)), boards[0].task
-    names = {s: plain(n) for s, n in setup_names([s for b in boards for s in b.setups], usual).items()}
+    whole, task = plain(title(boards[0], shared, budgets=False)), boards[0].task
+    names = {s: plain(n) for s, n in setup_names([s for b in boards for s in b.setups], shared).items()}
     charts: dict[CostName, dict[str, Any]] = {}
     for cost in COSTS:
-        chart = quality_chart(boards, cost, usual)
+        chart = quality_chart(boards, cost, shared)
         if any(line.points for line in chart.lines):
-            charts[cost] = chart.as_dict()
+            charts[cost] = (with_published(chart, task) if cost == "nfe" else chart).as_dict()
     return View(
-        id=slug(heading), title=heading, task=task, measure=plain(measure(task)),
+        id=slug(whole), title=whole, task=task, measure=plain(measure(task)),
+        heading=plain(f"{model(task, shared)}: {measure(task)} of {task.n_samples:,} samples"),
+        terms=plain(terms(boards[0], shared)),
         answers=tuple(answer(b, names, usual) for b in told(boards) if b.entries),
         charts=charts, lines=tuple(line for b in boards for line in lines(b, names, usual)),
     )  # fmt: skip
@@ -61,7 +71,7 @@ def view(boards: Sequence[Board], usual: Usual) -> View:
 def lines(board: Board, names: Names, usual: Usual) -> Iterable[dict[str, Any]]:
     """The board as lines of the page's table; what has no rank at the end, a line for each setup and reason."""
     for e in board.entries:
-        yield _line(board, e.setup, e.seeds, names, usual) | {
+        yield _line(board, e.setup, e.seeds, names, usual, e.row) | {
             "rank": rank(e), "place": e.rank_low, "nfe": e.nfe, "value": e.value, "low": finite(e.low),
             "high": finite(e.high), "seconds": finite(e.cost.seconds), "memory": finite(e.cost.memory_mb),
             "device": plain(e.cost.device),
@@ -71,10 +81,10 @@ def lines(board: Board, names: Names, usual: Usual) -> Iterable[dict[str, Any]]:
         why[u.setup, plain(f"{u.status}: {u.reason}" if u.reason else u.status)].append(u)
     for (setup, status), cells in why.items():
         seeds = sorted({u.seed for u in cells})
-        yield _line(board, setup, seeds, names, usual) | {"nfe": finite(cells[0].nfe), "status": status}
+        yield _line(board, setup, seeds, names, usual, cells[0].row) | {"nfe": finite(cells[0].nfe), "status": status}
 
 
-def _line(board: Board, setup: Setup, seeds: Sequence[int], names: Names, usual: Usual) -> dict[str, Any]:
+def _line(board: Board, setup: Setup, seeds: Sequence[int], names: Names, usual: Usual, row: Row) -> dict[str, Any]:
     """What every line says; what only a rank brings is empty."""
     line: dict[str, Any] = dict.fromkeys(("place", "value", "low", "high", "seconds", "memory"))
     return line | {
@@ -82,5 +92,5 @@ def _line(board: Board, setup: Setup, seeds: Sequence[int], names: Names, usual:
         "page": slug(setup.sampler), "seeds": ", ".join(map(str, seeds)), "status": "",
         "schedule": plain(part_name(setup, "schedule", usual)), "grid": plain(part_name(setup, "grid", usual)),
         "package": plain(f"{setup.sampler_package} {setup.sampler_version}"),
-        "command": plain(run_command(board, setup, seeds, usual)),
+        "command": plain(run_command(board, setup, seeds, usual, row)),
     }  # fmt: skip

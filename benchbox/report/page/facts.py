@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import math
 from collections.abc import Iterable
 from typing import Any
 
@@ -9,17 +11,18 @@ import pandas as pd
 
 from benchbox.report.escape import plain
 from benchbox.report.page.content import View
-from benchbox.report.table import number
+from benchbox.report.table import changed, number
 
 
 def lede(rows: pd.DataFrame) -> str:
     """What there is, in a paragraph."""
     samplers, models = rows["sampler"].nunique(), rows["model"].nunique()
     done = int((rows["status"] == "done").sum())
+    others = "" if done == len(rows) else f", of {len(rows):,}"
     return (
         f"{samplers} sampler{'s' * (samplers != 1)} on {models} model{'s' * (models != 1)}: {done:,} measured "
-        f"cell{'s' * (done != 1)}, of {len(rows):,}. Each card says what to use at a budget of network "
-        "evaluations per sample, how sure that is, what it costs, and the command that measures it again."
+        f"cell{'s' * (done != 1)}{others}. Each card says what to use at a budget of network evaluations per sample, "
+        "how sure that is, what it costs, and the command that measures it again."
     )
 
 
@@ -42,18 +45,29 @@ def packages(rows: pd.DataFrame) -> list[tuple[str, str]]:
     return [(plain(str(p)), plain(str(v))) for p, v in pairs.itertuples(index=False)]
 
 
-def places(of: Iterable[View], sampler: str) -> Iterable[dict[str, Any]]:
-    """The ranks of a sampler."""
+def options(rows: pd.DataFrame) -> list[str]:
+    """The options that a sampler's rows were measured with, those of a default value too."""
+    found = [changed(json.loads(text), "sampler", "", _nothing) for text in _texts(rows, "sampler_options")]
+    return [plain(text) for text in found if text]
+
+
+def _nothing(kind: str, name: str) -> dict[str, Any]:
+    return {}
+
+
+def places(of: Iterable[View], sampler: str) -> tuple[list[int | None], list[dict[str, Any]]]:
+    """The ranks of a sampler: the budgets, and a line for each setup on each view, with its `ranks` by budget."""
+    found: dict[tuple[str, str], dict[str, Any]] = {}
     for view in of:
         ranked = [line for line in view.lines if line["place"]]
         for line in ranked:
             if line["sampler"] == sampler:
                 same = sum(other["budget"] == line["budget"] for other in ranked)
-                budget = "adaptive" if line["budget"] is None else f"NFE {line['budget']}"
-                yield line | {
-                    "model": view.task.model, "view": view.id, "title": f"{view.title}: {line['name']}", "of": same,
-                    "budget": budget, "value": number(line["value"], 4),
-                }  # fmt: skip
+                place = {"model": view.task.model, "view": view, "name": line["name"], "ranks": {}}
+                ranks = found.setdefault((view.id, line["name"]), place)["ranks"]
+                ranks[line["budget"]] = f"{line['rank']} of {same}", number(line["value"], 4)
+    budgets = {budget for place in found.values() for budget in place["ranks"]}
+    return sorted(budgets, key=lambda b: b or math.inf), list(found.values())
 
 
 def facts(rows: pd.DataFrame) -> list[tuple[str, str]]:

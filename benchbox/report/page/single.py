@@ -14,7 +14,7 @@ from benchbox.errors import UsageError
 from benchbox.report.page.site import environment
 from benchbox.report.plots.chart import Chart
 from benchbox.report.plots.draw import draw
-from benchbox.report.plots.gallery import Lines, draw_gallery
+from benchbox.report.plots.gallery import Lines, described, draw_gallery
 from benchbox.report.plots.style import FORMATS
 
 
@@ -37,8 +37,7 @@ def write_gallery(lines: Lines, path: Path, title: str, data_range: tuple[float,
     with tempfile.TemporaryDirectory() as folder:
         draw_gallery(lines, Path(folder) / "gallery.png", "", data_range)
         picture = base64.b64encode((Path(folder) / "gallery.png").read_bytes()).decode()
-    says = "; ".join(f"{name}: {', '.join(panel.caption for panel in panels)}" for name, panels in lines)
-    _page(path, title, picture=f"data:image/png;base64,{picture}", description=f"Line by line: {says}.")
+    _page(path, title, picture=f"data:image/png;base64,{picture}", description=described(lines))
 
 
 def _known(path: Path) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shlex
-import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -16,30 +15,31 @@ import pandas as pd
 
 from benchbox.errors import UsageError
 from benchbox.report.escape import plain
+from benchbox.report.page import manifest
 from benchbox.report.page.content import View, views
-from benchbox.report.page.facts import about, facts, lede, packages, places
+from benchbox.report.page.evidence import Budgets, Certificate, Picture, sampler_charts
+from benchbox.report.page.facts import about, facts, lede, options, packages, places
 from benchbox.report.page.names import slug
 from benchbox.report.page.table import encoded, with_commands
 from benchbox.report.prepared import RANKED
 from benchbox.report.ranking import boards
-from benchbox.report.rows import write_rows
-from benchbox.report.table import Usual
-
-Certificate = Mapping[str, Any]
-"""As `benchbox check --json` writes it."""
+from benchbox.report.rows import read_rows, records, write_rows
+from benchbox.report.table import Usual, shared
 
 
 @dataclass(frozen=True)
 class Site:
-    """What is shown. `usual`: the options that need not be said; certificates: of some of the samplers."""
+    """What is shown. `usual`: the options that need not be said; certificates, budgets: of some of the samplers."""
 
     rows: pd.DataFrame
     usual: Usual
     certificates: Sequence[Certificate] = ()
+    budgets: Sequence[Budgets] = ()
+    pictures: Sequence[Picture] = ()
 
     @cached_property
     def views(self) -> list[View]:
-        return views(boards(self.rows), self.usual)
+        return views(boards(self.rows), self.usual, shared(records(self.rows), self.usual))
 
     @cached_property
     def lines(self) -> pd.DataFrame:
@@ -49,22 +49,50 @@ class Site:
         return sorted(self.rows[column].dropna().astype(str).unique())
 
 
-def write_site(site: Site, folder: Path) -> None:
-    """Write the site into a folder, which may hold an older one. UsageError where it cannot be written."""
+def write_site(site: Site, folder: Path, more: Mapping[str, bytes] | None = None) -> None:
+    """Write the site, and more files, into a folder, which may hold an older one.
+
+    What an older one wrote and this one does not is removed; other people's files stay. UsageError where the folder
+    cannot be written, or holds rows that would be lost.
+    """
+    refuse_loss(site.rows, folder)
+    shown = {picture.path: picture.content for picture in site.pictures}
+    files = {**assets(), **shown, **{name: text.encode() for name, text in pages(site)}, **(more or {})}
+    before, now = manifest.read(folder), manifest.of(files)
     try:
-        for sub in ("samplers", "models", "data"):
-            (folder / sub).mkdir(parents=True, exist_ok=True)
-        _assets(folder / "assets")
-        write_rows(site.rows, folder / "data" / "rows.parquet")
-        for name, text in pages(site):
-            (folder / name).write_text(text, encoding="utf-8")
+        for sub in sorted({(folder / name).parent for name in (*files, manifest.ROWS)}):
+            sub.mkdir(parents=True, exist_ok=True)
+        manifest.write(folder, {**before, **now})  # first, so that nothing is forgotten where this is cut short
+        write_rows(site.rows, folder / manifest.ROWS)
+        for name, content in files.items():
+            (folder / name).write_bytes(content)
+        manifest.remove(folder, before, now)
+        manifest.write(folder, now)
     except OSError as error:
         raise UsageError(f"{error.filename or folder} cannot be written: {error.strerror}.") from None
 
 
-def _assets(folder: Path) -> None:
+def refuse_loss(rows: pd.DataFrame, folder: Path) -> None:
+    """UsageError where a folder has rows of cells that are not among these, or rows that cannot be read."""
+    path = folder / manifest.ROWS
+    if not path.is_file():
+        return
+    try:
+        there = read_rows(path)
+    except (OSError, ValueError) as error:
+        raise UsageError(f"{path} cannot be read, and would be lost: {str(error).rstrip('.')}.") from None
+    lost = set(there["cell"]) - set(rows["cell"])
+    if lost:
+        raise UsageError(
+            f"{folder} has {len(lost):,} rows that are not among these: benchbox publish --output {folder} keeps both."
+        )
+
+
+def assets() -> dict[str, bytes]:
+    """Styles and scripts, by their path in the site."""
     with as_file(files(__package__) / "assets") as source:
-        shutil.copytree(source, folder, dirs_exist_ok=True)
+        paths = [path for path in sorted(source.rglob("*")) if path.is_file()]
+        return {f"assets/{path.relative_to(source).as_posix()}": path.read_bytes() for path in paths}
 
 
 def shown_text(value: Any) -> Any:
@@ -92,14 +120,16 @@ def pages(site: Site) -> Iterable[tuple[str, str]]:
 
     yield "index.html", page(
         "index.html", "", shown(site.views[:1]), views=site.views, lede=lede(site.rows), samplers=site.names("sampler"),
-        models=site.names("model"),
+        models=site.names("model"), pictures=site.pictures,
     )  # fmt: skip
     yield "rows.html", page("rows.html", "", rows_of(site.lines))
     for name in site.names("sampler"):
         rows = site.lines[site.lines["sampler"] == name]
+        certificates = [c for c in site.certificates if c["name"] == name]
+        charts = sampler_charts(certificates, [b for b in site.budgets if b["sampler"] == name])
         yield f"samplers/{slug(name)}.html", page(
-            "sampler.html", "../", rows_of(rows), name=plain(name), packages=packages(rows),
-            places=list(places(site.views, name)), certificates=[c for c in site.certificates if c["name"] == name],
+            "sampler.html", "../", rows_of(rows) | {"views": charts}, name=plain(name), packages=packages(rows),
+            options=options(rows), places=places(site.views, name), certificates=certificates,
         )  # fmt: skip
     for name in site.names("model"):
         rows = site.lines[site.lines["model"] == name]

@@ -26,7 +26,7 @@ def reproduce(row: dict[Any, Any], usual: Usual) -> str:
     task = Task("", "", str(row["model"]), row["model_options"] or "{}", "", "", int(row["n_samples"]))
     budget = None if row["nfe_requested"] is None else int(row["nfe_requested"])
     setup = Setup(*("" if row[name] is None else str(row[name]) for name in SETUP))
-    return run_command(Board(task, False, budget, "same", (), ()), setup, [int(row["seed"])], usual)
+    return run_command(Board(task, False, budget, "same", (), ()), setup, [int(row["seed"])], usual, row)
 
 
 def encoded(rows: pd.DataFrame) -> dict[str, Any]:

@@ -7,8 +7,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Literal
 
-Role = Literal["line", "whole", "guide"]
-"""A measured line; one that sums up the others (black); one that only guides the eye (thin, dashed)."""
+Role = Literal["line", "whole", "guide", "published"]
+"""A measured line; one that sums up the others (black); one that only guides the eye (thin, dashed); and points that
+somebody else measured (hollow, not joined)."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,8 @@ class Line:
     name: str
     points: tuple[Point, ...]
     role: Role = "line"
+    muted: bool = False
+    """Whether a page draws it only when it is asked to."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +65,7 @@ class Chart:
             "title": self.title, "x": self.x, "y": self.y, "caption": self.caption, "front": self.front,
             "highest": self.highest,
             "lines": [
-                {"name": line.name, "role": line.role, "points": [_plain(p) for p in line.points]}
+                {"name": line.name, "role": line.role, "muted": line.muted, "points": [_plain(p) for p in line.points]}
                 for line in self.lines
             ],
         }  # fmt: skip

@@ -16,6 +16,11 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 PALE = 0.3
+HOLLOW: Any = {
+    "marker": "o", "markersize": 5, "markerfacecolor": "none", "markeredgecolor": "#555555", "linestyle": "",
+    "zorder": 2,
+}  # fmt: skip
+"""How figures look that others published."""
 PANEL = (5.2, 3.9)
 """Width and height of one chart, in inches."""
 
@@ -74,6 +79,8 @@ def panel(axes: Axes, chart: Chart, looks: dict[str, dict[str, Any]]) -> None:
                 draw_line(axes, line, {"color": "black", "marker": "o", "linestyle": next(wholes, ":")})
             case "line":
                 draw_line(axes, line, looks[line.name])
+            case "published":
+                axes.plot(*_xy(line.points), **HOLLOW, label=line.name)
     axes.grid(which="major")
     for axis in (axes.xaxis, axes.yaxis):
         ticks(axis, *sorted(axis.get_view_interval()))

@@ -60,7 +60,13 @@ def draw_gallery(
         share_planes(figure)
         if title:
             figure.suptitle(title, x=0.01, ha="left", fontsize=11, fontweight="bold")
-        save(figure, path, title or "Samples")
+        save(figure, path, title or "Samples", described(lines))
+
+
+def described(lines: Lines) -> str:
+    """What a gallery shows, for who cannot see it."""
+    says = "; ".join(f"{name}: {', '.join(panel.caption for panel in panels)}" for name, panels in lines)
+    return f"Line by line: {says}."
 
 
 def _same_above(lines: Lines, i: int, j: int) -> bool:

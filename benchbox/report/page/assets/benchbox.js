@@ -208,8 +208,11 @@
       this.figure = figure;
       this.charts = charts;
       this.cost = Object.keys(charts)[0];
-      this.muted = new Set();
-      this.names = [...new Set(Object.values(charts).flatMap((c) => c.lines.map((l) => l.name)))].sort();
+      const lines = Object.values(charts).flatMap((c) => c.lines);
+      this.muted = new Set(lines.filter((l) => l.muted).map((l) => l.name));
+      this.roles = new Map(lines.map((l) => [l.name, l.role]));
+      const others = (name) => this.roles.get(name) === "published"; // last, so that they take no colour away
+      this.names = [...this.roles.keys()].sort((a, b) => others(a) - others(b) || (a < b ? -1 : 1));
       this.tip = element("div", { class: "tip", hidden: "", role: "status" });
       this.frame = element("div", { class: "canvas" }, this.tip);
       this.caption = element("figcaption");
@@ -221,7 +224,7 @@
 
     choice() {
       const costs = Object.keys(this.charts);
-      const set = element("fieldset", { class: "costs" }, element("legend", {}, "Against"));
+      const set = element("fieldset", { class: "costs" }, element("legend", {}, this.figure.dataset.choose ?? "Against"));
       if (costs.length < 2) set.hidden = true;
       const group = `cost-${this.figure.dataset.view}`;
       for (const cost of costs) {
@@ -234,25 +237,26 @@
 
     legend() {
       const list = element("ul", { class: "legend", "aria-label": "Lines of the plot" });
-    if (this.chart.front) {
-      const swatch = d3.create("svg").attr("width", 34).attr("height", 14).attr("aria-hidden", "true");
-      swatch.append("path").attr("class", "front").attr("d", "M4,7H30");
-      list.append(element("li", { class: "key" }, swatch.node(), this.chart.front));
-    }
-      this.names.forEach((name, i) => {
-        const guide = this.chart.lines.find((l) => l.name === name)?.role === "guide";
-        if (guide) return;
-        const swatch = d3.create("svg").attr("width", 34).attr("height", 14).attr("aria-hidden", "true").attr("class", `c${i % COLOURS}`);
-        swatch.append("line").attr("x2", 34).attr("y1", 7).attr("y2", 7).attr("stroke-dasharray", DASHES[i % DASHES.length]);
-        const marker = MARKERS[i % MARKERS.length];
-        swatch.append("g").attr("transform", "translate(17,7)").append("path").attr("transform", transform(marker)).attr("d", d3.symbol(marker[0], 80)());
-        const button = element("button", { type: "button", "aria-pressed": "true", click: () => {
+      if (this.chart.front) {
+        const swatch = d3.create("svg").attr("width", 34).attr("height", 14).attr("aria-hidden", "true");
+        swatch.append("path").attr("class", "front").attr("d", "M4,7H30");
+        list.append(element("li", { class: "key" }, swatch.node(), this.chart.front));
+      }
+      this.entries = new Map();
+      for (const name of this.names) {
+        const { role, colour, marker, dash } = this.look(name);
+        if (role === "guide") continue;
+        const swatch = d3.create("svg").attr("width", 34).attr("height", 14).attr("aria-hidden", "true").attr("class", colour);
+        if (role !== "published") swatch.append("line").attr("x2", 34).attr("y1", 7).attr("y2", 7).attr("stroke-dasharray", dash);
+        swatch.append("g").attr("transform", "translate(17,7)").append("path").attr("class", "swatch").attr("transform", transform(marker)).attr("d", d3.symbol(marker[0], 80)());
+        const button = element("button", { type: "button", class: role === "published" ? "others" : null, "aria-pressed": String(!this.muted.has(name)), click: () => {
           if (!this.muted.delete(name)) this.muted.add(name);
           button.setAttribute("aria-pressed", String(!this.muted.has(name)));
           this.draw(true);
         } }, swatch.node(), name);
-        list.append(element("li", {}, button));
-      });
+        this.entries.set(name, element("li", {}, button));
+        list.append(this.entries.get(name));
+      }
       return list;
     }
 
@@ -262,6 +266,8 @@
       this.width = width;
       this.height = Math.round(Math.min(Math.max(width * 0.58, 300), 520));
       const chart = this.chart;
+      const here = new Set(chart.lines.map((l) => l.name));
+      for (const [name, entry] of this.entries) entry.hidden = !here.has(name);
       this.lines = chart.lines.filter((l) => !this.muted.has(l.name));
       const points = (this.lines.length ? this.lines : chart.lines).flatMap((l) => l.points);
       const lows = points.flatMap((p) => [p.y, ...(p.low > p.y / 20 ? [p.low] : []), ...(p.high ? [p.high] : [])]);
@@ -298,7 +304,7 @@
 
     /** The staircase through the points that none beats, with its name. */
     front(svg) {
-      const corners = this.chart.lines.flatMap((l) => l.points).filter((p) => p.strong).sort((a, b) => a.x - b.x);
+      const corners = this.chart.lines.filter((l) => l.role === "line").flatMap((l) => l.points).filter((p) => p.strong).sort((a, b) => a.x - b.x);
       if (!corners.length) return;
       const path = d3.line((p) => this.x(p.x), (p) => this.y(p.y)).curve(d3.curveStepAfter)(corners);
       svg.append("path").attr("class", "front").attr("d", path).append("title").text(this.chart.front);
@@ -308,7 +314,7 @@
     nameFront(svg) {
       const taken = [];
       const sign = this.chart.highest ? -1 : 1;
-      for (const p of this.points.filter((q) => q.strong).sort((a, b) => a.x - b.x)) {
+      for (const p of this.points.filter((q) => q.strong && q.role === "line").sort((a, b) => a.x - b.x)) {
         const text = svg.append("text").attr("class", "corner").attr("aria-hidden", "true").attr("text-anchor", "end")
           .attr("x", this.x(p.x) - 8).attr("y", this.y(p.y) + 5 + sign * 13).text(p.name);
         const box = text.node().getBBox();
@@ -319,15 +325,19 @@
 
     look(name) {
       const i = this.names.indexOf(name);
-      return { colour: `c${i % COLOURS}`, marker: MARKERS[i % MARKERS.length], dash: DASHES[i % DASHES.length] };
+      const role = this.roles.get(name);
+      if (role === "published") return { role, colour: role, marker: MARKERS[0], dash: null };
+      const wholes = this.names.filter((n) => this.roles.get(n) === "whole");
+      if (role === "whole") return { role, colour: role, marker: MARKERS[0], dash: DASHES[wholes.indexOf(name) % DASHES.length] };
+      return { role, colour: role === "guide" ? role : `c${i % COLOURS}`, marker: MARKERS[i % MARKERS.length], dash: DASHES[i % DASHES.length] };
     }
 
     line(svg, line) {
       const { x, y } = this;
       const look = this.look(line.name);
-      const role = line.role === "line" ? look.colour : line.role;
-      const group = svg.append("g").attr("class", `line ${role}`).attr("aria-hidden", "true");
-      group.append("path").attr("class", line.points.every((p) => p.strong) ? "path" : "path pale").attr("stroke-dasharray", line.role === "line" ? look.dash : null)
+      if (line.role === "published") return;
+      const group = svg.append("g").attr("class", `line ${look.colour}`).attr("aria-hidden", "true");
+      group.append("path").attr("class", line.points.every((p) => p.strong) ? "path" : "path pale").attr("stroke-dasharray", line.role === "guide" ? null : look.dash)
         .attr("d", d3.line((p) => x(p.x), (p) => y(p.y))(line.points));
       if (line.role === "guide") {
         const middle = (of, scale) => scale(Math.sqrt(line.points[0][of] * line.points.at(-1)[of]));
@@ -345,7 +355,7 @@
       const { x, y, chart } = this;
       this.points = this.lines.filter((l) => l.role !== "guide").flatMap((line) => line.points.map((p) => ({ ...p, name: line.name, role: line.role })));
       const groups = svg.selectAll(".point").data(this.points).join("g")
-        .attr("class", (p) => `point ${p.role === "line" ? this.look(p.name).colour : p.role} ${p.strong ? "" : "pale"}`)
+        .attr("class", (p) => `point ${this.look(p.name).colour} ${p.strong ? "" : "pale"}`)
         .attr("transform", (p) => `translate(${x(p.x)},${y(p.y)})`).attr("tabindex", (p, i) => (i ? -1 : 0)).attr("role", "img")
         .attr("aria-label", (p) => this.says(p).join(", "));
       groups.append("circle").attr("class", "halo").attr("r", 9);
@@ -368,9 +378,10 @@
 
     says(p) {
       const bars = interval(p.low, p.high);
+      if (p.role === "published") return [p.name, p.label, `${this.chart.y.split(" (")[0]} ${number(p.y)}`];
       return [p.name, p.label, `${this.chart.y} ${number(p.y)}${bars ? ` (95 %: ${bars})` : ""}`,
         ...(this.cost === "nfe" || !COSTS[this.cost] ? [] : [`${number(p.x, 3)} ${this.cost === "seconds" ? "s per 1,000 samples" : "MB"}`]),
-        ...(this.chart.front && p.strong ? [this.chart.front] : [])];
+        ...(this.chart.front && p.strong && p.role === "line" ? [this.chart.front] : [])];
     }
 
     key(event, i) {
