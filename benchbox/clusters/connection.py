@@ -6,6 +6,7 @@ import logging
 import os
 import signal
 import socket
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -46,15 +47,15 @@ def connect(address: str | None) -> bool:
 
     UsageError where there is none, or none that this version of Ray can talk to.
     """
+    wanted = address or os.environ.get("RAY_ADDRESS") or "local"
+    if wanted == "local" and not {"RAY_AUTH_MODE", "RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"} & os.environ.keys():
+        lock()
     ray = library()
     if ray.is_initialized():
         return False
-    wanted = address or os.environ.get("RAY_ADDRESS") or "local"
     if wanted not in {"local", "auto"}:
         knock(wanted)
     here = {"include_dashboard": False} if wanted == "local" else {}
-    if here and "RAY_AUTH_MODE" not in os.environ:
-        os.environ |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": token_hex(32)}  # else Ray keeps one in the home
     try:
         with same_signals():
             ray.init(address=wanted, log_to_driver=False, logging_level=logging.ERROR, **here)
@@ -63,6 +64,12 @@ def connect(address: str | None) -> bool:
         hint = "" if here or "RAY_AUTH_MODE" in os.environ else " (set RAY_AUTH_MODE=token where it asks for a token)"
         raise UsageError(f"no Ray cluster can be joined at {wanted}: {reason}{hint}.") from error
     return True
+
+
+def lock() -> None:
+    """Let nobody else run code in a Ray of ours; Ray itself would put such a token into the user's home."""
+    if "ray" not in sys.modules:  # it reads these when it is imported
+        os.environ |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": token_hex(32)}
 
 
 def knock(address: str) -> None:
