@@ -78,6 +78,6 @@ def certify(plugin: Any, kind: str | None = None, **options: Any) -> Certificate
 
 def load_results(directory: str) -> DataFrame:
     """The rows in a results directory, one line each; a warning names every file that cannot be read."""
-    from benchbox.bench.store import load_results as load
+    from benchbox.store.store import load_results as load
 
     return load(directory)

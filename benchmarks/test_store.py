@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from benchbox.bench.store import Store, load_results
+from benchbox.store.store import Store, load_results
 
 REFERENCE = Path(__file__).parents[1] / "results" / "reference"
 N = 100_000

@@ -11,12 +11,12 @@ from typing import Any
 
 import pytest
 
-from benchbox.bench import schema
 from benchbox.bench.runner import run_sweep
-from benchbox.bench.store import Store
 from benchbox.bench.sweep import Request, expand
 from benchbox.cli.watch import Progress
 from benchbox.executors.local import Local
+from benchbox.store import schema
+from benchbox.store.store import Store
 
 ROUNDS = 3
 

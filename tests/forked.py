@@ -18,9 +18,9 @@ from conftest import Watcher
 from benchbox.bench.cell import Cell
 from benchbox.bench.runner import run_sweep
 from benchbox.bench.settings import parse
-from benchbox.bench.store import Store
 from benchbox.bench.sweep import Request, expand
 from benchbox.executors.local import Local
+from benchbox.store.store import Store
 
 KILLS = 20
 

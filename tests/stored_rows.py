@@ -6,7 +6,7 @@ from typing import Any
 
 from report_rows import USUAL
 
-from benchbox.bench.schema import ORDER
+from benchbox.store.schema import ORDER
 
 
 def cell_id(i: int) -> str:

@@ -17,11 +17,11 @@ from benchbox.bench.cell import Cell
 from benchbox.bench.run import sample
 from benchbox.bench.runner import measure, run_sweep
 from benchbox.bench.settings import Setting
-from benchbox.bench.store import Store
 from benchbox.bench.sweep import Request, expand
 from benchbox.errors import UsageError
 from benchbox.executors.local import Local
 from benchbox.registry import registry
+from benchbox.store.store import Store
 
 
 @pytest.fixture(autouse=True)
@@ -397,7 +397,7 @@ def test_another_version_of_a_package_is_another_stream(monkeypatch: pytest.Monk
 
 
 def test_a_row_repeats_exactly_but_for_what_is_measured() -> None:
-    from benchbox.bench.schema import MEASURED
+    from benchbox.store.schema import MEASURED
 
     (cell,) = cells("heun", 9, options={"s_churn": 10})
     first, second = measure(cell), measure(cell)

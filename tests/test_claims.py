@@ -14,15 +14,15 @@ from pathlib import Path
 
 import pytest
 
-from benchbox.bench.claims import Claims
-from benchbox.bench.process import place, runs, started
+from benchbox.store.claims import Claims
+from benchbox.store.process import place, runs, started
 
 CELL = "0123456789abcdef"
 
 HOLD = """
 import sys, time
 from pathlib import Path
-from benchbox.bench.claims import Claims
+from benchbox.store.claims import Claims
 claims = Claims(Path(sys.argv[1]), beat=0.05)
 print(claims.take(sys.argv[2]), flush=True)
 time.sleep(60)
@@ -31,7 +31,7 @@ time.sleep(60)
 RACE = """
 import sys, time
 from pathlib import Path
-from benchbox.bench.claims import Claims
+from benchbox.store.claims import Claims
 folder, start, rounds = Path(sys.argv[1]), float(sys.argv[2]), int(sys.argv[3])
 claims = Claims(folder)
 for i in range(rounds):

@@ -8,12 +8,12 @@ import pandas as pd
 import pytest
 import torch
 
-from benchbox.bench import schema
 from benchbox.bench.cell import Cell
 from benchbox.bench.estimate import Costs, Estimate, estimates, total
 from benchbox.bench.meter import MIB, device_name
 from benchbox.bench.settings import parse
 from benchbox.bench.sweep import Request, expand
+from benchbox.store import schema
 
 
 def cell(sampler: str = "heun", nfe: int = 9, settings: tuple[str, ...] = (), **request: Any) -> Cell:

@@ -13,10 +13,10 @@ import pyarrow as pa
 import pytest
 from stored_rows import cell_id, row, stream_id
 
-from benchbox.bench.compaction import compact
-from benchbox.bench.guard import Guard
-from benchbox.bench.kept import Kept
-from benchbox.bench.store import Store
+from benchbox.store.compaction import compact
+from benchbox.store.guard import Guard
+from benchbox.store.kept import Kept
+from benchbox.store.store import Store
 
 ONE, TWO, OWN, FOREIGN = (cell_id(i) for i in (1, 2, 3, 99))
 KEY = f"{stream_id(1)}-w2-{'0' * 16}"
@@ -134,7 +134,7 @@ def test_the_same_bytes_written_again_are_no_change(store: Store, guard: Guard) 
 AT_WORK = """
 import sys
 from pathlib import Path
-from benchbox.bench.claims import Claims
+from benchbox.store.claims import Claims
 with Claims(Path(sys.argv[1])) as claims:
     print(claims.take(sys.argv[2]), flush=True)
     sys.stdin.read()

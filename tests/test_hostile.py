@@ -14,12 +14,12 @@ from conftest import Watcher
 
 import benchbox
 from benchbox.bench.runner import run_sweep
-from benchbox.bench.schema import MEASURED
 from benchbox.bench.settings import Setting
-from benchbox.bench.store import Store
 from benchbox.bench.sweep import Request, expand
 from benchbox.executors.local import Local
 from benchbox.registry import registry
+from benchbox.store.schema import MEASURED
+from benchbox.store.store import Store
 from benchbox.workers.globals import snapshot
 from benchbox.workers.pool import SHARE
 from benchbox.workers.process import GIB

@@ -16,13 +16,13 @@ from conftest import Command
 from report_rows import USUAL, nothing_usual
 
 import benchbox as package
-from benchbox.bench.schema import ORDER
 from benchbox.errors import UsageError
 from benchbox.report.hosts import Branch, DataSet
 from benchbox.report.page.manifest import MANIFEST
 from benchbox.report.page.site import Site, write_site
 from benchbox.report.publish import check, merged, write_folder
 from benchbox.report.rows import write_rows
+from benchbox.store.schema import ORDER
 
 FULL = dict.fromkeys(ORDER) | USUAL | {
     "stream": "s", "cell": "c", "nfe_max": 10.0, "host": "here", "started_at": "2026-01-01", "benchbox": "0.1.0",

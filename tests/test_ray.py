@@ -27,8 +27,6 @@ import benchbox
 from benchbox.bench.cell import Cell
 from benchbox.bench.part import Part
 from benchbox.bench.runner import run_sweep
-from benchbox.bench.schema import MEASURED
-from benchbox.bench.store import Store
 from benchbox.bench.sweep import Request, expand
 from benchbox.clusters import connection
 from benchbox.clusters.demand import alone, fitting, parse, room
@@ -37,6 +35,8 @@ from benchbox.errors import UsageError
 from benchbox.executor import Executor, Lost
 from benchbox.executors.local import Local
 from benchbox.executors.on_ray import Ray
+from benchbox.store.schema import MEASURED
+from benchbox.store.store import Store
 
 PATIENCE = 60
 """Seconds for what takes two on an idle machine."""

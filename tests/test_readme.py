@@ -11,8 +11,8 @@ import pytest
 import torch
 
 import benchbox
-from benchbox.bench import schema
 from benchbox.cli.main import app
+from benchbox.store import schema
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()

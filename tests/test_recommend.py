@@ -10,12 +10,12 @@ import pytest
 from conftest import Command
 from report_rows import known, nothing_usual, rows
 
-from benchbox.bench.store import Store
 from benchbox.cli.run import names
 from benchbox.errors import UsageError
 from benchbox.report.compare import of_directories, of_samplers, sheets, verdict
 from benchbox.report.ranking import boards
 from benchbox.report.recommend import Choice, choices, for_target, for_time
+from benchbox.store.store import Store
 
 DDIM = {"sampler": "ddim", "sampler_options": '{"eta": 0.0}'}
 

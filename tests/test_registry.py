@@ -12,13 +12,13 @@ from conftest import Install, Watcher
 import benchbox
 from benchbox.bench.runner import run_sweep
 from benchbox.bench.settings import Setting
-from benchbox.bench.store import Store
 from benchbox.bench.sweep import Request, expand
 from benchbox.errors import UsageError
 from benchbox.executors.local import Local
 from benchbox.hookspecs import hookimpl
 from benchbox.registry import BASES, DISTRIBUTION, Registry, Source, registry
 from benchbox.samplers.ddim import DDIM
+from benchbox.store.store import Store
 
 HEAD = """
 from dataclasses import dataclass

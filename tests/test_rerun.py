@@ -15,16 +15,17 @@ from conftest import Command
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from benchbox.bench import configuration, schema
+from benchbox.bench import configuration
 from benchbox.bench.cell import Cell
 from benchbox.bench.rerun import differing, find, obstacles, rebuild
 from benchbox.bench.row import blank
 from benchbox.bench.settings import parse
-from benchbox.bench.store import Store
 from benchbox.bench.sweep import Request, expand
 from benchbox.bench.trust import loads
 from benchbox.errors import UsageError
 from benchbox.registry import registry
+from benchbox.store import schema
+from benchbox.store.store import Store
 
 
 def cell(*settings_: str, samplers: tuple[str, ...] = ("heun",), **request: Any) -> Cell:

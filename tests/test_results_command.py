@@ -16,11 +16,11 @@ from conftest import Command
 from stored_rows import cell_id, row, stream_id
 
 from benchbox import load_results
-from benchbox.bench import atomic
-from benchbox.bench.claims import Claims
-from benchbox.bench.compaction import compact
-from benchbox.bench.kept import Kept
-from benchbox.bench.store import Store
+from benchbox.store import atomic
+from benchbox.store.claims import Claims
+from benchbox.store.compaction import compact
+from benchbox.store.kept import Kept
+from benchbox.store.store import Store
 
 
 def key(i: int) -> str:
@@ -173,8 +173,8 @@ def test_a_row_that_is_written_while_files_are_removed_is_kept(
 COMPACT = """
 import os, signal, sys
 from pathlib import Path
-from benchbox.bench.compaction import compact
-from benchbox.bench.store import Store
+from benchbox.store.compaction import compact
+from benchbox.store.store import Store
 
 left = int(sys.argv[1])
 
@@ -299,7 +299,7 @@ def untidy(benchbox: Command) -> Store:
     dead.wait()
     (store.directory / f".{cell_id(1)}-{atomic.HOST}-{dead.pid}-0123abcd.tmp").touch()
     code = (
-        "import os; from pathlib import Path; from benchbox.bench.claims import Claims; "
+        "import os; from pathlib import Path; from benchbox.store.claims import Claims; "
         f"Claims(Path('results')).take('{cell_id(3)}'); os._exit(0)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

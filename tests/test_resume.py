@@ -16,9 +16,9 @@ from images import model
 from benchbox.bench.cell import Cell
 from benchbox.bench.runner import run_sweep
 from benchbox.bench.settings import Setting, parse
-from benchbox.bench.store import Store
 from benchbox.bench.sweep import Request, expand
 from benchbox.executors.local import Local
+from benchbox.store.store import Store
 
 
 def cell(n: int, sampler: str = "heun", metrics: list[str] | None = None, **options: Any) -> Cell:

@@ -16,16 +16,16 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import benchbox
-from benchbox.bench import schema
-from benchbox.bench.atomic import STALE
 from benchbox.bench.cell import Cell
 from benchbox.bench.runner import measure, run_sweep
 from benchbox.bench.settings import Setting
-from benchbox.bench.store import Store
 from benchbox.bench.sweep import Request, expand
 from benchbox.bench.task import Task
 from benchbox.errors import UsageError
 from benchbox.executors.local import Local
+from benchbox.store import schema
+from benchbox.store.atomic import STALE
+from benchbox.store.store import Store
 
 
 def cell(metrics: list[str] | None = None, sampler: str = "ddim", **options: Any) -> Cell:
@@ -66,7 +66,7 @@ def test_a_crash_while_a_row_is_written_leaves_nothing(
         file.write(b"PAR1 half a")
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("benchbox.bench.store.pq.write_table", crash)
+    monkeypatch.setattr("benchbox.store.store.pq.write_table", crash)
     with pytest.raises(KeyboardInterrupt):
         store.put(row)
     assert list(store.directory.iterdir()) == []
@@ -80,7 +80,7 @@ def test_a_crash_while_a_row_is_written_again_keeps_the_old_one(
     def crash(descriptor: int) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("benchbox.bench.atomic.os.fsync", crash)
+    monkeypatch.setattr("benchbox.store.atomic.os.fsync", crash)
     with pytest.raises(KeyboardInterrupt):
         store.put(row | {"seed": 7})
     assert store.get(row["cell"])["seed"] == 0  # type: ignore[index]
@@ -93,7 +93,7 @@ def test_a_disk_that_fails_while_a_row_is_written_is_one_sentence(
     def full(descriptor: int) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("benchbox.bench.atomic.os.fsync", full)
+    monkeypatch.setattr("benchbox.store.atomic.os.fsync", full)
     with pytest.raises(UsageError, match="cannot be written to: No space left on device"):
         store.put(row)
     assert list(store.directory.iterdir()) == []

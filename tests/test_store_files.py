@@ -19,11 +19,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from stored_rows import cell_id, row, stream_id
 
-from benchbox.bench import atomic, schema
-from benchbox.bench.joining import framed
-from benchbox.bench.kept import Kept
-from benchbox.bench.paths import printable
-from benchbox.bench.store import Store, load_results
+from benchbox.store import atomic, schema
+from benchbox.store.joining import framed
+from benchbox.store.kept import Kept
+from benchbox.store.paths import printable
+from benchbox.store.store import Store, load_results
 
 KEY = f"{stream_id(1)}-w2-{'0' * 16}"
 
@@ -279,7 +279,7 @@ def test_a_metric_that_is_text_here_and_a_number_there_is_what_most_rows_say(
 
 
 def test_a_file_that_says_that_it_is_huge_is_not_unpacked(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("benchbox.bench.reading.MOST_ROWS", 3)
+    monkeypatch.setattr("benchbox.store.reading.MOST_ROWS", 3)
     (store.directory / "rows.parquet").write_bytes(parquet([row(i) for i in range(4)]))
     assert cells(store) == set()
     assert "it says that it holds 4 rows in" in store.problems[0]

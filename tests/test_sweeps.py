@@ -18,16 +18,17 @@ from conftest import Command, Install, Watcher
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from benchbox.bench import interrupt, schema
+from benchbox.bench import interrupt
 from benchbox.bench.cell import Cell
 from benchbox.bench.part import Part
 from benchbox.bench.run import Run
 from benchbox.bench.runner import measure, run_sweep
 from benchbox.bench.settings import parse
-from benchbox.bench.store import Store
 from benchbox.bench.sweep import Request, expand
 from benchbox.bench.task import Sample, Shard, shards
 from benchbox.executors.local import Local
+from benchbox.store import schema
+from benchbox.store.store import Store
 
 HERE = Path(__file__).parent
 

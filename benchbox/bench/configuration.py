@@ -8,14 +8,14 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from benchbox.bench.atomic import write_whole
 from benchbox.bench.cell import Cell, digest, dumps
-from benchbox.bench.paths import opened, path_of
 from benchbox.bench.settings import Setting
 from benchbox.bench.sweep import Request
 from benchbox.errors import UsageError
 from benchbox.options import describe, plain
 from benchbox.plugin import own_version
+from benchbox.store.atomic import write_whole
+from benchbox.store.paths import opened, path_of
 
 FORMAT = 1
 FOLDER = "sweeps"

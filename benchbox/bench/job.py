@@ -6,12 +6,12 @@ from collections.abc import Callable
 from typing import Any, Literal
 
 from benchbox.bench.cell import Cell
-from benchbox.bench.kept import Kept
 from benchbox.bench.part import Part
 from benchbox.bench.row import blank, judged, measured
 from benchbox.bench.run import Tick
 from benchbox.bench.task import Compute, Merge, Sample, Task, nothing, together
 from benchbox.metric import Metric
+from benchbox.store.kept import Kept
 
 Todo = Literal["run", "metrics", "done"]
 """What there is to do for a cell: all of it, only metrics that its row lacks, or nothing."""

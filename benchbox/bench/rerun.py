@@ -9,12 +9,10 @@ from typing import Any
 
 import pyarrow.compute as pc
 
-from benchbox.bench import schema
 from benchbox.bench.cell import Cell, dumps
 from benchbox.bench.meter import device_name, usable
 from benchbox.bench.provenance import ABSENT, packages
 from benchbox.bench.settings import model_named
-from benchbox.bench.store import Store
 from benchbox.bench.sweep import Request, budgeted, check_model, checked
 from benchbox.bench.trust import Row, known, metrics_of, of_text, texts
 from benchbox.driver import ADAPTIVE_LEVELS
@@ -22,6 +20,8 @@ from benchbox.errors import UsageError, unknown
 from benchbox.noise import BLOCK
 from benchbox.options import describe
 from benchbox.registry import registry
+from benchbox.store import schema
+from benchbox.store.store import Store
 
 WHY = {
     "sampler_options": "the sampler's options are not what they were",

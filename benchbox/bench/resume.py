@@ -6,9 +6,9 @@ import re
 from collections.abc import Sequence
 
 from benchbox.bench.cell import Cell, digest, files, packages
-from benchbox.bench.kept import Kept, Statistics
 from benchbox.metric import Metric
 from benchbox.options import describe
+from benchbox.store.kept import Kept, Statistics
 
 
 def key(cell: Cell, metric: Metric) -> str:

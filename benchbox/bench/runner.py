@@ -11,18 +11,18 @@ from typing import Any, Protocol
 
 from benchbox.bench import interrupt
 from benchbox.bench.cell import Cell, dumps
-from benchbox.bench.claims import Claims
-from benchbox.bench.guard import Guard
 from benchbox.bench.job import Job, Todo
 from benchbox.bench.part import Part
 from benchbox.bench.resume import begun, earlier, key
 from benchbox.bench.row import blank, noted
-from benchbox.bench.schema import ORDER
-from benchbox.bench.store import FINISHED, Store, missing_metrics
 from benchbox.bench.task import SHARDS, Check, Load, Shard, Task, sentence, shards
 from benchbox.errors import UsageError
 from benchbox.executor import Executor, Lost
 from benchbox.options import describe
+from benchbox.store.claims import Claims
+from benchbox.store.guard import Guard
+from benchbox.store.schema import ORDER
+from benchbox.store.store import FINISHED, Store, missing_metrics
 
 POLL = 0.2
 """Seconds between looks at whether a stop was asked for, while a task runs elsewhere."""

@@ -18,9 +18,9 @@ from benchbox.bench.meter import exclusive
 from benchbox.bench.part import Part, State
 from benchbox.bench.provenance import machine
 from benchbox.bench.run import Diverged, OutOfTime, Run, Tick, denoiser
-from benchbox.bench.schema import ORDER
 from benchbox.errors import UsageError
 from benchbox.metric import Accumulator, Context, Metric
+from benchbox.store.schema import ORDER
 
 SHARDS = 8
 """Parts that a cell is cut into: what a killed process loses is one of them at the most."""

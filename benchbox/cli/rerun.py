@@ -18,7 +18,7 @@ from benchbox.errors import UsageError
 
 if TYPE_CHECKING:
     from benchbox.bench.cell import Cell
-    from benchbox.bench.store import Store
+    from benchbox.store.store import Store
 
 
 def rerun(
@@ -33,10 +33,10 @@ def rerun(
 ) -> None:
     """Run the cell of a row again, and compare. Exit status 1 where it does not repeat."""
     from benchbox.bench.rerun import differing, find, obstacles, rebuild
-    from benchbox.bench.store import Store
     from benchbox.bench.trust import loads
     from benchbox.cli.watch import plan_table
     from benchbox.report.escape import plain
+    from benchbox.store.store import Store
 
     store = Store(results)
     old = find(store, row)
@@ -99,9 +99,9 @@ def again(cell: Cell, store: Store, timeout: float | None, old: Mapping[str, Any
 
 def side_by_side(old: Mapping[str, Any], new: Mapping[str, Any]) -> Table:
     """Metrics, counts and measurements of the two rows."""
-    from benchbox.bench import schema
     from benchbox.report.escape import plain
     from benchbox.report.table import shown
+    from benchbox.store import schema
 
     table = Table("", "row", "now")
     metrics = [name for name in new if name not in schema.ORDER]

@@ -20,9 +20,9 @@ Directory = Annotated[Path, typer.Argument(help="A results directory.")]
 @app.command()
 def verify(directory: Directory = Path("results")) -> None:
     """Read every file and check every row; name what is damaged, foreign, newer or not honest (exit status 1)."""
-    from benchbox.bench.store import Store
-    from benchbox.bench.verify import verify as check
     from benchbox.report.publish import SAME, fault
+    from benchbox.store.store import Store
+    from benchbox.store.verify import verify as check
 
     store = Store(there(directory))
     problems = check(store, fault, SAME, track)
@@ -37,8 +37,8 @@ def verify(directory: Directory = Path("results")) -> None:
 @app.command()
 def compact(directory: Directory = Path("results")) -> None:
     """Put the rows of all cells into one file; cells that a process is at are left."""
-    from benchbox.bench.compaction import compact as make_one
-    from benchbox.bench.store import Store
+    from benchbox.store.compaction import compact as make_one
+    from benchbox.store.store import Store
 
     store = Store(there(directory))
     files, rows, busy = make_one(store, track)
@@ -54,9 +54,9 @@ def merge(
     into: Annotated[Path, typer.Option("--into", help="The results directory that takes them in.")],
 ) -> None:
     """Take in the rows and statistics of other directories; of a cell that several have, the last one that is done."""
-    from benchbox.bench.merging import merge as take_in
-    from benchbox.bench.store import Store
     from benchbox.report.publish import fault
+    from benchbox.store.merging import merge as take_in
+    from benchbox.store.store import Store
 
     places = [place for directory in directories for place in below(there(directory))]
     if into.resolve() in {place.resolve() for place in places}:
@@ -73,9 +73,9 @@ def prune(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="List what would be removed.")] = False,
 ) -> None:
     """Remove rows that are tried again anyway, damaged and half-written files, dead claims, statistics of no row."""
-    from benchbox.bench.prune import prune as remove
-    from benchbox.bench.prune import removals
-    from benchbox.bench.store import Store
+    from benchbox.store.prune import prune as remove
+    from benchbox.store.prune import removals
+    from benchbox.store.store import Store
 
     store = Store(there(directory))
     found = removals(store, track)

@@ -18,7 +18,7 @@ def rows_in(directory: Path) -> pd.DataFrame:
 
     import pandas as pd
 
-    from benchbox.bench.store import load_results
+    from benchbox.store.store import load_results
 
     places = sorted({directory, *(path.parent for path in directory.rglob("*.parquet"))})
     with warnings.catch_warnings(record=True) as caught:

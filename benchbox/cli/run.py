@@ -131,9 +131,9 @@ def sweep(request: Request, place: Executor, results: Path, dry_run: bool, force
     from benchbox.bench import interrupt
     from benchbox.bench.configuration import resolved, save
     from benchbox.bench.runner import load, run_sweep
-    from benchbox.bench.store import Store
     from benchbox.bench.sweep import expand
     from benchbox.cli.watch import Progress, plan_table, result_table
+    from benchbox.store.store import Store
 
     cells, store = expand(request), Store(results)
     plan = plan_table(cells, store, force, costs=dry_run)

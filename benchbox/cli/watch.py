@@ -9,17 +9,17 @@ from typing import Any
 
 from rich.console import RenderableType
 
-from benchbox.bench import schema
 from benchbox.bench.cell import Cell
 from benchbox.bench.estimate import Costs, Estimate, total
 from benchbox.bench.job import Todo
-from benchbox.bench.joining import framed
 from benchbox.bench.meter import MIB
 from benchbox.bench.runner import ready, todo
-from benchbox.bench.store import Store
 from benchbox.cli.common import errors, progress_bar
 from benchbox.registry import registry
 from benchbox.report.table import compact, label, labels, number, shown, status
+from benchbox.store import schema
+from benchbox.store.joining import framed
+from benchbox.store.store import Store
 
 REFRESH = 0.1
 """Seconds between looks at the clock's bar, so that showing progress costs the measurement nothing."""

@@ -9,11 +9,11 @@ from typing import Any, Literal
 
 import pandas as pd
 
-from benchbox.bench.schema import LATER, ORDER
 from benchbox.errors import UsageError
 from benchbox.report.page.site import Site, write_site
 from benchbox.report.prepared import RANKED
 from benchbox.report.rows import records
+from benchbox.store.schema import LATER, ORDER
 
 HEAD = "---\npretty_name: benchbox results"
 """With what the card begins."""

@@ -9,8 +9,8 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from benchbox.bench.atomic import write_whole
-from benchbox.bench.schema import ORDER, schema
+from benchbox.store.atomic import write_whole
+from benchbox.store.schema import ORDER, schema
 
 
 def records(rows: pd.DataFrame) -> list[dict[str, Any]]:

@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
-from benchbox.bench.atomic import write_bytes
+from benchbox.store.atomic import write_bytes
 
 MANIFEST, ROWS = "data/site.json", "data/rows.parquet"
 

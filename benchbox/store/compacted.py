@@ -10,9 +10,9 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from benchbox.bench.joining import DECIDING, Note, latest, places_of_latest
-from benchbox.bench.paths import COMPACTED
-from benchbox.bench.reading import checked, left_out, parquet
+from benchbox.store.joining import DECIDING, Note, latest, places_of_latest
+from benchbox.store.paths import COMPACTED
+from benchbox.store.reading import checked, left_out, parquet
 
 GROUP = 2_000
 """Rows in a group: to get one of them, a group is read."""

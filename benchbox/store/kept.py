@@ -11,10 +11,10 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from benchbox.bench.atomic import write_whole
-from benchbox.bench.joining import Note
-from benchbox.bench.paths import KEY, opened, path_of
-from benchbox.bench.reading import left_out
+from benchbox.store.atomic import write_whole
+from benchbox.store.joining import Note
+from benchbox.store.paths import KEY, opened, path_of
+from benchbox.store.reading import left_out
 
 FORMAT = 1
 SAID, STATE = "benchbox", "state."

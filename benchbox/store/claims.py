@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
-from benchbox.bench.process import place, runs, started
+from benchbox.store.process import place, runs, started
 
 BEAT = 15.0
 """Seconds between two touches of a claim."""

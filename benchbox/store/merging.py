@@ -7,12 +7,12 @@ from typing import NamedTuple
 
 import pyarrow as pa
 
-from benchbox.bench.atomic import write_bytes
-from benchbox.bench.claims import Claims
-from benchbox.bench.joining import DECIDING, places_of_latest
-from benchbox.bench.paths import ID, opened, printable
-from benchbox.bench.store import Store
-from benchbox.bench.verify import Fault, Track, faults
+from benchbox.store.atomic import write_bytes
+from benchbox.store.claims import Claims
+from benchbox.store.joining import DECIDING, places_of_latest
+from benchbox.store.paths import ID, opened, printable
+from benchbox.store.store import Store
+from benchbox.store.verify import Fault, Track, faults
 
 
 class Merger(NamedTuple):

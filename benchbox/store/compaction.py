@@ -11,11 +11,11 @@ from typing import NamedTuple
 
 import pyarrow as pa
 
-from benchbox.bench.claims import Claims
-from benchbox.bench.joining import joined
-from benchbox.bench.paths import COMPACTED, ID
-from benchbox.bench.store import Store
-from benchbox.bench.verify import Track
+from benchbox.store.claims import Claims
+from benchbox.store.joining import joined
+from benchbox.store.paths import COMPACTED, ID
+from benchbox.store.store import Store
+from benchbox.store.verify import Track
 
 
 class Compaction(NamedTuple):

@@ -8,9 +8,9 @@ from typing import Any, Protocol, TypeVar
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from benchbox.bench import schema
-from benchbox.bench.paths import printable
-from benchbox.bench.store import Store
+from benchbox.store import schema
+from benchbox.store.paths import printable
+from benchbox.store.store import Store
 
 T = TypeVar("T")
 Fault = Callable[[Mapping[str, Any]], str | None]

@@ -13,14 +13,14 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from benchbox.bench import schema
-from benchbox.bench.atomic import flush_names, leftover, set_aside, try_to_write, write_bytes, write_whole
-from benchbox.bench.compacted import GROUP, TRIES, Compacted
-from benchbox.bench.joining import framed, joined
-from benchbox.bench.kept import Kept, Statistics
-from benchbox.bench.paths import ID, path_of, printable
-from benchbox.bench.reading import Found, left_out, parquet, read
 from benchbox.errors import UsageError
+from benchbox.store import schema
+from benchbox.store.atomic import flush_names, leftover, set_aside, try_to_write, write_bytes, write_whole
+from benchbox.store.compacted import GROUP, TRIES, Compacted
+from benchbox.store.joining import framed, joined
+from benchbox.store.kept import Kept, Statistics
+from benchbox.store.paths import ID, path_of, printable
+from benchbox.store.reading import Found, left_out, parquet, read
 
 FINISHED = frozenset({"done", "diverged", "dishonest", "skipped"})
 """Statuses that a rerun leaves as they are; the others are tried again."""

@@ -10,8 +10,8 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from benchbox.bench import schema
-from benchbox.bench.paths import COMPACTED, ID
+from benchbox.store import schema
+from benchbox.store.paths import COMPACTED, ID
 
 Note = Callable[[Path, str], None]
 """Is told what there is to say of a file."""

@@ -12,11 +12,11 @@ from typing import Any, NamedTuple
 
 import pyarrow as pa
 
-from benchbox.bench.atomic import set_aside, write_bytes
-from benchbox.bench.claims import Claims
-from benchbox.bench.paths import COMPACTED, ID, KEY, printable
-from benchbox.bench.reading import read
-from benchbox.bench.store import Store
+from benchbox.store.atomic import set_aside, write_bytes
+from benchbox.store.claims import Claims
+from benchbox.store.paths import COMPACTED, ID, KEY, printable
+from benchbox.store.reading import read
+from benchbox.store.store import Store
 
 MOST_BYTES = 2**26
 """A file of rows up to this size is remembered whole, and can be put back."""

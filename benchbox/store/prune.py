@@ -9,11 +9,11 @@ from typing import NamedTuple
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from benchbox.bench.claims import Claims
-from benchbox.bench.compaction import whole
-from benchbox.bench.paths import COMPACTED, ID
-from benchbox.bench.store import FINISHED, Store
-from benchbox.bench.verify import Track
+from benchbox.store.claims import Claims
+from benchbox.store.compaction import whole
+from benchbox.store.paths import COMPACTED, ID
+from benchbox.store.store import FINISHED, Store
+from benchbox.store.verify import Track
 
 
 class Removal(NamedTuple):

@@ -13,8 +13,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from benchbox.bench import schema
-from benchbox.bench.paths import opened, printable
+from benchbox.store import schema
+from benchbox.store.paths import opened, printable
 
 MOST_ROWS, MOST_COLUMNS, MOST_BYTES = 10_000_000, 5_000, 2**33
 """What a file may claim to hold, unpacked."""

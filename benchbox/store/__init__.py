@@ -1,0 +1,1 @@
+"""The results directory: rows and statistics on disk, whole whatever happens, and its upkeep."""
