@@ -13,6 +13,7 @@ import pyarrow as pa
 import pytest
 from stored_rows import cell_id, row, stream_id
 
+from benchbox.store.claims import Claims
 from benchbox.store.compaction import compact
 from benchbox.store.guard import Guard
 from benchbox.store.kept import Kept
@@ -106,13 +107,19 @@ def test_statistics_that_changed_are_not_gone_on_from(store: Store, guard: Guard
     assert guard.repair([OWN]) == [f"it deleted {path.name}"]
 
 
-def test_what_is_its_own_or_nobodys_in_the_sweep_is_let_be(store: Store, guard: Guard) -> None:
+def test_what_is_its_own_or_no_file_of_benchbox_is_let_be(store: Store, guard: Guard) -> None:
     store.put(row(3))
     store.put_details(OWN, "its own")
-    store.put(row(99, fid=7.0))
     (store.directory / "notes.txt").write_text("mine")
     before = contents(store)
     assert guard.repair([OWN]) == []
+    assert contents(store) == before
+
+
+def test_rows_of_other_sweeps_are_put_back_too(store: Store, guard: Guard) -> None:
+    before = contents(store)
+    store.path(FOREIGN).write_bytes(b"mine")
+    assert guard.repair([OWN]) == [f"it changed {FOREIGN}.parquet, which was put back"]
     assert contents(store) == before
 
 
@@ -176,3 +183,19 @@ def test_a_compaction_by_another_process_is_let_be(store: Store, guard: Guard) -
     made.unlink()
     assert guard.repair([OWN]) == [f"it deleted {made.name}, which was put back"]
     assert made.read_bytes() == whole
+
+
+def test_rows_of_a_process_that_has_come_and_gone_meanwhile_are_nobodys_fault(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    mine, theirs = Claims(tmp_path), Claims(tmp_path)
+    guard = Guard(store, [cell_id(i) for i in (1, 2, 3)], mine)
+    assert mine.take(cell_id(1))
+    guard.snapshot()
+    assert theirs.take(cell_id(2))
+    store.put(row(2))
+    theirs.release(cell_id(2))
+    theirs.close()
+    assert guard.repair({cell_id(1)}) == []
+    assert store.get(cell_id(2)) is not None
+    mine.close()
+    assert not list(tmp_path.glob(".*"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 from collections.abc import Sequence
 from dataclasses import fields
@@ -49,6 +50,7 @@ def jsonable(value: Any) -> Any:
 def save(configuration: Configuration, directory: Path) -> str:
     """Write a configuration into a results directory, unless it is there; its id, a hash of it. OSError."""
     name = digest(configuration)
+    not_elsewhere(directory)
     path = path_of(directory / FOLDER, name, ".json")
     if not path.exists():
         path.parent.mkdir(exist_ok=True)
@@ -57,9 +59,16 @@ def save(configuration: Configuration, directory: Path) -> str:
     return name
 
 
+def not_elsewhere(directory: Path) -> None:
+    """OSError where the folder of configurations is a link, which might lead out of the results directory."""
+    if (directory / FOLDER).is_symlink():
+        raise OSError(errno.ELOOP, f"{FOLDER} is a link")
+
+
 def load(directory: Path, name: str) -> Configuration:
     """The configuration of that id in a results directory. UsageError where there is none, or it was changed."""
     try:
+        not_elsewhere(directory)
         with opened(path_of(directory / FOLDER, name, ".json")) as file:
             configuration: Configuration = json.loads(file.read())
     except FileNotFoundError:

@@ -32,20 +32,19 @@ class Job:
         timeout: float | None = None,
         exclusive: bool = False,
         tick: Tick = nothing,
+        apart: bool = False,
     ) -> None:
         self.cell, self.metrics, self.what, self.old = cell, metrics, what, old
-        self.timeout, self.exclusive, self.tick = timeout, exclusive, tick
+        self.timeout, self.exclusive, self.tick, self.apart = timeout, exclusive, tick, apart
         self.first, self.over, self.details = 0, False, ""
         self.total: Part | None = None
         self.failure: dict[str, Any] | None = None
         self.blamed: list[str] = []
         self.blank = blank(cell, metrics)
 
-    def start(self, seen: dict[str, Kept]) -> None:
-        """Go on from statistics of the first samples."""
-        kept = next(iter(seen.values()))
-        said = {"status": "done", "reason": None, "n": kept.n, "counts": kept.counts, "costs": None}
-        self.first, self.total = kept.n, Part(said, {name: k.state for name, k in seen.items()})
+    def start(self, part: Part) -> None:
+        """Go on from the first samples, which were made before."""
+        self.first, self.total = int(part.said["n"]), part
 
     @property
     def n(self) -> int:
@@ -65,16 +64,20 @@ class Job:
     def sampling(self) -> Sample:
         """The task of its next shard, which has what is left of the cell's time."""
         left = None if self.timeout is None else max(self.timeout - self.spent, 0.0)
-        return Sample(self.cell, self.metrics, left, self.exclusive, self.tick)
+        return Sample(self.cell, self.metrics, left, self.exclusive, self.apart, self.tick)
+
+    def task(self, kind: type[Task]) -> Task:
+        """A task that makes no samples."""
+        return kind(self.cell, self.metrics, self.timeout, apart=self.apart)
 
     def add(self, part: Part, do: Do) -> None:
         """Take in the part of the next shard."""
-        if part.said["status"] != "done":
+        if part.said["status"] not in ("done", "interrupted"):
             return self.fail(part.said)
         if self.total is None:
             self.total = part
             return None
-        merged = do(Merge(self.cell, self.metrics, self.timeout), (self.total, part))
+        merged = do(self.task(Merge), (self.total, part))
         if merged.said["status"] != "done":
             return self.fail(merged.said)
         self.total = Part(together([self.total.said, part.said]), merged.states)
@@ -107,9 +110,9 @@ class Job:
             row |= said.get("machine", {})
             row |= measured(said) if said["costs"] else {}
             row["n_timed"] = self.n - self.first
-            row["timing_valid"] = row["timing_valid"] and not self.first
+        row["timing_valid"] = bool(row.get("wall_s") and row["timing_valid"] and not self.first)
         if self.failure is None:
-            computed = do(Compute(self.cell, self.metrics, self.timeout), self.total)
+            computed = do(self.task(Compute), self.total)
             row |= {"status": computed.said["status"], "reason": computed.said["reason"]}
             row |= computed.said.get("columns", {}) if row["status"] == "done" else {}
             self.details = computed.said.get("details") or ""

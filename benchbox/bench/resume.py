@@ -1,14 +1,21 @@
-"""Which kept statistics a cell can go on from."""
+"""What a cell can go on from: its own progress, or kept statistics of its stream."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from typing import Any
 
 from benchbox.bench.cell import Cell, digest, files, packages
+from benchbox.bench.part import Part
+from benchbox.bench.provenance import machine
 from benchbox.metric import Metric
 from benchbox.options import describe
-from benchbox.store.kept import Kept, Statistics
+from benchbox.store.kept import Kept
+from benchbox.store.store import Store
+
+SAME = ("device", "torch", "cuda", "git")
+"""Columns of the machine that must be as they were for a cell to go on from its progress."""
 
 
 def key(cell: Cell, metric: Metric) -> str:
@@ -17,20 +24,59 @@ def key(cell: Cell, metric: Metric) -> str:
     return f"{cell.stream}-{re.sub(r'[^a-z0-9+-]', '-', metric.name.lower())}-{digest(parts)}"
 
 
-def begun(cell: Cell, metrics: Sequence[Metric], statistics: Statistics, most: int) -> int:
-    """How many samples need not be made again: those of which every metric has statistics, `most` at the most.
+def keys(cell: Cell, metrics: Sequence[Metric]) -> dict[str, str]:
+    return {metric.name: key(cell, metric) for metric in metrics}
+
+
+def begun(cell: Cell, metrics: Sequence[Metric], store: Store, most: int) -> int:
+    """How many samples need not be made again, `most` at the most."""
+    part = progress(cell, metrics, store)
+    return max(part.said["n"] if part else 0, kept(cell, metrics, store, most))
+
+
+def kept(cell: Cell, metrics: Sequence[Metric], store: Store, most: int) -> int:
+    """Of how many samples every metric has statistics.
 
     An adaptive sampler runs whole blocks of noise, so it goes on only from a whole number of them.
     """
-    counts = {statistics.count(key(cell, metric)) for metric in metrics}
+    counts = {store.statistics.count(name) for name in keys(cell, metrics).values()}
     n = counts.pop() if len(counts) == 1 else 0
     return 0 if n > most or (cell.adaptive and n % cell.noise_block) else n
 
 
-def earlier(cell: Cell, metrics: Sequence[Metric], statistics: Statistics, most: int) -> dict[str, Kept]:
-    """The statistics of the samples that need not be made again, by metric; none where they are damaged."""
-    if not begun(cell, metrics, statistics, most):
-        return {}
-    found = {metric.name: statistics.get(key(cell, metric)) for metric in metrics}
-    whole = {name: kept for name, kept in found.items() if kept is not None}
-    return whole if len(whole) == len(metrics) else {}
+def earlier(cell: Cell, metrics: Sequence[Metric], store: Store, most: int) -> Part | None:
+    """The samples that need not be made again, as the part of them that there is; None where it is damaged."""
+    part, n = progress(cell, metrics, store), kept(cell, metrics, store, most)
+    if n <= (part.said["n"] if part else 0):
+        return part
+    found = {name: store.statistics.get(place) for name, place in keys(cell, metrics).items()}
+    whole = {name: k for name, k in found.items() if k is not None}
+    return of_kept(whole) if len(whole) == len(metrics) else part
+
+
+def of_kept(found: dict[str, Kept]) -> Part:
+    """Kept statistics of the same samples as one part."""
+    first = next(iter(found.values()))
+    said = {"status": "done", "reason": None, "n": first.n, "counts": first.counts, "costs": None}
+    return Part(said, {name: k.state for name, k in found.items()})
+
+
+def save(cell: Cell, metrics: Sequence[Metric], store: Store, part: Part) -> None:
+    """Keep what is finished of a cell that is not, in one file with all its metrics."""
+    here = {name: machine(cell.device)[name] for name in SAME}
+    store.put_progress(cell.id, Part(part.said | {"keys": keys(cell, metrics), "where": here}, part.states).to_bytes())
+
+
+def progress(cell: Cell, metrics: Sequence[Metric], store: Store) -> Part | None:
+    """What is finished of a cell, by these metrics, with this code and on a machine like this one."""
+    data = store.get_progress(cell.id)
+    here = {name: machine(cell.device)[name] for name in SAME}
+    try:
+        part = Part.from_bytes(data) if data else None
+        if part is None or part.said["keys"] != keys(cell, metrics) or part.said["where"] != here:
+            return None
+        n: Any = part.said["n"]
+        fits = isinstance(n, int) and 0 < n < cell.n_samples and not (cell.adaptive and n % cell.noise_block)
+        return Part(part.said | {"costs": None}, part.states) if fits and part.said["counts"]["rows"] > 0 else None
+    except Exception:  # whatever numpy and json make of damaged bytes: it is made anew
+        return None

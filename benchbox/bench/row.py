@@ -21,8 +21,13 @@ def blank(cell: Cell, metrics: tuple[Metric, ...]) -> dict[str, Any]:
         "steps": None if cell.skip else cell.n_levels - 1, "timing_valid": True, "status": "skipped",
         "reason": cell.skip, "executor": "local", "metric_options": dumps({m.name: describe(m) for m in metrics}),
         "packages": packages(cell.packages), "command": cell.command, "sweep": cell.sweep,
-        "started_at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "started_at": now(),
     }  # fmt: skip
+
+
+def now() -> str:
+    """The time as rows say it."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
 
 
 def measured(said: dict[str, Any]) -> dict[str, Any]:
@@ -54,5 +59,8 @@ def judged(row: dict[str, Any]) -> dict[str, Any]:
 
 def noted(row: dict[str, Any]) -> dict[str, Any]:
     """The row with the notes of its metrics as its reason."""
+    if row["status"] != "done":
+        return row
     notes = [f"{name.removesuffix('_note')}: {text}" for name, text in row.items() if name.endswith("_note") and text]
-    return row | {"reason": "; ".join(notes)} if notes and row["status"] == "done" else row
+    said = [*(row["reason"] or "").split("; "), *notes]
+    return row | {"reason": "; ".join(dict.fromkeys(filter(None, said))) or None}

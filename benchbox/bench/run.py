@@ -52,7 +52,7 @@ class Run:
         self.warm_up()
         self.denoise.reset()
         self.meter, self.decoding = Meter(self.device), Meter(self.device)
-        self.rows, self.nfe_max = 0, 0.0
+        self.begun, self.rows, self.nfe_max = 0, 0, 0.0
 
     def warm_up(self) -> None:
         """The first interval, outside the clock: imports, allocations, kernels, caches."""
@@ -97,6 +97,7 @@ class Run:
             if self.cell.adaptive or run == 1:
                 raise
         self.denoise.recount(before)
+        self.begun -= run
         self.size = run // 2
         if self.device.type == "cuda":
             torch.cuda.empty_cache()
@@ -104,6 +105,7 @@ class Run:
 
     def batch(self, first: int, run: int) -> Tensor:
         cell, before = self.cell, self.denoise.rows
+        self.begun += run
         index = torch.arange(first, first + run, device=self.device)
         with self.meter:
             self.denoise.at(index)
@@ -129,7 +131,7 @@ class Run:
         """What was spent: sums over the samples, and the most that one batch spent on each of its own."""
         spent = self.denoise
         return {
-            "rows": self.rows, "evaluations": spent.rows, "backward": spent.backward_rows, "clamped": spent.clamped,
+            "rows": self.begun, "evaluations": spent.rows, "backward": spent.backward_rows, "clamped": spent.clamped,
             "nfe_max": self.nfe_max,
         }  # fmt: skip
 

@@ -13,14 +13,15 @@ from benchbox.bench import interrupt
 from benchbox.bench.cell import Cell, dumps
 from benchbox.bench.job import Job, Todo
 from benchbox.bench.part import Part
-from benchbox.bench.resume import begun, earlier, key
-from benchbox.bench.row import blank, noted
+from benchbox.bench.resume import begun, earlier, key, save
+from benchbox.bench.row import blank, noted, now
 from benchbox.bench.task import SHARDS, Check, Load, Shard, Task, sentence, shards
 from benchbox.errors import UsageError
 from benchbox.executor import Executor, Lost
 from benchbox.options import describe
 from benchbox.store.claims import Claims
 from benchbox.store.guard import Guard
+from benchbox.store.paths import printable
 from benchbox.store.schema import ORDER
 from benchbox.store.store import FINISHED, Store, missing_metrics
 
@@ -71,7 +72,7 @@ def most(cell: Cell, what: Todo) -> int:
 
 def ready(cell: Cell, store: Store, what: Todo, force: bool = False) -> int:
     """How many of the samples need not be made again, by the statistics that were kept."""
-    return 0 if force or what == "done" else begun(cell, cell.metrics, store.statistics, most(cell, what))
+    return 0 if force or what == "done" else begun(cell, cell.metrics, store, most(cell, what))
 
 
 def with_metrics(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
@@ -80,16 +81,21 @@ def with_metrics(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
     return noted(old | {k: v for k, v in new.items() if k not in ORDER} | {"metric_options": dumps(options)})
 
 
-def load(cells: Iterable[Cell], executor: Executor) -> None:
+def load(cells: Sequence[Cell], executor: Executor, timeout: float | None = None) -> None:
     """Load every model of the cells once, where they will run. UsageError where one cannot be loaded."""
-    first = {(c.model, c.device, c.dtype): c for c in reversed(list(cells)) if not c.skip}
+    first = {(c.model, c.device, c.dtype): c for c in reversed(cells) if not c.skip}
     for cell in first.values():
         try:
-            said = result(executor.submit(Load(cell), None)).said
+            said = result(executor.submit(Load(cell, timeout=timeout, apart=apart(cells, executor)), None)).said
         except Lost:
-            continue  # a crash is the cells' own, each in its turn
+            continue  # a crash, or a hang, is the cells' own, each in its turn
         if said["status"] == "refused":
             raise UsageError(said["reason"])
+
+
+def apart(cells: Iterable[Cell], executor: Executor) -> bool:
+    """Whether nothing is to run in the sweep's own process: it imported plugins of others, or the user says so."""
+    return bool(getattr(executor, "isolate", None)) or any(cell.third_parties for cell in cells if not cell.skip)
 
 
 def result(future: Future[Part]) -> Part:
@@ -148,15 +154,18 @@ class Sweep:
     ) -> None:
         self.store, self.executor, self.watcher, self.claims = store, executor, watcher, claims
         self.force, self.timeout, self.count, self.exclusive = force, timeout, count, exclusive
-        self.window = 1 if executor.workers == 1 else 2 * executor.workers
+        alone = executor.workers == 1 or (exclusive and executor.name == "local")
+        self.window = 1 if alone else 2 * executor.workers
+        self.apart, self.began = False, now()
         self.elsewhere: list[Cell] = []
         self.running: list[Job] = []
         self.guard: Guard | None = None
 
     def rows(self, cells: Sequence[Cell]) -> Iterator[dict[str, Any]]:
         """The cells' rows; those that another process has claimed come last, once it has let go of them."""
+        self.apart = apart(cells, self.executor)
         if any(cell.third_parties for cell in cells if not cell.skip):
-            self.guard = Guard(self.store, {cell.id for cell in cells})
+            self.guard = Guard(self.store, {cell.id for cell in cells}, self.claims)
             self.guard.snapshot()
         while cells:
             self.elsewhere = []
@@ -182,8 +191,12 @@ class Sweep:
             if future is not None:
                 job.add(self.outcome(future), self.do)
                 self.note(job)
+            interrupt.check()
             if job.whole:
                 job.over = True
+                for other, later in pending:
+                    if other is job and later is not None:
+                        later.cancel()
                 yield self.finish(job)
 
     def steps(self, cells: Sequence[Cell]) -> Iterator[tuple[Job, Shard | None]]:
@@ -209,22 +222,25 @@ class Sweep:
             if not self.claims.take(cell.id):
                 return None
             what = todo(cell, self.store, self.force)  # it may have been finished in the meantime
+            row = self.store.get(cell.id)
+            if row is not None and (row["started_at"] or "") >= self.began:
+                what = "done"  # by another process, well or not
         old = None if what == "run" else self.store.get(cell.id)
         self.watcher.start(cell, what)
         wanted = None if old is None else missing(cell, old)
         metrics = tuple(m for m in cell.metrics if wanted is None or m.name in wanted)
-        job = Job(cell, metrics, what, old, self.timeout, self.exclusive, lambda: self.watcher.tick(cell))
+        job = Job(cell, metrics, what, old, self.timeout, self.exclusive, lambda: self.watcher.tick(cell), self.apart)
         self.running.append(job)
         if not (self.force or job.whole):
-            self.go_on(job, earlier(cell, metrics, self.store.statistics, most(cell, what)))
+            self.go_on(job, earlier(cell, metrics, self.store, most(cell, what)))
         return job
 
-    def go_on(self, job: Job, seen: dict[str, Any]) -> None:
+    def go_on(self, job: Job, part: Part | None) -> None:
         """Start from what the metrics saw in an earlier run, where they can."""
-        if not seen:
+        if part is None:
             return
-        job.start(seen)
-        check = self.do(Check(job.cell, job.metrics), job.total)
+        job.start(part)
+        check = self.do(job.task(Check), job.total)
         if check.said["status"] != "done":
             job.total, job.first = None, 0
             self.store.problems.append(
@@ -244,18 +260,20 @@ class Sweep:
             return result(future)
         except Lost as lost:
             return Part({"status": lost.status, "reason": lost.reason, "details": lost.details})
+        except interrupt.Interrupted:
+            raise
+        except Exception as error:  # of the executor itself
+            return Part({"status": "failed", "reason": sentence(error)})
 
     def do(self, task: Task, given: Any) -> Part:
-        """A task that is no sampling: here, unless it runs the code of others."""
-        return self.outcome(self.submit(task, given)) if task.key else task(given)
+        """A task that is no sampling: here, unless there is the code of others."""
+        return self.outcome(self.submit(task, given)) if task.key or task.apart else task(given)
 
     def note(self, job: Job) -> None:
         """Keep what the metrics have seen so far; a killed sweep goes on from there."""
         self.watcher.reach(job.cell, job.n)
-        if job.total is not None and not job.over:
-            kept = job.kept()
-            self.store.keep({key(job.cell, m): kept[m.name] for m in job.metrics if m.name in kept})
-            self.saw(job.cell)
+        if job.total is not None and not job.whole:
+            save(job.cell, job.metrics, self.store, job.total)
 
     def repair(self) -> None:
         """Put right what plugins did to files that are not theirs; blamed is the one job that can have done it."""
@@ -273,6 +291,17 @@ class Sweep:
         if self.guard is not None:
             self.guard.saw(cell.id, cell.stream)
 
+    def put(self, job: Job, row: dict[str, Any]) -> None:
+        """Put away what a row's metrics have seen, then the row. One that is done stays where this one is not."""
+        cell, done = job.cell, row["status"] == "done"
+        if done and job.total is not None:
+            kept = job.kept()
+            self.store.keep({key(cell, m): kept[m.name] for m in job.metrics if m.name in kept})
+        before = None if done else self.store.get(cell.id)
+        if before is None or before["status"] != "done":
+            self.store.put(row)
+        self.store.put_details(cell.id, job.details)
+
     def finish(self, job: Job) -> dict[str, Any]:
         """Make the row, put it away, and let go of the cell."""
         self.repair()
@@ -284,16 +313,12 @@ class Sweep:
             row = job.row(self.do) | {"executor": self.executor.name}
             if job.blamed:
                 row |= {"status": "failed", "reason": f"files of other cells were touched: {'; '.join(job.blamed)}"}
+            row["reason"] = row["reason"] and printable(row["reason"])
             if self.executor.workers > 1 and not self.exclusive:
                 row["timing_valid"] = False
-            # a metric that failed leaves the row in the store as it was, and is tried again
-            if job.old is None:
-                self.store.put(row)
-            elif row["status"] == "done":
-                row = with_metrics(job.old, row)
-                self.store.put(row)
-            self.store.put_details(cell.id, job.details)
+            self.put(job, row := with_metrics(job.old, row) if job.old and row["status"] == "done" else row)
             self.saw(cell)
-            self.claims.release(cell.id)
+        self.store.drop_progress(cell.id)
+        self.claims.release(cell.id)
         self.watcher.finish(cell, row, job.what)
         return row

@@ -37,7 +37,7 @@ class Shard:
 def shards(cell: Cell, begin: int = 0, count: int = SHARDS) -> list[Shard]:
     """At most `count` shards of whole noise blocks and whole batches, and what is to do of them from `begin` on.
 
-    Where they end does not depend on `begin`, so a cell that goes on adds up the same numbers in the same order.
+    Where they end does not depend on `begin`: a cell that goes on from its own shards adds up the same numbers.
     """
     units = -(-cell.n_samples // cell.unit)
     size = -(-units // count) * cell.unit
@@ -52,12 +52,16 @@ def nothing() -> None:
 
 @dataclass(frozen=True)
 class Task(ABC):
-    """A piece of a cell's work. Whatever goes wrong in it is a status with a reason, but for an interrupt."""
+    """A piece of a cell's work. Whatever goes wrong in it is a status with a reason, but for an interrupt.
+
+    apart: not in the sweep's own process, which has imported the code of others.
+    """
 
     cell: Cell
     metrics: tuple[Metric, ...] = ()
     timeout: float | None = None
     exclusive: bool = False
+    apart: bool = False
     tick: Tick = field(default=nothing, compare=False)
 
     @property
@@ -116,6 +120,8 @@ class Load(Task):
         except UsageError as error:
             said |= {"status": "refused", "reason": str(error)}
         except Exception as error:
+            if status_of(error) == "oom":  # which may pass: the cell's own
+                return {}
             said |= {
                 "status": "refused", "reason": f"model {self.cell.model.title} cannot be loaded: {sentence(error)}."
             }  # fmt: skip
@@ -131,10 +137,13 @@ class Sample(Task):
             run = Run(self.cell, self.tick, self.timeout)
             with counted(run, said):
                 accumulators = self.accumulators()
-                for x, index in run.samples(given.first, given.n):
-                    for accumulator in accumulators:
-                        accumulator.update(x, index)
-                    said["n"] += len(x)
+                try:
+                    for x, index in run.samples(given.first, given.n):
+                        for accumulator in accumulators:
+                            accumulator.update(x, index)
+                        said["n"] += len(x)
+                except Interrupted:  # between two batches: what is made is kept
+                    said["status"] = "interrupted"
         return self.states(accumulators)
 
 
@@ -187,6 +196,8 @@ def together(parts: Iterable[dict[str, Any]]) -> dict[str, Any]:
             whole = said
             continue
         costs, more = whole["costs"], said["costs"]
+        if costs and any(whole["machine"][k] != said["machine"][k] for k in ("device", "threads", "torch")):
+            more = more | {"timing_valid": False}  # one row, two machines
         whole = said | {
             "n": whole["n"] + said["n"],
             "counts": {k: (max if k == "nfe_max" else sum)((v, said["counts"][k])) for k, v in whole["counts"].items()},
@@ -198,7 +209,7 @@ def together(parts: Iterable[dict[str, Any]]) -> dict[str, Any]:
 
 def added(name: str, a: Any, b: Any) -> Any:
     if a is None or b is None:
-        return a if b is None else b
+        return None
     if isinstance(a, bool):
         return a and b
     return max(a, b) if name.endswith("_mb") else a + b

@@ -150,10 +150,11 @@ def sweep(request: Request, place: Executor, results: Path, dry_run: bool, force
         sweep_id = save(resolved(request, cells), results)
     cells = [replace(cell, sweep=sweep_id) for cell in cells]
     rows: list[dict[str, Any]] = []
+    again = shlex.join(word for word in shlex.split(request.command) if word != "--force")
     told = partial(say, "stopping after the current batch; once more stops at once.")
     try:
         with interrupt.stoppable(told) as stop:
-            load(plan.to_do, place)
+            load(plan.to_do, place, how["timeout"])
             if plan.to_do:
                 errors.print(plan.table)
             else:
@@ -162,7 +163,7 @@ def sweep(request: Request, place: Executor, results: Path, dry_run: bool, force
                 for row in run_sweep(cells, store, place, watcher, force, **how):
                     rows.append(row)
     except (interrupt.Interrupted, KeyboardInterrupt):
-        say(f"stopped: {len(rows)} of {len(cells)} cells are in {results}; this goes on from there: {request.command}")
+        say(f"stopped: {len(rows)} of {len(cells)} cells are in {results}; this goes on from there: {again}")
         raise SystemExit(128 + stop.number) from None
     finally:
         place.shutdown()

@@ -66,9 +66,10 @@ def expected(cost: Estimate) -> dict[str, str]:
 def in_all(found: list[Estimate]) -> str:
     """What the cells will take together, in a sentence."""
     whole = total(found)
-    time_ = "of a time that no row tells" if whole.seconds is None else f"about {whole.seconds:,.0f} s of sampling"
-    size = "" if whole.bytes is None else f", and {whole.bytes / MIB:,.0f} MiB of memory at the most"
-    return f"expected: {time_} ({whole.basis}){size}."
+    if whole.seconds is None:
+        return "no row measured on this device says how long this takes."
+    size = "" if whole.bytes is None else f", and {whole.bytes / MIB:,.3g} MiB of memory at the most"
+    return f"expected: about {whole.seconds:,.3g} s of sampling ({whole.basis}), start-up and metrics apart{size}."
 
 
 def result_table(rows: list[dict[str, Any]]) -> RenderableType:

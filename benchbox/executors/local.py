@@ -45,7 +45,7 @@ class Local(Executor):
 
     def apart(self, task: Callable[[Any], Any]) -> bool:
         """Whether a task runs in a worker process; one that runs here runs when it is submitted."""
-        others = self.isolate is None and getattr(task, "key", "") != ""
+        others = self.isolate is None and (getattr(task, "key", "") != "" or getattr(task, "apart", False))
         return bool(self.workers > 1 or self.isolate or self.threads or self.memory_gb or others)
 
     def submit(self, task: Callable[[Any], Any], shard: Any) -> Future[Any]:

@@ -21,6 +21,9 @@ BEAT = 15.0
 STALE = 120.0
 """Seconds without a touch after which a claim counts as left behind; NFS clients may see times that are 60 s old."""
 
+RELEASED = ".released"
+"""The end of the name of a list of cells that a process had claimed, kept while others are at work."""
+
 TORN = "torn"
 """The token of a claim that cannot be read: of somebody who died while writing it, or who is just writing it."""
 
@@ -55,6 +58,7 @@ class Claims:
         self.held: dict[str, str] = {}
         self._owner, self._lock, self._closed = os.getpid(), threading.Lock(), threading.Event()
         self._thread: threading.Thread | None = None
+        self._name = uuid.uuid4().hex
 
     def take(self, cell: str) -> bool:
         """Claim a cell; whether this process has it now. OSError where the directory cannot be written to."""
@@ -62,6 +66,11 @@ class Claims:
 
     def release(self, cell: str) -> None:
         """Give a cell back. Nothing happens where it is another's, or in a process forked from the one that took it."""
+        if os.getpid() == self._owner and cell in self.held and self._others():
+            self._list(cell)
+        self._release(cell)
+
+    def _release(self, cell: str) -> None:
         if os.getpid() != self._owner:
             return
         with self._lock:
@@ -74,18 +83,50 @@ class Claims:
         found = self._read(cell)
         return f"process {found.pid} on {found.host}" if found and not self._is_stale(found) else None
 
+    def elsewhere(self) -> set[str]:
+        """The cells that other processes are at, or have been at since this one had a claim."""
+        at = {cell for cell in self._others() if not self._is_stale_or_gone(cell)}
+        for path in self.directory.glob(f".*{RELEASED}"):
+            with suppress(OSError, UnicodeDecodeError):
+                if path.name == f".{self._name}{RELEASED}":
+                    continue
+                at |= set(path.read_text(encoding="utf-8").split())
+        return at
+
     def sweep(self) -> None:
         """Remove the claims that killed processes left behind."""
         for path in self.directory.glob(".*.claim"):
             cell = path.name[1 : -len(".claim")]
             if cell not in self.held and self._take_over(cell):
-                self.release(cell)
+                self._release(cell)
+        self._clear_lists()
 
     def close(self) -> None:
         """Give all cells back and stop touching."""
         self._closed.set()
         for cell in list(self.held):
             self.release(cell)
+        self._clear_lists()
+
+    def _others(self) -> set[str]:
+        """Cells with a claim that is not this process's."""
+        cells = {path.name[1 : -len(".claim")] for path in self.directory.glob(".*.claim")}
+        return {cell for cell in cells if re.fullmatch("[0-9a-f]{16}", cell)} - set(self.held)
+
+    def _is_stale_or_gone(self, cell: str) -> bool:
+        found = self._read(cell)
+        return found is None or self._is_stale(found)
+
+    def _list(self, cell: str) -> None:
+        """Leave word, for those who are still at work, that this process had the cell."""
+        with suppress(OSError), (self.directory / f".{self._name}{RELEASED}").open("a", encoding="utf-8") as file:
+            file.write(f"{cell}\n")
+
+    def _clear_lists(self) -> None:
+        """Nobody is at work any more who would read what was released."""
+        if os.getpid() == self._owner and not self._others():
+            for path in self.directory.glob(f".*{RELEASED}"):
+                path.unlink(missing_ok=True)
 
     def __enter__(self) -> Claims:
         return self
@@ -128,7 +169,7 @@ class Claims:
             self._path(cell).unlink(missing_ok=True)
             return self._create(cell)
         finally:
-            self.release(right)
+            self._release(right)
 
     def _read(self, cell: str) -> Claim | None:
         """The claim on a cell; None where there is none. Opened, so that an NFS client asks for its time anew."""
@@ -152,7 +193,7 @@ class Claims:
 
     def _now(self) -> float:
         """The time by the file system's clock: that of the directory, just touched."""
-        with suppress(PermissionError):  # one may look at claims where one may not write
+        with suppress(OSError):  # one may look at claims where one may not write
             os.utime(self.directory)
         return self.directory.stat().st_mtime
 

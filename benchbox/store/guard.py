@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import platform
 from collections.abc import Collection, Iterable
 from contextlib import suppress
 from pathlib import Path
@@ -39,13 +38,14 @@ class Guard:
     """Remembers a sweep's rows, statistics and compacted files, and puts right what the code of others did to them.
 
     It tells apart what this process wrote itself (`saw`) and what another process of benchbox may have written: a file
-    of a cell that it has claimed and, while it has claimed any, whole statistics and whole rows of any cell. It is no
+    of a cell that it claims, or did while this one was at work, and then whole statistics and rows of any. It is no
     protection from a plugin that means to evade it, which runs with all the rights of its user.
     """
 
-    def __init__(self, store: Store, cells: Collection[str]) -> None:
+    def __init__(self, store: Store, cells: Collection[str], claims: Claims | None = None) -> None:
+        """claims: those of this process; what others claim, or have claimed meanwhile, is theirs."""
         self.store, self.cells = Store(store.directory), frozenset(cells)  # what it notes is nobody else's
-        self.claims = Claims(store.directory)
+        self.claims = claims or Claims(store.directory)
         self.seen: dict[str, Seen] = {}
 
     def snapshot(self) -> None:
@@ -75,13 +75,13 @@ class Guard:
         return said
 
     def _names(self) -> list[str]:
-        """The files that are looked after: of the sweep's cells, and of any stream."""
+        """The files that are looked after: of any cell, and of any stream."""
         with suppress(FileNotFoundError):
             return [name for name in os.listdir(self.store.directory) if self._guarded(Path(name))]
         return []
 
     def _guarded(self, name: Path) -> bool:
-        rows = name.suffix in {".parquet", ".log"} and name.stem in self.cells
+        rows = name.suffix in {".parquet", ".log"} and ID.fullmatch(name.stem) is not None
         return rows or COMPACTED.fullmatch(name.name) is not None or is_statistics(name.name)
 
     def _look(self, names: Iterable[str]) -> dict[str, Seen]:
@@ -100,10 +100,8 @@ class Guard:
         return found
 
     def _others(self) -> set[str]:
-        """The cells that other processes are at."""
-        mine = f"process {os.getpid()} on {platform.node()}"
-        names = {path.name[1 : -len(".claim")] for path in self.store.directory.glob(".*.claim")}
-        return {name for name in names if ID.fullmatch(name) and self.claims.holder(name) not in (None, mine)}
+        """The cells that other processes are at, or were at while this one was."""
+        return self.claims.elsewhere()
 
     def _is_of(self, others: set[str], name: str, before: Seen | None, after: Seen | None) -> bool:
         """Whether another process may have done it."""

@@ -92,7 +92,9 @@ def copy_statistics(store: Store, other: Store, track: Track) -> int:
 def copy_sweeps(store: Store, other: Store) -> None:
     """Take over the configurations that rows name."""
     with store.writing():
-        for path in sorted((other.directory / "sweeps").glob("*.json")):
+        if (theirs := other.directory / "sweeps").is_symlink():
+            return
+        for path in sorted(theirs.glob("*.json")):
             mine = store.directory / "sweeps" / path.name
             if ID.fullmatch(path.stem) and not mine.exists():
                 mine.parent.mkdir(exist_ok=True)

@@ -34,7 +34,7 @@ class Found(NamedTuple):
 def read(source: Path | bytes) -> Found:
     """The rows in a file. FileNotFoundError; any other error says why they cannot be read: nothing here is trusted."""
     with parquet(source) as file:
-        return checked(file.read())
+        return checked(file.read(use_threads=False))
 
 
 def left_out(error: Exception) -> str:
@@ -47,7 +47,7 @@ def left_out(error: Exception) -> str:
 def parquet(source: Path | bytes) -> Iterator[pq.ParquetFile]:
     """A file, once it says that it holds rows of a version that is known, and not too many."""
     opening = io.BytesIO(source) if isinstance(source, bytes) else opened(source)
-    with opening as file, pq.ParquetFile(file) as found:
+    with opening as file, pq.ParquetFile(file, pre_buffer=False) as found:
         head, names = found.metadata, found.schema_arrow.names
         version = (head.metadata or {}).get(b"benchbox_schema", b"")
         if not version.isdigit() or not head.num_rows or not {"cell", "status"} <= set(names):

@@ -71,7 +71,12 @@ def schema(metrics: dict[str, Any]) -> pa.Schema:
 def table(row: dict[str, Any]) -> pa.Table:
     """A row as a table of one line; what it lacks is null, metric columns are those that the schema does not know."""
     metrics = {k: v for k, v in row.items() if k not in ORDER}
-    return pa.Table.from_pylist([row], schema=schema(metrics))
+    return pa.Table.from_pylist([{k: plain(v) for k, v in row.items()}], schema=schema(metrics))
+
+
+def plain(value: Any) -> Any:
+    """Text as a file can hold it: half a surrogate pair, as in a file name of other bytes, is written out."""
+    return value.encode("utf-8", "backslashreplace").decode() if isinstance(value, str) else value
 
 
 def marked(rows: pa.Table) -> pa.Table:

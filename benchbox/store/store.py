@@ -19,7 +19,7 @@ from benchbox.store.atomic import flush_names, leftover, set_aside, try_to_write
 from benchbox.store.compacted import GROUP, TRIES, Compacted
 from benchbox.store.joining import framed, joined
 from benchbox.store.kept import Kept, Statistics
-from benchbox.store.paths import ID, path_of, printable
+from benchbox.store.paths import ID, opened, path_of, printable
 from benchbox.store.reading import Found, left_out, parquet, read
 
 FINISHED = frozenset({"done", "diverged", "dishonest", "skipped"})
@@ -119,6 +119,23 @@ class Store:
                 write_bytes(path, text.encode("utf-8", "backslashreplace"))
             else:
                 path.unlink(missing_ok=True)
+
+    def put_progress(self, cell: str, data: bytes) -> None:
+        """Write what is finished of a cell that is under way."""
+        with self.writing():
+            write_bytes(path_of(self.directory, cell, ".part"), data)
+
+    def get_progress(self, cell: str) -> bytes | None:
+        """What is finished of a cell, None where nothing can be read."""
+        try:
+            with opened(path_of(self.directory, cell, ".part")) as file:
+                return file.read()
+        except (OSError, ValueError):
+            return None
+
+    def drop_progress(self, cell: str) -> None:
+        with self.writing():
+            path_of(self.directory, cell, ".part").unlink(missing_ok=True)
 
     def keep(self, statistics: dict[str, Kept]) -> None:
         """Write statistics, by their keys. UsageError where they cannot be written."""
