@@ -66,8 +66,10 @@ def told(old: Mapping[str, Any], new: Mapping[str, Any], names: list[str]) -> bo
         what = "made with another" if name in SURROUNDINGS else "differs:"
         console.print(plain(f"{what} {name}: {old[name]} → {new[name]}"), markup=False, soft_wrap=True)
     same = set(names) <= SURROUNDINGS
-    if same:
+    if same and new["status"] == "done":
         console.print("It repeats: all results are equal to the last digit.")
+    elif same:
+        console.print(plain(f"It ends as before: {new['status']}, {new['reason']}."), markup=False, soft_wrap=True)
     return not same
 
 
