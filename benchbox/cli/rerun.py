@@ -92,11 +92,10 @@ def again(cell: Cell, store: Store, timeout: float | None, old: Mapping[str, Any
         raise SystemExit(128 + stop.number) from None
     finally:
         place.shutdown()
-    new = store.get(cell.id) or new  # as it is read
-    if old["status"] == "done" and new["status"] != "done" and new["cell"] == old["cell"]:
-        store.put(dict(old))
+    if old["status"] == "done" and new["status"] != "done":
         say(f"it ended as {new['status']}; the row is as it was.")
-    return new
+        return new
+    return store.get(cell.id) or new  # as it is read
 
 
 def side_by_side(old: Mapping[str, Any], new: Mapping[str, Any]) -> Table:

@@ -38,24 +38,25 @@ def write_bytes(path: Path, data: bytes) -> None:
 
 
 def _write(path: Path, write: Callable[[IO[bytes]], object]) -> None:
-    temporary = _temporary(path)
+    partial = temporary(path)
     try:
-        with temporary.open("xb") as file:  # never through a link that lies there
+        with partial.open("xb") as file:  # never through a link that lies there
             write(file)
             file.flush()
             os.fsync(file.fileno())
-        temporary.replace(path)
+        partial.replace(path)
     finally:
-        temporary.unlink(missing_ok=True)
+        partial.unlink(missing_ok=True)
 
 
-def _temporary(path: Path) -> Path:
+def temporary(path: Path) -> Path:
+    """A name for what is to become that file; one that a killed process leaves is known by it."""
     return path.with_name(f".{path.stem[:100]}-{HOST}-{os.getpid()}-{secrets.token_hex(4)}.tmp")
 
 
 def try_to_write(directory: Path) -> None:
     """OSError where no file can be made in a directory."""
-    probe = _temporary(directory / "probe")
+    probe = temporary(directory / "probe")
     probe.touch()
     probe.unlink(missing_ok=True)
 

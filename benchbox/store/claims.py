@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
+from benchbox.store.atomic import temporary
 from benchbox.store.process import place, runs, started
 
 BEAT = 15.0
@@ -48,7 +49,7 @@ class Claim:
 class Claims:
     """Claims of this process on cells in a results directory: `take`, work, `release`. Also a context manager.
 
-    A claim is a file that only one process can create (O_EXCL, which NFS keeps), touched by a thread while it is held.
+    A claim is a file that only one process can create (by a link or O_EXCL), touched by a thread while it is held.
     One whose process is gone, or that nobody touched for `stale` seconds, is taken over. Where a claim's holder was
     stopped for longer than that and wakes up, two may work on one cell: then both write the same row.
     """
@@ -150,9 +151,22 @@ class Claims:
         """Write the file of a claim, unless there is one."""
         pid = os.getpid()
         said = {"token": token, "host": platform.node(), "place": place(), "pid": pid, "started": started(pid)}
+        whole = temporary(self._path(cell))  # linked into its place, so that who dies here leaves no half of a claim
+        try:
+            whole.write_text(json.dumps(said), encoding="utf-8")
+            os.link(whole, self._path(cell))
+        except FileExistsError:
+            return False
+        except OSError:  # a file system without links
+            return self._write_in_place(cell, json.dumps(said))
+        finally:
+            whole.unlink(missing_ok=True)
+        return True
+
+    def _write_in_place(self, cell: str, text: str) -> bool:
         try:
             with self._path(cell).open("x", encoding="utf-8") as file:
-                file.write(json.dumps(said))
+                file.write(text)
         except FileExistsError:
             return False
         return True
