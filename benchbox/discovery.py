@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import redirect_stdout
 from dataclasses import dataclass, field
+from functools import partial
 from importlib import import_module
 from importlib.metadata import EntryPoint, distributions
 from typing import Any
@@ -15,8 +16,9 @@ import pluggy
 
 from benchbox import hookspecs
 from benchbox.contract import refused
+from benchbox.errors import sentence
 from benchbox.listings import Slot
-from benchbox.plugin import BASES, DISTRIBUTION, Listing, fault, listing, own_version, sentence
+from benchbox.plugin import BASES, DISTRIBUTION, Listing, fault, listing, own_version
 
 GROUP = "benchbox"
 BUILT_IN = tuple(f"benchbox.{kind}s" for kind in BASES)
@@ -70,7 +72,7 @@ class Source:
             with redirect_stdout(sys.stderr):
                 self._collect()
         except (Exception, SystemExit) as error:
-            self.faults.append(f"cannot be imported: {sentence(error)}")
+            self.faults.append(f"cannot be imported: {sentence(error, whole=True)}")
         self.import_s = time.perf_counter() - start
         if self.import_s > SLOW:
             torch = "; torch, which it imports, could wait until a plugin runs"
@@ -90,7 +92,7 @@ class Source:
             manager.register(module)
             manager.check_pending()
         except pluggy.PluginValidationError as error:
-            self.faults.append(sentence(error))
+            self.faults.append(sentence(error, whole=True))
             return
         hooks = [(k, h) for k in BASES for h in getattr(manager.hook, f"benchbox_{k}s").get_hookimpls()]
         if not hooks:
@@ -102,7 +104,7 @@ class Source:
         try:
             offered = list(hook())
         except (Exception, SystemExit) as error:
-            self.faults.append(f"benchbox_{kind}s failed: {sentence(error)}")
+            self.faults.append(f"benchbox_{kind}s failed: {sentence(error, whole=True)}")
             return
         for cls in offered:
             if problem := fault(cls, kind):
@@ -114,7 +116,7 @@ class Source:
 
 def built_in() -> Iterator[Source]:
     for module in BUILT_IN:
-        yield Source(module, DISTRIBUTION, own_version(), lambda module=module: import_module(module))  # type: ignore[misc]
+        yield Source(module, DISTRIBUTION, own_version(), partial(import_module, module))
 
 
 def installed() -> list[tuple[EntryPoint, Source]]:

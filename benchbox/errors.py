@@ -6,8 +6,19 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 
 
-class UsageError(Exception):
+class Told(Exception):
+    """An error whose text is a sentence for the user, which says all there is to say."""
+
+
+class UsageError(Told):
     """A mistake in what was asked; its text is one sentence for the user. The command line exits with status 2."""
+
+
+def sentence(error: BaseException, whole: bool = False) -> str:
+    """The first line of an error (whole: all of it), its kind named unless it was raised in so many words."""
+    text = str(error) if isinstance(error, Told) else f"{type(error).__name__}: {error}"
+    text = text.strip() or type(error).__name__
+    return " ".join(text.split()) if whole else text.splitlines()[0].rstrip(".:")
 
 
 def unknown(what: str, name: str, valid: Iterable[str]) -> UsageError:

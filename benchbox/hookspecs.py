@@ -29,30 +29,30 @@ hookimpl = pluggy.HookimplMarker("benchbox")
 
 
 @hookspec
-def benchbox_samplers() -> list[type[Sampler]]:  # type: ignore[empty-body]
+def benchbox_samplers() -> list[type[Sampler]]:
     """Samplers: noise to data along decreasing levels."""
 
 
 @hookspec
-def benchbox_schedules() -> list[type[Schedule]]:  # type: ignore[empty-body]
+def benchbox_schedules() -> list[type[Schedule]]:
     """Noise schedules: scale s(t) and level σ(t)."""
 
 
 @hookspec
-def benchbox_grids() -> list[type[Grid]]:  # type: ignore[empty-body]
+def benchbox_grids() -> list[type[Grid]]:
     """Grids: which times of a schedule a run visits."""
 
 
 @hookspec
-def benchbox_models() -> list[type[Model]]:  # type: ignore[empty-body]
+def benchbox_models() -> list[type[Model]]:
     """Score models: networks or formulas."""
 
 
 @hookspec
-def benchbox_metrics() -> list[type[Metric]]:  # type: ignore[empty-body]
+def benchbox_metrics() -> list[type[Metric]]:
     """Metrics: from batches of samples to columns of a row."""
 
 
 @hookspec
-def benchbox_executors() -> list[type[Executor]]:  # type: ignore[empty-body]
+def benchbox_executors() -> list[type[Executor]]:
     """Executors: where the work of a cell runs."""

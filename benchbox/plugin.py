@@ -10,6 +10,7 @@ from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
+from benchbox.errors import sentence
 from benchbox.executor import Executor
 from benchbox.grid import Grid
 from benchbox.metric import Metric
@@ -100,11 +101,6 @@ def _fault_of_options(cls: Any, kind: str) -> str | None:
     except Exception as error:
         return f"{kind} {cls.name}: the default of an option is not a plain value ({sentence(error)})"
     return None
-
-
-def sentence(error: BaseException) -> str:
-    """An exception on one line."""
-    return " ".join(f"{type(error).__name__}: {error}".split())
 
 
 @cache

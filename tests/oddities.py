@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from benchbox import Accumulator, Context, Levels, Metric, Model, Sampler, get, hookimpl
+from benchbox import Accumulator, Context, Grid, Levels, Metric, Model, Sampler, get, hookimpl
 from benchbox.models.gaussian import Gaussian
 from benchbox.noise import Noise
 
@@ -178,6 +178,18 @@ class BreaksAt(Gaussian):
 
 
 @dataclass(frozen=True)
+class BreaksBelowFive(Grid):
+    """A grid that cannot cut fewer than five levels."""
+
+    name = "breaks-below-five"
+
+    def __call__(self, schedule: Any, n_levels: int) -> Any:
+        if n_levels < 5:
+            raise ValueError(f"{n_levels} levels")
+        return np.linspace(*self.ends(schedule), n_levels)
+
+
+@dataclass(frozen=True)
 class Half(Model):
     """A trained network's stand-in: x_0 = 0 on the VP schedule, so ε̂ = y/√(1 − ᾱ); its range of levels is VP's."""
 
@@ -271,6 +283,11 @@ class DigestAccumulator(Accumulator):
 @hookimpl
 def benchbox_samplers() -> list[type[Sampler]]:
     return [Raises, OutOfMemory, Hungry, Diverges, Slow, Liar, Thrifty, Twice, Short, Gradient]
+
+
+@hookimpl
+def benchbox_grids() -> list[type[Grid]]:
+    return [BreaksBelowFive]
 
 
 @hookimpl

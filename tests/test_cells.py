@@ -121,6 +121,12 @@ def test_a_cell_skipped_by_policy_runs_when_the_policy_allows_it(tmp_path: Path)
     assert Store(tmp_path).get(cells("heun", 18)[0].id)["status"] == "done"  # type: ignore[index]
 
 
+def test_a_budget_for_which_a_packages_grid_fails_is_skipped_with_the_reason() -> None:
+    few, many = (measure(cell) for cell in cells("heun", 5, 17, grids=["breaks-below-five"]))
+    assert (few["status"], many["status"]) == ("skipped", "done")
+    assert few["reason"] == "grid breaks-below-five gives no 3 levels: ValueError: 3 levels"
+
+
 def test_a_sampler_with_a_fixed_cost_needs_a_budget() -> None:
     with pytest.raises(UsageError, match="ddim needs a budget: give --nfe"):
         cells("ddim")

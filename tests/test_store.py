@@ -59,6 +59,11 @@ def test_a_row_comes_back_as_it_was_put(store: Store, row: dict[str, Any]) -> No
     assert [p.name for p in store.directory.iterdir()] == [f"{row['cell']}.parquet"]
 
 
+def test_text_that_is_no_unicode_is_stored_written_out(store: Store, row: dict[str, Any]) -> None:
+    store.put(row | {"reason": "no file \udcff", "status": "failed"})
+    assert store.get(row["cell"])["reason"] == "no file \\udcff"  # type: ignore[index]
+
+
 def test_a_crash_while_a_row_is_written_leaves_nothing(
     store: Store, row: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -21,13 +21,15 @@ from hypothesis import strategies as st
 from benchbox.bench import interrupt
 from benchbox.bench.cell import Cell
 from benchbox.bench.part import Part
+from benchbox.bench.row import blank, now
 from benchbox.bench.run import Run
-from benchbox.bench.runner import measure, run_sweep
+from benchbox.bench.runner import apart, measure, run_sweep
 from benchbox.bench.settings import parse
 from benchbox.bench.sweep import Request, expand
 from benchbox.bench.task import Sample, Shard, shards
 from benchbox.executors.local import Local
 from benchbox.store import schema
+from benchbox.store.claims import Claims
 from benchbox.store.store import Store
 
 HERE = Path(__file__).parent
@@ -182,6 +184,17 @@ def test_a_signal_stops_the_sweep_after_the_current_batch(store: Store, number: 
     assert not list(store.directory.glob(".*"))
 
 
+@pytest.mark.parametrize("at", [1 + 3 * 6, 7 * 6])
+def test_whole_batches_are_kept_at_a_signal(store: Store, at: int) -> None:
+    """Six states a batch, seven batches: the signal comes in the fourth, or at the very end, and the cell is done."""
+    (cell,) = cells(nfe=(9,))
+    with pytest.raises(interrupt.Interrupted), interrupt.stoppable(lambda: None):
+        list(run_sweep([cell], store, Local(), Interrupting(at)))
+    assert (store.get(cell.id) is not None) == (at == 7 * 6)
+    (row,) = run_sweep([cell], store, Local(), Watcher())
+    assert row["n_timed"] == (100 if at == 7 * 6 else 100 - 4 * 16)
+
+
 def test_a_second_signal_ends_it_at_once(store: Store) -> None:
     watcher = Interrupting(10, 11)
     with pytest.raises(KeyboardInterrupt), interrupt.stoppable(lambda: None):
@@ -213,6 +226,25 @@ def test_two_processes_share_a_sweep(tmp_path: Path) -> None:
     assert not list(tmp_path.glob(".*"))
 
 
+def test_what_failed_elsewhere_since_the_sweep_began_is_not_tried_again(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (cell,), take = cells(), Claims.take
+    failed = blank(cell, cell.metrics) | {"status": "failed", "reason": "elsewhere"}
+
+    def late(claims: Claims, name: str) -> bool:
+        store.put(failed | {"started_at": now()})
+        return take(claims, name)
+
+    monkeypatch.setattr(Claims, "take", late)
+    watcher = Watcher()
+    (row,) = run_sweep([cell], store, Local(), watcher)
+    assert (row["status"], row["reason"], watcher.todo) == ("failed", "elsewhere", ["done"])
+    monkeypatch.undo()
+    (row,) = run_sweep([cell], store, Local(), watcher)
+    assert (row["status"], watcher.todo) == ("done", ["done", "run"])
+
+
 def test_one_worker_and_two_make_the_same_samples_bit_for_bit(tmp_path: Path, installed: Install) -> None:
     installed("oddities", "oddities", None)
     request = Request(
@@ -230,6 +262,14 @@ def test_one_worker_and_two_make_the_same_samples_bit_for_bit(tmp_path: Path, in
     assert one == two
     assert len({row["digest"] for row in found[0]}) == 2
     assert {row["timing_valid"] for row in found[1]} == {False}
+
+
+def test_code_of_others_anywhere_in_a_sweep_keeps_all_of_it_out_of_its_process(installed: Install) -> None:
+    installed("oddities", "oddities", None)
+    (theirs,), (ours,) = cells(samplers="hungry"), cells()
+    assert apart([theirs, ours], Local())
+    assert apart([ours, theirs], Local())
+    assert not apart([ours], Local())
 
 
 # memory

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import Any
 
 from benchbox.bench.cell import Cell
 from benchbox.bench.part import Part
+from benchbox.bench.plan import Todo
 from benchbox.bench.row import blank, judged, measured
 from benchbox.bench.run import Tick
 from benchbox.bench.task import Compute, Merge, Sample, Task, nothing, together
 from benchbox.metric import Metric
 from benchbox.store.kept import Kept
-
-Todo = Literal["run", "metrics", "done"]
-"""What there is to do for a cell: all of it, only metrics that its row lacks, or nothing."""
 
 Do = Callable[[Task, Any], Part]
 """Runs a task where it is to run."""

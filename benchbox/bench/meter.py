@@ -54,11 +54,6 @@ class Meter:
             torch.cuda.synchronize(self.device)
 
     @property
-    def others(self) -> float:
-        """Cores that others kept busy, on average."""
-        return self._others.cores
-
-    @property
     def shared(self) -> bool:
         """Whether others were at work on the machine, so that the times say little; `others.SHARE` says how much."""
         return self._others.there

@@ -34,12 +34,6 @@ class Others:
         return passed, max(taken, 0.0)
 
     @property
-    def cores(self) -> float:
-        """How many cores others kept busy, on average."""
-        passed, taken = self.seconds()
-        return taken / passed if passed else 0.0
-
-    @property
     def there(self) -> bool:
         """Whether they took more than `SHARE` of the cores, or were on the GPU at the beginning or are now."""
         passed, taken = self.seconds()

@@ -15,6 +15,7 @@ from benchbox.bench.cell import DTYPES, Cell
 from benchbox.bench.meter import Meter
 from benchbox.denoiser import Denoiser
 from benchbox.driver import trajectory
+from benchbox.errors import Told
 from benchbox.model import Model
 from benchbox.noise import Noise
 
@@ -27,11 +28,11 @@ def denoiser(model: Model, device: str, dtype: str) -> Denoiser:
     return Denoiser(model, torch.device(device), DTYPES[dtype])
 
 
-class Diverged(Exception):
+class Diverged(Told):
     """A sample that is not finite."""
 
 
-class OutOfTime(Exception):
+class OutOfTime(Told):
     """A run that lasted longer than it may."""
 
 

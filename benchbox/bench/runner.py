@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
@@ -10,20 +9,19 @@ from concurrent.futures import Future, wait
 from typing import Any, Protocol
 
 from benchbox.bench import interrupt
-from benchbox.bench.cell import Cell, dumps
-from benchbox.bench.job import Job, Todo
+from benchbox.bench.cell import Cell
+from benchbox.bench.job import Job
 from benchbox.bench.part import Part
-from benchbox.bench.resume import begun, earlier, key, save
-from benchbox.bench.row import blank, noted, now
-from benchbox.bench.task import SHARDS, Check, Load, Shard, Task, sentence, shards
-from benchbox.errors import UsageError
+from benchbox.bench.plan import Todo, missing, most, todo, with_metrics
+from benchbox.bench.resume import earlier, key, save
+from benchbox.bench.row import blank, now
+from benchbox.bench.task import SHARDS, Check, Load, Shard, Task, shards
+from benchbox.errors import UsageError, sentence
 from benchbox.executor import Executor, Lost
-from benchbox.options import describe
 from benchbox.store.claims import Claims
 from benchbox.store.guard import Guard
 from benchbox.store.paths import printable
-from benchbox.store.schema import ORDER
-from benchbox.store.store import FINISHED, Store, missing_metrics
+from benchbox.store.store import Store
 
 POLL = 0.2
 """Seconds between looks at whether a stop was asked for, while a task runs elsewhere."""
@@ -47,38 +45,6 @@ class Watcher(Protocol):
 
     def wait(self, cells: Sequence[Cell], holder: str) -> None:
         """Only cells are left that others are at."""
-
-
-def todo(cell: Cell, store: Store, force: bool = False) -> Todo:
-    """What a rerun has to do for a cell, from the row that is there."""
-    row = None if force else store.get(cell.id)
-    if row is None or row["status"] not in FINISHED or (row["status"] == "skipped" and not cell.skip):
-        return "run"
-    if cell.skip:
-        return "done"
-    if row["status"] == "done" and missing(cell, row):
-        return "metrics"
-    return "done"
-
-
-def missing(cell: Cell, row: dict[str, Any]) -> set[str]:
-    return missing_metrics(row, {m.name: describe(m) for m in cell.metrics})
-
-
-def most(cell: Cell, what: Todo) -> int:
-    """Of how many samples at the most statistics serve: a run must make some, to be timed."""
-    return cell.n_samples if what == "metrics" else cell.n_samples - 1
-
-
-def ready(cell: Cell, store: Store, what: Todo, force: bool = False) -> int:
-    """How many of the samples need not be made again, by the statistics that were kept."""
-    return 0 if force or what == "done" else begun(cell, cell.metrics, store, most(cell, what))
-
-
-def with_metrics(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
-    """The old row with the metric columns of a new one; nothing that was measured before is lost."""
-    options = json.loads(old["metric_options"]) | json.loads(new["metric_options"])
-    return noted(old | {k: v for k, v in new.items() if k not in ORDER} | {"metric_options": dumps(options)})
 
 
 def load(cells: Sequence[Cell], executor: Executor, timeout: float | None = None) -> None:
@@ -120,12 +86,9 @@ def run_sweep(
     timeout: seconds for one cell. count: shards of a cell. exclusive: nothing of benchbox runs beside a cell on its
     device. Interrupted where a stop was asked for.
     """
-    claims = Claims(store.directory)
-    claims.sweep()
-    try:
+    with Claims(store.directory) as claims:
+        claims.sweep()
         yield from Sweep(store, executor, watcher, claims, force, timeout, count, exclusive).rows(cells)
-    finally:
-        claims.close()
 
 
 def measure(cell: Cell, timeout: float | None = None) -> dict[str, Any]:
@@ -191,13 +154,13 @@ class Sweep:
             if future is not None:
                 job.add(self.outcome(future), self.do)
                 self.note(job)
-            interrupt.check()
             if job.whole:
                 job.over = True
                 for other, later in pending:
                     if other is job and later is not None:
                         later.cancel()
                 yield self.finish(job)
+            interrupt.check()
 
     def steps(self, cells: Sequence[Cell]) -> Iterator[tuple[Job, Shard | None]]:
         for cell in cells:

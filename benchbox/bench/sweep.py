@@ -11,7 +11,7 @@ from typing import Any
 from benchbox.bench.cell import DTYPES, Cell
 from benchbox.bench.settings import Setting, Settings, model_named
 from benchbox.driver import ADAPTIVE_LEVELS, least_nfe, plan_levels, planned_nfe
-from benchbox.errors import UsageError, unknown
+from benchbox.errors import UsageError, sentence, unknown
 from benchbox.executor import Executor
 from benchbox.grid import Levels
 from benchbox.model import Model
@@ -166,9 +166,14 @@ def budgeted(cell: Cell, nfe: int) -> Cell:
 
 
 def checked(cell: Cell) -> Cell:
-    """The cell, once its levels can be cut."""
+    """The cell, once its levels can be cut, or with the reason why its grid fails. UsageError where they are wrong."""
     if cell.skip is None:
-        Levels.cut(cell.schedule, cell.grid, cell.n_levels)
+        try:
+            Levels.cut(cell.schedule, cell.grid, cell.n_levels)
+        except UsageError:
+            raise
+        except Exception as error:  # of a package's grid: the other cells can run
+            return replace(cell, skip=f"grid {cell.grid.name} gives no {cell.n_levels} levels: {sentence(error)}")
     return cell
 
 

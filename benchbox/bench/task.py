@@ -18,7 +18,7 @@ from benchbox.bench.meter import exclusive
 from benchbox.bench.part import Part, State
 from benchbox.bench.provenance import machine
 from benchbox.bench.run import Diverged, OutOfTime, Run, Tick, denoiser
-from benchbox.errors import UsageError
+from benchbox.errors import UsageError, sentence
 from benchbox.metric import Accumulator, Context, Metric
 from benchbox.store.schema import ORDER
 
@@ -231,10 +231,3 @@ def status_of(error: BaseException) -> str:
         return "timeout"
     full = isinstance(error, RuntimeError) and "DefaultCPUAllocator" in str(error)
     return "oom" if full or isinstance(error, torch.OutOfMemoryError | MemoryError) else "failed"
-
-
-def sentence(error: BaseException) -> str:
-    """An error in one line, its kind named unless it was raised in so many words."""
-    plain = isinstance(error, UsageError | Diverged | OutOfTime)
-    text = str(error) if plain else f"{type(error).__name__}: {error}"
-    return (text.strip() or type(error).__name__).splitlines()[0].rstrip(".:")

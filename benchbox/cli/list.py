@@ -84,7 +84,8 @@ def info(name: Annotated[str, typer.Argument(help="The name or alias of any plug
 
 
 def show_plugin(offer: Offer) -> None:
-    from benchbox.plugin import paragraphs, sentence
+    from benchbox.errors import sentence
+    from benchbox.plugin import paragraphs
 
     item, cls = offer.listing, offer.cls
     console.print(Text(f"{item.kind} {item.name}", style="bold"), Text(f"({offer.package} {offer.version})"))

@@ -20,12 +20,13 @@ Directory = Annotated[Path, typer.Argument(help="A results directory.")]
 @app.command()
 def verify(directory: Directory = Path("results")) -> None:
     """Read every file and check every row; name what is damaged, foreign, newer or not honest (exit status 1)."""
+    from benchbox.bench.configuration import load
     from benchbox.report.publish import SAME, fault
     from benchbox.store.store import Store
     from benchbox.store.verify import verify as check
 
     store = Store(there(directory))
-    problems = check(store, fault, SAME, track)
+    problems = check(store, fault, SAME, load, track)
     for problem in problems:
         say(problem)
     files, rows = len(store.files()), len(store.table())

@@ -11,9 +11,8 @@ from rich.console import RenderableType
 
 from benchbox.bench.cell import Cell
 from benchbox.bench.estimate import Costs, Estimate, total
-from benchbox.bench.job import Todo
 from benchbox.bench.meter import MIB
-from benchbox.bench.runner import ready, todo
+from benchbox.bench.plan import Todo, ready, todo
 from benchbox.cli.common import errors, progress_bar
 from benchbox.registry import registry
 from benchbox.report.table import compact, label, labels, number, shown, status

@@ -14,8 +14,8 @@ from benchbox.clusters.connection import connect, library
 from benchbox.clusters.demand import Amounts, alone, fitting, room
 from benchbox.clusters.parcel import Answer, Parcel
 from benchbox.clusters.place import Limits, perform
+from benchbox.errors import sentence
 from benchbox.executor import Lost
-from benchbox.plugin import sentence
 from benchbox.workers.ending import STOPPED
 
 NAMES = {"CPU": "num_cpus", "GPU": "num_gpus", "memory": "memory"}

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from benchbox.errors import UsageError
 from benchbox.store import schema
 from benchbox.store.paths import printable
 from benchbox.store.store import Store
@@ -15,6 +17,9 @@ from benchbox.store.store import Store
 T = TypeVar("T")
 Fault = Callable[[Mapping[str, Any]], str | None]
 """Says what is wrong with a row, None where nothing is."""
+
+Load = Callable[[Path, str], object]
+"""Reads a stored configuration. UsageError where it cannot."""
 
 BATCH = 1_000
 """Rows that are looked at together."""
@@ -26,17 +31,26 @@ class Track(Protocol):
     def __call__(self, items: Sequence[T], what: str) -> Iterable[T]: ...
 
 
-def verify(store: Store, fault: Fault, same: Sequence[str], track: Track) -> list[str]:
+def verify(store: Store, fault: Fault, same: Sequence[str], configuration: Load, track: Track) -> list[str]:
     """A sentence for each file that is damaged, foreign, newer or not what its name says, and for each faulty row.
 
-    same: the columns in which rows of one stream agree.
+    same: the columns in which rows of one stream agree. configuration: reads that of a name.
     """
     table = store.table()
     for key in track(store.statistics.stored(), "statistics"):
         store.statistics.get(key)
     aside = [f"{printable(p.name)} is damaged, and was set aside." for p in sorted(store.directory.glob("*.damaged"))]
     rows = [sentence for _, sentence in faults(table, fault, track)]
-    return [*store.problems, *aside, *rows, *differing(table, same)]
+    return [*store.problems, *aside, *rows, *differing(table, same), *unreadable(store, configuration)]
+
+
+def unreadable(store: Store, configuration: Load) -> Iterator[str]:
+    """A sentence for each stored configuration that cannot be read or is not what its name says."""
+    for path in sorted(store.directory.glob("sweeps/*.json")):
+        try:
+            configuration(store.directory, path.stem)
+        except UsageError as error:
+            yield printable(str(error))
 
 
 def differing(table: pa.Table, same: Sequence[str]) -> Iterator[str]:

@@ -23,7 +23,7 @@ from pathlib import Path
 from types import FrameType
 from zlib import crc32
 
-from benchbox.plugin import sentence
+from benchbox.errors import sentence
 from benchbox.workers.globals import Globals, seed, snapshot
 from benchbox.workers.wire import CHANGED, COUNT, FAILED, HEAD, LOADED, PART, TICK, frame
 

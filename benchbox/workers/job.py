@@ -7,8 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from benchbox.errors import sentence
 from benchbox.executor import Lost
-from benchbox.plugin import sentence
 from benchbox.workers.wire import TASK, frame
 
 

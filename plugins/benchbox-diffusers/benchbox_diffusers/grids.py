@@ -60,7 +60,10 @@ def chosen(grid: OwnLevels, training: NDArray[np.float64], n: int) -> NDArray[np
     if traits.frame == "flow":
         shift = options["shift"]
         scheduler.sigma_min, scheduler.sigma_max = (sigma / shift / (1 + sigma / shift) for sigma in (low, high))
-    scheduler.set_timesteps(n)
+    try:
+        scheduler.set_timesteps(n)
+    except ValueError as error:  # NumPy's, of shapes
+        raise ValueError("the scheduler's first Runge–Kutta steps do not fit") from error
     if hasattr(scheduler, "alphas_cumprod") and traits.frame == "vp" and not hasattr(scheduler, "sigmas"):
         steps = getattr(scheduler, "_timesteps", None)
         steps = scheduler.timesteps.numpy() if steps is None else np.asarray(steps)[::-1]

@@ -21,6 +21,7 @@ from conftest import levels, noise, run
 
 import benchbox
 from benchbox import Levels, Sampler
+from benchbox.bench.sweep import Request, expand
 from benchbox.driver import plan_levels
 from benchbox.errors import UsageError
 
@@ -92,6 +93,12 @@ class TestCost:
             n = plan_levels(sampler, nfe)
             assert n == 0 or sampler.evals(n) + 1 <= nfe
             assert sampler.evals(n + 1) + 1 > nfe
+
+    def test_where_pndm_has_no_levels_of_its_own_the_cell_is_skipped_and_says_why(self) -> None:
+        few, many = expand(Request(["diffusers:PNDMScheduler"], [10, 20], ["gaussian"]))
+        reason = "ValueError: the scheduler's first Runge–Kutta steps do not fit"
+        assert few.skip == f"grid diffusers:PNDMScheduler gives no 3 levels: {reason}"
+        assert (few.n_levels, many.skip) == (3, None)
 
 
 class TestNoise:

@@ -1,0 +1,48 @@
+"""What there is to do for a cell, from what is in the store."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Literal
+
+from benchbox.bench.cell import Cell, dumps
+from benchbox.bench.resume import begun
+from benchbox.bench.row import noted
+from benchbox.options import describe
+from benchbox.store.schema import ORDER
+from benchbox.store.store import FINISHED, Store, missing_metrics
+
+Todo = Literal["run", "metrics", "done"]
+"""All of a cell, only metrics that its row lacks, or nothing."""
+
+
+def todo(cell: Cell, store: Store, force: bool = False) -> Todo:
+    """What a rerun has to do for a cell, from the row that is there."""
+    row = None if force else store.get(cell.id)
+    if row is None or row["status"] not in FINISHED or (row["status"] == "skipped" and not cell.skip):
+        return "run"
+    if cell.skip:
+        return "done"
+    if row["status"] == "done" and missing(cell, row):
+        return "metrics"
+    return "done"
+
+
+def missing(cell: Cell, row: dict[str, Any]) -> set[str]:
+    return missing_metrics(row, {m.name: describe(m) for m in cell.metrics})
+
+
+def most(cell: Cell, what: Todo) -> int:
+    """Of how many samples at the most statistics serve: a run must make some, to be timed."""
+    return cell.n_samples if what == "metrics" else cell.n_samples - 1
+
+
+def ready(cell: Cell, store: Store, what: Todo, force: bool = False) -> int:
+    """How many of the samples need not be made again, by the statistics that were kept."""
+    return 0 if force or what == "done" else begun(cell, cell.metrics, store, most(cell, what))
+
+
+def with_metrics(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
+    """The old row with the metric columns of a new one; nothing that was measured before is lost."""
+    options = json.loads(old["metric_options"]) | json.loads(new["metric_options"])
+    return noted(old | {k: v for k, v in new.items() if k not in ORDER} | {"metric_options": dumps(options)})
