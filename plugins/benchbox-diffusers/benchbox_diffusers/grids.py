@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from benchbox import Grid, Schedule
+from benchbox import Grid, Schedule, get
 from benchbox_diffusers.options import option_classes, table
 from benchbox_diffusers.traits import TRAITS
 
@@ -32,14 +32,26 @@ class OwnLevels(Grid):
         first, last = self.ends(schedule)
         if n_levels == 1:
             return np.array([first])
-        times = np.linspace(last, first, schedule.steps or TRAINING_STEPS)
-        sigmas = chosen(self, np.asarray(schedule.sigma(times), dtype=np.float64), n_levels)
+        sigmas = chosen(self, training(schedule, last, first), n_levels)
         found = np.asarray(schedule.time(sigmas), dtype=np.float64)
         # schedulers keep their levels in float32: an end of the schedule must not come out beyond it
         for end in (first, last):
             close = np.isclose(schedule.sigma(found), float(schedule.sigma(end)), rtol=1e-4, atol=0)
             found = np.where(close, end, found)
         return found
+
+
+def training(schedule: Schedule, last: float, first: float) -> NDArray[np.float64]:
+    """The σ of the training steps between two times, the least first; VP's where time is but another unit of σ (EDM).
+
+    No network is trained at equal steps of σ, and the β of diffusers are those of VP.
+    """
+    low, middle, high = (float(schedule.sigma(t)) for t in (last, (last + first) / 2, first))
+    if math.isclose(middle, (low + high) / 2):
+        schedule = get("schedule", "vp")
+        last, first = float(schedule.time(low)), float(schedule.time(high))
+    times = np.linspace(last, first, schedule.steps or TRAINING_STEPS)
+    return np.asarray(schedule.sigma(times), dtype=np.float64)
 
 
 def chosen(grid: OwnLevels, training: NDArray[np.float64], n: int) -> NDArray[np.float64]:

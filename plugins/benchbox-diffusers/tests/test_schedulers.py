@@ -100,6 +100,14 @@ class TestCost:
         assert few.skip == f"grid diffusers:PNDMScheduler gives no 3 levels: {reason}"
         assert (few.n_levels, many.skip) == (3, None)
 
+    @pytest.mark.parametrize("name", ["DDIMScheduler", "UniPCMultistepScheduler", "EulerDiscreteScheduler"])
+    def test_the_training_steps_of_edm_are_those_of_vp(self, name: str) -> None:
+        """Its time is σ in another unit, and equal steps of σ are nobody's choice."""
+        grid = benchbox.get("grid", f"diffusers:{name}", sigma_min=0.01, sigma_max=80.0)
+        edm, vp = (Levels.cut(benchbox.get("schedule", s), grid, 10).sigmas for s in ("edm", "vp"))
+        assert edm == pytest.approx(vp, rel=1e-4)
+        assert edm[5] < 4
+
 
 class TestNoise:
     @pytest.mark.parametrize("name", NAMES)
