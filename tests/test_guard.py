@@ -185,11 +185,16 @@ def test_a_compaction_by_another_process_is_let_be(store: Store, guard: Guard) -
     assert made.read_bytes() == whole
 
 
-def test_rows_of_a_process_that_has_come_and_gone_meanwhile_are_nobodys_fault(tmp_path: Path) -> None:
+@pytest.mark.parametrize("waiting", [False, True])
+def test_rows_of_a_process_that_has_come_and_gone_meanwhile_are_nobodys_fault(tmp_path: Path, waiting: bool) -> None:
+    """While this one had a cell, or had none and waited."""
     store = Store(tmp_path)
     mine, theirs = Claims(tmp_path), Claims(tmp_path)
     guard = Guard(store, [cell_id(i) for i in (1, 2, 3)], mine)
-    assert mine.take(cell_id(1))
+    if waiting:
+        mine.join()
+    else:
+        assert mine.take(cell_id(1))
     guard.snapshot()
     assert theirs.take(cell_id(2))
     store.put(row(2))

@@ -226,6 +226,26 @@ def test_two_processes_share_a_sweep(tmp_path: Path) -> None:
     assert not list(tmp_path.glob(".*"))
 
 
+def test_a_cell_that_another_process_ends_while_this_one_waits_is_taken_as_it_is(
+    store: Store, installed: Install
+) -> None:
+    installed("oddities", "oddities", None)
+    (cell,), other = cells(samplers="hungry"), Claims(store.directory)
+    assert other.take(cell.id)
+
+    class Waiting(Watcher):
+        def wait(self, left: object, holder: str) -> None:
+            store.put(measure(cell) | {"host": "another"})
+            other.release(cell.id)
+            other.close()
+
+    watcher = Waiting()
+    (row,) = run_sweep([cell], store, Local(), watcher)
+    assert (row["host"], watcher.todo) == ("another", ["done"])
+    assert store.problems == []
+    assert [path.name for path in store.directory.iterdir()] == [f"{cell.id}.parquet"]
+
+
 def test_what_failed_elsewhere_since_the_sweep_began_is_not_tried_again(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -128,6 +128,7 @@ class Sweep:
         """The cells' rows; those that another process has claimed come last, once it has let go of them."""
         self.apart = apart(cells, self.executor)
         if any(cell.third_parties for cell in cells if not cell.skip):
+            self.claims.join()
             self.guard = Guard(self.store, {cell.id for cell in cells}, self.claims)
             self.guard.snapshot()
         while cells:

@@ -14,6 +14,7 @@ from pathlib import Path
 from types import TracebackType
 
 from benchbox.store.atomic import temporary
+from benchbox.store.paths import ID
 from benchbox.store.process import place, runs, started
 
 BEAT = 15.0
@@ -24,6 +25,9 @@ STALE = 120.0
 
 RELEASED = ".released"
 """The end of the name of a list of cells that a process had claimed, kept while others are at work."""
+
+NAME = re.compile("[0-9a-f]{32}")
+"""The name of a process, and the token of a claim."""
 
 TORN = "torn"
 """The token of a claim that cannot be read: of somebody who died while writing it, or who is just writing it."""
@@ -65,6 +69,11 @@ class Claims:
         """Claim a cell; whether this process has it now. OSError where the directory cannot be written to."""
         return cell in self.held or self._create(cell) or self._take_over(cell)
 
+    def join(self) -> None:
+        """Be seen at work without a cell, so that others leave word of what they release; where one may write."""
+        with suppress(OSError):
+            self.take(self._name)
+
     def release(self, cell: str) -> None:
         """Give a cell back. Nothing happens where it is another's, or in a process forked from the one that took it."""
         if os.getpid() == self._owner and cell in self.held and self._others():
@@ -86,7 +95,7 @@ class Claims:
 
     def elsewhere(self) -> set[str]:
         """The cells that other processes are at, or have been at since this one had a claim."""
-        at = {cell for cell in self._others() if not self._is_stale_or_gone(cell)}
+        at = {cell for cell in self._others() if ID.fullmatch(cell) and not self._is_stale_or_gone(cell)}
         for path in self.directory.glob(f".*{RELEASED}"):
             with suppress(OSError, UnicodeDecodeError):
                 if path.name == f".{self._name}{RELEASED}":
@@ -105,14 +114,15 @@ class Claims:
     def close(self) -> None:
         """Give all cells back and stop touching."""
         self._closed.set()
-        for cell in list(self.held):
+        for cell in set(self.held) - {self._name}:
             self.release(cell)
+        self._release(self._name)
         self._clear_lists()
 
     def _others(self) -> set[str]:
-        """Cells with a claim that is not this process's."""
-        cells = {path.name[1 : -len(".claim")] for path in self.directory.glob(".*.claim")}
-        return {cell for cell in cells if re.fullmatch("[0-9a-f]{16}", cell)} - set(self.held)
+        """Cells with a claim that is not this process's, and names of processes that are at work without one."""
+        names = {path.name[1 : -len(".claim")] for path in self.directory.glob(".*.claim")}
+        return {name for name in names if ID.fullmatch(name) or NAME.fullmatch(name)} - set(self.held)
 
     def _is_stale_or_gone(self, cell: str) -> bool:
         found = self._read(cell)
@@ -196,7 +206,7 @@ class Claims:
         try:
             said = json.loads(text)
             token, who = str(said["token"]), (str(said["host"]), str(said["place"]), int(said["pid"]))
-            if not re.fullmatch("[0-9a-f]{32}", token):  # it becomes part of a file's name
+            if not NAME.fullmatch(token):  # it becomes part of a file's name
                 raise ValueError
             return Claim(token, *who, said["started"], touched)
         except (ValueError, TypeError, KeyError, RecursionError):
