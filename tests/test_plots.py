@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import sys
-from itertools import pairwise
+from itertools import combinations, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -13,16 +13,17 @@ import pytest
 from conftest import Command
 from hypothesis import given
 from hypothesis import strategies as st
+from matplotlib.figure import Figure
 from report_rows import known, nothing_usual, rows
 
 from benchbox.errors import UsageError
 from benchbox.report.page.single import write_charts
 from benchbox.report.plots.chart import Chart, Line, Point, non_dominated
-from benchbox.report.plots.draw import draw, power
+from benchbox.report.plots.draw import draw, name_front, panel, power
 from benchbox.report.plots.exact import budget_chart, order_chart
 from benchbox.report.plots.gallery import Panel, draw_gallery, mosaic
 from benchbox.report.plots.quality import quality_chart, series, setup_names
-from benchbox.report.plots.style import look
+from benchbox.report.plots.style import DPI, look
 from benchbox.report.published import with_published
 from benchbox.report.ranking import boards
 
@@ -281,6 +282,23 @@ def test_lines_of_one_name_look_the_same_in_all_panels(tmp_path: Path) -> None:
     draw(many, tmp_path / "many.svg")
     text = (tmp_path / "many.svg").read_text()
     assert text.count("<!-- s39 -->") == 1
+
+
+@pytest.mark.parametrize("highest", [False, True])
+def test_names_on_the_front_lie_inside_beyond_it_and_apart(highest: bool) -> None:
+    values = [(5, 30), (9, 8), (10, 7.5), (20, 7), (50, 6.9), (100, 2)]
+    corners = tuple(Point(x, 1 / y if highest else y, label=f"{x} NFE", strong=True) for x, y in values)
+    lines = tuple(Line(f"a-sampler-of-{p.x}", (p,)) for p in corners)
+    front = Chart("t", "x", "y", lines, front="front", highest=highest)
+    axes = Figure(dpi=DPI).subplots()
+    panel(axes, front, {line.name: look(i) for i, line in enumerate(lines)})
+    name_front(axes, front)
+    boxes, inside = [text.get_window_extent() for text in axes.texts], axes.get_window_extent()
+    assert len(boxes) > 2
+    assert not any(a.overlaps(b) for a, b in combinations(boxes, 2))
+    assert all(inside.x0 <= b.x0 and b.x1 <= inside.x1 and inside.y0 <= b.y0 and b.y1 <= inside.y1 for b in boxes)
+    for x, y in (axes.transData.transform((p.x, p.y)) for p in corners):
+        assert not any(b.x0 < x < b.x1 and (b.y0 < y if highest else b.y1 > y) for b in boxes)
 
 
 def test_the_caption_says_what_an_axis_has_no_place_for() -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchbox.report.plots.chart import Chart, Line, Point
-from benchbox.report.plots.style import look, save, styled
+from benchbox.report.plots.style import DPI, look, save, styled
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -23,6 +23,8 @@ HOLLOW: Any = {
 """How figures look that others published."""
 PANEL = (5.2, 3.9)
 """Width and height of one chart, in inches."""
+MANY = 14
+"""Of so many lines at the most one narrow chart has room, and its legend."""
 
 
 def draw(charts: Sequence[Chart], path: Path) -> None:
@@ -35,10 +37,10 @@ def draw(charts: Sequence[Chart], path: Path) -> None:
 
         names = list(dict.fromkeys(line.name for chart in charts for line in chart.lines if line.role == "line"))
         looks = {name: look(i) for i, name in enumerate(names)}
-        width = max(PANEL[0] * len(charts), 6.4)
-        columns = max(1, int(width * 11 / (9 + max(map(len, names), default=0))))
+        width = max(PANEL[0] * len(charts), 6.4 if len(names) <= MANY else 10.8)
+        columns = max(1, int(width / (0.7 + 0.068 * max(map(len, names), default=0))))  # inches of a name in the legend
         height = PANEL[1] + 0.6 + 0.2 * math.ceil((len(names) + 2) / columns)
-        figure = Figure(figsize=(width, height), layout="constrained")
+        figure = Figure(figsize=(width, height), dpi=DPI, layout="constrained")
         panels = figure.subplots(1, len(charts), squeeze=False)[0]
         for axes, chart in zip(panels, charts, strict=True):
             panel(axes, chart, looks)
@@ -142,20 +144,28 @@ def power(value: float) -> str:
 
 def name_front(axes: Axes, chart: Chart) -> None:
     """Names at the corners of the front, on the better side, where no point lies; one with no room is left out."""
-    away, side = (5, "bottom") if chart.highest else (-5, "top")
     named = {id(p): line.name for line in chart.lines for p in line.points}
     taken: list[Any] = []
     for p in chart.staircase:
-        text = axes.annotate(
-            f"{named[id(p)]}\n{p.label}", (p.x, p.y), (-6, away), textcoords="offset points", ha="right", va=side,
-            fontsize=7.5, color="#222222", zorder=6,
-        )  # fmt: skip
-        box = text.get_window_extent()
-        inside = axes.get_window_extent()
-        if box.x0 < inside.x0 or box.y0 < inside.y0 or any(box.overlaps(other) for other in taken):
+        for align in ("right", "left"):
+            text = name_corner(axes, f"{named[id(p)]}\n{p.label}", p, chart.highest, align)
+            box, inside = text.get_window_extent().padded(3), axes.get_window_extent()
+            covered = [axes.transData.transform((q.x, q.y)) for q in chart.staircase if q is not p]
+            whole = box.x0 >= inside.x0 and box.x1 <= inside.x1 and box.y0 >= inside.y0 and box.y1 <= inside.y1
+            beyond = all(y < box.y0 if chart.highest else y > box.y1 for x, y in covered if box.x0 < x < box.x1)
+            if whole and beyond and not any(box.overlaps(other) for other in taken):
+                taken.append(box)
+                break
             text.remove()
-        else:
-            taken.append(box)
+
+
+def name_corner(axes: Axes, name: str, corner: Point, highest: bool, align: str) -> Any:
+    """A name beside a corner of the front, left of it (it ends there: `right`) or right of it and further away."""
+    beside, away = (-6, 5) if align == "right" else (6, 16)
+    return axes.annotate(
+        name, (corner.x, corner.y), (beside, away if highest else -away), textcoords="offset points",
+        ha=align, va="bottom" if highest else "top", fontsize=7.5, color="#222222", zorder=6,
+    )  # fmt: skip
 
 
 def legend(figure: Figure, panels: Sequence[Axes], columns: int) -> None:

@@ -27,6 +27,9 @@ SETTINGS: Any = {
 }  # fmt: skip
 """Of matplotlib; names are never read as formulas, and an SVG comes out the same every time."""
 
+DPI = 160
+"""Of a PNG; texts are measured at it, too."""
+
 FORMATS = (".svg", ".png", ".pdf")
 
 
@@ -55,7 +58,7 @@ def save(figure: Figure, path: Path, title: str, description: str = "") -> None:
     if path.suffix not in FORMATS:
         raise UsageError(f"a plot cannot be written as {path.name}: its name must end in {', '.join(FORMATS)}.")
     try:
-        figure.savefig(path, dpi=160, metadata=_metadata(path.suffix, title, description))
+        figure.savefig(path, dpi=DPI, metadata=_metadata(path.suffix, title, description))
     except OSError as error:
         raise UsageError(f"{path} cannot be written: {error.strerror}.") from None
 
