@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -391,6 +392,18 @@ def test_the_leaderboard_is_read_by_people(benchbox: Command) -> None:
     assert benchbox("leaderboard", "--output", "board.txt").out == ""
     assert "heun s_churn=4.0" in Path("board.txt").read_text()
     assert "cannot be written: No such file" in benchbox("leaderboard", "--output", "none/board.txt").sentence
+
+
+def test_a_leaderboard_of_some_budgets_and_of_the_first_lines(benchbox: Command) -> None:
+    run = ("run", "--model", "gaussian", "--samples", 100, "--metric", "w2")
+    assert benchbox(*run, "--sampler", "ddim,heun,ancestral", "--nfe", "5,7,9").status == 0
+    text = benchbox("leaderboard", "--format", "markdown", "--nfe", "5-7", "--top", 1).out
+    assert re.findall(r"NFE (\d)", text) == ["5", "7"]
+    assert (text.count("2 more"), len(re.findall(r"^\| \**\d", text, re.MULTILINE))) == (2, 2)
+    assert "more" not in benchbox("leaderboard", "--format", "markdown", "--top", 3).out
+    assert "unknown budget among the rows '6': there is 5, 7, 9" in benchbox("leaderboard", "--nfe", 6).sentence
+    assert "not with csv" in benchbox("leaderboard", "--format", "csv", "--top", 1).sentence
+    assert len(pd.read_csv(StringIO(benchbox("leaderboard", "--format", "csv", "--nfe", 9).out))) == 3
 
 
 def test_an_empty_directory_has_no_leaderboard(benchbox: Command) -> None:

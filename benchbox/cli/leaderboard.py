@@ -29,6 +29,8 @@ def leaderboard(
     ] = None,
     metric: Annotated[str | None, typer.Option(help="One metric [default: all that were measured].")] = None,
     model: Annotated[str | None, typer.Option(help="One model [default: all that were measured].")] = None,
+    nfe: Annotated[str | None, typer.Option(help="Budgets: a comma list or a range [default: all].")] = None,
+    top: Annotated[int | None, typer.Option(min=1, help="Of each table, only so many lines.")] = None,
     published: Annotated[bool, typer.Option("--published", help="Lay published FIDs beside, never ranked.")] = False,
     certificate: Annotated[
         list[Path] | None, typer.Option(help="A site: JSON of benchbox check [--budget] --json, for samplers' pages.")
@@ -39,11 +41,13 @@ def leaderboard(
     from benchbox.cli.rows import rows_in
     from benchbox.report.ranking import boards
 
-    if published and format_ in ("csv", "json"):
-        raise UsageError(f"--published goes with a format for people, not with {format_}.")
+    for given, option in ((published, "--published"), (top, "--top")):
+        if given and format_ in ("csv", "json"):
+            raise UsageError(f"{option} goes with a format for people, not with {format_}.")
+    budgets = _budgets(nfe)
     if format_ == "html" and output is not None and not output.suffix:
-        if metric or model or published:
-            raise UsageError("a site shows everything: leave out --metric, --model and --published.")
+        if metric or model or budgets or top or published:
+            raise UsageError("a site shows everything: leave out --metric, --model, --nfe, --top and --published.")
         from benchbox.cli.site import site_of
         from benchbox.report.page.site import write_site
 
@@ -52,9 +56,11 @@ def leaderboard(
     ranked = boards(rows_in(directory))
     for what, name in (("metric", metric), ("model", model)):
         ranked = _only(ranked, what, name)
+    if budgets:
+        ranked = _at(ranked, budgets)
     try:
         with output.open("w", encoding="utf-8") if output else nullcontext(console.file) as file:
-            _write(ranked, format_, published, Console(file=file, width=WIDTH, emoji=False) if output else console)
+            _write(ranked, format_, published, top, Console(file=file, width=WIDTH, emoji=False) if output else console)
     except BrokenPipeError:
         raise
     except OSError as error:
@@ -71,16 +77,33 @@ def _only(boards: list[Board], what: str, name: str | None) -> list[Board]:
     return found
 
 
-def _write(boards: list[Board], format_: Format, published: bool, target: Console) -> None:
+def _budgets(nfe: str | None) -> list[int]:
+    """The budgets asked for; none where all are meant."""
+    if nfe is None:
+        return []
+    from benchbox.bench.sweep import integers  # with torch, which nothing else here needs
+
+    return integers(nfe, "--nfe", 1)
+
+
+def _at(boards: list[Board], budgets: list[int]) -> list[Board]:
+    """The boards of some budgets. UsageError where none has one."""
+    found = [board for board in boards if board.budget in budgets]
+    if not found:
+        raise unknown("budget among the rows", str(budgets[0]), {str(board.budget) for board in boards if board.budget})
+    return found
+
+
+def _write(boards: list[Board], format_: Format, published: bool, top: int | None, target: Console) -> None:
     from benchbox.registry import registry
     from benchbox.report import data, formats
     from benchbox.report import published as others
-    from benchbox.report.leaderboard import sheets
+    from benchbox.report.leaderboard import first, sheets
 
     if format_ in ("csv", "json"):
         target.file.write(data.csv(boards) if format_ == "csv" else data.to_json(boards))
         return
-    shown = list((others.sheets if published else sheets)(boards, registry().usual))
+    shown = [first(sheet, top) for sheet in (others.sheets if published else sheets)(boards, registry().usual)]
     if format_ == "table":
         if not shown:
             target.print("no row here has a value of a metric that is ranked (fid, w2, sw2 …).")

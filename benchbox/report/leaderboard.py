@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import Literal
 
@@ -56,6 +56,12 @@ def sheet(board: Board, usual: Usual) -> Sheet:
     cells = tuple(tuple(line[c] for c in columns) for line in lines)
     words = frozenset({"sampler", "schedule", "grid"})
     return Sheet(title(board, usual), columns, words, cells, tuple(_notes(board, usual)))
+
+
+def first(sheet: Sheet, top: int | None) -> Sheet:
+    """A sheet's first lines, and how many more there are; the whole sheet without a number."""
+    more = len(sheet.lines) - top if top else 0
+    return replace(sheet, lines=sheet.lines[:top], notes=(f"{more} more", *sheet.notes)) if more > 0 else sheet
 
 
 def title(board: Board, usual: Usual, budgets: bool = True) -> str:
