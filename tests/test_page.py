@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from report_rows import known, nothing_usual, rows
 
 import benchbox as package
+from benchbox.cli.site import checks_in
 from benchbox.errors import UsageError
 from benchbox.report.page.content import view
 from benchbox.report.page.evidence import picture
@@ -303,6 +304,30 @@ def test_a_site_from_the_command_line(benchbox: Command, tmp_path: Path) -> None
     assert "a site shows everything" in said.sentence
     (tmp_path / "file").touch()
     assert "cannot be written" in benchbox("leaderboard", "--format", "html", "--output", "file/site").sentence
+
+
+CHECK = {"name": "law", "passed": True, "measured": "W2 of 0.01", "expected": "little"}
+
+
+@pytest.mark.parametrize(
+    "damaged",
+    [
+        "x", [1], [{}], [CERTIFICATE | {"orders": 3}], [CERTIFICATE | {"orders": [{}]}],
+        [CERTIFICATE | {"options": "x"}], [CERTIFICATE | {"orders": [ORDER | {"errors": ["x"] * 4}]}],
+        [CERTIFICATE | {"orders": [ORDER | {"errors": []}]}], [CERTIFICATE | {"orders": [ORDER | {"measured": "2"}]}],
+        [CERTIFICATE | {"checks": [{"name": "law"}]}], [CERTIFICATE | {"checks": None}], [CERTIFICATE | {"name": 5}],
+        [BUDGETS | {"budgets": []}], [BUDGETS | {"budgets": [{"nfe": 5, "w2": {"score": 0.1}}, 3]}],
+        [BUDGETS | {"score_error": None}], [BUDGETS | {"sampler": {}}],
+    ],
+    ids=str,
+)  # fmt: skip
+def test_a_damaged_certificate_is_one_sentence(tmp_path: Path, damaged: object) -> None:
+    path = tmp_path / "c.json"
+    path.write_text(json.dumps([CERTIFICATE | {"checks": [CHECK]}, BUDGETS]))
+    assert len(checks_in([path])) == 2
+    path.write_text(json.dumps(damaged))
+    with pytest.raises(UsageError, match=r"c.json holds no certificates: benchbox check SAMPLER --json > c.json makes"):
+        checks_in([path])
 
 
 def test_a_plot_is_a_page_of_its_own_whose_scripts_are_known_by_their_hash(tmp_path: Path) -> None:

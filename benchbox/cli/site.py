@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from benchbox.report.page.site import Site
 
 CERTIFICATE = {"kind", "name", "options", "passed", "checks", "orders"}
+CHECK = {"name", "passed", "measured", "expected"}
 BUDGETS = {"sampler", "score_error", "budgets"}
 
 
@@ -45,7 +46,18 @@ def checks_in(paths: Sequence[Path]) -> list[dict[str, Any]]:
 
 
 def _is_check(found: Any) -> bool:
-    return isinstance(found, dict) and (found.keys() >= CERTIFICATE or found.keys() >= BUDGETS)
+    """Whether it can be shown: it has the parts of a certificate or of error budgets, and its charts can be made."""
+    from benchbox.report.page.evidence import sampler_charts
+
+    try:
+        if found.keys() >= CERTIFICATE:
+            sampler_charts([found], [])
+            named = isinstance(found["name"], str) and isinstance(found["options"], dict)
+            return named and all(check.keys() >= CHECK for check in found["checks"])
+        sampler_charts([], [found])
+        return isinstance(found["sampler"], str) and bool(found.keys() >= BUDGETS)
+    except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError):
+        return False
 
 
 def site_of(rows: pd.DataFrame, checks: Sequence[Path], pictures: Sequence[Path] = ()) -> Site:
