@@ -56,6 +56,13 @@ def test_every_benchbox_command_in_the_readme_is_a_command_with_these_options() 
             assert {w for w in words[1:] if w.startswith("-")} <= options, line
 
 
+def test_the_leaderboards_are_those_of_the_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(ROOT / "docs")
+    measured = import_module("measured")
+    assert measured.board(tmp_path / "board.md") == (ROOT / "results" / "leaderboard.md").read_text()
+    assert measured.MARKS.search(README)[0].strip() == measured.table(tmp_path).strip()
+
+
 def test_every_column_of_the_schema_is_in_the_readme() -> None:
     said = set(re.findall(r"[a-z0-9_]+", README))
     assert set(schema.ORDER) <= said

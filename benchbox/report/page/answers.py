@@ -96,6 +96,6 @@ def count(entry: Entry) -> str:
 def price(entry: Entry) -> str:
     """What an entry costs, as a sentence."""
     if math.isnan(entry.cost.seconds):
-        return "Its time was not measured."
+        return "Its time was not measured on a machine at rest."
     memory = "" if math.isnan(entry.cost.memory_mb) else f", {number(entry.cost.memory_mb, 4)} MB at most"
     return f"{number(entry.cost.seconds, 3)} s per 1,000 samples{memory}, on {plain(entry.cost.device)}."
