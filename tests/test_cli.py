@@ -394,6 +394,20 @@ def test_the_leaderboard_is_read_by_people(benchbox: Command) -> None:
     assert "cannot be written: No such file" in benchbox("leaderboard", "--output", "none/board.txt").sentence
 
 
+def test_rows_of_a_package_that_is_not_installed_are_named_by_what_tells_them_apart(
+    benchbox: Command, installed: Install, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    installed("oddities", "oddities", None)
+    benchbox("run", "--sampler", "hungry,ddim", "--nfe", "5,9", *GAUSSIAN, "--set", "hungry.fits=100")
+    assert "hungry fits=100" in benchbox("leaderboard").out
+    monkeypatch.setenv("BENCHBOX_PLUGINS", "off")
+    registry.cache_clear()
+    text = benchbox("leaderboard").out
+    assert "hungry" in text
+    assert "fits" not in text
+    assert benchbox("compare", "hungry", "ddim").status == 0
+
+
 def test_a_leaderboard_of_some_budgets_and_of_the_first_lines(benchbox: Command) -> None:
     run = ("run", "--model", "gaussian", "--samples", 100, "--metric", "w2")
     assert benchbox(*run, "--sampler", "ddim,heun,ancestral", "--nfe", "5,7,9").status == 0

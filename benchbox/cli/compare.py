@@ -17,18 +17,20 @@ def compare(
     results: Annotated[Path, typer.Option(help="Directory of the rows, for two samplers.")] = Path("results"),
 ) -> None:
     """The difference of two samplers, or of two results directories, at each budget, with its interval."""
-    from benchbox.cli.rows import rows_in
-    from benchbox.registry import registry
+    from benchbox.cli.rows import rows_in, usual_of
     from benchbox.report.compare import LEGEND, of_directories, of_samplers, sheets
     from benchbox.report.formats import table
     from benchbox.report.ranking import boards
 
-    usual = registry().usual
     if Path(a).is_dir() and Path(b).is_dir():
-        pairs = of_directories(boards(rows_in(Path(a))), boards(rows_in(Path(b))))
+        first, second = rows_in(Path(a)), rows_in(Path(b))
+        usual = usual_of(first, second)
+        pairs = of_directories(boards(first), boards(second))
         missing = f"{a} and {b} have nothing in common: no task, budget and sampler is measured in both."
     else:
-        pairs = of_samplers(boards(rows_in(results)), a, b, usual)
+        rows = rows_in(results)
+        usual = usual_of(rows)
+        pairs = of_samplers(boards(rows), a, b, usual)
         missing = f"{a} and {b} share no board in {results}: measure both with one model, budget, schedule and grid."
     if not pairs:
         raise UsageError(missing)

@@ -14,6 +14,7 @@ from benchbox.errors import UsageError, unknown
 
 if TYPE_CHECKING:
     from benchbox.report.board import Board
+    from benchbox.report.table import Usual
 
 Format = Literal["table", "markdown", "latex", "html", "csv", "json"]
 
@@ -38,7 +39,7 @@ def leaderboard(
     picture: Annotated[list[Path] | None, typer.Option(help="A site: a .png of benchbox plot.")] = None,
 ) -> None:
     """Rank the samplers in a results directory, per data set, model, metric, sample count and budget."""
-    from benchbox.cli.rows import rows_in
+    from benchbox.cli.rows import rows_in, usual_of
     from benchbox.report.ranking import boards
 
     for given, option in ((published, "--published"), (top, "--top")):
@@ -53,14 +54,22 @@ def leaderboard(
 
         write_site(site_of(rows_in(directory), certificate or [], picture or []), output)
         return
-    ranked = boards(rows_in(directory))
+    rows = rows_in(directory)
+    ranked = boards(rows)
     for what, name in (("metric", metric), ("model", model)):
         ranked = _only(ranked, what, name)
     if budgets:
         ranked = _at(ranked, budgets)
     try:
         with output.open("w", encoding="utf-8") if output else nullcontext(console.file) as file:
-            _write(ranked, format_, published, top, Console(file=file, width=WIDTH, emoji=False) if output else console)
+            _write(
+                ranked,
+                usual_of(rows),
+                format_,
+                published,
+                top,
+                Console(file=file, width=WIDTH, emoji=False) if output else console,
+            )
     except BrokenPipeError:
         raise
     except OSError as error:
@@ -94,8 +103,9 @@ def _at(boards: list[Board], budgets: list[int]) -> list[Board]:
     return found
 
 
-def _write(boards: list[Board], format_: Format, published: bool, top: int | None, target: Console) -> None:
-    from benchbox.registry import registry
+def _write(
+    boards: list[Board], usual: Usual, format_: Format, published: bool, top: int | None, target: Console
+) -> None:
     from benchbox.report import data, formats
     from benchbox.report import published as others
     from benchbox.report.leaderboard import first, sheets
@@ -103,7 +113,7 @@ def _write(boards: list[Board], format_: Format, published: bool, top: int | Non
     if format_ in ("csv", "json"):
         target.file.write(data.csv(boards) if format_ == "csv" else data.to_json(boards))
         return
-    shown = [first(sheet, top) for sheet in (others.sheets if published else sheets)(boards, registry().usual)]
+    shown = [first(sheet, top) for sheet in (others.sheets if published else sheets)(boards, usual)]
     if format_ == "table":
         if not shown:
             target.print("no row here has a value of a metric that is ranked (fid, w2, sw2 …).")

@@ -25,20 +25,17 @@ def quality(
     directory: Path, costs: Sequence[str], metric: str | None, model: str | None, published: bool = False
 ) -> dict[str, Chart]:
     """The charts of the series that has the most entries, by cost; what else there is, is said."""
-    from benchbox.cli.rows import rows_in
-    from benchbox.registry import registry
+    from benchbox.cli.rows import rows_in, usual_of
     from benchbox.report.leaderboard import title
     from benchbox.report.plots.quality import COSTS, quality_chart, series
     from benchbox.report.published import with_published
     from benchbox.report.ranking import boards
-    from benchbox.report.rows import records
-    from benchbox.report.table import shared
 
     for cost in costs:
         if cost not in COSTS:
             raise unknown("cost", cost, COSTS)
     rows = rows_in(directory)
-    usual = shared(records(rows), registry().usual)
+    usual = usual_of(rows)
     found = series(boards(rows))
     for what, name in (("metric", metric), ("model", model)):
         had = {getattr(group[0].task, what) for group in found}

@@ -11,6 +11,8 @@ from benchbox.errors import UsageError
 if TYPE_CHECKING:
     import pandas as pd
 
+    from benchbox.report.table import Usual
+
 
 def rows_in(directory: Path) -> pd.DataFrame:
     """All rows in a directory and below it; what cannot be read is said. UsageError where there is none."""
@@ -31,3 +33,12 @@ def rows_in(directory: Path) -> pd.DataFrame:
         raise UsageError(f"there are no rows in {directory}: benchbox run makes them.")
     rows = pd.concat(found, ignore_index=True) if len(found) > 1 else found[0]
     return rows.drop_duplicates(["cell", "status", "host", "started_at"], ignore_index=True)
+
+
+def usual_of(*rows: pd.DataFrame) -> Usual:
+    """The options that need not be said of rows; for a plugin that is not installed, those that all its rows share."""
+    from benchbox.registry import registry
+    from benchbox.report.rows import records
+    from benchbox.report.table import shared
+
+    return shared([row for part in rows for row in records(part)], registry().usual)
