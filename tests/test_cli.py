@@ -73,7 +73,7 @@ def test_a_second_run_does_nothing_and_says_so(benchbox: Command) -> None:
     before = path.read_bytes()
     again = benchbox(*arguments)
     assert again.status == 0
-    assert "nothing to do: all 1 cells are in results already" in again.out
+    assert "nothing to do: 1 cell measured already, in results" in again.out
     assert again.err == ""
     assert path.read_bytes() == before
     forced = benchbox(*arguments, "--force")

@@ -67,7 +67,7 @@ def test_a_row_and_a_board_give_the_command_that_measures_them(
         program, *words = shlex.split(command)
         again = benchbox(*words)
         assert program == "benchbox"
-        assert "nothing to do: all 1 cells" in again.out, (command, again.out, again.err)
+        assert "nothing to do: 1 cell measured" in again.out, (command, again.out, again.err)
 
 
 def test_a_model_of_a_plugin_that_is_not_here_is_named_as_its_row_was_measured() -> None:

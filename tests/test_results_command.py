@@ -115,7 +115,7 @@ def test_many_files_become_one_and_say_the_same(benchbox: Command) -> None:
     store = results("results", *rows)
     before = {r["cell"]: store.get(r["cell"]) for r in rows}
     done = benchbox("results", "compact", "results")
-    assert done.out.strip() == "8 files are one of 8 rows in results."
+    assert done.out.strip() == "made one file of 8 files, with 8 rows, in results."
     (name,) = names(store)
     assert name.startswith("rows-")
     for cell, old in before.items():
@@ -145,7 +145,7 @@ def test_what_somebody_is_at_or_cannot_be_read_whole_is_left(benchbox: Command) 
     with Claims(store.directory) as claims:
         assert claims.take(cell_id(2))
         done = benchbox("results", "compact", "results")
-        assert "1 files are one of 1 rows in results; 1 cells were left" in done.out
+        assert "made one file of 1 file, with 1 row, in results; left 1 cell that a process is at" in done.out
         assert {f"{cell_id(2)}.parquet", f"{cell_id(3)}.parquet", bad.name} <= names(store)
     assert bad.read_bytes() == contents
     assert set(values_quietly(store)) == {cell_id(i) for i in (1, 2, 4)}
@@ -254,7 +254,7 @@ def test_statistics_of_the_most_samples_and_configurations_come_along(benchbox: 
     (a.directory / "sweeps" / f"{cell_id(5)}.json").write_text("{}")
     (a.directory / "sweeps" / "passwd.json").symlink_to("/etc/hostname")
     done = benchbox("results", "merge", "a", "--into", "into")
-    assert done.out.strip() == "into took in 1 rows and 2 files of statistics."
+    assert done.out.strip() == "into took in 1 row and 2 files of statistics."
     assert [into.statistics.count(key(i)) for i in (1, 2, 3)] == [80, 20, 30]
     found = into.statistics.get(key(1))
     assert found is not None
@@ -278,7 +278,7 @@ def test_a_cell_that_somebody_is_at_is_left_to_him(benchbox: Command) -> None:
     with Claims(into.directory) as claims:
         claims.take(cell_id(1))
         done = benchbox("results", "merge", "a", "--into", "into")
-    assert "into took in 1 rows and 0 files of statistics; 1 cells were left" in done.out
+    assert "into took in 1 row and 0 files of statistics; left 1 cell" in done.out
     assert values(into) == {cell_id(1): 1.0, cell_id(2): 6.0}
 
 
@@ -315,10 +315,10 @@ def test_what_is_of_no_use_is_removed_and_nothing_else(benchbox: Command, untidy
     before = names(untidy)
     dry = benchbox("results", "prune", "results", "--dry-run")
     assert names(untidy) == before
-    assert dry.out.splitlines()[-1] == "7 files in results would be removed, or rows in them."
+    assert dry.out.splitlines()[-1] == "would remove 7 files in results, or rows in them."
     done = benchbox("results", "prune", "results")
     assert done.out.splitlines()[:-1] == dry.out.splitlines()[:-1]
-    assert done.out.splitlines()[-1] == "7 files in results were removed, or rows in them."
+    assert done.out.splitlines()[-1] == "removed 7 files in results, or rows in them."
     (compacted,) = untidy.directory.glob("rows-*")
     assert names(untidy) == {
         f"{cell_id(1)}.parquet", f"{cell_id(3)}.parquet", f"{key(1)}.npz", f"{key(2)}.npz", "README.md", compacted.name,
@@ -334,4 +334,4 @@ def test_nothing_of_a_running_process_is_removed(benchbox: Command, untidy: Stor
         assert claims.take(cell_id(2))
         done = benchbox("results", "prune", "results")
         assert {f"{cell_id(2)}.parquet", f"{cell_id(2)}.log", f"{key(7)}.npz", ours.name} <= names(untidy)
-        assert "1 cells were left" in done.out.splitlines()[-1]
+        assert "left 1 cell" in done.out.splitlines()[-1]

@@ -8,7 +8,7 @@ from typing import Annotated, TypeVar
 
 import typer
 
-from benchbox.cli.common import console, progress_bar, say
+from benchbox.cli.common import console, counted, progress_bar, say
 from benchbox.errors import UsageError
 
 app = typer.Typer(help="Verify, compact, merge and prune results directories.")
@@ -30,8 +30,8 @@ def verify(directory: Directory = Path("results")) -> None:
     for problem in problems:
         say(problem)
     files, rows = len(store.files()), len(store.table())
-    found = f"{len(problems):,} problems" if problems else "all is well"
-    done(f"{directory} has {rows:,} rows in {files:,} files: {found}.")
+    found = counted(len(problems), "problem") if problems else "all is well"
+    done(f"{directory} has {counted(rows, 'row')} in {counted(files, 'file')}: {found}.")
     raise SystemExit(1 if problems else 0)
 
 
@@ -45,7 +45,11 @@ def compact(directory: Directory = Path("results")) -> None:
     files, rows, busy = make_one(store, track)
     for problem in store.problems:
         say(problem)
-    made = f"{files:,} files are one of {rows:,} rows" if files else "there is nothing to compact"
+    made = (
+        f"made one file of {counted(files, 'file')}, with {counted(rows, 'row')},"
+        if files
+        else "there is nothing to compact"
+    )
     done(f"{made} in {directory}{left(busy)}.")
 
 
@@ -65,7 +69,7 @@ def merge(
     rows, statistics, busy, problems = take_in(Store(into), [Store(place) for place in places], fault, track)
     for problem in problems:
         say(problem)
-    done(f"{into} took in {rows:,} rows and {statistics:,} files of statistics{left(busy)}.")
+    done(f"{into} took in {counted(rows, 'row')} and {counted(statistics, 'file')} of statistics{left(busy)}.")
 
 
 @app.command()
@@ -83,10 +87,10 @@ def prune(
     for path, why in found:
         console.print(f"{path.name} {why}", markup=False, soft_wrap=True)
     if dry_run:
-        done(f"{len(found):,} files in {directory} would be removed, or rows in them.")
+        done(f"would remove {counted(len(found), 'file')} in {directory}, or rows in them.")
         return
     busy = remove(store, found)
-    done(f"{len(found) - busy:,} files in {directory} were removed, or rows in them{left(busy)}.")
+    done(f"removed {counted(len(found) - busy, 'file')} in {directory}, or rows in them{left(busy)}.")
 
 
 def there(directory: Path) -> Path:
@@ -102,7 +106,7 @@ def below(directory: Path) -> list[Path]:
 
 
 def left(busy: int) -> str:
-    return f"; {busy:,} cells were left, because a process is at them" if busy else ""
+    return f"; left {counted(busy, 'cell')} that a process is at" if busy else ""
 
 
 def done(sentence: str) -> None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from benchbox.cli.common import console, devices, errors, say
+from benchbox.cli.common import console, counted, devices, errors, say
 from benchbox.errors import UsageError, unknown
 
 if TYPE_CHECKING:
@@ -158,7 +158,9 @@ def sweep(request: Request, place: Executor, results: Path, dry_run: bool, force
             if plan.to_do:
                 errors.print(plan.table)
             else:
-                console.print(f"nothing to do: all {len(cells)} cells are in {results} already (--force repeats them).")
+                console.print(
+                    f"nothing to do: {counted(len(cells), 'cell')} measured already, in {results} (--force repeats)."
+                )
             with Progress(plan.to_do) as watcher:
                 for row in run_sweep(cells, store, place, watcher, force, **how):
                     rows.append(row)

@@ -13,7 +13,7 @@ from benchbox.bench.cell import Cell
 from benchbox.bench.estimate import Costs, Estimate, total
 from benchbox.bench.meter import MIB
 from benchbox.bench.plan import Todo, ready, todo
-from benchbox.cli.common import errors, progress_bar
+from benchbox.cli.common import counted, errors, progress_bar
 from benchbox.registry import registry
 from benchbox.report.table import compact, label, labels, number, shown, status
 from benchbox.store import schema
@@ -54,7 +54,7 @@ def plan_table(cells: list[Cell], store: Store, force: bool, costs: bool = False
                 "run": f"yes, from {made:,}" if made else "yes", "metrics": "metrics", "done": "done already",
             }[what],
         })  # fmt: skip
-    title = f"{len(cells)} cells of {cells[0].n_samples if cells else 0} samples"
+    title = f"{counted(len(cells), 'cell')} of {counted(cells[0].n_samples if cells else 0, 'sample')}"
     return Plan(compact(title, lines), to_do, in_all(found))
 
 
@@ -133,7 +133,7 @@ class Progress:
             self.bar.update(self.sweep, completed=self.done + sum(self.ticks.values()))
 
     def wait(self, cells: Sequence[Cell], holder: str) -> None:
-        self.bar.update(self.cell, description=f"{len(cells)} cells are with {holder}", total=None)
+        self.bar.update(self.cell, description=f"{counted(len(cells), 'cell')} with {holder}", total=None)
 
     def finish(self, cell: Cell, row: dict[str, Any], todo: Todo) -> None:
         if todo == "done":
