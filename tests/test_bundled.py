@@ -14,7 +14,9 @@ import benchbox
 from benchbox.bench.runner import measure
 from benchbox.bench.settings import parse
 from benchbox.bench.sweep import Request, expand
-from benchbox.metrics.features import to_uint8
+from benchbox.metrics.features import extractor, to_uint8
+from benchbox.metrics.fid import FIDAccumulator
+from benchbox.metrics.reference import REFERENCES, read_reference
 
 ROOT = Path(__file__).parents[1]
 MNIST = ROOT.parent / "shared" / "data" / "mnist.npz"
@@ -51,12 +53,16 @@ def fid(request: Request) -> float:
 
 
 @pytest.mark.skipif(not MNIST.exists(), reason="the MNIST images are not beside the repository, in ../shared/data")
-def test_mnist_edm_is_twenty_times_better_than_the_gaussian_of_the_training_images(tmp_path: Path) -> None:
+def test_mnist_edm_is_twenty_times_better_than_the_gaussian_of_the_training_images(
+    tmp_path: Path, digits: Tensor
+) -> None:
     subprocess.run([sys.executable, ROOT / "docs" / "gaussian_images.py", MNIST, tmp_path], check=True)
     settings = [
         "fid.features=mnist-cnn", "fid.reference=mnist", "gaussian.sample_shape=1:28:28", "gaussian.data_range=-1:1",
         *(f"gaussian.{n}={tmp_path / n}.npy" for n in ("mean", "eigenvalues", "eigenvectors")),
     ]  # fmt: skip
-    common = {"samplers": ["heun"], "nfe": [35], "n_samples": 512}
-    gaussian = fid(Request(models=["gaussian"], metrics=["fid"], settings=parse(settings), **common))
-    assert gaussian > 20 * fid(Request(models=["mnist-edm"], **common))
+    gaussian = Request(["heun"], [35], ["gaussian"], metrics=["fid"], n_samples=len(digits), settings=parse(settings))
+    reference = read_reference(REFERENCES / "mnist-cnn-mnist-train.npz")
+    accumulator = FIDAccumulator(extractor("mnist-cnn", "cpu"), "mnist-cnn", reference, (-1.0, 1.0))
+    accumulator.update(digits, torch.arange(len(digits)))
+    assert fid(gaussian) > 20 * accumulator.compute()["fid"]
