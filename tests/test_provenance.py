@@ -74,6 +74,13 @@ def test_an_editable_install_is_traced_to_its_commit_and_to_its_changes(installe
     assert "never_imported" not in sys.modules
 
 
+def test_of_benchbox_itself_the_code_that_is_loaded_counts(monkeypatch: pytest.MonkeyPatch, checkout: Path) -> None:
+    monkeypatch.setattr(provenance, "OWN", checkout)
+    commit = git(checkout, "rev-parse", "--short", "HEAD")
+    assert version("benchbox-diffusion").endswith(f" (git {commit})")
+    assert provenance.machine("cpu")["git"] == commit
+
+
 @pytest.mark.parametrize(
     ("said", "expected"),
     [

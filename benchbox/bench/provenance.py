@@ -24,6 +24,9 @@ ALWAYS = (DISTRIBUTION, "torch", "numpy", "torchdiffeq", "torch-fidelity")
 
 ABSENT = "not installed"
 
+OWN = Path(__file__).parents[1]
+"""Our own code, as it is loaded: not that of the installed distribution where PYTHONPATH says otherwise."""
+
 
 def machine(device: str) -> dict[str, Any]:
     """Where a row is measured, as its columns; `flags` and `threads` are those of this moment."""
@@ -31,7 +34,7 @@ def machine(device: str) -> dict[str, Any]:
     return {
         "device": device_name(device), "threads": torch.get_num_threads(), "flags": json.dumps(flags()),
         "host": platform.node(), "torch": torch.__version__, "cuda": torch.version.cuda if cuda else None,
-        "driver": driver() if cuda else None, "git": git_state(Path(__file__).parents[1]),
+        "driver": driver() if cuda else None, "git": git_state(OWN),
     }  # fmt: skip
 
 
@@ -72,7 +75,7 @@ def packages(names: Iterable[str]) -> str:
 def _version(name: str) -> str:
     try:
         found = Distribution.from_name(name)
-        commit = _commit(found)
+        commit = (git_state(OWN) if name == DISTRIBUTION else None) or _commit(found)
         return f"{found.version} (git {commit})" if commit else found.version
     except PackageNotFoundError:
         return ABSENT
