@@ -82,6 +82,13 @@ class Page(html.parser.HTMLParser):
         assert self.open.pop() == tag
 
 
+def test_columns_in_which_nothing_was_measured_are_left_out() -> None:
+    busy = {"timing_valid": False}
+    without, with_ = (sheets(boards(rows({"sampler": "ddim"} | busy, more)), nothing_usual)[0] for more in (busy, {}))
+    assert set(with_.columns) - set(without.columns) == {"s / 1,000", "MB"}
+    assert all(len(line) == len(without.columns) for line in without.lines)
+
+
 def test_html_is_well_formed_and_runs_nothing(shown: list[Sheet]) -> None:
     page = Page(formats.html(shown))
     assert page.open == []

@@ -8,6 +8,8 @@ from collections.abc import Iterable
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from report_rows import known, rows
 from scipy.special import ndtr
 
@@ -48,6 +50,15 @@ def test_equals_are_tied_and_four_standard_errors_are_told(measured: object) -> 
     assert np.mean([r == [(1, 2), (1, 2)] for r in ranks]) >= TIED
     ranks = [[(e.setup.sampler, e.rank_low, e.rank_high) for e in board.entries] for board in better]
     assert np.mean([r == [("s1", 1, 1), ("s0", 2, 2)] for r in ranks]) >= TOLD
+
+
+@given(st.lists(st.tuples(st.integers(0, 8), st.integers(1, 3)), min_size=2, max_size=12))
+def test_equal_estimates_have_equal_ranks_wherever_they_stand(drawn: list[tuple[int, int]]) -> None:
+    estimates = [Estimate(float(value), 0.5 * error) for value, error in drawn]
+    ranks = rank_ranges(estimates)
+    same = dict(zip(estimates, ranks, strict=True))
+    assert [same[e] for e in estimates] == ranks
+    assert [low for low, _ in rank_ranges(estimates[::-1])[::-1]] == [low for low, _ in ranks]
 
 
 @pytest.mark.parametrize("n", [5, 20])

@@ -23,7 +23,7 @@ from benchbox.cli.site import checks_in
 from benchbox.errors import UsageError
 from benchbox.report.page.content import view
 from benchbox.report.page.evidence import picture
-from benchbox.report.page.names import listed, slug
+from benchbox.report.page.names import breakable, listed, slug
 from benchbox.report.page.single import hashes, write_charts
 from benchbox.report.page.site import Site, write_site
 from benchbox.report.page.table import encoded, with_commands
@@ -133,7 +133,7 @@ def test_the_best_is_said_with_its_interval_its_cost_and_its_command() -> None:
 def test_a_tie_is_said_and_the_cheaper_one_named() -> None:
     tied = {"sampler": "ddim", "samples_per_s": 200.0} | known(4.05, 0.05)
     said = answers(BEST, tied)["sure"]
-    assert said.startswith("Tied with ddim: these rows do not tell which is best.")
+    assert said.startswith("Lowest of 2 that were measured, and tied with ddim: these rows do not tell which is best.")
     assert "Cheapest of these: ddim, 5 s per 1,000 samples" in said
 
 
@@ -171,8 +171,13 @@ def test_names_in_a_sentence() -> None:
     assert [listed(list("abcdef")[:n]) for n in (1, 2, 3, 6)] == ["a", "a and b", "a, b and c", "a, b, c, d and 2 more"]
 
 
+def test_a_name_breaks_before_capitals_and_after_signs_and_is_escaped() -> None:
+    assert breakable("diffusers:DPMSolver<b>") == "diffusers:<wbr>DPMSolver&lt;b&gt;"
+    assert breakable("dpm-solverMulti") == "dpm-<wbr>solver<wbr>Multi"
+
+
 def test_a_card_names_the_package_that_its_sampler_needs() -> None:
-    assert answers(BEST)["needs"] == ""
+    assert answers(BEST)["needs"] == "benchbox-diffusion 0.1.0"
     assert answers(BEST | {"sampler_package": "mine", "sampler_version": "2"})["needs"] == "mine 2"
 
 

@@ -7,6 +7,7 @@ from base64 import b64decode
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from importlib.resources import files
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -229,6 +230,31 @@ def test_the_page_of_a_certified_sampler_shows_its_order_and_its_error_budget(br
     assert "8 intervals" in orders.locator(".tip").inner_text()
     assert budget.locator(".point.whole").count() == 2
     assert budget.locator(".legend button").all_inner_texts() == ["score", "together", "truncation"]
+    assert opened.said == []
+    page.context.close()
+
+
+def test_of_many_lines_the_legend_is_folded_and_no_name_lies_over_another(browser: Any, tmp_path: Path) -> None:
+    busy = {"timing_valid": False, "wall_s": 7.25}
+    many = [
+        {"sampler": f"quite-a-long-name-{i}", "nfe_requested": n, "nfe": float(n)} | busy
+        | known(90 / n + abs(i - n), 0.1) for i in range(20) for n in (5, 6, 7, 10, 11, 20)
+    ]  # fmt: skip
+    write_site(Site(rows(*many), nothing_usual), tmp_path)
+    opened = visit(browser, tmp_path / "index.html")
+    page, names = opened.page, opened.page.locator(".canvas svg .corner")
+    boxes = [name.bounding_box() for name in names.all()]
+    assert len(boxes) > 1
+    for a, b in combinations(boxes, 2):
+        beside = a["x"] + a["width"] <= b["x"] or b["x"] + b["width"] <= a["x"]
+        assert beside or a["y"] + a["height"] <= b["y"] or b["y"] + b["height"] <= a["y"]
+    legend = page.locator("details .legend")
+    assert not legend.is_visible()
+    page.get_by_text("The 20 lines").click()
+    assert legend.is_visible()
+    assert "Seconds" not in page.locator("table.board thead").inner_text()
+    page.goto((tmp_path / "rows.html").as_uri())
+    assert "7.25" not in page.locator("table.rows tbody").inner_text()
     assert opened.said == []
     page.context.close()
 

@@ -16,11 +16,17 @@ from benchbox.report.ties import LEVEL
 EXTRA = ("dtype", "final", "guidance")
 """Said with a sampler's name where they are not the same for all."""
 
+COSTS = SECONDS, MEMORY = ("s / 1,000", "MB")
+"""Columns that are left out where nothing was measured, as on a busy machine."""
+
+NONE = number(None)
+
 LEGEND = (
     f"± is half of the {CONFIDENCE:.0%} interval of the mean over seeds. A rank is a range where the measurements do "
     f"not separate samplers (equals are separated with a probability of {LEVEL:.0%}); bold can be the best. "
     "A difference in italics is paired: over shared seeds, where the common noise cancels. "
-    "? means that the uncertainty is not known: one seed, and no interval."
+    "? means that the uncertainty is not known: one seed, and no interval. "
+    "An fid is of so many samples and lies above that of more; its ± is that of fid_inf, the value at infinitely many."
 )
 
 Style = Literal["", "bold", "italic"]
@@ -52,7 +58,9 @@ def sheets(boards: Iterable[Board], usual: Usual) -> list[Sheet]:
 
 def sheet(board: Board, usual: Usual) -> Sheet:
     lines = [_line(entry, board, usual) for entry in board.entries]
-    columns = tuple(lines[0]) if lines else ()
+    columns = tuple(
+        c for c in (lines[0] if lines else ()) if c not in COSTS or any(line[c].text != NONE for line in lines)
+    )
     cells = tuple(tuple(line[c] for c in columns) for line in lines)
     words = frozenset({"sampler", "schedule", "grid"})
     return Sheet(title(board, usual), columns, words, cells, tuple(_notes(board, usual)))
@@ -110,8 +118,8 @@ def _line(entry: Entry, board: Board, usual: Usual) -> dict[str, Cell]:
         board.task.metric: Cell(number(entry.value, 4), best),
         "±": Cell(number(entry.estimate.half_width, 2) if entry.sure else "?"),
         "behind": behind(entry.behind),
-        "s / 1,000": Cell(number(entry.cost.seconds, 3)),
-        "MB": Cell(number(entry.cost.memory_mb, 4)),
+        SECONDS: Cell(number(entry.cost.seconds, 3)),
+        MEMORY: Cell(number(entry.cost.memory_mb, 4)),
         "seeds": Cell(str(len(entry.seeds))),
     }
 

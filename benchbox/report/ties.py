@@ -54,7 +54,10 @@ def deviation_tail(group: Sequence[Estimate]) -> float:
 
 def separated(estimates: Sequence[Estimate], level: float = LEVEL) -> NDArray[np.bool_]:
     """(n, n): which pairs differ; pairs of which nothing is known do not."""
-    n, order = len(estimates), np.argsort([e.value for e in estimates], kind="stable")
+    n, errors = len(estimates), np.nan_to_num([e.error for e in estimates], nan=math.inf)
+    order = np.lexsort(
+        (errors, np.array([e.value for e in estimates]))
+    )  # so that nothing hangs on the order in which they come
     placed = moderated([estimates[i] for i in order])
     p = _p_values(placed)
     least = p.copy()  # [i, j]: the least of all pairs from i to j
@@ -74,6 +77,17 @@ def separated(estimates: Sequence[Estimate], level: float = LEVEL) -> NDArray[np
             far[k] = deviation_tail(placed[k : k + width + 1]) <= share
         rejected[i + 1, j + 1] = now = now & far
         differ[order[i], order[j]] = differ[order[j], order[i]] = now & (p[i, j] <= level)
+    return _alike(placed, order, differ)
+
+
+def _alike(placed: Sequence[Estimate], order: NDArray[Any], differ: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Equal estimates differ from the same others: from those that each of them differs from."""
+    alike: dict[Estimate, list[int]] = {}
+    for estimate, i in zip(placed, order, strict=True):
+        alike.setdefault(estimate, []).append(int(i))
+    for group in alike.values():
+        differ[group] = differ[group].all(0)
+        differ[:, group] = differ[group].T
     return differ
 
 

@@ -6,7 +6,6 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from benchbox.plugin import DISTRIBUTION
 from benchbox.report.board import Board, Entry
 from benchbox.report.command import run_command
 from benchbox.report.escape import plain
@@ -30,7 +29,7 @@ class Answer:
     cost: str
     command: str
     needs: str
-    """The package that the sampler is in, where it does not come with benchbox."""
+    """The package that the sampler is in, and its version."""
 
 
 def told(boards: Sequence[Board]) -> list[Board]:
@@ -55,10 +54,8 @@ def answer(board: Board, names: Names, usual: Usual) -> Answer:
 
 
 def needed(entry: Entry) -> str:
-    """The package and version that an entry was measured with; nothing for benchbox's own."""
-    setup = entry.setup
-    own = setup.sampler_package in ("", DISTRIBUTION)
-    return "" if own else plain(f"{setup.sampler_package} {setup.sampler_version}")
+    """The package and version that an entry was measured with."""
+    return plain(f"{entry.setup.sampler_package} {entry.setup.sampler_version}".strip())
 
 
 def how_sure(board: Board, names: Names) -> str:
@@ -68,10 +65,11 @@ def how_sure(board: Board, names: Names) -> str:
         return "Nothing else was measured here."
     if not best.sure:
         return "How sure that is, is not known: one seed, and no interval."
-    tied = [e for e in others if e.rank_low == 1]
+    tied, of = [e for e in others if e.rank_low == 1], len(board.entries)
     if not tied:
         return f"Measurably better than {'the other one' if len(others) == 1 else f'all {len(others)} others'}."
-    text = f"Tied with {listed([names[e.setup] for e in tied])}: these rows do not tell which is best."
+    text = f"{'Highest' if board.highest else 'Lowest'} of {of} that were measured, and tied with "
+    text += f"{listed([names[e.setup] for e in tied])}: these rows do not tell which is best."
     cheap = min((e for e in tied if e.cost.device == best.cost.device), key=_seconds, default=best)
     if _seconds(cheap) < 0.9 * best.cost.seconds:
         text += f" Cheapest of these: {names[cheap.setup]}, {price(cheap)}"

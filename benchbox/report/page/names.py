@@ -7,6 +7,8 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 
+from markupsafe import Markup, escape
+
 from benchbox.report.board import Setup
 
 Names = Mapping[Setup, str]
@@ -24,6 +26,12 @@ def listed(names: Sequence[str], most: int = 4) -> str:
     if len(names) > most:
         return f"{', '.join(names[:most])} and {len(names) - most} more"
     return " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
+
+
+def breakable(name: str) -> Markup:
+    """A name as HTML that may break where a person would break it: after a sign, before a capital."""
+    parts = re.split(r"(?<=[:+_-])|(?<=[a-z0-9])(?=[A-Z])", name)
+    return Markup("<wbr>").join(escape(part) for part in parts)
 
 
 def finite(value: float) -> float | None:

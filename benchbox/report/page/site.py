@@ -19,7 +19,7 @@ from benchbox.report.page import manifest
 from benchbox.report.page.content import View, views
 from benchbox.report.page.evidence import Budgets, Certificate, Picture, sampler_charts
 from benchbox.report.page.facts import about, facts, lede, options, packages, places
-from benchbox.report.page.names import slug
+from benchbox.report.page.names import breakable, slug
 from benchbox.report.page.table import encoded, with_commands
 from benchbox.report.prepared import RANKED
 from benchbox.report.ranking import boards
@@ -106,7 +106,7 @@ def environment() -> jinja2.Environment:
         loader=jinja2.PackageLoader("benchbox.report.page"), autoescape=True, undefined=jinja2.StrictUndefined,
         trim_blocks=True, lstrip_blocks=True, finalize=shown_text,
     )  # fmt: skip
-    made.filters |= {"slug": slug, "quoted": shlex.quote}
+    made.filters |= {"slug": slug, "quoted": shlex.quote, "breakable": breakable}
     made.policies["json.dumps_kwargs"] = {"allow_nan": False, "separators": (",", ":")}
     return made
 

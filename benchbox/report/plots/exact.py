@@ -34,7 +34,7 @@ def order_chart(certificates: Sequence[Mapping[str, Any]], kind: str = "weak", s
         raise UsageError(f"there is no {kind} order on schedule {schedule} in the certificates of {names}.")
     return Chart(
         "Order of convergence", "intervals", "error", tuple(lines),
-        f"Error: {HOW.get(kind, kind)}; schedule {schedule}. Dashed: the measured slope, over the range where it has "
+        f"Error: {HOW.get(kind, kind)}; schedule {schedule}. Thin: the measured slope, over the range where it has "
         "settled. Pale points lie outside that range.",
     )  # fmt: skip
 

@@ -132,8 +132,9 @@
       column("Sampler", (l) => `${l.name} ${l.status}`, (l) => element("span", {}, link(l, l.name), ...(l.status ? [element("small", {}, l.status)] : [])), { text: true, className: "name" }),
       column(measure, (l) => l.value, (l) => element("span", { class: l.place === 1 ? "first" : "" }, number(l.value)), { className: "number" }),
       column("95 % interval", (l) => l.low, (l) => element("span", {}, interval(l.low, l.high) || "–"), { className: `number ${wide}` }),
-      figures("NFE spent", (l) => l.nfe, 4, wide), figures("Seconds / 1,000", (l) => l.seconds, 3, wide),
-      figures("MB", (l) => l.memory, 4, wide),
+      figures("NFE spent", (l) => l.nfe, 4, wide),
+      ...(lines.some((l) => known(l.seconds)) ? [figures("Seconds / 1,000", (l) => l.seconds, 3, wide)] : []),
+      ...(lines.some((l) => known(l.memory)) ? [figures("MB", (l) => l.memory, 4, wide)] : []),
       column("", () => "", (l) => opener(`${l.name} at ${l.budget ?? "any budget"}`, () => details(l.name, [
         ["Budget (NFE asked)", l.budget ?? "adaptive"], ["NFE spent", number(l.nfe)], ["Rank", l.rank], [measure, number(l.value)],
         ["95 % interval", interval(l.low, l.high)], ["Seconds per 1,000 samples", number(l.seconds, 3)],
@@ -157,15 +158,16 @@
     const metric = data.metrics.filter((name) => lines.some((l) => known(l[name])));
     const several = (name) => new Set(lines.map((l) => l[name])).size > 1;
     table(node, lines, [
-      column("Sampler", (l) => l.sampler, (l) => link(l, l.sampler), { text: true, className: "name" }),
+      column("Sampler", (l) => l.sampler, (l) => element("span", {}, link(l, l.sampler),
+        element("small", { class: "narrow" }, `${l.model}, seed ${l.seed}`)), { text: true, className: "name" }),
       ...(several("model") ? [words("Model", (l) => l.model, "wide")] : []),
       figures("NFE asked", (l) => l.nfe_requested), figures("NFE spent", (l) => l.nfe, 4, "wide"), figures("Seed", (l) => l.seed, 4, "wide"),
       ...metric.map((name) => figures(name, (l) => l[name])),
-      figures("Seconds", (l) => l.wall_s, 3, "wide"), words("Status", (l) => l.status, "wide"),
+      figures("Seconds", (l) => (["false", "0"].includes(String(l.timing_valid).toLowerCase()) ? null : l.wall_s), 3, "wide"), words("Status", (l) => l.status, "wide"),
       column("", () => "", (l) => opener(`${l.sampler} at ${l.nfe_requested ?? "any budget"}, seed ${l.seed}`,
         () => details(l.sampler, Object.entries(l).filter(([name]) => !["reproduce", "page"].includes(name)), l.reproduce)),
       { orderable: false, searchable: false, text: true }),
-    ], [[0, "asc"]], [
+    ], [0, 1, 2, 3, 4].slice(0, several("model") ? 5 : 4).map((i) => [i, "asc"]), [
       ["Model", (l) => l.model, String], ["Budget", (l) => l.nfe_requested ?? Infinity, (b) => (b === Infinity ? "adaptive" : String(b))],
       ["Status", (l) => l.status, String]].filter(([, value]) => new Set(lines.map(value)).size > 1));
   }
@@ -177,6 +179,7 @@
     [d3.symbolCross, 0], [d3.symbolCross, 45], [d3.symbolStar, 0], [d3.symbolWye, 0]];
   const COLOURS = 7;
   const DASHES = ["", "7 3", "1.5 2.5", "8 3 2 3"];
+  const MANY = 14; // lines, whose legend is folded
   const MARGIN = { top: 16, right: 20, bottom: 52, left: 64 };
 
   const transform = (marker) => (marker[1] ? `rotate(${marker[1]})` : null);
@@ -237,6 +240,7 @@
 
     legend() {
       const list = element("ul", { class: "legend", "aria-label": "Lines of the plot" });
+      const measured = this.names.filter((name) => this.roles.get(name) === "line");
       if (this.chart.front) {
         const swatch = d3.create("svg").attr("width", 34).attr("height", 14).attr("aria-hidden", "true");
         swatch.append("path").attr("class", "front").attr("d", "M4,7H30");
@@ -253,11 +257,13 @@
           if (!this.muted.delete(name)) this.muted.add(name);
           button.setAttribute("aria-pressed", String(!this.muted.has(name)));
           this.draw(true);
-        } }, swatch.node(), name);
+        } }, swatch.node(), role === "published" ? `show ${name}` : name);
         this.entries.set(name, element("li", {}, button));
         list.append(this.entries.get(name));
       }
-      return list;
+      if (measured.length <= MANY) return list;
+      const others = element("ul", { class: "legend" }, ...list.querySelectorAll("li:has(.others)"));
+      return element("div", {}, element("details", {}, element("summary", {}, `The ${measured.length} lines`), list), others);
     }
 
     draw(again = false) {
@@ -314,12 +320,21 @@
     nameFront(svg) {
       const taken = [];
       const sign = this.chart.highest ? -1 : 1;
-      for (const p of this.points.filter((q) => q.strong && q.role === "line").sort((a, b) => a.x - b.x)) {
-        const text = svg.append("text").attr("class", "corner").attr("aria-hidden", "true").attr("text-anchor", "end")
-          .attr("x", this.x(p.x) - 8).attr("y", this.y(p.y) + 5 + sign * 13).text(p.name);
-        const box = text.node().getBBox();
-        const free = taken.every((t) => box.x > t.x + t.width || box.x + box.width < t.x || box.y > t.y + t.height || box.y + box.height < t.y);
-        if (free && box.x > MARGIN.left && box.y + box.height < this.height - MARGIN.bottom) taken.push(box); else text.remove();
+      const front = this.points.filter((q) => q.strong && q.role === "line").sort((a, b) => a.x - b.x);
+      for (const p of front) {
+        for (const [anchor, beside, away] of [["end", -8, 13], ["start", 8, 26]]) {
+          const text = svg.append("text").attr("class", "corner").attr("aria-hidden", "true").attr("text-anchor", anchor)
+            .attr("x", this.x(p.x) + beside).attr("y", this.y(p.y) + 5 + sign * away).text(p.name);
+          const { x, y, width, height } = text.node().getBBox();
+          const free = taken.every((t) => x > t.x + t.width + 6 || x + width + 6 < t.x || y > t.y + t.height || y + height < t.y);
+          const beyond = front.every((q) => q === p || this.x(q.x) < x || this.x(q.x) > x + width || sign * (this.y(q.y) - (sign > 0 ? y : y + height)) < 0);
+          const inside = x > MARGIN.left && x + width < this.width && y > 0 && y + height < this.height - MARGIN.bottom;
+          if (free && beyond && inside) {
+            taken.push({ x, y, width, height });
+            break;
+          }
+          text.remove();
+        }
       }
     }
 
