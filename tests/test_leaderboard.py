@@ -170,6 +170,12 @@ def test_a_command_that_names_levels_or_their_options_chose_them(command: str, i
     assert chosen(command, '{"sigma_min": 0.1}', '{"rho": 7.0}') is is_chosen
 
 
+def test_no_interval_goes_below_zero() -> None:
+    (board,) = boards(rows(known(1.0, 2.0)))
+    assert board.entries[0].low == 0
+    assert board.entries[0].high == pytest.approx(4.92)
+
+
 # published figures
 
 

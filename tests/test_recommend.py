@@ -91,6 +91,16 @@ def test_times_of_another_device_do_not_count() -> None:
     assert picked(answer.choice) == ("heun", 50)
 
 
+def test_without_a_time_of_a_machine_at_rest_it_is_asked_for() -> None:
+    busy = [line | {"timing_valid": False} for line in ROWS.to_dict("records")]
+    answer = for_time(choices(boards(rows(*busy)), "net"), "net", 60.0, nothing_usual)
+    assert (answer.choice, answer.why) == (
+        None, "the rows cannot tell: of model net no time was measured on a machine at rest.",
+    )  # fmt: skip
+    assert "--sampler heun,ddim --nfe 10,20,50 " in answer.command
+    assert answer.command.endswith(" --exclusive --force")
+
+
 def test_the_most_samples_count() -> None:
     few = at(10, 1.0, 0.1, n_samples=100)
     (choice,) = choices(boards(rows(few, at(10, 5.0, 0.1))), "net")

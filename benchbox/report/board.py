@@ -85,8 +85,8 @@ class Entry:
 
     @property
     def low(self) -> float:
-        """Of the 95 % interval of the value; nan where the uncertainty is unknown."""
-        return self.value - self.estimate.half_width
+        """Of the 95 % interval; nan where the uncertainty is unknown. No ranked metric is truly below 0."""
+        return max(self.value - self.estimate.half_width, min(self.value, 0.0))
 
     @property
     def high(self) -> float:

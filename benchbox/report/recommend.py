@@ -92,8 +92,12 @@ def for_time(known: Sequence[Choice], model: str, seconds: float, usual: Usual) 
     if not seconds > 0:
         raise UsageError(f"a time budget of {seconds:g} s is not valid: it is above 0.")
     timed = [c for c in known if math.isfinite(c.entry.cost.seconds)]
-    if not timed:
+    if not known:
         return _nothing(model)
+    if not timed:
+        why = f"the rows cannot tell: of model {model} no time was measured on a machine at rest."
+        budgets = sorted({c.board.budget for c in known if c.board.budget})
+        return Answer(None, why, f"{_sweep(known, budgets, usual)} --exclusive --force")
     within = sorted((c for c in timed if c.entry.cost.seconds <= seconds), key=lambda c: c.entry.value)
     if not within:
         least = min(timed, key=lambda c: c.price)
