@@ -32,7 +32,7 @@ ENDS = {
     "segfault": ("failed", "its process was ended by signal 11 (SIGSEGV)"),
     "leaves": ("failed", "its process ended with exit status 0 before it was done"),
     "loops": ("timeout", f"it ran longer than {TIMEOUT} s"),
-    "allocates": ("oom", "it used more than 1 GiB of memory"),
+    "allocates": ("oom", "it used more than 2 GiB of memory"),
     "nan": ("diverged", "samples 0 to 15 are not all finite"),
     "shape": ("failed", "SamplerError: shape yielded torch.float32 (16, 1) for a start of torch.float32 (16, 4)"),
     "dtype": ("failed", "SamplerError: dtype yielded torch.float64 (16, 4) for a start of torch.float32 (16, 4)"),
@@ -89,7 +89,7 @@ def both(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Sweep, Swee
         patch.syspath_prepend(str(site))
         patch.delenv("BENCHBOX_PLUGINS", raising=False)
         patch.setenv("XDG_CACHE_HOME", str(site / "cache"))
-        patch.setattr("benchbox.workers.pool.available", lambda: int(1.0 * GIB / SHARE) + 1)
+        patch.setattr("benchbox.workers.pool.available", lambda: int(2.0 * GIB / SHARE) + 1)
         registry.cache_clear()
         yield run(tmp_path_factory.mktemp("all"), ORDER), run(tmp_path_factory.mktemp("alone"), list(NEIGHBOURS))
     registry.cache_clear()
