@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from benchbox.cli.main import app
 
@@ -17,6 +18,7 @@ MARKS = re.compile("(?<=<!-- made by docs/measured.py -->\n).*(?=<!-- end -->)",
 
 
 def benchbox(*words: str) -> None:
+    """A command of benchbox on the rows."""
     app(args=[words[0], str(ROWS), *words[1:]], prog_name="benchbox", standalone_mode=False)
 
 
@@ -28,17 +30,18 @@ def board(output: Path, *words: str) -> str:
 
 def table(folder: Path) -> str:
     """The README's: the best at ten evaluations."""
-    return board(folder / "README.part.md", "--model", "mnist-edm", "--nfe", "10", "--top", "5")
+    return board(folder / "board.md", "--model", "mnist-edm", "--nfe", "10", "--top", "5")
 
 
 def main() -> None:
     """Write them."""
     board(ROWS.parent / "leaderboard.md")
     benchbox("plot", "--model", "mnist-edm", "--output", str(ROOT / "docs" / "measured.svg"))
-    readme, part = ROOT / "README.md", ROWS.parent
+    with TemporaryDirectory() as folder:
+        made = table(Path(folder))
+    readme = ROOT / "README.md"
     text = readme.read_text(encoding="utf-8")
-    readme.write_text(MARKS.sub(lambda _: f"\n{table(part)}\n", text), encoding="utf-8")
-    (part / "README.part.md").unlink()
+    readme.write_text(MARKS.sub(lambda _: f"\n{made}\n", text), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ from benchbox.bench import configuration
 from benchbox.bench.cell import Cell
 from benchbox.bench.rerun import differing, find, obstacles, rebuild
 from benchbox.bench.row import blank
-from benchbox.bench.settings import parse
+from benchbox.bench.settings import Setting, parse
 from benchbox.bench.sweep import Request, expand
 from benchbox.bench.trust import loads
 from benchbox.errors import UsageError
@@ -269,7 +269,9 @@ def test_a_stored_configuration_gives_back_the_request(tmp_path: Path) -> None:
     assert [p.name for p in (tmp_path / "sweeps").iterdir()] == [f"{name}.json"]
     read = configuration.load(tmp_path, name)
     assert read == made
-    assert [c.id for c in expand(configuration.request_of(read))] == [c.id for c in cells]
+    asked = dict(read["request"])
+    made_of = [Setting(s["prefix"], s["option"], s["values"]) for s in asked.pop("settings")]
+    assert [c.id for c in expand(Request(**asked, settings=made_of))] == [c.id for c in cells]
     assert [grid["rho"] for grid in read["plugins"]["grids"]] == [3, 7]
     assert read["plugins"]["metrics"]  # the model's own, though none was asked for
     assert "command" not in read["request"]

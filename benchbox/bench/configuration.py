@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 from benchbox.bench.cell import Cell, digest, dumps
-from benchbox.bench.settings import Setting
 from benchbox.bench.sweep import Request
 from benchbox.errors import UsageError
 from benchbox.options import describe, plain
@@ -80,10 +79,3 @@ def load(directory: Path, name: str) -> Configuration:
     if configuration.get("format") != FORMAT:
         raise UsageError(f"configuration {name} in {directory} is of another version of benchbox.")
     return configuration
-
-
-def request_of(configuration: Configuration) -> Request:
-    """The request that a configuration was made from; its names and values are checked as those of any request."""
-    asked = dict(configuration["request"])
-    settings = [Setting(s["prefix"], s["option"], s["values"]) for s in asked.pop("settings")]
-    return Request(**asked, settings=settings)

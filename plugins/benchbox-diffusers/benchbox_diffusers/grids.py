@@ -32,7 +32,7 @@ class OwnLevels(Grid):
         first, last = self.ends(schedule)
         if n_levels == 1:
             return np.array([first])
-        sigmas = chosen(self, training(schedule, last, first), n_levels)
+        sigmas = chosen(self, training_sigmas(schedule, last, first), n_levels)
         found = np.asarray(schedule.time(sigmas), dtype=np.float64)
         # schedulers keep their levels in float32: an end of the schedule must not come out beyond it
         for end in (first, last):
@@ -41,7 +41,7 @@ class OwnLevels(Grid):
         return found
 
 
-def training(schedule: Schedule, last: float, first: float) -> NDArray[np.float64]:
+def training_sigmas(schedule: Schedule, last: float, first: float) -> NDArray[np.float64]:
     """The σ of the training steps between two times, the least first; VP's where time is but another unit of σ (EDM).
 
     No network is trained at equal steps of σ, and the β of diffusers are those of VP.
@@ -74,8 +74,10 @@ def chosen(grid: OwnLevels, training: NDArray[np.float64], n: int) -> NDArray[np
         scheduler.sigma_min, scheduler.sigma_max = (sigma / shift / (1 + sigma / shift) for sigma in (low, high))
     try:
         scheduler.set_timesteps(n)
-    except ValueError as error:  # NumPy's, of shapes
-        raise ValueError("the scheduler's first Runge–Kutta steps do not fit") from error
+    except ValueError as error:
+        if traits.levels != "pndm":
+            raise
+        raise ValueError("the scheduler's first Runge–Kutta steps do not fit") from error  # NumPy speaks of shapes
     if hasattr(scheduler, "alphas_cumprod") and traits.frame == "vp" and not hasattr(scheduler, "sigmas"):
         steps = getattr(scheduler, "_timesteps", None)
         steps = scheduler.timesteps.numpy() if steps is None else np.asarray(steps)[::-1]
