@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sweeping import run_cells
 
-from benchbox.bench.runner import run_sweep
 from benchbox.bench.sweep import Request, expand
 from benchbox.cli.watch import Progress
 from benchbox.executors.local import Local
@@ -32,7 +32,7 @@ def test_throughput(benchmark: Any, tmp_path: Path, workers: int) -> None:
 
     def sweep() -> list[dict[str, Any]]:
         with Progress(cells) as watcher:
-            return list(run_sweep(cells, store, place, watcher, force=True))
+            return list(run_cells(cells, store, place, watcher, force=True))
 
     try:
         sweep()

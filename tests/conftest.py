@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from benchbox.bench.plan import PlannedCell
 from benchbox.registry import registry
 
 Install = Callable[..., None]
@@ -56,8 +57,8 @@ class Watcher:
     todo: list[str] = field(default_factory=list)
     ticks: int = 0
 
-    def start(self, cell: object, todo: str) -> None:
-        self.todo.append(todo)
+    def start(self, planned: PlannedCell) -> None:
+        self.todo.append(planned.todo)
 
     def tick(self, cell: object) -> None:
         self.ticks += 1
@@ -66,7 +67,7 @@ class Watcher:
 
     def wait(self, cells: object, holder: str) -> None: ...
 
-    def finish(self, cell: object, row: object, todo: str) -> None: ...
+    def finish(self, planned: object, row: object) -> None: ...
 
 
 @dataclass(frozen=True)

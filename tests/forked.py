@@ -14,9 +14,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from conftest import Watcher
+from sweeping import run_cells
 
 from benchbox.bench.cell import Cell
-from benchbox.bench.runner import run_sweep
 from benchbox.bench.settings import parse
 from benchbox.bench.sweep import Request, expand
 from benchbox.executors.local import Local
@@ -29,7 +29,7 @@ def cells(budgets: range) -> list[Cell]:
     """Six cells a budget: three samplers, two seeds; each of four shards at the most."""
     request = Request(
         ["heun", "ddim", "ancestral"], budgets, ["gaussian"], metrics=["w2", "sw2"], n_samples=100, batch_size=16,
-        seeds=[0, 1], settings=parse(["projections=8"]), command="the same",
+        seeds=[0, 1], settings=parse(["projections=8"]),
     )  # fmt: skip
     return expand(request)
 
@@ -38,7 +38,7 @@ def sweep(directory: Path, budgets: range) -> list[str]:
     """Run it to its end; what there was to do for each cell."""
     store, watcher = Store(directory), Watcher()
     store.prepare()
-    assert len(list(run_sweep(cells(budgets), store, Local(), watcher))) == len(cells(budgets))
+    assert len(list(run_cells(cells(budgets), store, Local(), watcher))) == len(cells(budgets))
     return watcher.todo
 
 

@@ -240,8 +240,8 @@ def rows() -> list[dict[str, Any]]:
 
 def test_code_that_was_edited_is_other_code(code: Path) -> None:
     first = cell("py:code_of_mine:network", f"{SIGMA} {SHAPE}")
-    assert first.identity()["model"] == "py:code_of_mine:network"
-    assert first.identity()["model_sha256"] == sha256(code / "code_of_mine.py")
+    assert first.identity["model"] == "py:code_of_mine:network"
+    assert first.identity["model_sha256"] == sha256(code / "code_of_mine.py")
     (code / "code_of_mine.py").write_text(CODE + "\n")
     assert cell("py:code_of_mine:network", f"{SIGMA} {SHAPE}").stream != first.stream
 
@@ -256,7 +256,7 @@ def test_cards_of_one_name_do_not_collide(here: Path) -> None:
             name="mine", dataset="nothing", licence="CC0", shape=[3], data_range=[-1, 1], architecture={"net": "unet"},
             prediction="edm", schedule={"name": "edm"}, sigma_data=0.5, weights=weights.name, sha256=sha256(weights),
         ).write(here / folder / "net.json")  # fmt: skip
-        cells.append(cell(f"{folder}/net.json", "").identity() | {"stream": cell(f"{folder}/net.json", "").stream})
+        cells.append(cell(f"{folder}/net.json", "").identity | {"stream": cell(f"{folder}/net.json", "").stream})
     assert [c["model"] for c in cells] == ["mine", "mine"]
     assert cells[0]["model_sha256"] != cells[1]["model_sha256"]
     assert cells[0]["stream"] != cells[1]["stream"]

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 import torch
+from sweeping import measure
 from torch import Tensor
 
 import benchbox
-from benchbox.bench.runner import measure
 from benchbox.bench.settings import parse
 from benchbox.bench.sweep import Request, expand
 from benchbox.metrics.features import extractor, to_uint8

@@ -96,7 +96,8 @@ def test_ode_error_is_the_distance_to_the_exact_solution() -> None:
 
 
 def test_ode_error_is_a_metric_of_run(tmp_path: Any) -> None:
-    from benchbox.bench.runner import measure
+    from sweeping import measure
+
     from benchbox.bench.sweep import one_cell
 
     rows = [

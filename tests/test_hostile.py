@@ -11,9 +11,9 @@ import hostile
 import pytest
 import torch
 from conftest import Watcher
+from sweeping import run_cells
 
 import benchbox
-from benchbox.bench.runner import run_sweep
 from benchbox.bench.settings import Setting
 from benchbox.bench.sweep import Request, expand
 from benchbox.executors.local import Local
@@ -65,13 +65,13 @@ class Sweep(NamedTuple):
 
 def run(directory: Path, samplers: list[str]) -> Sweep:
     request = Request(
-        samplers, [9], ["gaussian"], metrics=["w2"], n_samples=48, batch_size=16, command="the same",
+        samplers, [9], ["gaussian"], metrics=["w2"], n_samples=48, batch_size=16,
         settings=[Setting(name, "where", [str(directory)]) for name in ("overwrites", "deletes") if name in samplers],
     )  # fmt: skip
     store, local = Store(directory), Local()
     store.prepare()
     try:
-        rows = list(run_sweep(expand(request), store, local, Watcher(), timeout=TIMEOUT, count=1))
+        rows = list(run_cells(expand(request), store, local, Watcher(), timeout=TIMEOUT, count=1))
     finally:
         local.shutdown()
     return Sweep({row["sampler"]: row for row in rows}, directory, store.problems)

@@ -21,12 +21,12 @@ from conftest import Watcher
 from hypothesis import given
 from hypothesis import strategies as st
 from ray_tasks import Alone
+from sweeping import run_cells
 from worker_tasks import Task
 
 import benchbox
 from benchbox.bench.cell import Cell
 from benchbox.bench.part import Part
-from benchbox.bench.runner import run_sweep
 from benchbox.bench.sweep import Request, expand
 from benchbox.clusters import connection
 from benchbox.clusters.demand import alone, fitting, parse, room
@@ -256,11 +256,11 @@ def test_a_sweep_that_loses_a_machine_has_the_rows_of_one_that_does_not(machines
     threads = torch.get_num_threads()
     torch.set_num_threads(int(ray.num_cpus))
     try:
-        expected = lasting(run_sweep(sweep(), store(tmp_path / "here"), Local(), Watcher()))
+        expected = lasting(run_cells(sweep(), store(tmp_path / "here"), Local(), Watcher()))
     finally:
         torch.set_num_threads(threads)
     rows = list[dict[str, Any]]()
-    for row in run_sweep(sweep(), store(tmp_path / "there"), ray, Watcher()):
+    for row in run_cells(sweep(), store(tmp_path / "there"), ray, Watcher()):
         rows.append(row)
         if len(rows) == 2:
             machines.lose_the_second()

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 import torch
 from conftest import Install, Watcher
+from sweeping import run_cells
 
 import benchbox
-from benchbox.bench.runner import run_sweep
 from benchbox.bench.settings import Setting
 from benchbox.bench.sweep import Request, expand
 from benchbox.errors import UsageError
@@ -241,7 +241,7 @@ def test_the_example_of_the_contract_runs_as_it_is(installed: Install, tmp_path:
     assert torch.allclose(made, benchbox.sample("ddim", "gaussian", 9, 8, dtype="float64"), rtol=1e-10)
     settings = [Setting(None, "gain", ["0.5", "1"])]
     cells = expand(Request(["my-euler"], [4], ["gaussian"], n_samples=8, settings=settings))
-    rows = list(run_sweep(cells, Store(tmp_path), Local(), Watcher()))
+    rows = list(run_cells(cells, Store(tmp_path), Local(), Watcher()))
     assert [(r["status"], r["nfe"], r["steps"], r["sampler_package"]) for r in rows] == [
         ("done", 4.0, 3, "benchbox-my-euler"),
         ("done", 4.0, 3, "benchbox-my-euler"),

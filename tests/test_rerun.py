@@ -257,7 +257,7 @@ def test_any_row_is_rebuilt_or_refused(texts: dict[str, Any], numbers: dict[str,
 
 REQUEST = Request(
     ["heun", "pc"], [9, 30], ["gaussian"], grids=["karras"], n_samples=50, seeds=[0, 5], noise_block=8,
-    settings=parse(["rho=3,7", "pc.predictor=heun", "gaussian.eigenvalues=1:2:3:4"]), command="benchbox run …",
+    settings=parse(["rho=3,7", "pc.predictor=heun", "gaussian.eigenvalues=1:2:3:4"]),
 )  # fmt: skip
 
 

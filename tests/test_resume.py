@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 from conftest import Command, Watcher
 from images import model
+from sweeping import run_cells
 
 from benchbox.bench.cell import Cell
-from benchbox.bench.runner import run_sweep
 from benchbox.bench.settings import Setting, parse
 from benchbox.bench.sweep import Request, expand
 from benchbox.executors.local import Local
@@ -29,7 +29,7 @@ def cell(n: int, sampler: str = "heun", metrics: list[str] | None = None, **opti
 
 
 def run(store: Store, *cells: Cell, force: bool = False) -> list[dict[str, Any]]:
-    return list(run_sweep(cells, store, Local(), Watcher(), force))
+    return list(run_cells(cells, store, Local(), Watcher(), force))
 
 
 @pytest.fixture

@@ -14,10 +14,10 @@ import pytest
 from conftest import Install, Watcher
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from sweeping import measure, run_cells
 
 import benchbox
 from benchbox.bench.cell import Cell
-from benchbox.bench.runner import measure, run_sweep
 from benchbox.bench.settings import Setting
 from benchbox.bench.sweep import Request, expand
 from benchbox.bench.task import Task
@@ -36,7 +36,7 @@ def cell(metrics: list[str] | None = None, sampler: str = "ddim", **options: Any
 
 def sweep(store: Store, *cells: Cell, **how: Any) -> tuple[list[dict[str, Any]], list[str]]:
     watcher = Watcher()
-    return list(run_sweep(cells, store, Local(), watcher, **how)), watcher.todo
+    return list(run_cells(cells, store, Local(), watcher, **how)), watcher.todo
 
 
 @pytest.fixture(scope="module")

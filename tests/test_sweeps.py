@@ -17,13 +17,14 @@ import torch
 from conftest import Command, Install, Watcher
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sweeping import measure, run_cells
 
 from benchbox.bench import interrupt
 from benchbox.bench.cell import Cell
 from benchbox.bench.part import Part
+from benchbox.bench.plan import is_isolated
 from benchbox.bench.row import blank, now
 from benchbox.bench.run import Run
-from benchbox.bench.runner import apart, measure, run_sweep
 from benchbox.bench.settings import parse
 from benchbox.bench.sweep import Request, expand
 from benchbox.bench.task import Sample, Shard, shards
@@ -96,7 +97,7 @@ def test_the_number_of_shards_changes_no_statistic(tmp_path: Path) -> None:
     for count in (1, 3, 7):
         store = Store(tmp_path / str(count))
         store.prepare()
-        rows += run_sweep(cells(metrics=["w2", "sw2", "energy"]), store, Local(), Watcher(), count=count)
+        rows += run_cells(cells(metrics=["w2", "sw2", "energy"]), store, Local(), Watcher(), count=count)
     for row in rows[1:]:
         for column in ("w2", "sw2", "energy", "nfe", "n_timed", "clamped"):
             assert row[column] == pytest.approx(rows[0][column], rel=1e-9)
@@ -131,7 +132,7 @@ def test_a_sweep_killed_at_twenty_random_moments_ends_with_the_rows_of_an_undist
 
 def test_a_cell_goes_on_from_its_last_whole_shard(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     (cell,) = cells()
-    (whole,) = run_sweep([cell], store, Local(), Watcher(), force=True)
+    (whole,) = run_cells([cell], store, Local(), Watcher(), force=True)
     store.path(cell.id).unlink()
     for path in store.directory.glob("*.npz"):
         path.unlink()
@@ -146,9 +147,9 @@ def test_a_cell_goes_on_from_its_last_whole_shard(store: Store, monkeypatch: pyt
 
     monkeypatch.setattr(Sample, "work", dies)
     with pytest.raises(KeyboardInterrupt):
-        list(run_sweep([cell], store, Local(), Watcher()))
+        list(run_cells([cell], store, Local(), Watcher()))
     assert store.get(cell.id) is None
-    (row,) = run_sweep([cell], store, Local(), Watcher())
+    (row,) = run_cells([cell], store, Local(), Watcher())
     assert (row["n_timed"], row["timing_valid"]) == (100 - 4 * 16, False)
     assert lasting([row]) == lasting([whole])
 
@@ -175,12 +176,12 @@ def test_a_signal_stops_the_sweep_after_the_current_batch(store: Store, number: 
     sweep, rows = cells(nfe=(3, 5, 9)), []
     watcher = Interrupting(60, number=number)
     with pytest.raises(interrupt.Interrupted), interrupt.stoppable(lambda: told.append(1)) as stop:
-        rows += [row["cell"] for row in run_sweep(sweep, store, Local(), watcher)]
+        rows += [row["cell"] for row in run_cells(sweep, store, Local(), watcher)]
     per_batch = {3: 3, 5: 4, 9: 6}  # states of one batch: the start, one per interval, the last denoise
     assert (told, stop.number) == ([1], number)
     assert watcher.ticks == 60 + (-(60 - 7 * (3 + 4)) % per_batch[9])
     assert [row["cell"] for row in stored(store.directory)] == sorted(c.id for c in sweep[:2])
-    assert len(list(run_sweep(sweep, store, Local(), Watcher()))) == 3
+    assert len(list(run_cells(sweep, store, Local(), Watcher()))) == 3
     assert not list(store.directory.glob(".*"))
 
 
@@ -189,16 +190,16 @@ def test_whole_batches_are_kept_at_a_signal(store: Store, at: int) -> None:
     """Six states a batch, seven batches: the signal comes in the fourth, or at the very end, and the cell is done."""
     (cell,) = cells(nfe=(9,))
     with pytest.raises(interrupt.Interrupted), interrupt.stoppable(lambda: None):
-        list(run_sweep([cell], store, Local(), Interrupting(at)))
+        list(run_cells([cell], store, Local(), Interrupting(at)))
     assert (store.get(cell.id) is not None) == (at == 7 * 6)
-    (row,) = run_sweep([cell], store, Local(), Watcher())
+    (row,) = run_cells([cell], store, Local(), Watcher())
     assert row["n_timed"] == (100 if at == 7 * 6 else 100 - 4 * 16)
 
 
 def test_a_second_signal_ends_it_at_once(store: Store) -> None:
     watcher = Interrupting(10, 11)
     with pytest.raises(KeyboardInterrupt), interrupt.stoppable(lambda: None):
-        list(run_sweep(cells(nfe=(60,)), store, Local(), watcher))
+        list(run_cells(cells(nfe=(60,)), store, Local(), watcher))
     assert watcher.ticks == 11
     assert not list(store.directory.glob(".*"))
 
@@ -211,7 +212,7 @@ def test_the_command_that_goes_on_is_printed(benchbox: Command) -> None:
     timer.cancel()
     assert outcome.status == 128 + signal.SIGTERM
     lines = outcome.err.splitlines()
-    assert lines[-2] == "benchbox: stopping after the current batch; once more stops at once."
+    assert lines[-2] == "benchbox: stopping after the current batch. Press Ctrl-C again to stop immediately."
     assert lines[-1].endswith(f"this goes on from there: benchbox {' '.join(map(str, run))}")
 
 
@@ -240,7 +241,7 @@ def test_a_cell_that_another_process_ends_while_this_one_waits_is_taken_as_it_is
             other.close()
 
     watcher = Waiting()
-    (row,) = run_sweep([cell], store, Local(), watcher)
+    (row,) = run_cells([cell], store, Local(), watcher)
     assert (row["host"], watcher.todo) == ("another", ["done"])
     assert store.problems == []
     assert [path.name for path in store.directory.iterdir()] == [f"{cell.id}.parquet"]
@@ -258,24 +259,22 @@ def test_what_failed_elsewhere_since_the_sweep_began_is_not_tried_again(
 
     monkeypatch.setattr(Claims, "take", late)
     watcher = Watcher()
-    (row,) = run_sweep([cell], store, Local(), watcher)
+    (row,) = run_cells([cell], store, Local(), watcher)
     assert (row["status"], row["reason"], watcher.todo) == ("failed", "elsewhere", ["done"])
     monkeypatch.undo()
-    (row,) = run_sweep([cell], store, Local(), watcher)
+    (row,) = run_cells([cell], store, Local(), watcher)
     assert (row["status"], watcher.todo) == ("done", ["done", "run"])
 
 
 def test_one_worker_and_two_make_the_same_samples_bit_for_bit(tmp_path: Path, installed: Install) -> None:
     installed("oddities", "oddities", None)
-    request = Request(
-        ["heun"], [3], ["mnist-edm"], metrics=["digest"], n_samples=80, batch_size=16, seeds=[0, 1], command="the same"
-    )
+    request = Request(["heun"], [3], ["mnist-edm"], metrics=["digest"], n_samples=80, batch_size=16, seeds=[0, 1])
     found = []
     for workers in (1, 2):
         store, place = Store(tmp_path / str(workers)), Local(workers=workers, isolate=True, threads=1)
         store.prepare()
         try:
-            found.append(list(run_sweep(expand(request), store, place, Watcher())))
+            found.append(list(run_cells(expand(request), store, place, Watcher())))
         finally:
             place.shutdown()
     one, two = map(lasting, found)
@@ -287,9 +286,9 @@ def test_one_worker_and_two_make_the_same_samples_bit_for_bit(tmp_path: Path, in
 def test_code_of_others_anywhere_in_a_sweep_keeps_all_of_it_out_of_its_process(installed: Install) -> None:
     installed("oddities", "oddities", None)
     (theirs,), (ours,) = cells(samplers="hungry"), cells()
-    assert apart([theirs, ours], Local())
-    assert apart([ours, theirs], Local())
-    assert not apart([ours], Local())
+    assert is_isolated([theirs, ours], Local())
+    assert is_isolated([ours, theirs], Local())
+    assert not is_isolated([ours], Local())
 
 
 # memory
@@ -315,7 +314,7 @@ def test_a_batch_of_one_that_does_not_fit_is_out_of_memory(installed: Install) -
 def test_the_traceback_of_a_failure_lies_beside_its_row(store: Store, installed: Install) -> None:
     installed("oddities", "oddities", None)
     (cell,) = cells(10, "raises")
-    (row,) = run_sweep([cell], store, Local(isolate=False), Watcher())
+    (row,) = run_cells([cell], store, Local(isolate=False), Watcher())
     text = store.path(cell.id).with_suffix(".log").read_text()
     assert row["reason"] == "RuntimeError: the middle"
     assert "oddities.py" in text

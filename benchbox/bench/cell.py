@@ -6,7 +6,7 @@ import hashlib
 import json
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, fields
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -50,14 +50,12 @@ class Cell:
     n_levels: int = 0
     nfe_requested: int | None = None
     skip: str | None = None
-    command: str = field(default="", compare=False)
-    sweep: str | None = field(default=None, compare=False)
 
     @property
     def adaptive(self) -> bool:
         return self.sampler.evals_per_step is None
 
-    @property
+    @cached_property
     def levels(self) -> Levels:
         return Levels.cut(self.schedule, self.grid, self.n_levels)
 
@@ -66,6 +64,7 @@ class Cell:
         """The evaluations that the run will spend; None where they are measured."""
         return None if self.adaptive or self.skip else planned_nfe(self.sampler, self.n_levels, self.final)
 
+    @cached_property
     def identity(self) -> dict[str, Any]:
         """All that determines each sample."""
         offer = registry().find("sampler", self.sampler.name)
@@ -88,7 +87,7 @@ class Cell:
             "packages": sorted({p for plugin in plugins for p in packages(plugin)}),
             "files": [f for plugin in plugins for f in files(plugin)],
         }  # fmt: skip
-        return digest(self.identity() | extra)
+        return digest(self.identity | extra)
 
     @cached_property
     def id(self) -> str:

@@ -24,8 +24,8 @@ Configuration = dict[str, Any]
 
 
 def resolved(request: Request, cells: Sequence[Cell]) -> Configuration:
-    """The request, and every plugin of its cells with all its options, as JSON values; not the command."""
-    asked = {f.name: getattr(request, f.name) for f in fields(request) if f.name not in ("command", "settings")}
+    """The request, and every plugin of its cells with all its options, as JSON values."""
+    asked = {f.name: getattr(request, f.name) for f in fields(request) if f.name != "settings"}
     settings = [
         {"prefix": s.prefix, "option": s.option, "values": list(map(plain, s.values))} for s in request.settings
     ]

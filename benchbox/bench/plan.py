@@ -1,48 +1,103 @@
-"""What there is to do for a cell, from what is in the store."""
+"""What a sweep has to do: each cell beside what the store has of it, worked out once and then shown and executed."""
 
 from __future__ import annotations
 
-import json
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from benchbox.bench.cell import Cell, dumps
+from benchbox.bench.cell import Cell
+from benchbox.bench.configuration import Configuration
+from benchbox.bench.estimate import Costs, Estimate
 from benchbox.bench.resume import begun
-from benchbox.bench.row import noted
+from benchbox.executor import Executor
+from benchbox.metric import Metric
 from benchbox.options import describe
-from benchbox.store.schema import ORDER
+from benchbox.store.joining import framed
 from benchbox.store.store import FINISHED, Store, missing_metrics
 
 Todo = Literal["run", "metrics", "done"]
 """All of a cell, only metrics that its row lacks, or nothing."""
 
-
-def todo(cell: Cell, store: Store, force: bool = False) -> Todo:
-    """What a rerun has to do for a cell, from the row that is there."""
-    row = None if force else store.get(cell.id)
-    if row is None or row["status"] not in FINISHED or (row["status"] == "skipped" and not cell.skip):
-        return "run"
-    if cell.skip:
-        return "done"
-    if row["status"] == "done" and missing(cell, row):
-        return "metrics"
-    return "done"
+Row = dict[str, Any]
 
 
-def missing(cell: Cell, row: dict[str, Any]) -> set[str]:
-    return missing_metrics(row, {m.name: describe(m) for m in cell.metrics})
+@dataclass(frozen=True)
+class PlannedCell:
+    """A cell and what there is to do for it.
+
+    metrics: those to compute. row: the stored row that stays, or to which metrics are added. n_kept: samples that need
+    not be made again, because statistics of them were kept. cost: an estimate, where one was asked for.
+    """
+
+    cell: Cell
+    todo: Todo
+    metrics: tuple[Metric, ...]
+    row: Row | None = None
+    n_kept: int = 0
+    cost: Estimate | None = None
+
+    @property
+    def n_left(self) -> int:
+        """Samples to make."""
+        return 0 if self.todo == "done" or self.cell.skip else self.cell.n_samples - self.n_kept
+
+    @property
+    def most_kept(self) -> int:
+        """The most samples that kept statistics may stand for: a run must make some, to be timed."""
+        return self.cell.n_samples - (self.todo == "run")
 
 
-def most(cell: Cell, what: Todo) -> int:
-    """Of how many samples at the most statistics serve: a run must make some, to be timed."""
-    return cell.n_samples if what == "metrics" else cell.n_samples - 1
+@dataclass(frozen=True)
+class Plan:
+    """A sweep that can be shown and executed.
+
+    isolated: nothing runs in the calling process. force: measure again what is done. command, sweep: what rows say of
+    where they come from; configuration: what `sweep` is the id of, stored when the plan is executed.
+    """
+
+    cells: tuple[PlannedCell, ...]
+    isolated: bool = False
+    force: bool = False
+    command: str = ""
+    sweep: str | None = None
+    configuration: Configuration | None = None
+
+    @property
+    def to_do(self) -> list[PlannedCell]:
+        return [planned for planned in self.cells if planned.todo != "done"]
 
 
-def ready(cell: Cell, store: Store, what: Todo, force: bool = False) -> int:
-    """How many of the samples need not be made again, by the statistics that were kept."""
-    return 0 if force or what == "done" else begun(cell, cell.metrics, store, most(cell, what))
+def plan_sweep(
+    cells: Sequence[Cell], store: Store, executor: Executor, force: bool = False, costs: bool = False, **origin: Any
+) -> Plan:
+    """The plan of a sweep. costs: with estimates, which read all rows of the store. origin: fields of `Plan`."""
+    planned = [plan_cell(cell, None if force else store.get(cell.id)) for cell in cells]
+    if not force:
+        planned = [with_kept(one, store) for one in planned]
+    if costs:
+        known = Costs(framed(store.table()))
+        planned = [replace(one, cost=known.estimate(one.cell, one.cell.n_samples - one.n_left)) for one in planned]
+    return Plan(tuple(planned), is_isolated(cells, executor), force, **origin)
 
 
-def with_metrics(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
-    """The old row with the metric columns of a new one; nothing that was measured before is lost."""
-    options = json.loads(old["metric_options"]) | json.loads(new["metric_options"])
-    return noted(old | {k: v for k, v in new.items() if k not in ORDER} | {"metric_options": dumps(options)})
+def plan_cell(cell: Cell, row: Row | None) -> PlannedCell:
+    """What there is to do for a cell of which the store has this row."""
+    finished = row is not None and row["status"] in FINISHED and (row["status"] != "skipped" or bool(cell.skip))
+    if row is None or not finished:
+        return PlannedCell(cell, "run", cell.metrics)
+    wanted = missing_metrics(row, {m.name: describe(m) for m in cell.metrics}) if row["status"] == "done" else set()
+    metrics = tuple(m for m in cell.metrics if m.name in wanted)
+    return PlannedCell(cell, "metrics" if metrics and not cell.skip else "done", metrics, row)
+
+
+def with_kept(planned: PlannedCell, store: Store) -> PlannedCell:
+    """The planned cell with the number of samples that it need not make again."""
+    if planned.n_left == 0:
+        return planned
+    return replace(planned, n_kept=begun(planned.cell, planned.metrics, store, planned.most_kept))
+
+
+def is_isolated(cells: Sequence[Cell], executor: Executor) -> bool:
+    """Whether a sweep runs outside the calling process: it has imported code of others, or the user says so."""
+    return bool(getattr(executor, "isolate", None)) or any(cell.third_parties for cell in cells if not cell.skip)

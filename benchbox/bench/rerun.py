@@ -66,18 +66,18 @@ def plugin(kind: str, row: Row) -> str:
     return model_named(cards[0])[0]
 
 
-def rebuild(row: Row, device: str | None = None, command: str = "") -> Cell:
+def rebuild(row: Row, device: str | None = None) -> Cell:
     """The cell of a row; device: where to run it, else where torch has what the row ran on. UsageError."""
     if row.get("guidance") is not None:
         raise UsageError(f"cell {row['cell']} was guided, which this benchbox cannot do.")
     try:
-        return _rebuild(row, device, command)
+        return _rebuild(row, device)
     except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise UsageError(f"the row of cell {row['cell']} cannot be rerun: {type(error).__name__} {error}.") from None
 
 
-def _rebuild(row: Row, device: str | None, command: str) -> Cell:
-    request = asked(row, device, command)
+def _rebuild(row: Row, device: str | None) -> Cell:
+    request = asked(row, device)
     request.check()
     sampler, model = (built(kind, row) for kind in ("sampler", "model"))
     check_model(model)
@@ -87,21 +87,21 @@ def _rebuild(row: Row, device: str | None, command: str) -> Cell:
     cell = Cell(
         sampler, model, built("schedule", row, model.schedule), built("grid", row, sampler.grid or model.grid), metrics,
         row["seed"], request.n_samples, request.batch_size, request.device, request.dtype, request.final,
-        request.nfe_policy, request.noise_block, request.noise_device, command=command, sweep=row.get("sweep"),
+        request.nfe_policy, request.noise_block, request.noise_device,
     )  # fmt: skip
     if not request.nfe:
         return checked(replace(cell, n_levels=ADAPTIVE_LEVELS))
     return checked(budgeted(cell, request.nfe[0]))
 
 
-def asked(row: Row, device: str | None, command: str) -> Request:
+def asked(row: Row, device: str | None) -> Request:
     """The numbers and words of a row as the request of its one cell."""
     nfe, kind, drawn_on = row.get("nfe_requested"), "cuda" if row.get("cuda") else "cpu", row.get("noise_device")
     return Request(
         [str(row["sampler"])], [] if nfe is None else [nfe], n_samples=row["n_samples"], batch_size=row["batch_size"],
         seeds=[row["seed"]], device=usable(device or kind), dtype=row["dtype"], nfe_policy=row["nfe_policy"],
         final=row["final"], noise_block=row.get("noise_block") or BLOCK,
-        noise_device=None if drawn_on in (None, kind) else usable(drawn_on), command=command,
+        noise_device=None if drawn_on in (None, kind) else usable(drawn_on),
     )  # fmt: skip
 
 
@@ -117,7 +117,7 @@ def obstacles(row: Row, cell: Cell) -> list[str]:
     """Why the cell is not that of the row: each column that differs, and what that means; none where it is."""
     if cell.id == row["cell"]:
         return []
-    here = cell.identity() | {"device": device_name(cell.device), "steps": None if cell.skip else cell.n_levels - 1}
+    here = cell.identity | {"device": device_name(cell.device), "steps": None if cell.skip else cell.n_levels - 1}
     found = [(c, row.get(c), value) for c, value in here.items() if value != row.get(c) and c in row]
     lines = [f"{c} was {old} and is {new} ({WHY.get(c, 'it cannot be made as it was')})" for c, old, new in found]
     if lines:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from datetime import UTC, datetime
 from typing import Any
@@ -10,18 +11,18 @@ from benchbox.bench.cell import Cell, dumps
 from benchbox.bench.provenance import machine, packages
 from benchbox.metric import Metric
 from benchbox.options import describe
+from benchbox.store.schema import ORDER
 
 
 def blank(cell: Cell, metrics: tuple[Metric, ...]) -> dict[str, Any]:
     """A row with all that is known before the run."""
-    return cell.identity() | machine(cell.device) | {
+    return cell.identity | machine(cell.device) | {
         "stream": cell.stream, "cell": cell.id, "dataset": cell.model.dataset, "n_samples": cell.n_samples,
         "batch_size": cell.batch_size, "noise_block": cell.noise_block, "noise_device": cell.noise_on.type,
         "nfe_policy": cell.nfe_policy, "nfe_requested": cell.nfe_requested,
         "steps": None if cell.skip else cell.n_levels - 1, "timing_valid": True, "status": "skipped",
         "reason": cell.skip, "executor": "local", "metric_options": dumps({m.name: describe(m) for m in metrics}),
-        "packages": packages(cell.packages), "command": cell.command, "sweep": cell.sweep,
-        "started_at": now(),
+        "packages": packages(cell.packages), "command": "", "sweep": None, "started_at": now(),
     }  # fmt: skip
 
 
@@ -55,6 +56,12 @@ def judged(row: dict[str, Any]) -> dict[str, Any]:
             row[name] = None
             row["reason"] = row["reason"] or f"{name} is not finite"
     return row
+
+
+def with_metrics(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
+    """The old row with the metric columns of a new one; nothing that was measured before is lost."""
+    options = json.loads(old["metric_options"]) | json.loads(new["metric_options"])
+    return noted(old | {k: v for k, v in new.items() if k not in ORDER} | {"metric_options": dumps(options)})
 
 
 def noted(row: dict[str, Any]) -> dict[str, Any]:

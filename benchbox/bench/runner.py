@@ -1,39 +1,39 @@
-"""Run the cells of a sweep, skip what is done, and put every row away as soon as it is finished."""
+"""Execute the plan of a sweep: skip what is done, and store every row as soon as it is finished."""
 
 from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import Future, wait
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 from benchbox.bench import interrupt
 from benchbox.bench.cell import Cell
-from benchbox.bench.job import Job
+from benchbox.bench.cell_run import CellRun, Limits
+from benchbox.bench.configuration import save as save_configuration
+from benchbox.bench.dispatch import Dispatcher
 from benchbox.bench.part import Part
-from benchbox.bench.plan import Todo, missing, most, todo, with_metrics
+from benchbox.bench.plan import Plan, PlannedCell, plan_cell, with_kept
 from benchbox.bench.resume import earlier, key, save
-from benchbox.bench.row import blank, now
-from benchbox.bench.task import SHARDS, Check, Load, Shard, Task, shards
-from benchbox.errors import UsageError, sentence
-from benchbox.executor import Executor, Lost
+from benchbox.bench.row import blank, now, with_metrics
+from benchbox.bench.task import SHARDS, Check, Shard, shards
+from benchbox.executor import Executor
 from benchbox.store.claims import Claims
-from benchbox.store.guard import Guard
 from benchbox.store.paths import printable
 from benchbox.store.store import Store
 
-POLL = 0.2
-"""Seconds between looks at whether a stop was asked for, while a task runs elsewhere."""
-
 PATIENCE = 1.0
 """Seconds between looks at cells that another process is at."""
+
+Row = dict[str, Any]
 
 
 class Watcher(Protocol):
     """Who is told how a sweep goes on."""
 
-    def start(self, cell: Cell, todo: Todo) -> None: ...
+    def start(self, planned: PlannedCell) -> None: ...
 
     def tick(self, cell: Cell) -> None:
         """One more state of one of the cell's batches."""
@@ -41,248 +41,184 @@ class Watcher(Protocol):
     def reach(self, cell: Cell, n: int) -> None:
         """So many of the cell's samples are finished."""
 
-    def finish(self, cell: Cell, row: dict[str, Any], todo: Todo) -> None: ...
+    def finish(self, planned: PlannedCell, row: Row) -> None: ...
 
-    def wait(self, cells: Sequence[Cell], holder: str) -> None:
+    def wait(self, cells: Sequence[PlannedCell], holder: str) -> None:
         """Only cells are left that others are at."""
 
 
-def load(cells: Sequence[Cell], executor: Executor, timeout: float | None = None) -> None:
-    """Load every model of the cells once, where they will run. UsageError where one cannot be loaded."""
-    first = {(c.model, c.device, c.dtype): c for c in reversed(cells) if not c.skip}
-    for cell in first.values():
-        try:
-            said = result(executor.submit(Load(cell, timeout=timeout, apart=apart(cells, executor)), None)).said
-        except Lost:
-            continue  # a crash, or a hang, is the cells' own, each in its turn
-        if said["status"] == "refused":
-            raise UsageError(said["reason"])
-
-
-def apart(cells: Iterable[Cell], executor: Executor) -> bool:
-    """Whether nothing is to run in the sweep's own process: it imported plugins of others, or the user says so."""
-    return bool(getattr(executor, "isolate", None)) or any(cell.third_parties for cell in cells if not cell.skip)
-
-
-def result(future: Future[Part]) -> Part:
-    """What a task gives. Interrupted where a stop is asked for before."""
-    while not wait([future], timeout=POLL).done:
-        interrupt.check()
-    return future.result()
+def load(plan: Plan, executor: Executor, timeout: float | None = None) -> None:
+    """Load the models of what is to do, where they will run. UsageError where one cannot be loaded."""
+    Dispatcher(executor, plan.isolated).load([planned.cell for planned in plan.to_do], timeout)
 
 
 def run_sweep(
-    cells: Sequence[Cell],
+    plan: Plan,
     store: Store,
     executor: Executor,
     watcher: Watcher,
-    force: bool = False,
+    *,
     timeout: float | None = None,
     count: int = SHARDS,
     exclusive: bool = False,
-) -> Iterator[dict[str, Any]]:
+) -> Iterator[Row]:
     """Yield the row of every cell, those in order that no other process is at; each is in the store by then.
 
     timeout: seconds for one cell. count: shards of a cell. exclusive: nothing of benchbox runs beside a cell on its
     device. Interrupted where a stop was asked for.
     """
+    if plan.configuration is not None:
+        with store.writing():
+            plan = replace(plan, sweep=save_configuration(plan.configuration, store.directory))
+    limits = Limits(timeout, exclusive, plan.isolated)
     with Claims(store.directory) as claims:
         claims.sweep()
-        yield from Sweep(store, executor, watcher, claims, force, timeout, count, exclusive).rows(cells)
+        yield from Sweep(plan, store, executor, watcher, claims, limits, count).rows()
 
 
-def measure(cell: Cell, timeout: float | None = None) -> dict[str, Any]:
-    """Run a cell in this process and return its row; whatever goes wrong is a status with a reason."""
-    job = Job(cell, cell.metrics, timeout=timeout)
-    for shard in [] if cell.skip else shards(cell):
-        job.add(job.sampling()(shard), lambda task, given: task(given))
-        if job.over:
-            break
-    return job.row(lambda task, given: task(given))
-
-
+@dataclass
 class Sweep:
     """A sweep under way: cells claimed, their shards submitted in order and taken in order."""
 
-    def __init__(
-        self,
-        store: Store,
-        executor: Executor,
-        watcher: Watcher,
-        claims: Claims,
-        force: bool,
-        timeout: float | None,
-        count: int,
-        exclusive: bool,
-    ) -> None:
-        self.store, self.executor, self.watcher, self.claims = store, executor, watcher, claims
-        self.force, self.timeout, self.count, self.exclusive = force, timeout, count, exclusive
-        alone = executor.workers == 1 or (exclusive and executor.name == "local")
-        self.window = 1 if alone else 2 * executor.workers
-        self.apart, self.began = False, now()
-        self.elsewhere: list[Cell] = []
-        self.running: list[Job] = []
-        self.guard: Guard | None = None
+    plan: Plan
+    store: Store
+    executor: Executor
+    watcher: Watcher
+    claims: Claims
+    limits: Limits
+    count: int = SHARDS
+    began: str = field(default_factory=now)
+    elsewhere: list[PlannedCell] = field(default_factory=list)
 
-    def rows(self, cells: Sequence[Cell]) -> Iterator[dict[str, Any]]:
+    def __post_init__(self) -> None:
+        self.tasks = Dispatcher(self.executor, self.plan.isolated)
+
+    @property
+    def window(self) -> int:
+        """How many shards are submitted at once."""
+        alone = self.executor.workers == 1 or (self.limits.exclusive and self.executor.name == "local")
+        return 1 if alone else 2 * self.executor.workers
+
+    def rows(self) -> Iterator[Row]:
         """The cells' rows; those that another process has claimed come last, once it has let go of them."""
-        self.apart = apart(cells, self.executor)
-        if any(cell.third_parties for cell in cells if not cell.skip):
-            self.claims.join()
-            self.guard = Guard(self.store, {cell.id for cell in cells}, self.claims)
-            self.guard.snapshot()
+        cells: Sequence[PlannedCell] = self.plan.cells
         while cells:
             self.elsewhere = []
             yield from self.pipeline(cells)
             if self.elsewhere and len(self.elsewhere) == len(cells):
-                self.watcher.wait(cells, self.claims.holder(cells[0].id) or "another process")
+                self.watcher.wait(cells, self.claims.holder(cells[0].cell.id) or "another process")
                 interrupt.check()
                 time.sleep(PATIENCE)
             cells = self.elsewhere
 
-    def pipeline(self, cells: Sequence[Cell]) -> Iterator[dict[str, Any]]:
+    def pipeline(self, cells: Sequence[PlannedCell]) -> Iterator[Row]:
         """Keep a window of shards submitted; what comes back is taken in the order in which it was sent."""
-        steps, pending = self.steps(cells), deque[tuple[Job, Future[Part] | None]]()
+        steps, pending = self.steps(cells), deque[tuple[CellRun, Future[Part] | None]]()
         while True:
             while len(pending) < self.window and (step := next(steps, None)) is not None:
-                job, shard = step
-                pending.append((job, self.submit(job.sampling(), shard) if shard else None))
+                run, shard = step
+                pending.append((run, self.tasks.submit(run.sampling(), shard) if shard else None))
             if not pending:
                 return
-            job, future = pending.popleft()
-            if job.over:
+            run, future = pending.popleft()
+            if run.over:
                 continue
             if future is not None:
-                job.add(self.outcome(future), self.do)
-                self.note(job)
-            if job.whole:
-                job.over = True
+                run.add(self.tasks.outcome(future), self.tasks.do)
+                self.note(run)
+            if run.whole:
+                run.over = True
                 for other, later in pending:
-                    if other is job and later is not None:
+                    if other is run and later is not None:
                         later.cancel()
-                yield self.finish(job)
+                yield self.finish(run)
             interrupt.check()
 
-    def steps(self, cells: Sequence[Cell]) -> Iterator[tuple[Job, Shard | None]]:
-        for cell in cells:
+    def steps(self, cells: Sequence[PlannedCell]) -> Iterator[tuple[CellRun, Shard | None]]:
+        for planned in cells:
             interrupt.check()
-            job = self.begin(cell)
-            if job is None:
-                self.elsewhere.append(cell)
+            run = self.begin(planned)
+            if run is None:
+                self.elsewhere.append(planned)
                 continue
-            if job.whole:
-                yield job, None
+            if run.whole:
+                yield run, None
                 continue
-            for shard in shards(cell, job.first, self.count):
-                if job.over:
+            for shard in shards(run.cell, run.first, self.count):
+                if run.over:
                     break
-                yield job, shard
+                yield run, shard
 
-    def begin(self, cell: Cell) -> Job | None:
-        """The cell's job, the cell being claimed where there is something to do; None where another process has it."""
-        self.repair()
-        what = todo(cell, self.store, self.force)
-        if not cell.skip and what != "done":
+    def begin(self, planned: PlannedCell) -> CellRun | None:
+        """The cell's run, claimed where there is something to do; None where another process has the cell."""
+        cell = planned.cell
+        if planned.n_left or planned.todo == "metrics":
             if not self.claims.take(cell.id):
                 return None
-            what = todo(cell, self.store, self.force)  # it may have been finished in the meantime
-            row = self.store.get(cell.id)
-            if row is not None and (row["started_at"] or "") >= self.began:
-                what = "done"  # by another process, well or not
-        old = None if what == "run" else self.store.get(cell.id)
-        self.watcher.start(cell, what)
-        wanted = None if old is None else missing(cell, old)
-        metrics = tuple(m for m in cell.metrics if wanted is None or m.name in wanted)
-        job = Job(cell, metrics, what, old, self.timeout, self.exclusive, lambda: self.watcher.tick(cell), self.apart)
-        self.running.append(job)
-        if not (self.force or job.whole):
-            self.go_on(job, earlier(cell, metrics, self.store, most(cell, what)))
-        return job
+            planned = self.still(planned)
+        self.watcher.start(planned)
+        run = CellRun(planned, self.limits, lambda: self.watcher.tick(cell))
+        if not (self.plan.force or run.whole):
+            self.go_on(run, earlier(cell, planned.metrics, self.store, planned.most_kept))
+        return run
 
-    def go_on(self, job: Job, part: Part | None) -> None:
+    def still(self, planned: PlannedCell) -> PlannedCell:
+        """What is left to do for a cell that is claimed now: another process may have been at it since the plan."""
+        row = self.store.get(planned.cell.id)
+        if row is not None and (row["started_at"] or "") >= self.began:
+            return replace(planned, todo="done", row=row)  # finished in the meantime, well or not
+        if self.plan.force or row == planned.row:
+            return planned
+        return with_kept(plan_cell(planned.cell, row), self.store)
+
+    def go_on(self, run: CellRun, part: Part | None) -> None:
         """Start from what the metrics saw in an earlier run, where they can."""
         if part is None:
             return
-        job.start(part)
-        check = self.do(job.task(Check), job.total)
+        run.start(part)
+        check = self.tasks.do(run.task(Check), run.total)
         if check.said["status"] != "done":
-            job.total, job.first = None, 0
+            run.total, run.first = None, 0
             self.store.problems.append(
                 f"the kept statistics of metric {check.said.get('metric')} were left out: {check.said['reason']}."
             )
 
-    def submit(self, task: Task, given: Any) -> Future[Part]:
-        try:
-            return self.executor.submit(task, given)
-        except Exception as error:  # it cannot be pickled
-            failed: Future[Part] = Future()
-            failed.set_exception(Lost("failed", sentence(error)))
-            return failed
-
-    def outcome(self, future: Future[Part]) -> Part:
-        try:
-            return result(future)
-        except Lost as lost:
-            return Part({"status": lost.status, "reason": lost.reason, "details": lost.details})
-        except interrupt.Interrupted:
-            raise
-        except Exception as error:  # of the executor itself
-            return Part({"status": "failed", "reason": sentence(error)})
-
-    def do(self, task: Task, given: Any) -> Part:
-        """A task that is no sampling: here, unless there is the code of others."""
-        return self.outcome(self.submit(task, given)) if task.key or task.apart else task(given)
-
-    def note(self, job: Job) -> None:
+    def note(self, run: CellRun) -> None:
         """Keep what the metrics have seen so far; a killed sweep goes on from there."""
-        self.watcher.reach(job.cell, job.n)
-        if job.total is not None and not job.whole:
-            save(job.cell, job.metrics, self.store, job.total)
+        self.watcher.reach(run.cell, run.n)
+        if run.total is not None and not run.whole:
+            save(run.cell, run.metrics, self.store, run.total)
 
-    def repair(self) -> None:
-        """Put right what plugins did to files that are not theirs; blamed is the one job that can have done it."""
-        if self.guard is None:
-            return
-        said = self.guard.repair({name for job in self.running for name in (job.cell.id, job.cell.stream)})
-        suspects = [job for job in self.running if job.cell.third_parties]
-        if len(suspects) == 1:
-            suspects[0].blamed += said
+    def finish(self, run: CellRun) -> Row:
+        """Make the row, store it, and let go of the cell."""
+        cell, planned = run.cell, run.planned
+        if planned.todo == "done":
+            row = planned.row if planned.row is not None and not cell.skip else blank(cell, cell.metrics)
         else:
-            self.store.problems += [f"a plugin touched the file of a cell: {what}." for what in said]
+            row = self.made(run)
+            self.put(run, row)
+        self.store.drop_progress(cell.id)
+        self.claims.release(cell.id)
+        self.watcher.finish(planned, row)
+        return row
 
-    def saw(self, cell: Cell) -> None:
-        """The files of a cell were written by the sweep itself."""
-        if self.guard is not None:
-            self.guard.saw(cell.id, cell.stream)
+    def made(self, run: CellRun) -> Row:
+        """The row of a finished run; what was measured before stays in it."""
+        origin = {"executor": self.executor.name, "command": self.plan.command, "sweep": self.plan.sweep}
+        row = run.row(self.tasks.do) | origin
+        row["reason"] = row["reason"] and printable(row["reason"])
+        if self.executor.workers > 1 and not self.limits.exclusive:
+            row["timing_valid"] = False
+        old = run.planned.row
+        return with_metrics(old, row) if old and row["status"] == "done" else row
 
-    def put(self, job: Job, row: dict[str, Any]) -> None:
-        """Put away what a row's metrics have seen, then the row. One that is done stays where this one is not."""
-        cell, done = job.cell, row["status"] == "done"
-        if done and job.total is not None:
-            kept = job.kept()
-            self.store.keep({key(cell, m): kept[m.name] for m in job.metrics if m.name in kept})
+    def put(self, run: CellRun, row: Row) -> None:
+        """Store what a row's metrics have seen, then the row. One that is done stays where this one is not."""
+        cell, done = run.cell, row["status"] == "done"
+        if done and run.total is not None:
+            kept = run.kept()
+            self.store.keep({key(cell, m): kept[m.name] for m in run.metrics if m.name in kept})
         before = None if done else self.store.get(cell.id)
         if before is None or before["status"] != "done":
             self.store.put(row)
-        self.store.put_details(cell.id, job.details)
-
-    def finish(self, job: Job) -> dict[str, Any]:
-        """Make the row, put it away, and let go of the cell."""
-        self.repair()
-        self.running.remove(job)
-        cell = job.cell
-        if job.what == "done":
-            row = job.old if job.old is not None and not cell.skip else blank(cell, cell.metrics)
-        else:
-            row = job.row(self.do) | {"executor": self.executor.name}
-            if job.blamed:
-                row |= {"status": "failed", "reason": f"files of other cells were touched: {'; '.join(job.blamed)}"}
-            row["reason"] = row["reason"] and printable(row["reason"])
-            if self.executor.workers > 1 and not self.exclusive:
-                row["timing_valid"] = False
-            self.put(job, row := with_metrics(job.old, row) if job.old and row["status"] == "done" else row)
-            self.saw(cell)
-        self.store.drop_progress(cell.id)
-        self.claims.release(cell.id)
-        self.watcher.finish(cell, row, job.what)
-        return row
+        self.store.put_details(cell.id, run.details)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from itertools import product
 from typing import Any
 
@@ -44,7 +44,6 @@ class Request:
     final: str = "denoise"
     noise_block: int = BLOCK
     noise_device: str | None = None
-    command: str = field(default="", compare=False)
 
     def check(self) -> None:
         """UsageError for a number or a word that no run can have."""
@@ -125,7 +124,7 @@ def _cells(request: Request, settings: Settings) -> Iterator[Cell]:
                 sampler=sampler, model=model, schedule=schedule, grid=grid, metrics=metrics, seed=seed,
                 n_samples=request.n_samples, batch_size=request.batch_size, device=request.device, dtype=request.dtype,
                 final=request.final, nfe_policy=request.nfe_policy, noise_block=request.noise_block,
-                noise_device=request.noise_device, command=request.command,
+                noise_device=request.noise_device,
             )  # fmt: skip
             yield from _budgets(cell, request.nfe)
 

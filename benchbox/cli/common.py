@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import shlex
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -48,6 +50,11 @@ CLICK_ERROR: type[Exception] = typer.BadParameter.__mro__[1]
 def counted(n: int, what: str) -> str:
     """1 cell, 2 cells, 1,000 cells."""
     return f"{n:,} {what}{'s' * (n != 1)}"
+
+
+def typed() -> str:
+    """The command as it was typed."""
+    return shlex.join(["benchbox", *sys.argv[1:]])
 
 
 def say(sentence: object) -> None:

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import shlex
-import sys
 from collections.abc import Mapping
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,7 +10,7 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from benchbox.cli.common import console, devices, errors, say
+from benchbox.cli.common import console, devices, say, typed
 from benchbox.errors import UsageError
 
 if TYPE_CHECKING:
@@ -32,29 +29,35 @@ def rerun(
     timeout: Annotated[float | None, typer.Option(min=0, help="Seconds for the cell.")] = None,
 ) -> None:
     """Run the cell of a row again, and compare. Exit status 1 where it does not repeat."""
-    from benchbox.bench.rerun import differing, find, obstacles, rebuild
-    from benchbox.bench.trust import loads
-    from benchbox.cli.watch import plan_table
-    from benchbox.report.escape import plain
+    from benchbox.bench.rerun import differing, find
     from benchbox.store.store import Store
 
     store = Store(results)
     old = find(store, row)
+    cell = cell_of(old, device, trust, anyway)
+    new = again(cell, store, timeout, old)
+    console.print(side_by_side(old, new))
+    raise SystemExit(1 if told(old, new, differing(old, new)) else 0)
+
+
+def cell_of(old: Mapping[str, Any], device: str | None, trust: bool, anyway: bool) -> Cell:
+    """The cell to run for a row. UsageError where it names code that nobody trusts, or cannot be run as it was."""
+    from benchbox.bench.rerun import obstacles, rebuild
+    from benchbox.bench.trust import loads
+    from benchbox.report.escape import plain
+
     if not trust and (named := loads(old)):
         raise UsageError(
             f"the row names what a rerun would load ({plain('; '.join(named))}): "
             "give --trust where you trust whoever wrote it."
         )
-    cell = rebuild(old, devices(device) if device else None, shlex.join(["benchbox", *sys.argv[1:]]))
+    cell = rebuild(old, devices(device) if device else None)
     if others := obstacles(old, cell):
         why = plain("; ".join(others))
         if not anyway:
             raise UsageError(f"cell {old['cell']} cannot be rerun as it was: {why} (--anyway runs cell {cell.id}).")
         say(f"this is not the cell of the row: {why}.")
-    errors.print(plan_table([cell], store, force=True).table)
-    new = again(cell, store, timeout, old)
-    console.print(side_by_side(old, new))
-    raise SystemExit(1 if told(old, new, differing(old, new)) else 0)
+    return cell
 
 
 def told(old: Mapping[str, Any], new: Mapping[str, Any], names: list[str]) -> bool:
@@ -75,23 +78,13 @@ def told(old: Mapping[str, Any], new: Mapping[str, Any], names: list[str]) -> bo
 
 def again(cell: Cell, store: Store, timeout: float | None, old: Mapping[str, Any]) -> dict[str, Any]:
     """Run the cell, its row in the store's; the old row is kept where this one did not end as well."""
-    from benchbox.bench import interrupt
-    from benchbox.bench.runner import load, run_sweep
-    from benchbox.cli.watch import Progress
+    from benchbox.bench.plan import plan_sweep
+    from benchbox.cli.watch import execute
     from benchbox.registry import registry
 
-    store.prepare()
-    place = registry().get("executor", "local")
-    stopping = partial(say, "stopping after the current batch; once more stops at once.")
-    try:
-        with interrupt.stoppable(stopping) as stop, Progress([cell]) as watcher:
-            load([cell], place)
-            (new,) = run_sweep([cell], store, place, watcher, force=True, timeout=timeout)
-    except (interrupt.Interrupted, KeyboardInterrupt):
-        say("stopped; the row is as it was.")
-        raise SystemExit(128 + stop.number) from None
-    finally:
-        place.shutdown()
+    executor = registry().get("executor", "local")
+    plan = plan_sweep([cell], store, executor, force=True, command=typed(), sweep=old.get("sweep"))
+    (new,) = execute(plan, store, executor, lambda _: "stopped; the row is as it was.", timeout=timeout)
     if old["status"] == "done" and new["status"] != "done":
         say(f"it ended as {new['status']}; the row is as it was.")
         return new

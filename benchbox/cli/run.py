@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import shlex
-import sys
 import tomllib
 from collections.abc import Iterator
-from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from benchbox.cli.common import console, counted, devices, errors, say
+from benchbox.cli.common import console, devices, say, typed
 from benchbox.errors import UsageError, unknown
 
 if TYPE_CHECKING:
@@ -119,60 +116,39 @@ def run(
         seeds=integers(seed, "--seed", 0), device=devices(device), dtype=dtype, settings=parse(set_ or []),
         nfe_policy=nfe_policy, final=final, noise_block=noise_block,
         noise_device=devices(noise_device) if noise_device else None,
-        command=shlex.join(["benchbox", *sys.argv[1:]]),
     )  # fmt: skip
     given = {"workers": workers, "threads": threads, "isolate": isolate, "address": address}
     place = one_executor(executor, request.settings, {k: v for k, v in given.items() if v is not None})
     sweep(request, place, results, dry_run, force, timeout=timeout, count=shards, exclusive=exclusive)
 
 
-def sweep(request: Request, place: Executor, results: Path, dry_run: bool, force: bool, **how: Any) -> None:
-    """Show the plan, run it, show the rows. Exit status 1 where a cell failed, that of the signal where one came."""
-    from benchbox.bench import interrupt
-    from benchbox.bench.configuration import resolved, save
-    from benchbox.bench.runner import load, run_sweep
+def sweep(request: Request, executor: Executor, results: Path, dry_run: bool, force: bool, **how: Any) -> None:
+    """Show the plan, execute it, show the rows. Exit status 1 where a cell failed."""
+    from benchbox.bench.configuration import resolved
+    from benchbox.bench.plan import plan_sweep
     from benchbox.bench.sweep import expand
-    from benchbox.cli.watch import Progress, plan_table, result_table
+    from benchbox.cli.watch import execute, result_table, show_costs
     from benchbox.store.store import Store
 
     cells, store = expand(request), Store(results)
-    plan = plan_table(cells, store, force, costs=dry_run)
+    plan = plan_sweep(
+        cells, store, executor, force, costs=dry_run, command=typed(), configuration=resolved(request, cells)
+    )
     store.inspect()
     for problem in store.problems:
         say(problem)
-    said = len(store.problems)
     if dry_run:
-        console.print(plan.table)
-        say(plan.costs)
+        show_costs(plan)
         raise SystemExit(0)
-    store.prepare()
-    with store.writing():
-        sweep_id = save(resolved(request, cells), results)
-    cells = [replace(cell, sweep=sweep_id) for cell in cells]
-    rows: list[dict[str, Any]] = []
-    again = shlex.join(word for word in shlex.split(request.command) if word != "--force")
-    told = partial(say, "stopping after the current batch; once more stops at once.")
-    try:
-        with interrupt.stoppable(told) as stop:
-            load(plan.to_do, place, how["timeout"])
-            if plan.to_do:
-                errors.print(plan.table)
-            else:
-                console.print(
-                    f"nothing to do: {counted(len(cells), 'cell')} measured already, in {results} (--force repeats)."
-                )
-            with Progress(plan.to_do) as watcher:
-                for row in run_sweep(cells, store, place, watcher, force, **how):
-                    rows.append(row)
-    except (interrupt.Interrupted, KeyboardInterrupt):
-        say(f"stopped: {len(rows)} of {len(cells)} cells are in {results}; this goes on from there: {again}")
-        raise SystemExit(128 + stop.number) from None
-    finally:
-        place.shutdown()
-    for problem in store.problems[said:]:
-        say(problem)
+    rows = execute(plan, store, executor, lambda rows: how_to_go_on(len(rows), len(cells), results), **how)
     console.print(result_table(rows))
     raise SystemExit(0 if all(r["status"] in {"done", "skipped"} for r in rows) else 1)
+
+
+def how_to_go_on(n_rows: int, n_cells: int, results: Path) -> str:
+    """What a sweep that was stopped says."""
+    again = shlex.join(word for word in shlex.split(typed()) if word != "--force")
+    return f"stopped: {n_rows} of {n_cells} cells are in {results}; this goes on from there: {again}"
 
 
 def names(text: str | None, what: str) -> list[str]:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import shlex
-import sys
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
-from benchbox.cli.common import console, devices, progress_bar
+from benchbox.cli.common import console, devices, progress_bar, typed
 
 
 def train(
@@ -58,7 +56,7 @@ def train(
         data=data, output=output, name=name, key=key, prediction=prediction, schedule=schedule, settings=set_ or [],
         widths=widths, blocks=blocks, patch=patch, steps=steps, batch_size=batch_size, lr=lr, clip=clip, ema=ema,
         seed=seed, labels=labels, device=devices(device), bfloat16=precision, dataset=dataset or data.stem,
-        licence=licence, grid=grid, features=features, resume=resume, command=shlex.join(["benchbox", *sys.argv[1:]]),
+        licence=licence, grid=grid, features=features, resume=resume, command=typed(),
     )  # fmt: skip
     with progress_bar("loss {task.fields[loss]:.4f}") as bar:
         task = bar.add_task(name, total=steps, loss=float("nan"))

@@ -3,75 +3,110 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 from rich.console import RenderableType
 
+from benchbox.bench import interrupt
 from benchbox.bench.cell import Cell
-from benchbox.bench.estimate import Costs, Estimate, total
+from benchbox.bench.estimate import Estimate, total
 from benchbox.bench.meter import MIB
-from benchbox.bench.plan import Todo, ready, todo
-from benchbox.cli.common import counted, errors, progress_bar
+from benchbox.bench.plan import Plan, PlannedCell, Row
+from benchbox.bench.runner import load, run_sweep
+from benchbox.cli.common import console, counted, errors, progress_bar, say
+from benchbox.executor import Executor
 from benchbox.registry import registry
 from benchbox.report.table import compact, label, labels, number, shown, status
 from benchbox.store import schema
-from benchbox.store.joining import framed
 from benchbox.store.store import Store
 
 REFRESH = 0.1
 """Seconds between looks at the clock's bar, so that showing progress costs the measurement nothing."""
 
 
-@dataclass
-class Plan:
-    table: RenderableType
-    to_do: list[Cell]
-    costs: str = ""
+STOPPING = "stopping after the current batch. Press Ctrl-C again to stop immediately."
 
 
-def plan_table(cells: list[Cell], store: Store, force: bool, costs: bool = False) -> Plan:
-    """The cells with what each budget buys, what is already done and, where asked for, an estimate of the costs."""
-    to_do: list[Cell] = []
-    lines: list[dict[str, str]] = []
-    known = Costs(framed(store.table())) if costs else None
-    found: list[Estimate] = []
-    for cell in cells:
-        what: Todo = todo(cell, store, force)
-        if what != "done":
-            to_do.append(cell)
-        planned, made = cell.nfe_planned, ready(cell, store, what, force)
-        if known:
-            found.append(known.estimate(cell, cell.n_samples if what == "done" else made))
-        lines.append({
-            **labels(cell.identity(), registry().usual), "NFE asked": number(cell.nfe_requested),
-            "NFE": "measured" if cell.adaptive else number(planned),
-            "steps": "" if cell.skip else str(cell.n_levels - 1),
-            "evaluations": number(planned * (cell.n_samples - made) if planned else None),
-            **(expected(found[-1]) if known else {}),
-            "to do": cell.skip or {
-                "run": f"yes, from {made:,}" if made else "yes", "metrics": "metrics", "done": "done already",
-            }[what],
-        })  # fmt: skip
-    title = f"{counted(len(cells), 'cell')} of {counted(cells[0].n_samples if cells else 0, 'sample')}"
-    return Plan(compact(title, lines), to_do, in_all(found))
+def execute(
+    plan: Plan, store: Store, executor: Executor, stopped: Callable[[Sequence[Row]], str], **how: Any
+) -> list[Row]:
+    """Execute a plan under its progress bars, and return the rows.
+
+    `stopped` is what to say, of the rows so far, where a signal stops it; the exit status is then that of the signal.
+    """
+    store.prepare()
+    rows: list[Row] = []
+    known = len(store.problems)
+    try:
+        with interrupt.stoppable(partial(say, STOPPING)) as stop, Progress(plan.to_do) as watcher:
+            load(plan, executor, how.get("timeout"))
+            show_plan(plan, store.directory)
+            for row in run_sweep(plan, store, executor, watcher, **how):
+                rows.append(row)
+    except (interrupt.Interrupted, KeyboardInterrupt):
+        say(stopped(rows))
+        raise SystemExit(128 + stop.number) from None
+    finally:
+        executor.shutdown()
+    for problem in store.problems[known:]:
+        say(problem)
+    return rows
+
+
+def show_plan(plan: Plan, directory: Path) -> None:
+    if plan.to_do:
+        errors.print(plan_table(plan))
+    else:
+        n = counted(len(plan.cells), "cell")
+        console.print(f"nothing to do: {n} measured already, in {directory} (--force repeats).")
+
+
+def show_costs(plan: Plan) -> None:
+    """The plan with the time and the memory that it is expected to take."""
+    console.print(plan_table(plan))
+    costs = [planned.cost for planned in plan.cells if planned.cost]
+    say(in_all(costs))
+
+
+def plan_table(plan: Plan) -> RenderableType:
+    """The cells with what each budget buys, what is already done and, where there is one, an estimate of the cost."""
+    n_samples = plan.cells[0].cell.n_samples if plan.cells else 0
+    title = f"{counted(len(plan.cells), 'cell')} of {counted(n_samples, 'sample')}"
+    return compact(title, [plan_line(planned) for planned in plan.cells])
+
+
+def plan_line(planned: PlannedCell) -> dict[str, str]:
+    cell, nfe = planned.cell, planned.cell.nfe_planned
+    return {
+        **labels(cell.identity, registry().usual), "NFE asked": number(cell.nfe_requested),
+        "NFE": "measured" if cell.adaptive else number(nfe), "steps": "" if cell.skip else str(cell.n_levels - 1),
+        "evaluations": number(nfe * (cell.n_samples - planned.n_kept) if nfe else None),
+        **(expected(planned.cost) if planned.cost else {}), "to do": to_do(planned),
+    }  # fmt: skip
+
+
+def to_do(planned: PlannedCell) -> str:
+    kept = f"yes, from {planned.n_kept:,}" if planned.n_kept else "yes"
+    return planned.cell.skip or {"run": kept, "metrics": "metrics", "done": "done already"}[planned.todo]
 
 
 def expected(cost: Estimate) -> dict[str, str]:
     return {"seconds": number(cost.seconds, 3), "MiB": number(None if cost.bytes is None else cost.bytes / MIB, 3)}
 
 
-def in_all(found: list[Estimate]) -> str:
+def in_all(costs: Sequence[Estimate]) -> str:
     """What the cells will take together, in a sentence."""
-    whole = total(found)
+    whole = total(costs)
     if whole.seconds is None:
         return "no row measured on this device says how long this takes."
     size = "" if whole.bytes is None else f", and {whole.bytes / MIB:,.3g} MiB of memory at the most"
     return f"expected: about {whole.seconds:,.3g} s of sampling ({whole.basis}), start-up and metrics apart{size}."
 
 
-def result_table(rows: list[dict[str, Any]]) -> RenderableType:
+def result_table(rows: Sequence[Row]) -> RenderableType:
     """The rows: sampler, budget asked and spent, metrics, costs, status."""
     metrics = list(dict.fromkeys(k for row in rows for k in row if k not in schema.ORDER))
     lines = []
@@ -90,8 +125,8 @@ def result_table(rows: list[dict[str, Any]]) -> RenderableType:
 class Progress:
     """A bar for the sweep and one for the cell, on stderr."""
 
-    def __init__(self, to_do: list[Cell]) -> None:
-        self.total = sum(cost(cell) for cell in to_do)
+    def __init__(self, to_do: Sequence[PlannedCell]) -> None:
+        self.total = sum(cost(planned.cell) for planned in to_do)
         self.bar = progress_bar()
         self.sweep = self.bar.add_task("sweep", total=self.total, visible=bool(to_do))
         self.cell = self.bar.add_task("", total=1, visible=False)
@@ -105,14 +140,15 @@ class Progress:
     def __exit__(self, *_: object) -> None:
         self.bar.stop()
 
-    def start(self, cell: Cell, todo: Todo) -> None:
-        if todo != "done":
+    def start(self, planned: PlannedCell) -> None:
+        cell = planned.cell
+        if planned.todo != "done":
             self.ticks[cell.id] = 0
             self.bar.reset(self.cell, total=cost(cell), description=self.name(cell), visible=True)
 
     @staticmethod
     def name(cell: Cell) -> str:
-        sampler = label(cell.identity(), "sampler", registry().usual)
+        sampler = label(cell.identity, "sampler", registry().usual)
         return f"{sampler}, NFE {number(cell.nfe_requested)}, seed {cell.seed}"
 
     def tick(self, cell: Cell) -> None:
@@ -132,11 +168,12 @@ class Progress:
             )
             self.bar.update(self.sweep, completed=self.done + sum(self.ticks.values()))
 
-    def wait(self, cells: Sequence[Cell], holder: str) -> None:
+    def wait(self, cells: Sequence[PlannedCell], holder: str) -> None:
         self.bar.update(self.cell, description=f"{counted(len(cells), 'cell')} with {holder}", total=None)
 
-    def finish(self, cell: Cell, row: dict[str, Any], todo: Todo) -> None:
-        if todo == "done":
+    def finish(self, planned: PlannedCell, row: Row) -> None:
+        cell = planned.cell
+        if planned.todo == "done":
             return
         self.ticks.pop(cell.id, None)
         self.done += cost(cell)

@@ -1,44 +1,51 @@
-"""A cell in the making: the parts that its shards gave, added up in order, and the row that comes of them."""
+"""The run of one cell: what its shards gave so far, added up in order, and the row that comes of them."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Any
 
-from benchbox.bench.cell import Cell
 from benchbox.bench.part import Part
-from benchbox.bench.plan import Todo
-from benchbox.bench.row import blank, judged, measured
+from benchbox.bench.plan import PlannedCell
+from benchbox.bench.row import blank, judged, measured, now
 from benchbox.bench.run import Tick
 from benchbox.bench.task import Compute, Merge, Sample, Task, nothing, together
-from benchbox.metric import Metric
 from benchbox.store.kept import Kept
 
 Do = Callable[[Task, Any], Part]
 """Runs a task where it is to run."""
 
 
-class Job:
-    """A cell of which `first` samples were made earlier and `n` are in all; `over`: nothing more is to come."""
+@dataclass(frozen=True)
+class Limits:
+    """How the tasks of a cell run.
 
-    def __init__(
-        self,
-        cell: Cell,
-        metrics: tuple[Metric, ...],
-        what: Todo = "run",
-        old: dict[str, Any] | None = None,
-        timeout: float | None = None,
-        exclusive: bool = False,
-        tick: Tick = nothing,
-        apart: bool = False,
-    ) -> None:
-        self.cell, self.metrics, self.what, self.old = cell, metrics, what, old
-        self.timeout, self.exclusive, self.tick, self.apart = timeout, exclusive, tick, apart
-        self.first, self.over, self.details = 0, False, ""
-        self.total: Part | None = None
-        self.failure: dict[str, Any] | None = None
-        self.blamed: list[str] = []
-        self.blank = blank(cell, metrics)
+    timeout: seconds for the cell. exclusive: nothing of benchbox runs beside it on its device. isolated: not in the
+    calling process.
+    """
+
+    timeout: float | None = None
+    exclusive: bool = False
+    isolated: bool = False
+
+
+@dataclass(eq=False)
+class CellRun:
+    """A cell under way: `first` of its samples were made earlier, `n` are there in all; `over`: no more will come."""
+
+    planned: PlannedCell
+    limits: Limits = Limits()
+    tick: Tick = nothing
+    first: int = 0
+    over: bool = False
+    details: str = ""
+    total: Part | None = None
+    failure: dict[str, Any] | None = None
+    began: str = field(default_factory=now)
+
+    def __post_init__(self) -> None:
+        self.cell, self.metrics = self.planned.cell, self.planned.metrics
 
     def start(self, part: Part) -> None:
         """Go on from the first samples, which were made before."""
@@ -50,8 +57,8 @@ class Job:
 
     @property
     def whole(self) -> bool:
-        """No sample is to be made any more."""
-        return bool(self.over or self.cell.skip or self.what == "done" or self.n == self.cell.n_samples)
+        """Whether no more samples are to be made."""
+        return bool(self.over or self.cell.skip or self.planned.todo == "done" or self.n == self.cell.n_samples)
 
     @property
     def spent(self) -> float:
@@ -61,15 +68,16 @@ class Job:
 
     def sampling(self) -> Sample:
         """The task of its next shard, which has what is left of the cell's time."""
-        left = None if self.timeout is None else max(self.timeout - self.spent, 0.0)
-        return Sample(self.cell, self.metrics, left, self.exclusive, self.apart, self.tick)
+        timeout = self.limits.timeout
+        left = None if timeout is None else max(timeout - self.spent, 0.0)
+        return Sample(self.cell, self.metrics, left, self.limits.exclusive, self.limits.isolated, self.tick)
 
     def task(self, kind: type[Task]) -> Task:
         """A task that makes no samples."""
-        return kind(self.cell, self.metrics, self.timeout, apart=self.apart)
+        return kind(self.cell, self.metrics, self.limits.timeout, apart=self.limits.isolated)
 
     def add(self, part: Part, do: Do) -> None:
-        """Take in the part of the next shard."""
+        """Take in the result of the next shard."""
         if part.said["status"] not in ("done", "interrupted"):
             return self.fail(part.said)
         if self.total is None:
@@ -79,14 +87,14 @@ class Job:
         if merged.said["status"] != "done":
             return self.fail(merged.said)
         self.total = Part(together([self.total.said, part.said]), merged.states)
-        if self.timeout is not None and self.spent > self.timeout and not self.whole:
+        if self.limits.timeout is not None and self.spent > self.limits.timeout and not self.whole:
             return self.fail({"status": "timeout", "reason": ""})
         return None
 
     def fail(self, said: dict[str, Any]) -> None:
         """It ends here; what its earlier shards spent is in the row, too."""
         self.over, self.details = True, said.get("details") or ""
-        reason = f"it ran longer than {self.timeout:g} s" if said["status"] == "timeout" else said["reason"]
+        reason = f"it ran longer than {self.limits.timeout:g} s" if said["status"] == "timeout" else said["reason"]
         self.failure = {"status": said["status"], "reason": reason}
         if "counts" in said:
             before = [] if self.total is None else [self.total.said]
@@ -100,26 +108,32 @@ class Job:
 
     def row(self, do: Do) -> dict[str, Any]:
         """The cell's row."""
+        row = blank(self.cell, self.metrics) | {"started_at": self.began}
         if self.cell.skip:
-            return self.blank
-        row = dict(self.blank)
-        if self.total is not None:
-            said = self.total.said
-            row |= said.get("machine", {})
-            row |= measured(said) if said["costs"] else {}
-            row["n_timed"] = self.n - self.first
+            return row
+        row |= self.costs()
         row["timing_valid"] = bool(row.get("wall_s") and row["timing_valid"] and not self.first)
-        if self.failure is None:
-            computed = do(self.task(Compute), self.total)
-            row |= {"status": computed.said["status"], "reason": computed.said["reason"]}
-            row |= computed.said.get("columns", {}) if row["status"] == "done" else {}
-            self.details = computed.said.get("details") or ""
-        else:
-            row |= self.failure
+        row |= self.failure if self.failure is not None else self.computed(do)
         return judged(self.remarked(row))
 
+    def costs(self) -> dict[str, Any]:
+        """What the samples cost that were made now, and where."""
+        if self.total is None:
+            return {}
+        said = self.total.said
+        return {
+            **said.get("machine", {}), **(measured(said) if said["costs"] else {}), "n_timed": self.n - self.first,
+        }  # fmt: skip
+
+    def computed(self, do: Do) -> dict[str, Any]:
+        """The metrics' columns, and the status that comes of them."""
+        said = do(self.task(Compute), self.total).said
+        self.details = said.get("details") or ""
+        columns = said.get("columns", {}) if said["status"] == "done" else {}
+        return {"status": said["status"], "reason": said["reason"]} | columns
+
     def remarked(self, row: dict[str, Any]) -> dict[str, Any]:
-        """The row with a word on a batch that was halved."""
+        """The row with a note on a batch that was halved."""
         batch = None if self.total is None else self.total.said.get("batch")
         if batch and row["status"] == "done":
             row["reason"] = f"a batch of {self.cell.batch_size} did not fit into memory: batches of {batch} were run"

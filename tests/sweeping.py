@@ -1,0 +1,33 @@
+"""A sweep of cells as `benchbox run` makes it, and one cell measured without a store."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from benchbox.bench.cell import Cell
+from benchbox.bench.cell_run import CellRun, Limits
+from benchbox.bench.plan import PlannedCell, plan_sweep
+from benchbox.bench.runner import Watcher, run_sweep
+from benchbox.bench.task import shards
+from benchbox.executor import Executor
+from benchbox.store.store import Store
+
+Row = dict[str, Any]
+
+
+def run_cells(
+    cells: Sequence[Cell], store: Store, executor: Executor, watcher: Watcher, force: bool = False, **how: Any
+) -> Iterator[Row]:
+    """The rows of the cells, planned and run."""
+    return run_sweep(plan_sweep(cells, store, executor, force), store, executor, watcher, **how)
+
+
+def measure(cell: Cell, timeout: float | None = None) -> Row:
+    """The row of a cell that is run in this process."""
+    run = CellRun(PlannedCell(cell, "run", cell.metrics), Limits(timeout))
+    for shard in [] if cell.skip else shards(cell):
+        run.add(run.sampling()(shard), lambda task, given: task(given))
+        if run.over:
+            break
+    return run.row(lambda task, given: task(given))
