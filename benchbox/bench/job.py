@@ -37,7 +37,6 @@ class Job:
         self.first, self.over, self.details = 0, False, ""
         self.total: Part | None = None
         self.failure: dict[str, Any] | None = None
-        self.blamed: list[str] = []
         self.blank = blank(cell, metrics)
 
     def start(self, part: Part) -> None:

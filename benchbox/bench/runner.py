@@ -18,8 +18,7 @@ from benchbox.bench.row import blank, now
 from benchbox.bench.task import SHARDS, Check, Load, Shard, Task, shards
 from benchbox.errors import UsageError, sentence
 from benchbox.executor import Executor, Lost
-from benchbox.store.claims import Claims
-from benchbox.store.guard import Guard
+from benchbox.store.leases import Leases
 from benchbox.store.paths import printable
 from benchbox.store.store import Store
 
@@ -86,9 +85,9 @@ def run_sweep(
     timeout: seconds for one cell. count: shards of a cell. exclusive: nothing of benchbox runs beside a cell on its
     device. Interrupted where a stop was asked for.
     """
-    with Claims(store.directory) as claims:
-        claims.sweep()
-        yield from Sweep(store, executor, watcher, claims, force, timeout, count, exclusive).rows(cells)
+    with Leases(store.directory) as leases:
+        leases.live()  # the files of dead ones are removed
+        yield from Sweep(store, executor, watcher, leases, force, timeout, count, exclusive).rows(cells)
 
 
 def measure(cell: Cell, timeout: float | None = None) -> dict[str, Any]:
@@ -102,40 +101,34 @@ def measure(cell: Cell, timeout: float | None = None) -> dict[str, Any]:
 
 
 class Sweep:
-    """A sweep under way: cells claimed, their shards submitted in order and taken in order."""
+    """A sweep under way: cells leased, their shards submitted in order and taken in order."""
 
     def __init__(
         self,
         store: Store,
         executor: Executor,
         watcher: Watcher,
-        claims: Claims,
+        leases: Leases,
         force: bool,
         timeout: float | None,
         count: int,
         exclusive: bool,
     ) -> None:
-        self.store, self.executor, self.watcher, self.claims = store, executor, watcher, claims
+        self.store, self.executor, self.watcher, self.leases = store, executor, watcher, leases
         self.force, self.timeout, self.count, self.exclusive = force, timeout, count, exclusive
         alone = executor.workers == 1 or (exclusive and executor.name == "local")
         self.window = 1 if alone else 2 * executor.workers
         self.apart, self.began = False, now()
         self.elsewhere: list[Cell] = []
-        self.running: list[Job] = []
-        self.guard: Guard | None = None
 
     def rows(self, cells: Sequence[Cell]) -> Iterator[dict[str, Any]]:
-        """The cells' rows; those that another process has claimed come last, once it has let go of them."""
+        """The cells' rows; those that another process has a lease on come last, once it has let go of them."""
         self.apart = apart(cells, self.executor)
-        if any(cell.third_parties for cell in cells if not cell.skip):
-            self.claims.join()
-            self.guard = Guard(self.store, {cell.id for cell in cells}, self.claims)
-            self.guard.snapshot()
         while cells:
             self.elsewhere = []
             yield from self.pipeline(cells)
             if self.elsewhere and len(self.elsewhere) == len(cells):
-                self.watcher.wait(cells, self.claims.holder(cells[0].id) or "another process")
+                self.watcher.wait(cells, self.leases.holder(cells[0].id) or "another process")
                 interrupt.check()
                 time.sleep(PATIENCE)
             cells = self.elsewhere
@@ -179,11 +172,10 @@ class Sweep:
                 yield job, shard
 
     def begin(self, cell: Cell) -> Job | None:
-        """The cell's job, the cell being claimed where there is something to do; None where another process has it."""
-        self.repair()
+        """The cell's job, its lease taken where there is something to do; None where another process has it."""
         what = todo(cell, self.store, self.force)
         if not cell.skip and what != "done":
-            if not self.claims.take(cell.id):
+            if not self.leases.take(cell.id):
                 return None
             what = todo(cell, self.store, self.force)  # it may have been finished in the meantime
             row = self.store.get(cell.id)
@@ -194,7 +186,6 @@ class Sweep:
         wanted = None if old is None else missing(cell, old)
         metrics = tuple(m for m in cell.metrics if wanted is None or m.name in wanted)
         job = Job(cell, metrics, what, old, self.timeout, self.exclusive, lambda: self.watcher.tick(cell), self.apart)
-        self.running.append(job)
         if not (self.force or job.whole):
             self.go_on(job, earlier(cell, metrics, self.store, most(cell, what)))
         return job
@@ -239,22 +230,6 @@ class Sweep:
         if job.total is not None and not job.whole:
             save(job.cell, job.metrics, self.store, job.total)
 
-    def repair(self) -> None:
-        """Put right what plugins did to files that are not theirs; blamed is the one job that can have done it."""
-        if self.guard is None:
-            return
-        said = self.guard.repair({name for job in self.running for name in (job.cell.id, job.cell.stream)})
-        suspects = [job for job in self.running if job.cell.third_parties]
-        if len(suspects) == 1:
-            suspects[0].blamed += said
-        else:
-            self.store.problems += [f"a plugin touched the file of a cell: {what}." for what in said]
-
-    def saw(self, cell: Cell) -> None:
-        """The files of a cell were written by the sweep itself."""
-        if self.guard is not None:
-            self.guard.saw(cell.id, cell.stream)
-
     def put(self, job: Job, row: dict[str, Any]) -> None:
         """Put away what a row's metrics have seen, then the row. One that is done stays where this one is not."""
         cell, done = job.cell, row["status"] == "done"
@@ -268,21 +243,16 @@ class Sweep:
 
     def finish(self, job: Job) -> dict[str, Any]:
         """Make the row, put it away, and let go of the cell."""
-        self.repair()
-        self.running.remove(job)
         cell = job.cell
         if job.what == "done":
             row = job.old if job.old is not None and not cell.skip else blank(cell, cell.metrics)
         else:
             row = job.row(self.do) | {"executor": self.executor.name}
-            if job.blamed:
-                row |= {"status": "failed", "reason": f"files of other cells were touched: {'; '.join(job.blamed)}"}
             row["reason"] = row["reason"] and printable(row["reason"])
             if self.executor.workers > 1 and not self.exclusive:
                 row["timing_valid"] = False
             self.put(job, row := with_metrics(job.old, row) if job.old and row["status"] == "done" else row)
-            self.saw(cell)
         self.store.drop_progress(cell.id)
-        self.claims.release(cell.id)
+        self.leases.release(cell.id)
         self.watcher.finish(cell, row, job.what)
         return row
