@@ -17,9 +17,9 @@ from stored_rows import cell_id, row, stream_id
 
 from benchbox import load_results
 from benchbox.store import atomic
-from benchbox.store.claims import Claims
 from benchbox.store.compaction import compact
 from benchbox.store.kept import Kept
+from benchbox.store.leases import COMPACTION, Leases
 from benchbox.store.store import Store
 
 
@@ -137,16 +137,28 @@ def test_compacted_files_and_new_rows_become_one(benchbox: Command) -> None:
     assert values(store) == {cell_id(1): 5.0, cell_id(2): 9.0, cell_id(3): 7.0}
 
 
-def test_what_somebody_is_at_or_cannot_be_read_whole_is_left(benchbox: Command) -> None:
+def test_a_directory_that_a_process_works_in_is_not_compacted(benchbox: Command) -> None:
+    store = results("results", row(1), row(2))
+    before = names(store)
+    for name in (cell_id(2), COMPACTION):
+        with Leases(store.directory) as leases:
+            assert leases.take(name)
+            done = benchbox("results", "compact", "results")
+        holder = f"process {os.getpid()} on {os.uname().nodename}"
+        assert (done.status, done.sentence) == (
+            2, f"benchbox: results cannot be compacted while {holder} works in it: wait until it has ended.",
+        )  # fmt: skip
+        assert names(store) == before
+
+
+def test_what_cannot_be_read_whole_is_left(benchbox: Command) -> None:
     store = results("results", row(1), row(2), row(3))
     store.path(cell_id(3)).write_bytes(b"PAR1")
     bad = store.put_many(pa.Table.from_pylist([row(4), row(5, cell="../x")]))
     contents = bad.read_bytes()
-    with Claims(store.directory) as claims:
-        assert claims.take(cell_id(2))
-        done = benchbox("results", "compact", "results")
-        assert "made one file of 1 file, with 1 row, in results; left 1 cell that a process is at" in done.out
-        assert {f"{cell_id(2)}.parquet", f"{cell_id(3)}.parquet", bad.name} <= names(store)
+    done = benchbox("results", "compact", "results")
+    assert "made one file of 2 files, with 2 rows, in results." in done.out
+    assert {f"{cell_id(3)}.parquet", bad.name} <= names(store)
     assert bad.read_bytes() == contents
     assert set(values_quietly(store)) == {cell_id(i) for i in (1, 2, 4)}
     assert not list(store.directory.glob(".*"))
@@ -159,7 +171,7 @@ def values_quietly(store: Store) -> list[str]:
 def test_a_row_that_is_written_while_files_are_removed_is_kept(
     benchbox: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """By a process whose claim was taken for one of a process that died."""
+    """By a process whose lease was taken for one of a process that died."""
     store = results("results", row(1), row(2))
     put_many = Store.put_many
 
@@ -184,7 +196,7 @@ left = int(sys.argv[1])
 def deadly(act):
     def do(*given, **named):
         global left
-        left -= act is not unlink or str(given[0]).endswith(".parquet")  # and not of claims
+        left -= act is not unlink or str(given[0]).endswith(".parquet")  # and not of leases
         if not left:
             os.kill(os.getpid(), signal.SIGKILL)
         return act(*given, **named)
@@ -207,7 +219,6 @@ def test_no_row_is_gone_wherever_a_compaction_is_killed(tmp_path: Path) -> None:
         assert done.returncode == -signal.SIGKILL
         assert values(Store(store.directory)) == wanted
         assert all(store.get(cell) is not None for cell in wanted)
-        Claims(store.directory).sweep()
     assert 0 < len(list(store.directory.glob("0*.parquet"))) < 40
     compact(store, lambda items, what: items)
     Store(store.directory).prepare()
@@ -275,8 +286,8 @@ def test_dishonest_and_damaged_rows_of_others_stay_outside_and_are_named(benchbo
 def test_a_cell_that_somebody_is_at_is_left_to_him(benchbox: Command) -> None:
     results("a", row(1, started_at="2027"), row(2))
     into = results("into", row(1, fid=1.0))
-    with Claims(into.directory) as claims:
-        claims.take(cell_id(1))
+    with Leases(into.directory) as leases:
+        leases.take(cell_id(1))
         done = benchbox("results", "merge", "a", "--into", "into")
     assert "into took in 1 row and 0 files of statistics; left 1 cell" in done.out
     assert values(into) == {cell_id(1): 1.0, cell_id(2): 6.0}
@@ -303,8 +314,8 @@ def untidy(benchbox: Command) -> Store:
     dead.wait()
     (store.directory / f".{cell_id(1)}-{atomic.HOST}-{dead.pid}-0123abcd.tmp").touch()
     code = (
-        "import os; from pathlib import Path; from benchbox.store.claims import Claims; "
-        f"Claims(Path('results')).take('{cell_id(3)}'); os._exit(0)"
+        "import os; from pathlib import Path; from benchbox.store.leases import Leases; "
+        f"leases = Leases(Path('results')); leases.take('{cell_id(3)}'); os._exit(0)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
     (store.directory / "README.md").write_text("mine")
@@ -312,13 +323,13 @@ def untidy(benchbox: Command) -> Store:
 
 
 def test_what_is_of_no_use_is_removed_and_nothing_else(benchbox: Command, untidy: Store) -> None:
-    before = names(untidy)
+    before = names(untidy) - {f".{cell_id(3)}.lease"}
     dry = benchbox("results", "prune", "results", "--dry-run")
     assert names(untidy) == before
-    assert dry.out.splitlines()[-1] == "would remove 7 files in results, or rows in them."
+    assert dry.out.splitlines()[-1] == "would remove 6 files in results, or rows in them."
     done = benchbox("results", "prune", "results")
     assert done.out.splitlines()[:-1] == dry.out.splitlines()[:-1]
-    assert done.out.splitlines()[-1] == "removed 7 files in results, or rows in them."
+    assert done.out.splitlines()[-1] == "removed 6 files in results, or rows in them."
     (compacted,) = untidy.directory.glob("rows-*")
     assert names(untidy) == {
         f"{cell_id(1)}.parquet", f"{cell_id(3)}.parquet", f"{key(1)}.npz", f"{key(2)}.npz", "README.md", compacted.name,
@@ -330,8 +341,8 @@ def test_what_is_of_no_use_is_removed_and_nothing_else(benchbox: Command, untidy
 def test_nothing_of_a_running_process_is_removed(benchbox: Command, untidy: Store) -> None:
     ours = untidy.directory / f".{cell_id(9)}-{atomic.HOST}-{os.getpid()}-0123abcd.tmp"
     ours.touch()
-    with Claims(untidy.directory) as claims:
-        assert claims.take(cell_id(2))
+    with Leases(untidy.directory) as leases:
+        assert leases.take(cell_id(2))
         done = benchbox("results", "prune", "results")
         assert {f"{cell_id(2)}.parquet", f"{cell_id(2)}.log", f"{key(7)}.npz", ours.name} <= names(untidy)
         assert "left 1 cell" in done.out.splitlines()[-1]

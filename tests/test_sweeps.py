@@ -30,7 +30,7 @@ from benchbox.bench.sweep import Request, expand
 from benchbox.bench.task import Sample, Shard, shards
 from benchbox.executors.local import Local
 from benchbox.store import schema
-from benchbox.store.claims import Claims
+from benchbox.store.leases import Leases
 from benchbox.store.store import Store
 
 HERE = Path(__file__).parent
@@ -231,7 +231,7 @@ def test_a_cell_that_another_process_ends_while_this_one_waits_is_taken_as_it_is
     store: Store, installed: Install
 ) -> None:
     installed("oddities", "oddities", None)
-    (cell,), other = cells(samplers="hungry"), Claims(store.directory)
+    (cell,), other = cells(samplers="hungry"), Leases(store.directory)
     assert other.take(cell.id)
 
     class Waiting(Watcher):
@@ -250,14 +250,14 @@ def test_a_cell_that_another_process_ends_while_this_one_waits_is_taken_as_it_is
 def test_what_failed_elsewhere_since_the_sweep_began_is_not_tried_again(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (cell,), take = cells(), Claims.take
+    (cell,), take = cells(), Leases.take
     failed = blank(cell, cell.metrics) | {"status": "failed", "reason": "elsewhere"}
 
-    def late(claims: Claims, name: str) -> bool:
+    def late(leases: Leases, name: str) -> bool:
         store.put(failed | {"started_at": now()})
-        return take(claims, name)
+        return take(leases, name)
 
-    monkeypatch.setattr(Claims, "take", late)
+    monkeypatch.setattr(Leases, "take", late)
     watcher = Watcher()
     (row,) = run_cells([cell], store, Local(), watcher)
     assert (row["status"], row["reason"], watcher.todo) == ("failed", "elsewhere", ["done"])

@@ -20,7 +20,7 @@ from benchbox.bench.resume import earlier, key, save
 from benchbox.bench.row import blank, now, with_metrics
 from benchbox.bench.task import SHARDS, Check, Shard, shards
 from benchbox.executor import Executor
-from benchbox.store.claims import Claims
+from benchbox.store.leases import Leases
 from benchbox.store.paths import printable
 from benchbox.store.store import Store
 
@@ -71,20 +71,20 @@ def run_sweep(
         with store.writing():
             plan = replace(plan, sweep=save_configuration(plan.configuration, store.directory))
     limits = Limits(timeout, exclusive, plan.isolated)
-    with Claims(store.directory) as claims:
-        claims.sweep()
-        yield from Sweep(plan, store, executor, watcher, claims, limits, count).rows()
+    with Leases(store.directory) as leases:
+        leases.live()  # the files of dead ones are removed
+        yield from Sweep(plan, store, executor, watcher, leases, limits, count).rows()
 
 
 @dataclass
 class Sweep:
-    """A sweep under way: cells claimed, their shards submitted in order and taken in order."""
+    """A sweep under way: cells leased, their shards submitted in order and taken in order."""
 
     plan: Plan
     store: Store
     executor: Executor
     watcher: Watcher
-    claims: Claims
+    leases: Leases
     limits: Limits
     count: int = SHARDS
     began: str = field(default_factory=now)
@@ -100,13 +100,13 @@ class Sweep:
         return 1 if alone else 2 * self.executor.workers
 
     def rows(self) -> Iterator[Row]:
-        """The cells' rows; those that another process has claimed come last, once it has let go of them."""
+        """The cells' rows; those that another process has a lease on come last, once it has let go of them."""
         cells: Sequence[PlannedCell] = self.plan.cells
         while cells:
             self.elsewhere = []
             yield from self.pipeline(cells)
             if self.elsewhere and len(self.elsewhere) == len(cells):
-                self.watcher.wait(cells, self.claims.holder(cells[0].cell.id) or "another process")
+                self.watcher.wait(cells, self.leases.holder(cells[0].cell.id) or "another process")
                 interrupt.check()
                 time.sleep(PATIENCE)
             cells = self.elsewhere
@@ -150,10 +150,10 @@ class Sweep:
                 yield run, shard
 
     def begin(self, planned: PlannedCell) -> CellRun | None:
-        """The cell's run, claimed where there is something to do; None where another process has the cell."""
+        """The cell's run, leased where there is something to do; None where another process has the cell."""
         cell = planned.cell
         if planned.n_left or planned.todo == "metrics":
-            if not self.claims.take(cell.id):
+            if not self.leases.take(cell.id):
                 return None
             planned = self.still(planned)
         self.watcher.start(planned)
@@ -163,7 +163,7 @@ class Sweep:
         return run
 
     def still(self, planned: PlannedCell) -> PlannedCell:
-        """What is left to do for a cell that is claimed now: another process may have been at it since the plan."""
+        """What is left to do for a cell that is leased now: another process may have been at it since the plan."""
         row = self.store.get(planned.cell.id)
         if row is not None and (row["started_at"] or "") >= self.began:
             return replace(planned, todo="done", row=row)  # finished in the meantime, well or not
@@ -190,7 +190,7 @@ class Sweep:
             save(run.cell, run.metrics, self.store, run.total)
 
     def finish(self, run: CellRun) -> Row:
-        """Make the row, store it, and let go of the cell."""
+        """Make the row, store it, and release the cell."""
         cell, planned = run.cell, run.planned
         if planned.todo == "done":
             row = planned.row if planned.row is not None and not cell.skip else blank(cell, cell.metrics)
@@ -198,7 +198,7 @@ class Sweep:
             row = self.made(run)
             self.put(run, row)
         self.store.drop_progress(cell.id)
-        self.claims.release(cell.id)
+        self.leases.release(cell.id)
         self.watcher.finish(planned, row)
         return row
 

@@ -37,12 +37,12 @@ def verify(directory: Directory = Path("results")) -> None:
 
 @app.command()
 def compact(directory: Directory = Path("results")) -> None:
-    """Put the rows of all cells into one file; cells that a process is at are left."""
+    """Put the rows of all cells into one file; refused while a process works in the directory."""
     from benchbox.store.compaction import compact as make_one
     from benchbox.store.store import Store
 
     store = Store(there(directory))
-    files, rows, busy = make_one(store, track)
+    files, rows = make_one(store, track)
     for problem in store.problems:
         say(problem)
     made = (
@@ -50,7 +50,7 @@ def compact(directory: Directory = Path("results")) -> None:
         if files
         else "there is nothing to compact"
     )
-    done(f"{made} in {directory}{left(busy)}.")
+    done(f"{made} in {directory}.")
 
 
 @app.command()
@@ -77,7 +77,7 @@ def prune(
     directory: Directory = Path("results"),
     dry_run: Annotated[bool, typer.Option("--dry-run", help="List what would be removed.")] = False,
 ) -> None:
-    """Remove rows that are tried again anyway, damaged and half-written files, dead claims, statistics of no row."""
+    """Remove rows that are tried again anyway, damaged and half-written files, statistics of no row."""
     from benchbox.store.prune import prune as remove
     from benchbox.store.prune import removals
     from benchbox.store.store import Store

@@ -11,44 +11,47 @@ from typing import NamedTuple
 
 import pyarrow as pa
 
-from benchbox.store.claims import Claims
+from benchbox.errors import UsageError
 from benchbox.store.joining import joined
+from benchbox.store.leases import COMPACTION, Leases
 from benchbox.store.paths import COMPACTED, ID
 from benchbox.store.store import Store
 from benchbox.store.verify import Track
 
 
 class Compaction(NamedTuple):
-    """How many files became one of how many rows, and how many cells were left, since a process is at them."""
+    """How many files became one, and of how many rows."""
 
     files: int
     rows: int
-    busy: int
 
 
 def compact(store: Store, track: Track) -> Compaction:
-    """Put the rows of all cells that nobody is at into one file. Files that cannot be read whole stay as they are."""
-    with Claims(store.directory) as claims, store.writing():
-        claims.sweep()
-        single = [path for path in store.files() if ID.fullmatch(path.stem)]
-        taken = [path for path in single if claims.take(path.stem)]
-        busy = len(single) - len(taken)
-        files = [*taken, *many(store)]
+    """Put the rows of all cells into one file. Files that cannot be read whole stay as they are.
+
+    UsageError while a process works in the directory; none begins to before this has ended.
+    """
+    with Leases(store.directory) as leases, store.writing():
+        reserve(store.directory, leases)
+        files = [path for path in store.files() if ID.fullmatch(path.stem) or COMPACTED.fullmatch(path.name)]
         stamps = {path: stamp(path) for path in files}
         tables = whole(store, track(files, "read"))
-        if not any(path in tables for path in taken) and len(tables) < 2:
-            return Compaction(0, 0, busy)
+        if not any(ID.fullmatch(path.stem) for path in tables) and len(tables) < 2:
+            return Compaction(0, 0)
         table = joined(tables, lambda path, what: None)
         made = store.put_many(table)
         for path in track([path for path in tables if path != made], "remove"):
             if stamp(path) == stamps[path]:
                 path.unlink(missing_ok=True)
-        return Compaction(len(tables), len(table), busy)
+        return Compaction(len(tables), len(table))
 
 
-def many(store: Store) -> list[Path]:
-    """The compacted files."""
-    return [path for path in store.files() if COMPACTED.fullmatch(path.name)]
+def reserve(directory: Path, leases: Leases) -> None:
+    """Take the lease on the directory as a whole. UsageError where another process has a lease in it."""
+    busy = leases.live() if leases.take(COMPACTION) else [COMPACTION]
+    if busy:
+        holder = leases.holder(busy[0]) or "another process"
+        raise UsageError(f"{directory} cannot be compacted while {holder} works in it: wait until it has ended.")
 
 
 def whole(store: Store, paths: Iterable[Path]) -> dict[Path, pa.Table]:

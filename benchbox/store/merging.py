@@ -8,8 +8,8 @@ from typing import NamedTuple
 import pyarrow as pa
 
 from benchbox.store.atomic import write_bytes
-from benchbox.store.claims import Claims
 from benchbox.store.joining import DECIDING, places_of_latest
+from benchbox.store.leases import Leases
 from benchbox.store.paths import ID, opened, printable
 from benchbox.store.store import Store
 from benchbox.store.verify import Fault, Track, faults
@@ -67,11 +67,11 @@ def take_in(store: Store, table: pa.Table, track: Track) -> tuple[int, int]:
     own = [i for i, cell in enumerate(cells) if ID.fullmatch(cell) and store.path(cell).exists()]
     rest = sorted(set(range(len(cells))) - set(own))
     busy = 0
-    with Claims(store.directory) as claims:
+    with Leases(store.directory) as leases:
         for i in track(own, "rows"):
-            if claims.take(cells[i]):
+            if leases.take(cells[i]):
                 store.put(table.slice(i, 1).to_pylist()[0])
-                claims.release(cells[i])
+                leases.release(cells[i])
             else:
                 busy += 1
     if rest:

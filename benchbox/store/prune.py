@@ -9,8 +9,8 @@ from typing import NamedTuple
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from benchbox.store.claims import Claims
 from benchbox.store.compaction import whole
+from benchbox.store.leases import Leases
 from benchbox.store.paths import COMPACTED, ID
 from benchbox.store.store import FINISHED, Store
 from benchbox.store.verify import Track
@@ -24,17 +24,14 @@ class Removal(NamedTuple):
 
 
 def removals(store: Store, track: Track) -> list[Removal]:
-    """What there is to remove, from rows that are tried again anyway to claims of dead processes."""
-    claims, directory = Claims(store.directory), store.directory
-    names = {path: path.name[1 : -len(".claim")] for path in sorted(directory.glob(".*.claim"))}
-    held = {name for name in names.values() if claims.holder(name)}
+    """What there is to remove, from rows that are tried again anyway to statistics of no row."""
+    directory = store.directory
     damaged = [path for path in sorted(directory.glob("*.damaged")) if not path.is_dir()]
     return [
         *unfinished(store, track),
         *(Removal(path, "is damaged") for path in damaged),
         *(Removal(path, "is what a killed run left") for path in store.leftovers()),
-        *(Removal(path, "is the claim of a dead process") for path, name in names.items() if name not in held),
-        *([] if held else orphans(store)),  # a process may be at the row
+        *([] if Leases(directory).live() else orphans(store)),  # a process may be at the row
     ]
 
 
@@ -63,15 +60,14 @@ def orphans(store: Store) -> Iterator[Removal]:
 def prune(store: Store, found: Sequence[Removal]) -> int:
     """Remove it; how many files were left, because a process is at their cell."""
     busy = 0
-    with Claims(store.directory) as claims, store.writing():
+    with Leases(store.directory) as leases, store.writing():
         for path, _ in found:
             if COMPACTED.fullmatch(path.name):
                 take_out(store, path)
             elif path.suffix == ".parquet":
-                busy += not drop(store, path, claims)
-            elif path.suffix != ".claim":
+                busy += not drop(store, path, leases)
+            else:
                 path.unlink(missing_ok=True)
-        claims.sweep()
     return busy
 
 
@@ -83,13 +79,13 @@ def take_out(store: Store, path: Path) -> None:
             path.unlink(missing_ok=True)
 
 
-def drop(store: Store, path: Path, claims: Claims) -> bool:
+def drop(store: Store, path: Path, leases: Leases) -> bool:
     """Remove a cell's row, if it still is one to try again, with its side file; False where a process is at it."""
-    if not claims.take(path.stem):
+    if not leases.take(path.stem):
         return False
     for table in whole(store, [path]).values():
         if not pc.all(finished(table)).as_py():
             path.unlink(missing_ok=True)
             store.put_details(path.stem, "")
-    claims.release(path.stem)
+    leases.release(path.stem)
     return True

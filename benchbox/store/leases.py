@@ -1,0 +1,106 @@
+"""Leases: who works on which cell, where several processes and machines write into one results directory."""
+
+from __future__ import annotations
+
+import time
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+
+from filelock import LeaseSettingsMismatch, SoftFileLease, Timeout
+
+from benchbox.store.paths import printable
+
+DURATION = 120.0
+"""Seconds without a heartbeat after which a lease expires; an NFS client may see times that are 60 s old."""
+
+COMPACTION = "compaction"
+"""The lease on the directory as a whole: while it is held, nobody gets a lease on a cell."""
+
+
+class Leases:
+    """The leases of this process on cells of a results directory: `take`, work, `release`. Also a context manager.
+
+    A lease is a file beside the rows that a thread keeps fresh. One whose process is dead is taken over at once on the
+    same machine; one of another machine once it has not been refreshed for `duration` seconds. A holder that is stopped
+    for longer and wakes up may work beside its successor: then both write the same row.
+    """
+
+    def __init__(self, directory: Path, duration: float = DURATION) -> None:
+        self.directory, self.duration = directory, duration
+        self.held: dict[str, SoftFileLease] = {}
+        self._refused: dict[str, SoftFileLease] = {}  # each times how long it has seen no heartbeat
+
+    def take(self, name: str) -> bool:
+        """Take the lease on a cell; whether this process has it now. OSError where the directory is not writable."""
+        if name in self.held:
+            return True
+        if not self._acquire(name):
+            return False
+        if name != COMPACTION and self._is_live(COMPACTION):
+            self.release(name)
+        return name in self.held
+
+    def release(self, name: str) -> None:
+        """Give a lease back. Nothing happens where this process does not hold it."""
+        if lease := self.held.pop(name, None):
+            lease.release()
+
+    def holder(self, name: str) -> str | None:
+        """The process that a lease names; None where there is no lease."""
+        owner = self._lease(name).owner
+        return owner and f"process {owner.pid} on {printable(owner.hostname.partition('?')[0])}"
+
+    def live(self) -> list[str]:
+        """The names of leases that other processes hold; the files of dead ones are removed."""
+        names = sorted(path.name[1 : -len(".lease")] for path in self.directory.glob(".*.lease"))
+        return [name for name in names if name not in self.held and self._is_live(name)]
+
+    def close(self) -> None:
+        """Give all leases back."""
+        for name in list(self.held):
+            self.release(name)
+
+    def __enter__(self) -> Leases:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.close()
+
+    def _path(self, name: str) -> Path:
+        return self.directory / f".{name}.lease"
+
+    def _lease(self, name: str) -> SoftFileLease:
+        found = self.held.get(name) or self._refused.get(name)
+        return found or SoftFileLease(self._path(name), lease_duration=self.duration, thread_local=False)
+
+    def _acquire(self, name: str) -> bool:
+        lease = self._lease(name)
+        self._remove_empty(name)
+        try:
+            lease.acquire(blocking=False)
+        except (Timeout, LeaseSettingsMismatch):
+            self._refused[name] = lease
+            return False
+        self._refused.pop(name, None)
+        self.held[name] = lease
+        return True
+
+    def _remove_empty(self, name: str) -> None:
+        """Remove an old file without a record, which the library takes for held: its process died while making it."""
+        path = self._path(name)
+        with suppress(FileNotFoundError):
+            stat = path.lstat()
+            if not stat.st_size and time.time() - stat.st_mtime > self.duration:
+                path.unlink()
+
+    def _is_live(self, name: str) -> bool:
+        """Whether another process holds a lease; where one may not write, every one counts."""
+        if name in self.held or not self._path(name).exists():
+            return False
+        try:
+            free = self._acquire(name)
+        except OSError:
+            return True
+        self.release(name)
+        return not free
