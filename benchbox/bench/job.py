@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from benchbox.bench.cell import Cell
 from benchbox.bench.part import Part
 from benchbox.bench.plan import Todo
-from benchbox.bench.row import blank, judged, measured
+from benchbox.bench.row import blank, judged, measured, valued
 from benchbox.bench.run import Tick
 from benchbox.bench.task import Compute, Merge, Sample, Task, nothing, together
 from benchbox.metric import Metric
@@ -24,7 +24,7 @@ class Job:
     def __init__(
         self,
         cell: Cell,
-        metrics: tuple[Metric, ...],
+        metrics: Mapping[str, Metric],
         what: Todo = "run",
         old: dict[str, Any] | None = None,
         timeout: float | None = None,
@@ -96,7 +96,7 @@ class Job:
         """What the metrics have seen of all samples so far."""
         assert self.total is not None
         counts = self.total.said["counts"]
-        return {name: Kept(self.n, counts, state) for name, state in self.total.states.items()}
+        return {label: Kept(self.n, counts, state) for label, state in self.total.states.items()}
 
     def row(self, do: Do) -> dict[str, Any]:
         """The cell's row."""
@@ -112,7 +112,7 @@ class Job:
         if self.failure is None:
             computed = do(self.task(Compute), self.total)
             row |= {"status": computed.said["status"], "reason": computed.said["reason"]}
-            row |= computed.said.get("columns", {}) if row["status"] == "done" else {}
+            row = valued(row, computed.said["columns"]) if row["status"] == "done" else row
             self.details = computed.said.get("details") or ""
         else:
             row |= self.failure

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any, Literal
 
-from benchbox.bench.cell import Cell, dumps
+from benchbox.bench.cell import Cell
 from benchbox.bench.resume import begun
 from benchbox.bench.row import noted
-from benchbox.options import describe
+from benchbox.bench.values import lacking
 from benchbox.store.schema import ORDER
-from benchbox.store.store import FINISHED, Store, missing_metrics
+from benchbox.store.store import FINISHED, Store
+from benchbox.store.values import described, values
 
 Todo = Literal["run", "metrics", "done"]
 """All of a cell, only metrics that its row lacks, or nothing."""
@@ -23,13 +23,9 @@ def todo(cell: Cell, store: Store, force: bool = False) -> Todo:
         return "run"
     if cell.skip:
         return "done"
-    if row["status"] == "done" and missing(cell, row):
+    if row["status"] == "done" and lacking(cell.metrics, cell.model, row):
         return "metrics"
     return "done"
-
-
-def missing(cell: Cell, row: dict[str, Any]) -> set[str]:
-    return missing_metrics(row, {m.name: describe(m) for m in cell.metrics})
 
 
 def most(cell: Cell, what: Todo) -> int:
@@ -39,10 +35,13 @@ def most(cell: Cell, what: Todo) -> int:
 
 def ready(cell: Cell, store: Store, what: Todo, force: bool = False) -> int:
     """How many of the samples need not be made again, by the statistics that were kept."""
-    return 0 if force or what == "done" else begun(cell, cell.metrics, store, most(cell, what))
+    if force or what == "done":
+        return 0
+    row = store.get(cell.id) if what == "metrics" else None
+    return begun(cell, lacking(cell.metrics, cell.model, row), store, most(cell, what))
 
 
 def with_metrics(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
     """The old row with the metric columns of a new one; nothing that was measured before is lost."""
-    options = json.loads(old["metric_options"]) | json.loads(new["metric_options"])
-    return noted(old | {k: v for k, v in new.items() if k not in ORDER} | {"metric_options": dumps(options)})
+    columns = {name: value for name, value in new.items() if name not in ORDER}
+    return noted(old | columns | described([*values(old), *values(new)]))

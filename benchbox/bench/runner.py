@@ -12,10 +12,11 @@ from benchbox.bench import interrupt
 from benchbox.bench.cell import Cell
 from benchbox.bench.job import Job
 from benchbox.bench.part import Part
-from benchbox.bench.plan import Todo, missing, most, todo, with_metrics
+from benchbox.bench.plan import Todo, most, todo, with_metrics
 from benchbox.bench.resume import earlier, key, save
 from benchbox.bench.row import blank, now
 from benchbox.bench.task import SHARDS, Check, Load, Shard, Task, shards
+from benchbox.bench.values import lacking
 from benchbox.errors import UsageError, sentence
 from benchbox.executor import Executor, Lost
 from benchbox.store.claims import Claims
@@ -93,7 +94,7 @@ def run_sweep(
 
 def measure(cell: Cell, timeout: float | None = None) -> dict[str, Any]:
     """Run a cell in this process and return its row; whatever goes wrong is a status with a reason."""
-    job = Job(cell, cell.metrics, timeout=timeout)
+    job = Job(cell, lacking(cell.metrics, cell.model), timeout=timeout)
     for shard in [] if cell.skip else shards(cell):
         job.add(job.sampling()(shard), lambda task, given: task(given))
         if job.over:
@@ -191,8 +192,7 @@ class Sweep:
                 what = "done"  # by another process, well or not
         old = None if what == "run" else self.store.get(cell.id)
         self.watcher.start(cell, what)
-        wanted = None if old is None else missing(cell, old)
-        metrics = tuple(m for m in cell.metrics if wanted is None or m.name in wanted)
+        metrics = lacking(cell.metrics, cell.model, old)
         job = Job(cell, metrics, what, old, self.timeout, self.exclusive, lambda: self.watcher.tick(cell), self.apart)
         self.running.append(job)
         if not (self.force or job.whole):
@@ -260,7 +260,7 @@ class Sweep:
         cell, done = job.cell, row["status"] == "done"
         if done and job.total is not None:
             kept = job.kept()
-            self.store.keep({key(cell, m): kept[m.name] for m in job.metrics if m.name in kept})
+            self.store.keep({key(cell, m): kept[label] for label, m in job.metrics.items() if label in kept})
         before = None if done else self.store.get(cell.id)
         if before is None or before["status"] != "done":
             self.store.put(row)
@@ -272,7 +272,7 @@ class Sweep:
         self.running.remove(job)
         cell = job.cell
         if job.what == "done":
-            row = job.old if job.old is not None and not cell.skip else blank(cell, cell.metrics)
+            row = job.old if job.old is not None and not cell.skip else blank(cell, lacking(cell.metrics, cell.model))
         else:
             row = job.row(self.do) | {"executor": self.executor.name}
             if job.blamed:
