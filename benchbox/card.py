@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import asdict, dataclass, field, fields
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +54,17 @@ def read_card(path: Path) -> Card:
         raise UsageError(f"there is no model card at {path}.") from None
     except (ValueError, TypeError, AttributeError) as error:
         raise UsageError(f"{path} is not a model card: {error}.") from None
+
+
+def known_sha256(path: Path) -> str:
+    """The SHA-256 of a file, read again only where it was touched since."""
+    stat = path.stat()
+    return _known(path.resolve(), stat.st_mtime_ns, stat.st_size)
+
+
+@lru_cache(maxsize=256)
+def _known(path: Path, modified: int, size: int) -> str:
+    return sha256(path)
 
 
 def sha256(path: Path) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 if TYPE_CHECKING:
@@ -64,6 +65,14 @@ class Metric(ABC):
 
     def check(self, model: Model) -> None:  # noqa: B027 (most metrics measure any samples)
         """Raise UsageError, before any work, where the metric cannot measure this model's samples."""
+
+    def files(self, model: Model) -> dict[str, Path]:
+        """The files on whose contents the values of this model's samples depend, by the option that names them.
+
+        They belong to the identity of a value: other contents are another value.
+        """
+        given = {name: getattr(self, name) for name in getattr(self, "__dataclass_fields__", ())}
+        return {name: path for name, path in given.items() if isinstance(path, Path)}
 
     @abstractmethod
     def start(self, context: Context) -> Accumulator:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC
 from collections.abc import Callable
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 if TYPE_CHECKING:
@@ -65,8 +66,18 @@ class Model(ABC):
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """The shape of one sample."""
+        """The shape of one sample, as samplers and the network see it."""
         raise NotImplementedError
+
+    @property
+    def latent(self) -> bool:
+        """Whether samples are latents, which `decode` makes data."""
+        return type(self).decode is not Model.decode
+
+    @property
+    def data_shape(self) -> tuple[int, ...]:
+        """The shape of one sample as `decode` gives it, which metrics see; found by decoding zeros, unless stated."""
+        return decoded_shape(self) if self.latent else self.shape
 
     @property
     def schedule(self) -> Schedule:
@@ -101,7 +112,7 @@ class Model(ABC):
         return {}
 
     def draw(self, n: int, seed: int) -> Tensor | None:
-        """n exact draws of the data, (n, *shape), on the CPU; None where there are none."""
+        """n exact draws of the data, (n, *data_shape), on the CPU; None where there are none."""
         return None
 
     def gaussian_law(self) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
@@ -109,5 +120,22 @@ class Model(ABC):
         return None
 
     def decode(self, x: Tensor) -> Tensor:
-        """From a latent to the data, after the final denoise."""
+        """From a latent (batch, *shape) to the data (batch, *data_shape), after the final denoise."""
         return x
+
+
+@lru_cache(maxsize=64)
+def decoded_shape(model: Model) -> tuple[int, ...]:
+    """The shape of what a model makes of a latent of zeros. UsageError where it cannot."""
+    import torch
+
+    from benchbox.errors import UsageError, sentence
+
+    try:
+        with torch.inference_mode():
+            return tuple(model.decode(torch.zeros(1, *model.shape)).shape[1:])
+    except Exception as error:
+        raise UsageError(
+            f"model {model.name} does not decode a latent of zeros of shape {model.shape} on the CPU: "
+            f"{sentence(error)} (a property data_shape of the model states what decode gives)."
+        ) from error

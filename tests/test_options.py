@@ -308,9 +308,9 @@ def test_settings_that_come_to_the_same_make_one_cell() -> None:
     assert len(expand(request)) == 2
 
 
-def test_a_metric_has_one_setting_in_a_run() -> None:
-    with pytest.raises(UsageError, match="a metric can have one setting"):
-        expand(Request(["ddim"], [5], ["mixture"], settings=[Setting("sw2", "projections", ["8", "16"])]))
+def test_settings_of_a_metric_are_values_of_one_cell() -> None:
+    (cell,) = expand(Request(["ddim"], [5], ["mixture"], settings=[Setting("sw2", "projections", ["8", "16"])]))
+    assert [vars(metric)["projections"] for metric in cell.metrics] == [8, 16]
 
 
 @pytest.mark.parametrize(

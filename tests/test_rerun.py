@@ -22,6 +22,7 @@ from benchbox.bench.row import blank
 from benchbox.bench.settings import Setting, parse
 from benchbox.bench.sweep import Request, expand
 from benchbox.bench.trust import loads
+from benchbox.bench.values import lacking
 from benchbox.errors import UsageError
 from benchbox.registry import registry
 from benchbox.store import schema
@@ -36,7 +37,7 @@ def cell(*settings_: str, samplers: tuple[str, ...] = ("heun",), **request: Any)
 
 def row_of(made: Cell, **values: Any) -> dict[str, Any]:
     """The cell's row, before it is run, as it is read from a file."""
-    row: dict[str, Any] = schema.table(blank(made, made.metrics) | values).to_pylist()[0]
+    row: dict[str, Any] = schema.table(blank(made, lacking(made.metrics, made.model)) | values).to_pylist()[0]
     return row
 
 

@@ -28,6 +28,7 @@ from benchbox.bench.run import Run
 from benchbox.bench.settings import parse
 from benchbox.bench.sweep import Request, expand
 from benchbox.bench.task import Sample, Shard, shards
+from benchbox.bench.values import lacking
 from benchbox.executors.local import Local
 from benchbox.store import schema
 from benchbox.store.leases import Leases
@@ -251,7 +252,7 @@ def test_what_failed_elsewhere_since_the_sweep_began_is_not_tried_again(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (cell,), take = cells(), Leases.take
-    failed = blank(cell, cell.metrics) | {"status": "failed", "reason": "elsewhere"}
+    failed = blank(cell, lacking(cell.metrics, cell.model)) | {"status": "failed", "reason": "elsewhere"}
 
     def late(leases: Leases, name: str) -> bool:
         store.put(failed | {"started_at": now()})

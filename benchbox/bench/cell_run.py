@@ -8,7 +8,7 @@ from typing import Any
 
 from benchbox.bench.part import Part
 from benchbox.bench.plan import PlannedCell
-from benchbox.bench.row import blank, judged, measured, now
+from benchbox.bench.row import blank, judged, measured, now, valued
 from benchbox.bench.run import Tick
 from benchbox.bench.task import Compute, Merge, Sample, Task, nothing, together
 from benchbox.store.kept import Kept
@@ -113,7 +113,7 @@ class CellRun:
             return row
         row |= self.costs()
         row["timing_valid"] = bool(row.get("wall_s") and row["timing_valid"] and not self.first)
-        row |= self.failure if self.failure is not None else self.computed(do)
+        row = self.computed(row, do) if self.failure is None else row | self.failure
         return judged(self.remarked(row))
 
     def costs(self) -> dict[str, Any]:
@@ -125,12 +125,12 @@ class CellRun:
             **said.get("machine", {}), **(measured(said) if said["costs"] else {}), "n_timed": self.n - self.first,
         }  # fmt: skip
 
-    def computed(self, do: Do) -> dict[str, Any]:
-        """The metrics' columns, and the status that comes of them."""
+    def computed(self, row: dict[str, Any], do: Do) -> dict[str, Any]:
+        """The row with the metrics' columns, and the status that comes of them."""
         said = do(self.task(Compute), self.total).said
         self.details = said.get("details") or ""
-        columns = said.get("columns", {}) if said["status"] == "done" else {}
-        return {"status": said["status"], "reason": said["reason"]} | columns
+        row = row | {"status": said["status"], "reason": said["reason"]}
+        return valued(row, said["columns"]) if row["status"] == "done" else row
 
     def remarked(self, row: dict[str, Any]) -> dict[str, Any]:
         """The row with a note on a batch that was halved."""

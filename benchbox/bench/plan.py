@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -10,11 +10,11 @@ from benchbox.bench.cell import Cell
 from benchbox.bench.configuration import Configuration
 from benchbox.bench.estimate import Costs, Estimate
 from benchbox.bench.resume import begun
+from benchbox.bench.values import lacking
 from benchbox.executor import Executor
 from benchbox.metric import Metric
-from benchbox.options import describe
 from benchbox.store.joining import framed
-from benchbox.store.store import FINISHED, Store, missing_metrics
+from benchbox.store.store import FINISHED, Store
 
 Todo = Literal["run", "metrics", "done"]
 """All of a cell, only metrics that its row lacks, or nothing."""
@@ -26,13 +26,14 @@ Row = dict[str, Any]
 class PlannedCell:
     """A cell and what there is to do for it.
 
-    metrics: those to compute. row: the stored row that stays, or to which metrics are added. n_kept: samples that need
-    not be made again, because statistics of them were kept. cost: an estimate, where one was asked for.
+    metrics: those to compute, by their labels in the row. row: the stored row that stays, or to which metrics are
+    added. n_kept: samples that need not be made again, because statistics of them were kept. cost: an estimate, where
+    one was asked for.
     """
 
     cell: Cell
     todo: Todo
-    metrics: tuple[Metric, ...]
+    metrics: Mapping[str, Metric]
     row: Row | None = None
     n_kept: int = 0
     cost: Estimate | None = None
@@ -85,9 +86,8 @@ def plan_cell(cell: Cell, row: Row | None) -> PlannedCell:
     """What there is to do for a cell of which the store has this row."""
     finished = row is not None and row["status"] in FINISHED and (row["status"] != "skipped" or bool(cell.skip))
     if row is None or not finished:
-        return PlannedCell(cell, "run", cell.metrics)
-    wanted = missing_metrics(row, {m.name: describe(m) for m in cell.metrics}) if row["status"] == "done" else set()
-    metrics = tuple(m for m in cell.metrics if m.name in wanted)
+        return PlannedCell(cell, "run", lacking(cell.metrics, cell.model))
+    metrics = lacking(cell.metrics, cell.model, row) if row["status"] == "done" else {}
     return PlannedCell(cell, "metrics" if metrics and not cell.skip else "done", metrics, row)
 
 

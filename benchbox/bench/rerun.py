@@ -22,6 +22,7 @@ from benchbox.options import describe
 from benchbox.registry import registry
 from benchbox.store import schema
 from benchbox.store.store import Store
+from benchbox.store.values import split
 
 WHY = {
     "sampler_options": "the sampler's options are not what they were",
@@ -81,7 +82,7 @@ def _rebuild(row: Row, device: str | None) -> Cell:
     request.check()
     sampler, model = (built(kind, row) for kind in ("sampler", "model"))
     check_model(model)
-    metrics = tuple(registry().get("metric", n, o) for n, o in metrics_of(row).items())
+    metrics = tuple(registry().get("metric", split(label)[0], o) for label, o in metrics_of(row).items())
     for metric in metrics:
         metric.check(model)
     cell = Cell(

@@ -3,38 +3,42 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping
 from typing import Any
 
-from benchbox.bench.cell import Cell, digest, files, packages
+from benchbox.bench.cell import Cell, digest, packages
 from benchbox.bench.part import Part
 from benchbox.bench.provenance import machine
+from benchbox.bench.values import value
 from benchbox.metric import Metric
-from benchbox.options import describe
 from benchbox.store.kept import Kept
 from benchbox.store.store import Store
+
+Metrics = Mapping[str, Metric]
+"""By their labels in the row."""
 
 SAME = ("device", "torch", "cuda", "git")
 """Columns of the machine that must be as they were for a cell to go on from its progress."""
 
 
 def key(cell: Cell, metric: Metric) -> str:
-    """The name of a metric's statistics of a cell's samples: stream, metric, and a hash of its options and version."""
-    parts = [describe(metric), sorted(packages(metric)), list(files(metric))]
+    """The name of a metric's statistics of a cell's samples: stream, metric, and a hash of its setting and version."""
+    setting = value(metric, cell.model)
+    parts = [setting.setting, sorted(packages(metric)), sorted(setting.files or {})]
     return f"{cell.stream}-{re.sub(r'[^a-z0-9+-]', '-', metric.name.lower())}-{digest(parts)}"
 
 
-def keys(cell: Cell, metrics: Sequence[Metric]) -> dict[str, str]:
-    return {metric.name: key(cell, metric) for metric in metrics}
+def keys(cell: Cell, metrics: Metrics) -> dict[str, str]:
+    return {label: key(cell, metric) for label, metric in metrics.items()}
 
 
-def begun(cell: Cell, metrics: Sequence[Metric], store: Store, most: int) -> int:
+def begun(cell: Cell, metrics: Metrics, store: Store, most: int) -> int:
     """How many samples need not be made again, `most` at the most."""
     part = progress(cell, metrics, store)
     return max(part.said["n"] if part else 0, kept(cell, metrics, store, most))
 
 
-def kept(cell: Cell, metrics: Sequence[Metric], store: Store, most: int) -> int:
+def kept(cell: Cell, metrics: Metrics, store: Store, most: int) -> int:
     """Of how many samples every metric has statistics.
 
     An adaptive sampler runs whole blocks of noise, so it goes on only from a whole number of them.
@@ -44,7 +48,7 @@ def kept(cell: Cell, metrics: Sequence[Metric], store: Store, most: int) -> int:
     return 0 if n > most or (cell.adaptive and n % cell.noise_block) else n
 
 
-def earlier(cell: Cell, metrics: Sequence[Metric], store: Store, most: int) -> Part | None:
+def earlier(cell: Cell, metrics: Metrics, store: Store, most: int) -> Part | None:
     """The samples that need not be made again, as the part of them that there is; None where it is damaged."""
     part, n = progress(cell, metrics, store), kept(cell, metrics, store, most)
     if n <= (part.said["n"] if part else 0):
@@ -61,13 +65,13 @@ def of_kept(found: dict[str, Kept]) -> Part:
     return Part(said, {name: k.state for name, k in found.items()})
 
 
-def save(cell: Cell, metrics: Sequence[Metric], store: Store, part: Part) -> None:
+def save(cell: Cell, metrics: Metrics, store: Store, part: Part) -> None:
     """Keep what is finished of a cell that is not, in one file with all its metrics."""
     here = {name: machine(cell.device)[name] for name in SAME}
     store.put_progress(cell.id, Part(part.said | {"keys": keys(cell, metrics), "where": here}, part.states).to_bytes())
 
 
-def progress(cell: Cell, metrics: Sequence[Metric], store: Store) -> Part | None:
+def progress(cell: Cell, metrics: Metrics, store: Store) -> Part | None:
     """What is finished of a cell, by these metrics, with this code and on a machine like this one."""
     data = store.get_progress(cell.id)
     here = {name: machine(cell.device)[name] for name in SAME}

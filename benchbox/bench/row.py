@@ -2,28 +2,36 @@
 
 from __future__ import annotations
 
-import json
 import math
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from benchbox.bench.cell import Cell, dumps
+from benchbox.bench.cell import Cell
 from benchbox.bench.provenance import machine, packages
+from benchbox.bench.values import about
 from benchbox.metric import Metric
-from benchbox.options import describe
 from benchbox.store.schema import ORDER
+from benchbox.store.values import described, split, values
 
 
-def blank(cell: Cell, metrics: tuple[Metric, ...]) -> dict[str, Any]:
+def blank(cell: Cell, metrics: Mapping[str, Metric]) -> dict[str, Any]:
     """A row with all that is known before the run."""
     return cell.identity | machine(cell.device) | {
         "stream": cell.stream, "cell": cell.id, "dataset": cell.model.dataset, "n_samples": cell.n_samples,
         "batch_size": cell.batch_size, "noise_block": cell.noise_block, "noise_device": cell.noise_on.type,
         "nfe_policy": cell.nfe_policy, "nfe_requested": cell.nfe_requested,
         "steps": None if cell.skip else cell.n_levels - 1, "timing_valid": True, "status": "skipped",
-        "reason": cell.skip, "executor": "local", "metric_options": dumps({m.name: describe(m) for m in metrics}),
-        "packages": packages(cell.packages), "command": "", "sweep": None, "started_at": now(),
+        "reason": cell.skip, "executor": "local", "packages": packages(cell.packages), "command": "", "sweep": None,
+        "started_at": now(), **described(about(metrics, cell.model)),
     }  # fmt: skip
+
+
+def valued(row: dict[str, Any], columns: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """The row with the columns of its metrics, by their labels."""
+    said = [v._replace(columns=tuple(columns.get(v.label, ()))) for v in values(row)]
+    marked = {name + split(label)[1]: x for label, own in columns.items() for name, x in own.items()}
+    return row | marked | described(said)
 
 
 def now() -> str:
@@ -60,14 +68,15 @@ def judged(row: dict[str, Any]) -> dict[str, Any]:
 
 def with_metrics(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
     """The old row with the metric columns of a new one; nothing that was measured before is lost."""
-    options = json.loads(old["metric_options"]) | json.loads(new["metric_options"])
-    return noted(old | {k: v for k, v in new.items() if k not in ORDER} | {"metric_options": dumps(options)})
+    columns = {name: value for name, value in new.items() if name not in ORDER}
+    return noted(old | columns | described([*values(old), *values(new)]))
 
 
 def noted(row: dict[str, Any]) -> dict[str, Any]:
     """The row with the notes of its metrics as its reason."""
     if row["status"] != "done":
         return row
-    notes = [f"{name.removesuffix('_note')}: {text}" for name, text in row.items() if name.endswith("_note") and text]
+    found = [(*split(name), text) for name, text in row.items() if text]
+    notes = [f"{name.removesuffix('_note')}{mark}: {text}" for name, mark, text in found if name.endswith("_note")]
     said = [*(row["reason"] or "").split("; "), *notes]
     return row | {"reason": "; ".join(dict.fromkeys(filter(None, said))) or None}

@@ -19,6 +19,7 @@ from benchbox.bench.plan import Plan, PlannedCell, plan_cell, with_kept
 from benchbox.bench.resume import earlier, key, save
 from benchbox.bench.row import blank, now, with_metrics
 from benchbox.bench.task import SHARDS, Check, Shard, shards
+from benchbox.bench.values import lacking
 from benchbox.executor import Executor
 from benchbox.store.leases import Leases
 from benchbox.store.paths import printable
@@ -193,7 +194,7 @@ class Sweep:
         """Make the row, store it, and release the cell."""
         cell, planned = run.cell, run.planned
         if planned.todo == "done":
-            row = planned.row if planned.row is not None and not cell.skip else blank(cell, cell.metrics)
+            row = planned.row if planned.row and not cell.skip else blank(cell, lacking(cell.metrics, cell.model))
         else:
             row = self.made(run)
             self.put(run, row)
@@ -217,7 +218,7 @@ class Sweep:
         cell, done = run.cell, row["status"] == "done"
         if done and run.total is not None:
             kept = run.kept()
-            self.store.keep({key(cell, m): kept[m.name] for m in run.metrics if m.name in kept})
+            self.store.keep({key(cell, m): kept[label] for label, m in run.metrics.items() if label in kept})
         before = None if done else self.store.get(cell.id)
         if before is None or before["status"] != "done":
             self.store.put(row)

@@ -117,8 +117,6 @@ def _cells(request: Request, settings: Settings) -> Iterator[Cell]:
         metrics = tuple(m for n in names for m in settings.variants("metric", n))
         for metric in metrics:
             metric.check(model)
-        if len({m.name for m in metrics}) < len(metrics):
-            raise UsageError("a metric can have one setting in a run: its options make no product.")
         for schedule, grid, seed in product(schedules, grids, request.seeds):
             cell = Cell(
                 sampler=sampler, model=model, schedule=schedule, grid=grid, metrics=metrics, seed=seed,

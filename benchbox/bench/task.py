@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import traceback
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from numbers import Real
@@ -54,11 +54,11 @@ def nothing() -> None:
 class Task(ABC):
     """A piece of a cell's work. Whatever goes wrong in it is a status with a reason, but for an interrupt.
 
-    apart: not in the sweep's own process, which has imported the code of others.
+    metrics: by their labels in the row. apart: not in the sweep's own process, which has imported the code of others.
     """
 
     cell: Cell
-    metrics: tuple[Metric, ...] = ()
+    metrics: Mapping[str, Metric] = field(default_factory=dict)
     timeout: float | None = None
     exclusive: bool = False
     apart: bool = False
@@ -101,14 +101,14 @@ class Task(ABC):
     def accumulators(self, states: dict[str, State] | None = None) -> list[Accumulator]:
         """One for each metric: fresh, or with what it has seen."""
         context = self.context()
-        made = [metric.start(context) for metric in self.metrics]
-        for metric, accumulator in zip(self.metrics, made, strict=True):
+        made = [metric.start(context) for metric in self.metrics.values()]
+        for label, accumulator in zip(self.metrics, made, strict=True):
             if states is not None:
-                accumulator.load(states[metric.name])
+                accumulator.load(states[label])
         return made
 
     def states(self, accumulators: Sequence[Accumulator]) -> dict[str, State]:
-        return {metric.name: made.state() for metric, made in zip(self.metrics, accumulators, strict=True)}
+        return {label: made.state() for label, made in zip(self.metrics, accumulators, strict=True)}
 
 
 class Load(Task):
@@ -162,9 +162,9 @@ class Check(Task):
 
     def work(self, said: dict[str, Any], given: Part) -> dict[str, State]:
         context = self.context()
-        for metric in self.metrics:
-            said["metric"] = metric.name
-            metric.start(context).load(given.states[metric.name])
+        for label, metric in self.metrics.items():
+            said["metric"] = label
+            metric.start(context).load(given.states[label])
         return {}
 
 
@@ -179,12 +179,13 @@ class Merge(Task):
 
 
 class Compute(Task):
-    """The metrics' columns."""
+    """The metrics' columns, by their labels."""
 
     def work(self, said: dict[str, Any], given: Part) -> dict[str, State]:
         said["columns"] = {}
-        for metric, accumulator in zip(self.metrics, self.accumulators(given.states), strict=True):
-            said["columns"] |= columns(metric, accumulator.compute())
+        accumulators = self.accumulators(given.states)
+        for (label, metric), accumulator in zip(self.metrics.items(), accumulators, strict=True):
+            said["columns"][label] = columns(metric, accumulator.compute())
         return {}
 
 

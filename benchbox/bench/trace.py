@@ -33,4 +33,5 @@ def trace(cell: Cell) -> list[tuple[float, Tensor]]:
     recorder.at(torch.arange(cell.n_samples, device=run.device))
     for _ in trajectory(cell.sampler, recorder, run.levels, run.noise(0, cell.n_samples), cell.final):
         pass
-    return [(sigma, cell.model.decode(x)) for sigma, x in recorder.calls]
+    with torch.no_grad() if cell.sampler.needs_grad else torch.inference_mode():
+        return [(sigma, cell.model.decode(x)) for sigma, x in recorder.calls]

@@ -12,6 +12,7 @@ from typing import Any
 from benchbox.errors import UsageError
 from benchbox.options import alternatives, defaults, hints
 from benchbox.registry import registry
+from benchbox.store.values import split
 
 Row = Mapping[str, Any]
 
@@ -21,7 +22,7 @@ PARTS = ("sampler", "model", "schedule", "grid")
 def loads(row: Row) -> list[str]:
     """What a rerun would load at the row's word: code and files that its options name."""
     named = [(kind, known(kind, row) or str(row.get(kind)), of_text(row, f"{kind}_options")) for kind in PARTS]
-    named += [("metric", name, options) for name, options in metrics_of(row).items()]
+    named += [("metric", split(label)[0], options) for label, options in metrics_of(row).items()]
     return [f"{kind} {name}: {what}" for kind, name, options in named for what in foreign(kind, name, options)]
 
 
@@ -67,7 +68,7 @@ def of_text(row: Row, column: str) -> dict[str, Any]:
 
 
 def metrics_of(row: Row) -> dict[str, dict[str, Any]]:
-    """The options of each metric of a row. UsageError where they are none."""
+    """The options of each value of a metric of a row, by its label. UsageError where they are none."""
     found = of_text(row, "metric_options")
     if not all(isinstance(options, dict) for options in found.values()):
         raise UsageError(f"the row of cell {row.get('cell')} cannot be rerun: its metric_options are not options.")

@@ -137,7 +137,7 @@ def details(kind: str, cls: Any) -> dict[str, Any]:
             "shape": plugin.shape,
             "schedule": plugin.schedule.name,
             "grid": plugin.grid,
-        }
+        } | ({"decoded shape": plugin.data_shape} if plugin.latent else {})
         card = getattr(plugin, "card", None)
         made = {"licence of the data": card.licence, "training": card.training, "SHA-256": card.sha256} if card else {}
         return facts | {"prediction": plugin.prediction, "metrics": ", ".join(plugin.metrics)} | made

@@ -19,9 +19,13 @@ from benchbox.bench.runner import load, run_sweep
 from benchbox.cli.common import console, counted, errors, progress_bar, say
 from benchbox.executor import Executor
 from benchbox.registry import registry
-from benchbox.report.table import compact, label, labels, number, shown, status
+from benchbox.report.table import changed, compact, label, labels, number, shown, status
 from benchbox.store import schema
 from benchbox.store.store import Store
+from benchbox.store.values import split, values
+
+ASIDE = ("_features", "_reference", "_note")
+"""Endings of columns that are left out of the table."""
 
 REFRESH = 0.1
 """Seconds between looks at the clock's bar, so that showing progress costs the measurement nothing."""
@@ -109,17 +113,29 @@ def in_all(costs: Sequence[Estimate]) -> str:
 def result_table(rows: Sequence[Row]) -> RenderableType:
     """The rows: sampler, budget asked and spent, metrics, costs, status."""
     metrics = list(dict.fromkeys(k for row in rows for k in row if k not in schema.ORDER))
+    headers = {m: header(m, rows) for m in metrics}
     lines = []
     for row in rows:
         lines.append({
             **labels(row, registry().usual), "NFE asked": number(row["nfe_requested"]), "NFE": number(row.get("nfe")),
-            **{m: shown(row.get(m)) for m in metrics if not m.endswith(("_features", "_reference", "_note"))},
+            **{headers[m]: shown(row.get(m)) for m in metrics if not split(m)[0].endswith(ASIDE)},
             "seconds": number(row.get("wall_s"), 3), "samples/s": number(row.get("samples_per_s"), 3),
             "GPU MiB": number(row.get("gpu_mem_peak_mb"), 4), "status": status(row),
         })  # fmt: skip
-    features = sorted({str(row[m]) for row in rows for m in metrics if m.endswith("_features") and row.get(m)})
+    features = sorted(
+        {str(row[m]) for row in rows for m in metrics if split(m)[0].endswith("_features") and row.get(m)}
+    )
     title = f"{rows[0]['n_samples'] if rows else 0} samples" + (f", features {', '.join(features)}" if features else "")
     return compact(title, lines)
+
+
+def header(column: str, rows: Sequence[Row]) -> str:
+    """A metric's column, with the options that are not as usual where it stands beside another of its metric's."""
+    name, mark = split(column)
+    found = next((v for row in rows for v in values(row) if mark and v.suffix == mark), None)
+    if found is None:
+        return column
+    return f"{name} ({changed(found.options, 'metric', found.metric, registry().usual) or mark})"
 
 
 class Progress:

@@ -62,6 +62,11 @@ class OnData(Metric):
             raise ValueError("key and labels name arrays of the file data: give data, too.")
 
     def check(self, model: Model) -> None:
+        if model.latent:
+            raise UsageError(
+                f"metric {self.name} measures the density of what a network sees, which of model {model.name} are "
+                "latents: data cannot be encoded, so choose another metric."
+            )
         if self.data is None and model.draw(1, 0) is None:
             raise UsageError(
                 f"metric {self.name} needs data, and model {model.name} draws none: "

@@ -30,7 +30,12 @@ RECENT = 32
 
 
 class MnistCNN(FeatureExtractorBase):  # type: ignore[misc]
-    """The 64 penultimate features of a small digit classifier, and its logits. Input: uint8 (batch, 1 or 3, 28, 28)."""
+    """The 64 penultimate features of a small digit classifier, and its logits.
+
+    Input: uint8 (batch, 1 or 3, 28, 28); of three channels the luma is taken, as torch-fidelity gives it no fewer.
+    """
+
+    channels = 1
 
     def __init__(self, name: str, features_list: list[str], **_: Any) -> None:
         super().__init__(name, features_list)
@@ -49,7 +54,7 @@ class MnistCNN(FeatureExtractorBase):  # type: ignore[misc]
         return False
 
     def forward(self, input: Tensor) -> tuple[Tensor, ...]:
-        x = input[:, :1].float() / 127.5 - 1
+        x = suited(input, self.channels).float() / 127.5 - 1
         features = self.net.features(x)
         out = {"64": features, "logits": self.net.logits(features)}
         return tuple(out[name] for name in self.features_list)
@@ -80,6 +85,25 @@ class LocalDinoV2(FeatureExtractorDinoV2):  # type: ignore[misc]
         self.to(torch.float32).eval().requires_grad_(False)
 
 
+def suited(images: Tensor, channels: int) -> Tensor:
+    """uint8 images of 1 or 3 channels with as many as a network takes: 1 or 3.
+
+    Grey ones are given three equal channels; of colours the luma is taken, (299 R + 587 G + 114 B)/1000 rounded (ITU-R
+    BT.601), by the arithmetic of Pillow's `convert("L")`, which leaves three equal channels as they are.
+    """
+    if images.shape[1] == channels:
+        return images
+    if channels == 3:
+        return images.expand(-1, 3, -1, -1)
+    weights = torch.tensor([19595, 38470, 7471], dtype=torch.int32, device=images.device).view(3, 1, 1)
+    return ((images.int() * weights).sum(1, keepdim=True) + 0x8000 >> 16).to(torch.uint8)
+
+
+def channels_of(name: str) -> int:
+    """How many channels an extractor's network takes: what its class states as `channels`, else 3."""
+    return int(getattr(FEATURE_EXTRACTORS_REGISTRY[name], "channels", 3))
+
+
 SHAPES = {"mnist-cnn": (28, 28)}
 """Extractors that take images of one size; the others resize."""
 
@@ -99,19 +123,22 @@ def accepts(name: str, shape: tuple[int, ...]) -> str | None:
     if name in SHAPES and shape[1:] != SHAPES[name]:
         return f"{name} takes {SHAPES[name][0]}×{SHAPES[name][1]} images, not {shape[1]}×{shape[2]}."
     if shape[0] not in (1, 3):
-        return f"{name} takes images of 1 or 3 channels, not {shape[0]}."
+        return f"{name} takes images of 1 or 3 channels, of which it makes {channels_of(name)}, not {shape[0]}."
     return None
 
 
 class Extractor:
     """Images to features, by a network of torch-fidelity's interface. Metrics that share it share its work.
 
-    The features of the `RECENT` last sets of images are kept.
+    channels: how many the network takes, 1 or 3 (see `suited`). The features of the `RECENT` last sets of images are
+    kept.
     """
 
-    def __init__(self, name: str, network: Callable[[Tensor], tuple[Tensor, ...]], layers: dict[str, str]) -> None:
+    def __init__(
+        self, name: str, network: Callable[[Tensor], tuple[Tensor, ...]], layers: dict[str, str], channels: int = 3
+    ) -> None:
         """layers: metric (of `METRICS`) to layer; the network gives the distinct ones in the order of their names."""
-        self.name, self.network, self.layers = name, network, layers
+        self.name, self.network, self.layers, self.channels = name, network, layers, channels
         self.order = sorted(set(layers.values()))
         self.recent: dict[bytes, dict[str, Tensor]] = {}
 
@@ -126,8 +153,8 @@ class Extractor:
 
     @torch.inference_mode()
     def features(self, images: Tensor) -> dict[str, Tensor]:
-        """Layer to features of uint8 images; grey ones are given three equal channels, as torch-fidelity reads them."""
-        layers = self.network(images.expand(-1, 3, -1, -1).contiguous())
+        """Layer to features of uint8 images, with the channels that the network takes."""
+        layers = self.network(suited(images, self.channels).contiguous())
         return {name: layer.float().cpu() for name, layer in zip(self.order, layers, strict=True)}
 
 
@@ -142,7 +169,7 @@ def extractor(name: str, device: str, file: Path | None = None, digest: str | No
     given = {} if path is None else {"feature_extractor_weights_path": str(path)}
     cls = LocalDinoV2 if name.startswith("dinov2-") else FEATURE_EXTRACTORS_REGISTRY[name]
     layers = {metric: str(cls.get_default_feature_layer_for_metric(metric)) for metric in METRICS}
-    return Extractor(name, cls(name, sorted(set(layers.values())), **given).to(device), layers)
+    return Extractor(name, cls(name, sorted(set(layers.values())), **given).to(device), layers, channels_of(name))
 
 
 def to_uint8(x: Tensor, data_range: tuple[float, float]) -> Tensor:

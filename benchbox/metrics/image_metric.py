@@ -29,18 +29,22 @@ class ImageMetric(Metric):
     weights_sha256: str | None = None
 
     def check(self, model: Model) -> None:
-        if len(model.shape) != 3 or model.data_range is None:
-            raise UsageError(
-                f"metric {self.name} measures images: "
-                f"model {model.name} makes samples of shape {model.shape} without a range."
-            )
+        if len(model.data_shape) != 3 or model.data_range is None:
+            what = f"samples of shape {model.data_shape}" + (" without a range" if model.data_range is None else "")
+            raise UsageError(f"metric {self.name} measures images: model {model.name} makes {what}.")
         from benchbox.metrics import weights
         from benchbox.metrics.features import accepts
 
         features = self.extractor_name(model)
-        if problem := accepts(features, model.shape):
+        if problem := accepts(features, model.data_shape):
             raise UsageError(f"metric {self.name} cannot measure model {model.name}: {problem}")
         weights.find(features, self.weights, self.weights_sha256)
+
+    def files(self, model: Model) -> dict[str, Path]:
+        from benchbox.metrics import weights
+
+        found = weights.place(self.extractor_name(model), self.weights)
+        return super().files(model) | ({} if found is None else {"weights": found})
 
     def extractor_name(self, model: Model) -> str:
         features = self.features or model.features
@@ -72,14 +76,22 @@ class ReferenceMetric(ImageMetric):
         super().check(model)
         self.read(model)
 
+    def files(self, model: Model) -> dict[str, Path]:
+        return super().files(model) | {"reference": self.path(model)}
+
+    def path(self, model: Model) -> Path:
+        """Where the reference is. UsageError where there is none."""
+        from benchbox.metrics.reference import locate
+
+        return locate(self.reference or model.dataset, self.extractor_name(model))
+
     def read(self, model: Model, vectors: bool = False) -> Reference:
         """The reference, with its features where these are asked for. UsageError where it is missing or another one."""
-        from benchbox.metrics.reference import locate, read_reference
+        from benchbox.metrics.reference import read_reference
 
-        features = self.extractor_name(model)
-        path = locate(self.reference or model.dataset, features)
+        path = self.path(model)
         found = read_reference(path, vectors)
-        if problem := found.mismatch(model, features):
+        if problem := found.mismatch(model, self.extractor_name(model)):
             raise UsageError(f"the reference {path.name} {problem}.")
         return found
 

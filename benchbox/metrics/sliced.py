@@ -51,7 +51,7 @@ class SlicedW2Accumulator(Accumulator):
 
     def __init__(self, model: Model, metric: SlicedW2) -> None:
         self.model, self.metric = model, metric
-        directions = np.random.default_rng(0).standard_normal((int(np.prod(model.shape)), metric.projections))
+        directions = np.random.default_rng(0).standard_normal((int(np.prod(model.data_shape)), metric.projections))
         self.directions = directions / np.linalg.norm(directions, axis=0)
         self.parts = [np.empty((0, metric.projections), np.float32)]
         self.index = [np.empty(0, np.int64)]

@@ -47,7 +47,7 @@ class TwoSample(Accumulator):
 
     def __init__(self, name: str, model: Model, limit: int, seed: int, kernel: Kernel) -> None:
         self.name, self.model, self.limit, self.seed, self.kernel = name, model, limit, seed, kernel
-        self.parts = [np.empty((0, math.prod(model.shape)), np.float32)]
+        self.parts = [np.empty((0, math.prod(model.data_shape)), np.float32)]
         self.index = [np.empty(0, np.int64)]
 
     def update(self, batch: Tensor, index: Tensor) -> None:

@@ -37,6 +37,8 @@ class W2(Metric):
     def check(self, model: Model) -> None:
         if model.gaussian_law() is None:
             raise UsageError(f"metric w2 needs Gaussian data, and model {model.name} is not: use sw2.")
+        if model.latent:
+            raise UsageError(f"metric w2 cannot measure model {model.name}: its law is that of latents.")
 
     def start(self, context: Context) -> W2Accumulator:
         law = context.model.gaussian_law()

@@ -9,10 +9,9 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 
-from benchbox.card import sha256
+from benchbox.card import known_sha256
 from benchbox.errors import UsageError
 
 
@@ -56,15 +55,20 @@ KNOWN = _known()
 """Extractor to its weights. Those that are not here (`mnist-cnn`, or of a plugin) bring their own."""
 
 
+def place(extractor: str, file: Path | None = None) -> Path | None:
+    """Where the weights of an extractor are to be: the file given, or in torch's cache; None where it needs none."""
+    return file or (KNOWN[extractor].path if extractor in KNOWN else None)
+
+
 def find(extractor: str, file: Path | None = None, digest: str | None = None) -> Path | None:
     """The checked weights of an extractor: the file given, or the one in torch's cache; None where it needs none.
 
     digest: the SHA-256 to expect in place of the publisher's. UsageError where the file is missing or is another one.
     """
-    known = KNOWN.get(extractor)
-    if known is None and file is None:
+    path = place(extractor, file)
+    if path is None:
         return None
-    path = file or (known.path if known else Path())
+    known = KNOWN.get(extractor)
     expected = digest or (known.sha256 if known else None)
     if not path.is_file():
         described = f" (SHA-256 {expected})" if expected else ""
@@ -75,15 +79,9 @@ def find(extractor: str, file: Path | None = None, digest: str | None = None) ->
             f"the weights of {extractor} at {path} cannot be checked: "
             "give the SHA-256 that their source states, 64 digits, with --set weights_sha256=…."
         )
-    stat = path.stat()
-    if (found := _sha256(path, stat.st_mtime_ns, stat.st_size)) != expected.lower():
+    if (found := known_sha256(path)) != expected.lower():
         raise UsageError(
             f"the weights of {extractor} at {path} have SHA-256 {found} where {expected} was expected: "
             "the file was not loaded."
         )
     return path
-
-
-@lru_cache(maxsize=64)
-def _sha256(path: Path, modified: int, size: int) -> str:
-    return sha256(path)

@@ -88,6 +88,14 @@ class Python(Network):
     def metrics(self) -> tuple[str, ...]:
         return self.model.metrics if self.model else super().metrics
 
+    @property
+    def latent(self) -> bool:
+        return self.model.latent if self.model else False
+
+    @property
+    def data_shape(self) -> tuple[int, ...]:
+        return self.model.data_shape if self.model else self.shape
+
     def network(self, device: Any) -> Callable[..., Tensor]:
         if self.model:
             return self.model.network(device)

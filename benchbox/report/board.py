@@ -137,6 +137,8 @@ class Task:
     n_samples: int
     reference: str = ""
     """What the samples were compared with, where a row says it."""
+    setting: str = "{}"
+    """The other options of the metric, as JSON; a file among them is named by its contents."""
 
 
 @dataclass(frozen=True)

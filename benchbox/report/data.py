@@ -13,7 +13,7 @@ import pandas as pd
 from benchbox.report import escape
 from benchbox.report.board import SETUP, Board, Entry, Unranked
 
-TASK = ("metric", "dataset", "model", "model_options", "model_sha256", "features", "n_samples", "reference")
+TASK = ("metric", "dataset", "model", "model_options", "model_sha256", "features", "n_samples", "reference", "setting")
 MEASURED = (
     "rank_low", "rank_high", "uncertainty_known", "nfe", "value", "error", "low", "high", "behind", "behind_low",
     "behind_high", "paired", "seconds_per_1000", "memory_mb", "device", "seeds", "status", "reason", "cells",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -10,7 +11,8 @@ from typing import Literal
 
 from benchbox.report.board import Board, Difference, Entry, Setup, Task, Unranked
 from benchbox.report.estimate import CONFIDENCE
-from benchbox.report.table import Usual, label, number
+from benchbox.report.prepared import RANKED
+from benchbox.report.table import Usual, changed, label, number
 from benchbox.report.ties import LEVEL
 
 EXTRA = ("dtype", "final", "guidance")
@@ -76,8 +78,18 @@ def title(board: Board, usual: Usual, budgets: bool = True) -> str:
     """What is compared: model, budget (unless it is left out), metric, features, samples, data set, levels."""
     task = board.task
     budget = "" if not budgets else ", adaptive" if board.budget is None else f", NFE {board.budget}"
-    measure = f"{task.metric} ({task.features})" if task.features else task.metric
-    return f"{model(task, usual)}{budget}: {measure} of {task.n_samples:,} samples {terms(board, usual)}"
+    return f"{model(task, usual)}{budget}: {measure(task, usual)} of {task.n_samples:,} samples {terms(board, usual)}"
+
+
+def measure(task: Task, usual: Usual) -> str:
+    """The metric of a task, its extractor, and the options that are not as usual."""
+    said = ", ".join(filter(None, (task.features, setting(task, usual))))
+    return f"{task.metric} ({said})" if said else task.metric
+
+
+def setting(task: Task, usual: Usual) -> str:
+    """The options of a task's metric that are not as usual."""
+    return changed(json.loads(task.setting), "metric", RANKED[task.metric].metric, usual)
 
 
 def model(task: Task, usual: Usual) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Collection
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -11,6 +12,7 @@ import pandas as pd
 
 from benchbox.report.board import SETUP, Row, Task
 from benchbox.report.estimate import student
+from benchbox.store.values import Value, values
 
 
 @dataclass(frozen=True)
@@ -36,15 +38,16 @@ RANKED = {
 The `_std` of isc is the spread over its splits, and no standard error.
 """
 
+SAID = ("features", "reference")
+"""Options of a metric that columns of its own say, by what they came to."""
+
 TASK = [f.name for f in fields(Task) if f.name != "metric"]
 
 
 def prepared(rows: pd.DataFrame, metric: str) -> list[Row]:
     """The rows that were to be measured by a metric, with `value`, `error` (nan: unknown), `dof`, `features`."""
-    options = rows.get("metric_options", pd.Series("{}", rows.index))
-    asked = options.map(lambda text: RANKED[metric].metric in json.loads(text or "{}"))
-    part = rows[rows[metric].notna() | asked].copy()
-    texts = {*TASK, *SETUP, "command", "reason", "device", "cell", "cuda"} - {"features", "reference", "n_samples"}
+    part = by_value(rows, metric)
+    texts = {*TASK, *SETUP, "command", "reason", "device", "cell", "cuda"} - {*SAID, "n_samples", "setting"}
     for name in texts:
         column = part[name].astype(object) if name in part else pd.Series(None, part.index, dtype=object)
         part[name] = column.fillna("{}" if name.endswith("_options") else "")
@@ -52,9 +55,46 @@ def prepared(rows: pd.DataFrame, metric: str) -> list[Row]:
     part["error"] = _errors(part, metric)
     budgets = [None if pd.isna(nfe) else int(nfe) for nfe in part["nfe_requested"]]
     part["nfe_requested"] = pd.Series(budgets, part.index, dtype=object)
-    said = {ending: _said(part, f"{RANKED[metric].metric}_{ending}") for ending in ("features", "reference")}
+    said = {ending: _said(part, f"{RANKED[metric].metric}_{ending}") for ending in SAID}
     records: list[Any] = part.assign(**said).to_dict("records")
     return records
+
+
+def by_value(rows: pd.DataFrame, metric: str) -> pd.DataFrame:
+    """A line for each value of the metric in each row: its columns under the metric's own names, and its `setting`."""
+    texts = [rows.get(name, pd.Series("{}", rows.index)) for name in ("metric_options", "metric_values")]
+    pairs = pd.Series(list(zip(*texts, strict=True)), rows.index, dtype=object)
+    found = {pair: _values(pair, RANKED[metric].metric) for pair in set(pairs)}
+    said = tuple(ending for ending in SAID if f"{RANKED[metric].metric}_{ending}" in rows)
+    suffixes = sorted({suffix for values in found.values() for suffix in values} | {""})
+    parts = []
+    for suffix in suffixes:
+        own = {pair: values[suffix] for pair, values in found.items() if suffix in values}
+        there = pairs.isin(list(own)) | (rows[metric].notna() if suffix == "" else False)
+        part = rows[there]
+        marked = {name.removesuffix(suffix): part[name] for name in rows.columns if suffix and name.endswith(suffix)}
+        options = pairs[there].map(lambda pair, own=own: _options(own.get(pair)))
+        setting = pairs[there].map(lambda pair, own=own: _setting(own.get(pair), said))
+        parts.append(part.assign(**marked, metric_options=options, setting=setting))
+    return pd.concat(parts) if len(parts) > 1 else parts[0]
+
+
+def _values(pair: tuple[Any, Any], metric: str) -> dict[str, Value]:
+    """The values of a metric in a row, by the mark of their columns."""
+    row = dict(zip(("metric_options", "metric_values"), pair, strict=True))
+    return {value.suffix: value for value in values(row) if value.metric == metric}
+
+
+def _options(value: Value | None) -> str:
+    return json.dumps({value.metric: value.options} if value else {})
+
+
+def _setting(value: Value | None, said: Collection[str]) -> str:
+    """What is not said elsewhere of how a value was measured; a file that was given, by its contents."""
+    options = value.options if value else {}
+    files = (value.files if value else None) or {}
+    given = {name: files.get(name, option) for name, option in options.items() if option is not None}
+    return json.dumps({name: option for name, option in given.items() if name not in said}, sort_keys=True)
 
 
 def _column(rows: pd.DataFrame, name: str) -> pd.Series[float]:

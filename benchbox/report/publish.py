@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
@@ -14,6 +13,7 @@ from benchbox.report.page.site import Site, write_site
 from benchbox.report.prepared import RANKED
 from benchbox.report.rows import records
 from benchbox.store.schema import LATER, ORDER
+from benchbox.store.values import split, values
 
 HEAD = "---\npretty_name: benchbox results"
 """With what the card begins."""
@@ -87,8 +87,9 @@ def fault(row: Mapping[str, Any]) -> str | None:
         return f"its mean of {row['nfe']:g} evaluations is above its largest of {spent:g}"
     if asked is not None and spent > asked:
         return f"it is done and spent {spent:g} evaluations of a budget of {asked:g}, which is dishonest"
-    metrics = json.loads(row["metric_options"] or "{}")
-    unasked = [m for m, ranked in RANKED.items() if row.get(m) is not None and ranked.metric not in metrics]
+    stated = {value.label for value in values(row)}
+    found = [(name, *split(name)) for name in row if row[name] is not None]
+    unasked = [name for name, base, mark in found if base in RANKED and RANKED[base].metric + mark not in stated]
     return f"it has {unasked[0]} and does not say with which options that was measured" if unasked else None
 
 

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import reduce
 from typing import NamedTuple
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from benchbox.store.atomic import write_bytes
 from benchbox.store.joining import DECIDING, places_of_latest
 from benchbox.store.leases import Leases
 from benchbox.store.paths import ID, opened, printable
 from benchbox.store.store import Store
+from benchbox.store.values import completed
 from benchbox.store.verify import Fault, Track, faults
 
 
@@ -28,7 +31,8 @@ def merge(store: Store, others: Sequence[Store], fault: Fault, track: Track) -> 
     """Take in the rows of others: of a cell the last one begun of those that are done, else the last one begun.
 
     A row with a fault is left out; of statistics those of the most samples are kept. Rows stay as they are, so that
-    they still say where and with what they were measured.
+    they still say where and with what they were measured, but for values of metrics that only another row of the cell
+    has: these are put beside the others.
     """
     store.prepare()
     problems: list[str] = []
@@ -43,7 +47,31 @@ def merge(store: Store, others: Sequence[Store], fault: Fault, track: Track) -> 
         rows, busy = rows + new, busy + left
         copied += copy_statistics(store, other, track)
         copy_sweeps(store, other)
-    return Merger(rows, copied, busy, problems)
+    new, left = complete(store, tables, track)
+    return Merger(rows + new, copied, busy + left, problems)
+
+
+def complete(store: Store, tables: Sequence[pa.Table], track: Track) -> tuple[int, int]:
+    """Give rows the values of metrics that other rows of their cells have; how many were, how many a process is at."""
+    done = [table.filter(pc.equal(table["status"], "done")) for table in tables]
+    said = pa.concat_tables([pa.table({c: column(table, c) for c in ("cell", "metric_options")}) for table in done])
+    counts = said.group_by("cell").aggregate([("metric_options", "count_distinct")])
+    cells = counts.filter(pc.greater(counts["metric_options_count_distinct"], 1))["cell"]
+    found = [row for table in done for row in table.filter(pc.is_in(table["cell"], cells)).to_pylist()]
+    completer, busy = 0, 0
+    with Leases(store.directory) as leases:
+        for cell in track(cells.to_pylist(), "values"):
+            row = store.get(cell)
+            new = reduce(completed, (other for other in found if other["cell"] == cell), row or {})
+            if row is None or new == row:
+                continue
+            if leases.take(cell):
+                store.put(new)
+                leases.release(cell)
+                completer += 1
+            else:
+                busy += 1
+    return completer, busy
 
 
 def sound(other: Store, fault: Fault, track: Track, problems: list[str]) -> pa.Table:

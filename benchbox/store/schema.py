@@ -6,13 +6,13 @@ from typing import Any
 
 import pyarrow as pa
 
-VERSION = 2
+VERSION = 3
 
 TEXT = (
     "stream", "cell", "sampler", "sampler_options", "sampler_package", "sampler_version", "model", "model_options",
     "model_sha256", "schedule", "schedule_options", "grid", "grid_options", "dataset", "dtype", "final", "guidance",
     "nfe_policy", "status", "reason", "executor", "device", "flags", "host", "torch", "cuda", "driver", "benchbox",
-    "git", "packages", "command", "sweep", "started_at", "metric_options", "noise_device",
+    "git", "packages", "command", "sweep", "started_at", "metric_options", "metric_values", "noise_device",
 )  # fmt: skip
 INTEGER = (
     "seed", "n_samples", "n_timed", "batch_size", "noise_block", "nfe_requested", "clamped", "steps", "threads",
@@ -28,14 +28,15 @@ ORDER = (
     "batch_size", "dtype", "final", "noise_block", "noise_device", "guidance", "nfe_policy", "nfe_requested", "nfe",
     "nfe_max", "n_backward", "clamped", "steps", "n_timed", "wall_s", "model_s", "overhead", "decode_s",
     "samples_per_s", "gpu_mem_peak_mb", "gpu_mem_reserved_mb", "rss_peak_mb", "energy_j", "timing_valid",
-    "metric_options", "status", "reason", "executor", "device", "threads", "flags", "host", "torch", "cuda", "driver",
-    "benchbox", "contract", "git", "packages", "command", "sweep", "started_at",
+    "metric_options", "metric_values", "status", "reason", "executor", "device", "threads", "flags", "host", "torch",
+    "cuda", "driver", "benchbox", "contract", "git", "packages", "command", "sweep", "started_at",
 )  # fmt: skip
-LATER = frozenset({"n_timed", "noise_block", "noise_device", "flags", "driver", "packages", "sweep"})
-"""Columns that rows of the first release lack."""
+LATER = frozenset({"n_timed", "noise_block", "noise_device", "flags", "driver", "packages", "sweep", "metric_values"})
+"""Columns that rows of earlier versions lack."""
 
 JSON = (
-    "sampler_options", "model_options", "schedule_options", "grid_options", "metric_options", "flags", "packages",
+    "sampler_options", "model_options", "schedule_options", "grid_options", "metric_options", "metric_values",
+    "flags", "packages",
 )  # fmt: skip
 """Columns that hold a JSON object."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -182,12 +181,6 @@ class Store:
     def files(self) -> list[Path]:
         """All files that may hold rows."""
         return sorted(self.directory.glob("*.parquet"))
-
-
-def missing_metrics(row: dict[str, Any], metrics: dict[str, Any]) -> set[str]:
-    """Which of the metrics (name to options) a row does not have with these options."""
-    have = json.loads(row.get("metric_options") or "{}")
-    return {name for name, options in metrics.items() if have.get(name) != json.loads(json.dumps(options))}
 
 
 def load_results(directory: str | Path) -> pd.DataFrame:

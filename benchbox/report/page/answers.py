@@ -47,7 +47,9 @@ def answer(board: Board, names: Names, usual: Usual) -> Answer:
     return Answer(
         budget="Any budget (adaptive)" if board.budget is None else f"{board.budget} evaluations",
         use=names[best.setup], href=f"samplers/{slug(best.setup.sampler)}.html",
-        quality=f"{plain(measure(board.task))} {interval(best)}, {count(best)}, {number(best.nfe)} evaluations spent",
+        quality=(
+            f"{plain(measure(board.task, usual))} {interval(best)}, {count(best)}, {number(best.nfe)} evaluations spent"
+        ),
         sure=how_sure(board, names), cost=price(best),
         command=plain(run_command(board, best.setup, best.seeds, usual, best.row)), needs=needed(best),
     )  # fmt: skip

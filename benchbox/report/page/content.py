@@ -60,8 +60,8 @@ def view(boards: Sequence[Board], usual: Usual, shared: Usual) -> View:
         if any(line.points for line in chart.lines):
             charts[cost] = (with_published(chart, task) if cost == "nfe" else chart).as_dict()
     return View(
-        id=slug(whole), title=whole, task=task, measure=plain(measure(task)),
-        heading=plain(f"{model(task, shared)}: {measure(task)} of {task.n_samples:,} samples"),
+        id=slug(whole), title=whole, task=task, measure=plain(measure(task, shared)),
+        heading=plain(f"{model(task, shared)}: {measure(task, shared)} of {task.n_samples:,} samples"),
         terms=plain(terms(boards[0], shared)),
         answers=tuple(answer(b, names, usual) for b in told(boards) if b.entries),
         charts=charts, lines=tuple(line for b in boards for line in lines(b, names, usual)),

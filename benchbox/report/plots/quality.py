@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Literal
 
 from benchbox.report.board import Board, Entry, Setup, Task
-from benchbox.report.leaderboard import full_name
+from benchbox.report.leaderboard import full_name, setting
 from benchbox.report.leaderboard import name as part_name
 from benchbox.report.plots.chart import Chart, Line, Point, drawable, non_dominated
 from benchbox.report.table import Usual
@@ -53,7 +53,8 @@ def quality_chart(boards: Sequence[Board], cost: CostName, usual: Usual) -> Char
         for name, line in sorted(points.items())
     ]
     return Chart(
-        title=heading(boards[0].task), x=COSTS[cost] + (f", {device}" if device else ""), y=measure(boards[0].task),
+        title=heading(boards[0].task, usual), x=COSTS[cost] + (f", {device}" if device else ""),
+        y=measure(boards[0].task, usual),
         lines=tuple(lines), caption=_caption(boards, entries, device, sum(map(len, points.values()))), front=FRONT,
         highest=boards[0].highest,
     )  # fmt: skip
@@ -85,15 +86,16 @@ NAMES = {
 """Metrics, as a heading says them."""
 
 
-def measure(task: Task) -> str:
+def measure(task: Task, usual: Usual) -> str:
     """The metric, as a heading says it."""
     name = NAMES.get(task.metric, task.metric)
-    return f"{name} ({task.features})" if task.features else name
+    said = ", ".join(filter(None, (task.features, setting(task, usual))))
+    return f"{name} ({said})" if said else name
 
 
-def heading(task: Task) -> str:
+def heading(task: Task, usual: Usual) -> str:
     """What was compared: model, metric, samples."""
-    return f"{task.model}: {measure(task)} of {task.n_samples:,} samples"
+    return f"{task.model}: {measure(task, usual)} of {task.n_samples:,} samples"
 
 
 def _caption(boards: Sequence[Board], entries: Sequence[tuple[Board, Entry]], device: str, drawn: int) -> str:

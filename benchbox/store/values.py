@@ -1,0 +1,110 @@
+"""The values of metrics in a row: what each was measured with, and which columns are its own.
+
+The first value of a metric has the columns that the metric names. One of another setting stands beside it: its columns
+end in `@` and 8 digits, the hash of that setting, and so does its key in `metric_options` and in `metric_values`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
+
+MARKED = re.compile(r"(.+)(@[0-9a-f]{8})", re.DOTALL)
+
+Row = Mapping[str, Any]
+
+
+class Value(NamedTuple):
+    """A value of a metric: its options, and the SHA-256 of its files by the option that names them.
+
+    files, columns: None where a row does not say, as of earlier versions.
+    """
+
+    label: str
+    options: Mapping[str, Any]
+    files: Mapping[str, str] | None = None
+    columns: tuple[str, ...] | None = None
+
+    @property
+    def metric(self) -> str:
+        return split(self.label)[0]
+
+    @property
+    def suffix(self) -> str:
+        return split(self.label)[1]
+
+    @property
+    def setting(self) -> dict[str, Any]:
+        """Its identity: the options, a file by its contents."""
+        return {**self.options, **(self.files or {})}
+
+    def agrees(self, other: Value) -> bool:
+        """Whether both are one value; by the options alone where the files of one are not known."""
+        if self.metric != other.metric:
+            return False
+        if self.files is None or other.files is None:
+            return dict(self.options) == dict(other.options)
+        return self.setting == other.setting
+
+    def beside(self, others: Iterable[Value]) -> Value:
+        """It under a label that it can have beside these: the metric's name, or that with the setting's hash."""
+        if all(other.metric != self.metric for other in others):
+            return self._replace(label=self.metric)
+        text = json.dumps([self.metric, self.setting], sort_keys=True, ensure_ascii=False)
+        return self._replace(label=f"{self.metric}@{hashlib.sha256(text.encode()).hexdigest()[:8]}")
+
+
+def split(name: str) -> tuple[str, str]:
+    """A label or a column without its mark, and the mark ("" where it has none)."""
+    found = MARKED.fullmatch(name)
+    return (found[1], found[2]) if found else (name, "")
+
+
+def values(row: Row) -> list[Value]:
+    """The values that a row has, or was to have."""
+    options, said = (_objects(row.get(name)) for name in ("metric_options", "metric_values"))
+    return [_value(label, given, said.get(label)) for label, given in options.items()]
+
+
+def _value(label: str, options: Mapping[str, Any], said: Mapping[str, Any] | None) -> Value:
+    files, columns = (said or {}).get("files"), (said or {}).get("columns")
+    return Value(
+        label, options, files if isinstance(files, dict) else None,
+        tuple(map(str, columns)) if isinstance(columns, list) else None,
+    )  # fmt: skip
+
+
+def _objects(text: Any) -> dict[str, dict[str, Any]]:
+    """The JSON objects in a column's JSON object, by name."""
+    found = json.loads(text) if isinstance(text, str) else {}
+    return {name: value for name, value in found.items() if isinstance(value, dict)}
+
+
+def described(found: Iterable[Value]) -> dict[str, str]:
+    """The columns of a row that say what its values are."""
+    found = list(found)
+    said = {v.label: {"files": v.files, "columns": v.columns} for v in found}
+    known = {label: {name: x for name, x in about.items() if x is not None} for label, about in said.items()}
+    return {
+        "metric_options": _dumps({v.label: v.options for v in found}),
+        "metric_values": _dumps({label: about for label, about in known.items() if about}),
+    }
+
+
+def _dumps(value: Any) -> str:
+    return json.dumps(value, sort_keys=True, ensure_ascii=False)
+
+
+def completed(row: Row, other: Row) -> dict[str, Any]:
+    """The row with the values of another row of its cell that it lacks, as far as that says which columns they are."""
+    out, there = dict(row), values(row)
+    for value in values(other):
+        if value.columns is None or any(value.agrees(own) for own in there):
+            continue
+        new = value.beside(there)
+        there.append(new)
+        out |= {name + new.suffix: other.get(name + value.suffix) for name in value.columns}
+    return out | described(there) if len(there) > len(values(row)) else out
