@@ -2,26 +2,39 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
-
-from benchbox.executor import Executor
-from benchbox.grid import Grid, Levels
-from benchbox.hookspecs import hookimpl
-from benchbox.metric import Accumulator, Context, Metric
-from benchbox.model import Model
-from benchbox.sampler import Sampler
-from benchbox.schedule import DiscreteSchedule, Schedule
 
 if TYPE_CHECKING:
     from pandas import DataFrame
     from torch import Tensor
 
     from benchbox.exact.certificate import Certificate
+    from benchbox.executor import Executor
+    from benchbox.grid import Grid, Levels
+    from benchbox.hookspecs import hookimpl
+    from benchbox.metric import Accumulator, Context, Metric
+    from benchbox.model import Model
+    from benchbox.sampler import Sampler
+    from benchbox.schedule import DiscreteSchedule, Schedule
 
 __all__ = [
     "Accumulator", "Context", "DiscreteSchedule", "Executor", "Grid", "Levels", "Metric", "Model", "Sampler",
     "Schedule", "certify", "get", "hookimpl", "load_results", "sample",
 ]  # fmt: skip
+
+MODULES = {
+    "Accumulator": "metric", "Context": "metric", "DiscreteSchedule": "schedule", "Executor": "executor",
+    "Grid": "grid", "Levels": "grid", "Metric": "metric", "Model": "model", "Sampler": "sampler",
+    "Schedule": "schedule", "hookimpl": "hookspecs",
+}  # fmt: skip
+"""Where each class is defined: it is imported at its first use, so that `benchbox --help` waits for no numpy."""
+
+
+def __getattr__(name: str) -> Any:
+    if name not in MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{MODULES[name]}"), name)
 
 
 def get(kind: str, name: str, **options: Any) -> Any:

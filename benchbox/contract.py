@@ -7,8 +7,6 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from packaging.specifiers import InvalidSpecifier, SpecifierSet
-
 from benchbox.hookspecs import CONTRACT
 
 
@@ -17,6 +15,8 @@ def refused(module: str) -> str | None:
     stated = stated_contract(module)
     if stated is None:
         return None
+    from packaging.specifiers import InvalidSpecifier, SpecifierSet  # here, because few modules state anything
+
     try:
         supported = SpecifierSet(stated)
     except (InvalidSpecifier, TypeError, AttributeError):

@@ -17,24 +17,25 @@ import pluggy
 from benchbox import hookspecs
 from benchbox.contract import refused
 from benchbox.errors import sentence
-from benchbox.listings import Slot
 from benchbox.plugin import BASES, DISTRIBUTION, Listing, fault, listing, own_version
 
 GROUP = "benchbox"
-BUILT_IN = tuple(f"benchbox.{kind}s" for kind in BASES)
 SLOW = 1.0
 """Seconds of import from which `benchbox list plugins` remarks on them."""
 
 
 @dataclass(eq=False)
 class Source:
-    """One module of plugins: what it offers, or why it cannot; `classes` are there once it has been imported."""
+    """One module of plugins: what it offers, or why it cannot, once it has been read.
+
+    kind: the one kind that it offers; None where it may offer any.
+    """
 
     module: str
     package: str
     version: str
     load: Callable[[], Any]
-    slot: Slot | None = None
+    kind: str | None = None
     plugins: list[Listing] = field(default_factory=list)
     classes: dict[tuple[str, str], type] = field(default_factory=dict)
     faults: list[str] = field(default_factory=list)
@@ -56,17 +57,10 @@ class Source:
         keys = ("module", "package", "version", "offers", "problems", "notes", "import_s")
         return {key: getattr(self, key) for key in keys}
 
-    def recall(self) -> None:
-        """Know what the module offers: as remembered, where nothing has changed since, else by importing it."""
-        known = self.slot.read() if self.slot else None
-        if known is None:
-            self.read()
-        else:
-            self.plugins = known
-
     def read(self) -> None:
-        """Import the module and collect what it offers; a listing without faults is remembered."""
-        self.plugins, self.classes, self.faults, self.notes = [], {}, [], []
+        """Import the module, if it was not before, and collect what it offers."""
+        if self.import_s is not None:
+            return
         start, had_torch = time.perf_counter(), "torch" in sys.modules
         try:
             with redirect_stdout(sys.stderr):
@@ -78,8 +72,6 @@ class Source:
             torch = "; torch, which it imports, could wait until a plugin runs"
             late = "torch" in sys.modules and not had_torch
             self.notes.append(f"takes {self.import_s:.1f} s to import{torch if late else ''}")
-        if self.slot:
-            self.slot.clear() if self.faults else self.slot.write(self.plugins)
 
     def _collect(self) -> None:
         if refusal := refused(self.module):
@@ -115,8 +107,9 @@ class Source:
 
 
 def built_in() -> Iterator[Source]:
-    for module in BUILT_IN:
-        yield Source(module, DISTRIBUTION, own_version(), partial(import_module, module))
+    for kind in BASES:
+        module = f"benchbox.{kind}s"
+        yield Source(module, DISTRIBUTION, own_version(), partial(import_module, module), kind)
 
 
 def installed() -> list[tuple[EntryPoint, Source]]:

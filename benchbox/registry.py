@@ -5,13 +5,12 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
 from benchbox.discovery import Source, built_in, installed
 from benchbox.errors import UsageError, unknown
-from benchbox.listings import Slot
 from benchbox.options import build
 from benchbox.plugin import BASES, DISTRIBUTION, Listing, own_version
 
@@ -35,79 +34,79 @@ class Offer:
 
     @property
     def cls(self) -> type:
-        """The plugin's class; its package is imported now. UsageError where that fails."""
-        kind, name = self.listing.kind, self.listing.name
-        if not self.source.classes:
-            self.source.read()
-        if (kind, name) not in self.source.classes:
-            why = "; ".join(self.source.faults) or "it no longer offers it"
-            raise UsageError(f"{kind} {name} of {self.package} {self.version} cannot be loaded: {why.rstrip('.')}.")
-        return self.source.classes[kind, name]
+        """The plugin's class."""
+        return self.source.classes[self.listing.kind, self.listing.name]
+
+
+@dataclass(frozen=True)
+class Index:
+    """Who offers plugins of one kind, by name and by alias."""
+
+    names: dict[str, list[Offer]] = field(default_factory=dict)
+    aliases: dict[str, list[Offer]] = field(default_factory=dict)
+
+    def add(self, source: Source, kind: str) -> None:
+        for offer in [Offer(item, source) for item in source.plugins if item.kind == kind]:
+            self.names.setdefault(offer.listing.name, []).append(offer)
+            for alias in offer.listing.aliases:
+                self.aliases.setdefault(alias, []).append(offer)
 
 
 class Registry:
-    """The plugins of this process by kind and name; `sources` lists every package with what went wrong in it."""
+    """The plugins of this process by kind and name."""
 
     def __init__(self, only: str | None = None) -> None:
         """only: None lists every installed package, "off" none, "a,b" those (package or entry-point names)."""
-        self.sources = list(built_in())
-        for source in self.sources:
-            source.read()
+        self._sources = list(built_in())
         asked, found = _names(only or ""), set[str]()
         for entry, source in installed():
             names = {_canonical(entry.name), _canonical(source.package)}
             if only is None or names & asked:
-                source.slot = Slot.of(entry)
-                source.recall()
-                self.sources.append(source)
+                self._sources.append(source)
                 found |= names
-        self.sources += [_missing(name) for name in sorted(asked - found)]
-        self._index()
+        self._sources += [_missing(name) for name in sorted(asked - found)]
+        self._index = cache(self._read)
+
+    @property
+    def sources(self) -> list[Source]:
+        """Every module of plugins, imported, with what is wrong with it."""
+        indices = {kind: self._index(kind) for kind in BASES}
+        for source in self._sources:
+            source.clashes.clear()
+        for kind, index in indices.items():
+            for name, offers in index.names.items():
+                for source in dict.fromkeys(offer.source for offer in offers) if len(offers) > 1 else ():
+                    source.clashes.append(f"{kind} {name} is offered by {_packages(offers)}")
+        return self._sources
 
     def add(self, source: Source) -> None:
         """One more module of plugins."""
-        source.recall()
-        self.sources.append(source)
-        self._index()
+        self._sources.append(source)
+        self._index.cache_clear()
 
-    def inspect(self) -> list[Source]:
-        """The sources, all of them imported, so that every problem there is now shows."""
-        for source in self.sources:
-            if source.slot and source.import_s is None:
+    def _read(self, kind: str) -> Index:
+        """Who offers plugins of that kind; benchbox's own of other kinds are not imported."""
+        index = Index()
+        for source in self._sources:
+            if source.kind in (None, kind):
                 source.read()
-        self._index()
-        return self.sources
-
-    def _index(self) -> None:
-        self._offers: dict[str, dict[str, list[Offer]]] = {kind: {} for kind in BASES}
-        self._aliases: dict[str, dict[str, list[Offer]]] = {kind: {} for kind in BASES}
-        for source in self.sources:
-            source.clashes.clear()
-            for item in source.plugins:
-                offer = Offer(item, source)
-                self._offers[item.kind].setdefault(item.name, []).append(offer)
-                for alias in item.aliases:
-                    self._aliases[item.kind].setdefault(alias, []).append(offer)
-        for kind, names in self._offers.items():
-            for name, offers in names.items():
-                if len(offers) > 1:
-                    for source in dict.fromkeys(o.source for o in offers):
-                        source.clashes.append(f"{kind} {name} is offered by {_packages(offers)}")
+                index.add(source, kind)
+        return index
 
     def names(self, kind: str) -> list[str]:
-        return sorted(self._offers[kind])
+        return sorted(self._index(kind).names)
 
     def offers(self, kind: str, name: str) -> list[Offer]:
         """Who offers that name, not counting aliases."""
-        return list(self._offers[kind].get(name, []))
+        return list(self._index(kind).names.get(name, []))
 
     def matches(self, kind: str, name: str) -> list[Offer]:
         """Who offers that name or alias; an alias of two plugins means neither."""
-        names = {name} if name in self._offers[kind] else self._meant(kind, name)
+        names = {name} if name in self._index(kind).names else self._meant(kind, name)
         return self.offers(kind, names.pop()) if len(names) == 1 else []
 
     def _meant(self, kind: str, alias: str) -> set[str]:
-        return {offer.listing.name for offer in self._aliases[kind].get(alias, [])}
+        return {offer.listing.name for offer in self._index(kind).aliases.get(alias, [])}
 
     def find(self, kind: str, name: str) -> Offer:
         """The plugin of that name or alias. UsageError: no such name (with the near ones), or offered twice."""
@@ -125,8 +124,8 @@ class Registry:
 
     def _unknown(self, kind: str, name: str) -> UsageError:
         """The error for a name that nobody offers; packages that cannot offer theirs are named where none is near."""
-        error = unknown(kind, name, [*self._offers[kind], *self._aliases[kind]])
-        broken = ", ".join(dict.fromkeys(s.package for s in self.sources if s.faults))
+        error = unknown(kind, name, [*self._index(kind).names, *self._index(kind).aliases])
+        broken = ", ".join(dict.fromkeys(s.package for s in self._sources if s.faults))
         if not broken or str(error).endswith("?"):
             return error
         return UsageError(f"{broken} cannot be used (benchbox list plugins says why), and {error}")
@@ -148,7 +147,7 @@ def _packages(offers: list[Offer]) -> str:
 
 def _missing(name: str) -> Source:
     """What stands for a package that BENCHBOX_PLUGINS names in vain."""
-    source = Source(name, name, "?", lambda: None)
+    source = Source(name, name, "?", lambda: None, kind="")  # of no kind, so that nothing is imported
     source.faults.append("BENCHBOX_PLUGINS names it, and it is not installed")
     return source
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import math
+import os
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -13,6 +14,9 @@ import pytest
 
 from benchbox.bench.plan import PlannedCell
 from benchbox.registry import registry
+from benchbox.threads import passive
+
+os.environ.update(passive(os.environ))  # as the command line does, so that the suite runs beside other programs
 
 Install = Callable[..., None]
 """(distribution, module, source or None where the module is there already, version="1.0")."""
@@ -25,7 +29,6 @@ def installed(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monk
     before = set(sys.modules)
     monkeypatch.syspath_prepend(str(site))
     monkeypatch.delenv("BENCHBOX_PLUGINS", raising=False)
-    monkeypatch.setenv("XDG_CACHE_HOME", str(site / "cache"))
 
     def install(distribution: str, module: str, source: str | None, version: str = "1.0") -> None:
         info = site / f"{distribution.replace('-', '_')}-{version}.dist-info"

@@ -20,7 +20,7 @@ import torch
 from conftest import Command, Install
 from safetensors.torch import save_file
 
-from benchbox import load_results, nets
+from benchbox import load_results, nets, threads
 from benchbox.card import Card, sha256
 from benchbox.registry import BASES, registry
 
@@ -339,7 +339,7 @@ def test_help_is_status_0(benchbox: Command, arguments: tuple[str, ...]) -> None
 
 
 IMPORTS = """
-import sys
+import os, sys
 from benchbox.cli.main import main
 for arguments in (["--help"], ["run", "--help"], ["list"], ["list", "plugins"], ["info", "heun"], ["info", "gaussian"]):
     sys.argv = ["benchbox", *arguments]
@@ -347,12 +347,13 @@ for arguments in (["--help"], ["run", "--help"], ["list"], ["list", "plugins"], 
         main()
     except SystemExit as end:
         assert not end.code, arguments
+    assert os.environ.get("OMP_WAIT_POLICY") == "passive"  # which torch reads when it is loaded
     assert not {"torch", "pandas", "scipy"} & set(sys.modules), arguments
 """
 
 
-def test_help_list_and_info_import_no_torch() -> None:
-    environment = os.environ | {"BENCHBOX_PLUGINS": "off"}
+def test_help_list_and_info_import_no_torch_and_threads_will_wait_passively() -> None:
+    environment = {name: value for name, value in os.environ.items() if name not in threads.CHOICES}
     done = subprocess.run([sys.executable, "-c", IMPORTS], capture_output=True, text=True, env=environment, check=False)
     assert done.returncode == 0, done.stderr
 

@@ -87,7 +87,6 @@ def both(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Sweep, Swee
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(str(site))
         patch.delenv("BENCHBOX_PLUGINS", raising=False)
-        patch.setenv("XDG_CACHE_HOME", str(site / "cache"))
         patch.setattr("benchbox.workers.pool.available", lambda: int(2.0 * GIB / SHARE) + 1)
         registry.cache_clear()
         yield run(tmp_path_factory.mktemp("all"), ORDER), run(tmp_path_factory.mktemp("alone"), list(NEIGHBOURS))

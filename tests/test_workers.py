@@ -19,6 +19,7 @@ import pytest
 import worker_tasks
 from worker_tasks import CHANGES, Loads, Stop, Task
 
+from benchbox import threads
 from benchbox.bench.part import Part
 from benchbox.errors import UsageError
 from benchbox.executor import Lost
@@ -256,8 +257,20 @@ def test_the_global_generators_do_not_remember_what_ran_before(shared: Local) ->
 
 
 def test_threads_are_shared_among_the_workers(make: Make) -> None:
-    assert do(make(threads=3), "threads")["said"] == "3"
-    assert do(make(workers=64), "threads")["said"] == "1"
+    assert do(make(threads=3), "variable", "OMP_NUM_THREADS")["said"] == "3"
+    assert do(make(workers=64), "variable", "OMP_NUM_THREADS")["said"] == "1"
+
+
+@pytest.mark.parametrize("user", [None, "GOMP_SPINCOUNT"])
+def test_threads_of_a_worker_wait_passively_unless_the_user_says_otherwise(
+    make: Make, monkeypatch: pytest.MonkeyPatch, user: str | None
+) -> None:
+    for name in threads.CHOICES:
+        monkeypatch.delenv(name, raising=False)
+    if user:
+        monkeypatch.setenv(user, "9")
+    waits = do(make(isolate=True), "variable", "OMP_WAIT_POLICY")["said"]
+    assert waits == (None if user else "passive")
 
 
 # several at once

@@ -164,8 +164,8 @@ def draw(task: Task, given: Any) -> list[float]:
     return [random.random(), float(np.random.rand())]
 
 
-def threads(task: Task, given: Any) -> str | None:
-    return os.environ.get("OMP_NUM_THREADS")
+def variable(task: Task, given: str) -> str | None:
+    return os.environ.get(given)
 
 
 def mark(task: Task, given: str) -> None:

@@ -116,6 +116,6 @@ def extractors() -> Iterator[Check]:
 def plugins() -> Iterator[Check]:
     from benchbox.registry import registry
 
-    for source in registry().inspect():
+    for source in registry().sources:
         found = "; ".join(source.problems) or ", ".join(source.offers)
         yield f"plugins {source.module} ({source.package})", not source.problems, found

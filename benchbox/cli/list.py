@@ -56,10 +56,10 @@ def plugin_table(found: list[Offer]) -> Table:
 
 
 def list_sources(as_json: bool) -> None:
-    """Every module of plugins, what it offers, and what is wrong with it; each is imported, to know."""
+    """Every module of plugins, what it offers, and what is wrong with it."""
     from benchbox.registry import registry
 
-    sources = registry().inspect()
+    sources = registry().sources
     if as_json:
         console.print_json(json.dumps([source.as_dict() for source in sources]))
         return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 import typer
@@ -22,6 +23,7 @@ from benchbox.cli.rerun import rerun
 from benchbox.cli.results import app as results
 from benchbox.cli.run import run
 from benchbox.cli.train import train
+from benchbox.threads import passive
 
 INTERRUPTED = 130
 """What typer returns after Ctrl-C."""
@@ -52,6 +54,7 @@ def benchbox() -> None:
 
 def main() -> None:
     """Entry point: a user's mistake is one sentence and status 2."""
+    os.environ.update(passive(os.environ))  # before torch is loaded
     with one_sentence():
         status = app(args=sys.argv[1:] or ["--help"], prog_name="benchbox", standalone_mode=False)
         if status == INTERRUPTED:

@@ -12,6 +12,7 @@ from time import monotonic
 
 from benchbox.bench.part import Part
 from benchbox.executor import Lost
+from benchbox.threads import passive
 from benchbox.workers.ending import STOPPED, failure, verdict
 from benchbox.workers.job import Job
 from benchbox.workers.link import Link
@@ -50,7 +51,7 @@ class Worker:
         try:
             self.process = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=words, stderr=words, pass_fds=[fd], start_new_session=True,
-                env=os.environ | dict.fromkeys(THREADS, str(threads)),
+                env=os.environ | passive(os.environ) | dict.fromkeys(THREADS, str(threads)),
             )  # fmt: skip
         except OSError as error:
             self.link.close()
