@@ -84,7 +84,7 @@ def certify(plugin: Any, kind: str | None = None, **options: Any) -> Certificate
 
     plugin: a name or a class, with options, or an instance. `passed`, `failures` and `as_dict()` say how it came out.
     """
-    from benchbox.exact.certificate import certify as run
+    from benchbox.exact.conformance import certificate_of as run
 
     return run(plugin, kind, **options)
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from benchbox.exact.certificate import Certificate, certify
+from benchbox.exact.certificate import Certificate
+from benchbox.exact.conformance import certificate_of
 from benchbox.metric import Metric
 from benchbox.model import Model
 from benchbox.sampler import Sampler
@@ -38,7 +39,7 @@ def check_metric(metric: Metric | type[Metric] | str, **options: Any) -> Certifi
 
 
 def _passed(kind: str, plugin: Any, options: dict[str, Any]) -> Certificate:
-    found = certify(plugin, kind=kind, **options)
+    found = certificate_of(plugin, kind=kind, **options)
     if not found.passed:
         raise AssertionError("\n".join([f"{kind} {found.name} breaks its rules:", *map(str, found.failures)]))
     if not any(check.passed for check in found.checks):

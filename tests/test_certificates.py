@@ -18,7 +18,8 @@ import benchbox
 from benchbox import Accumulator, Context, Levels, Metric, Model, Sampler, Schedule, get
 from benchbox.cli.main import app
 from benchbox.denoiser import Denoiser
-from benchbox.exact.certificate import certify, faults
+from benchbox.exact.certificate import failed_checks
+from benchbox.exact.conformance import certificate_of
 from benchbox.models.gaussian import Gaussian
 from benchbox.noise import Noise
 from benchbox.registry import registry
@@ -188,7 +189,7 @@ def test_a_good_stranger_passes() -> None:
 
 @pytest.mark.parametrize(("bad", "rule", "message"), BAD, ids=[b[0].__name__ for b in BAD])
 def test_bad_samplers_are_rejected_by_name(bad: type[Sampler], rule: str, message: str) -> None:
-    found = {check.name: check for check in faults(bad())}
+    found = {check.name: check for check in failed_checks(bad())}
     assert rule in found, found
     assert message in found[rule].measured
 
@@ -199,7 +200,7 @@ def test_a_failed_order_prints_both_numbers_and_the_table() -> None:
 
 
 def test_a_sampler_with_noise_of_its_own_norm_is_estimated() -> None:
-    found = certify("pc", norm="sample")
+    found = certificate_of("pc", norm="sample")
     assert all(error.interval and error.interval[0] < error.w2 < error.interval[1] for error in found.errors)
     assert "superposition" in str(found.errors[0].as_dict()["how"])
 

@@ -15,9 +15,9 @@ from typer.testing import CliRunner
 from benchbox import get
 from benchbox.cli.main import app
 from benchbox.errors import UsageError
-from benchbox.exact.budget import SOURCES, budget, budgets, setting
+from benchbox.exact.budget import SOURCES, error_budget, error_budgets, setting
 from benchbox.exact.law import w2
-from benchbox.exact.published import SCHEMES, Row, read, reproduce
+from benchbox.exact.published import SCHEMES, PublishedRow, read_published, rerun_published
 from benchbox.models.gaussian import Gaussian
 
 REFERENCE = Path(__file__).parents[2] / "shared" / "reference"
@@ -41,7 +41,7 @@ def of(
 def test_sources_alone_follow_their_formulas() -> None:
     """Initialisation: the ODE maps N(0, q) to variance q v_N/v_1 (NUMBERS 2.1). Truncation: closed form."""
     what = of("ode", "vp", "uniform", method="rk4")
-    found = budget(what, 4 * 100 + 1)
+    found = error_budget(what, 4 * 100 + 1)
     levels = (float(what.schedule.sigma(t)) for t in (1.0, what.schedule.t_min))
     first, last = levels
     start, spectrum, mean = float(what.schedule.start_std(1.0)), MODEL.spectrum, MODEL.center
@@ -49,13 +49,13 @@ def test_sources_alone_follow_their_formulas() -> None:
     wrong = mean - mean * np.sqrt(vn / v1), start**2 * vn / v1
     assert found.w2["initialisation"] == pytest.approx(w2(wrong, (mean, vn)), rel=1e-3)
     assert found.w2["truncation"] == pytest.approx(w2((mean, spectrum**2 / vn), (mean, spectrum)), rel=1e-9)
-    cut = budget(replace(what, final="none"), 400)
+    cut = error_budget(replace(what, final="none"), 400)
     assert cut.w2["truncation"] == pytest.approx(w2((mean, vn), (mean, spectrum)), rel=1e-9)
 
 
 def test_budget_adds_up() -> None:
     """Discretisation falls with the order, the others stay; together no more than their sum, and near the largest."""
-    table = budgets(of("heun"), (35, 69, 139, 277))
+    table = error_budgets(of("heun"), (35, 69, 139, 277))
     for a, b in pairwise(table):
         assert b.w2["discretisation"] < 0.35 * a.w2["discretisation"]
         assert b.w2["score"] == pytest.approx(a.w2["score"], rel=1e-9)
@@ -63,22 +63,22 @@ def test_budget_adds_up() -> None:
         alone = [b.w2[s] for s in ("initialisation", "truncation", "discretisation", "score")]
         assert b.w2["together"] < 1.1 * sum(alone)
         assert b.w2["without score error"] < 1.1 * sum(alone[:3])
-    exact = budget(of("heun", delta=0.0), 69)
+    exact = error_budget(of("heun", delta=0.0), 69)
     assert exact.w2["score"] == 0
     assert exact.w2["together"] == exact.w2["without score error"]
 
 
 def test_sde_forgets_its_start() -> None:
     """Pierret & Galerne, proposition 4: the initialisation error of the SDE is below that of the ODE."""
-    ode, sde = (budget(of("euler-maruyama", "vp", kappa=k), 40).w2["initialisation"] for k in (0.0, 1.0))
+    ode, sde = (error_budget(of("euler-maruyama", "vp", kappa=k), 40).w2["initialisation"] for k in (0.0, 1.0))
     assert sde < 0.3 * ode
 
 
 def test_budget_is_refused_where_it_means_nothing() -> None:
     with pytest.raises(UsageError, match="not affine"):
-        budget(of("pc", norm="sample"), 40)
+        error_budget(of("pc", norm="sample"), 40)
     with pytest.raises(UsageError, match="larger --nfe"):
-        budget(of("heun"), 1)
+        error_budget(of("heun"), 1)
     with pytest.raises(UsageError, match="denoise or none"):
         of("heun", final="maybe")
 
@@ -101,9 +101,9 @@ def test_command_makes_a_table_and_a_plot(tmp_path: Path) -> None:
 @needs_reference
 def test_published_values_at_50_and_250_points() -> None:
     """All 44 of them at the printed digits, and what the Heun rows really spend."""
-    rows, model = read(REFERENCE)
+    rows, model = read_published(REFERENCE)
     assert len(rows) == 88
-    results = list(reproduce([r for r in rows if r.points <= 250], model))
+    results = list(rerun_published([r for r in rows if r.points <= 250], model))
     assert len(results) == 44
     assert [r.row for r in results if not r.agrees] == []
     for r in results:
@@ -122,7 +122,7 @@ def test_command_prints_the_published_table() -> None:
 def test_every_scheme_of_the_paper_runs(scheme: str) -> None:
     """On a small Gaussian; of first order, but for Heun and RK4."""
     model = Gaussian(mean=(0.0,), eigenvalues=(0.25,))
-    coarse, fine = reproduce([Row(scheme, 1e-3, n, "p_T", "0.0") for n in (129, 513)], model)
+    coarse, fine = rerun_published([PublishedRow(scheme, 1e-3, n, "p_T", "0.0") for n in (129, 513)], model)
     law = 1e-3 if scheme in ("RK4", "Heun") else 1e-2  # the truncation at ε is in both
     assert abs(coarse.w2 - fine.w2) < law
     assert fine.nfe == 512 * {"RK4": 4, "Heun": 2}.get(scheme, 1)
@@ -130,4 +130,4 @@ def test_every_scheme_of_the_paper_runs(scheme: str) -> None:
 
 def test_a_directory_without_the_table_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="docs/certificates"):
-        read(tmp_path)
+        read_published(tmp_path)

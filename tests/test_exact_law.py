@@ -13,8 +13,9 @@ from torch import Tensor
 
 from benchbox import Grid, Levels, Sampler, Schedule, get
 from benchbox.denoiser import Denoiser
-from benchbox.exact.law import Law, noised, propagate, turning_error, turns, w2, why_not_exact
-from benchbox.exact.montecarlo import estimate, samples
+from benchbox.exact.affinity import turning_error, turns, why_not_exact
+from benchbox.exact.law import Law, noised, propagate, w2
+from benchbox.exact.montecarlo import estimate_w2, samples
 from benchbox.models.gaussian import Gaussian
 from benchbox.noise import Noise
 from benchbox.registry import registry
@@ -66,7 +67,7 @@ def test_ode_scales_the_law_it_is_given() -> None:
 def test_chunks_do_not_matter(monkeypatch: pytest.MonkeyPatch) -> None:
     sampler, at = get("sampler", "ddim", eta=0.7), levels(40)
     whole = propagate(sampler, MODEL, at)
-    monkeypatch.setattr("benchbox.exact.law.CHUNK", 3 * 4)
+    monkeypatch.setattr("benchbox.exact.law.STATE_NUMBERS", 3 * 4)
     parts = propagate(sampler, MODEL, at)
     for a, b in ((whole.gain, parts.gain), (whole.noise, parts.noise), (whole.offset, parts.offset)):
         np.testing.assert_allclose(a, b, rtol=1e-12)
@@ -135,7 +136,7 @@ def test_estimate_is_unbiased_and_covers() -> None:
     truth, inside, values = w2(wrong, target), 0, []
     for seed in range(60):
         x = np.random.default_rng(seed).standard_normal((3000, 2)) * np.sqrt(wrong[1]) + wrong[0]
-        found = estimate(x, target)
+        found = estimate_w2(x, target)
         inside += found.low <= truth <= found.high
         values.append(found.value**2)
     assert inside >= 50

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from benchbox import Context, Levels, Sampler, get, sample
 from benchbox.denoiser import Denoiser
-from benchbox.exact.laws import orders
+from benchbox.exact.laws import measure_orders
 from benchbox.exact.order import climb, judge
 from benchbox.exact.rules import Trial, vector
 from benchbox.metrics.ode_error import solution
@@ -36,7 +36,7 @@ from benchbox.noise import Noise
 )  # fmt: skip
 def test_measured_orders(name: str, options: dict[str, Any], expected: int) -> None:
     """To ±0.2, weak and (where nothing is drawn) strong."""
-    found = list(orders(Trial.of(get("sampler", name, **options), get("schedule", "edm"))))
+    found = list(measure_orders(Trial.of(get("sampler", name, **options), get("schedule", "edm"))))
     assert {o.kind for o in found} == (
         {"weak"} if name in ("euler-maruyama", "ancestral") or options.get("eta") else {"weak", "strong"}
     )

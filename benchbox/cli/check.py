@@ -63,7 +63,7 @@ def check(
 def instances(names: list[str], set_: list[str], only: str | None = None) -> list[Any]:
     """The plugins that names and settings mean; of the kind `only`, or of the first kind that has the name."""
     from benchbox.bench.settings import Settings, parse
-    from benchbox.exact.certificate import kind_of
+    from benchbox.exact.conformance import kind_of
     from benchbox.registry import registry
 
     settings = Settings(parse(set_))
@@ -76,13 +76,13 @@ def instances(names: list[str], set_: list[str], only: str | None = None) -> lis
 
 def certificates(names: list[str], set_: list[str], as_json: bool) -> bool:
     """Certify, print, and say whether all passed."""
-    from benchbox.exact.certificate import certify
+    from benchbox.exact.conformance import certificate_of
 
     found = []
     with progress_bar("{task.fields[what]}") as bar:
         for plugin in instances(names, set_):
             task = bar.add_task(plugin.name, total=None, what="")
-            found.append(certify(plugin, tick=lambda what, task=task: bar.update(task, advance=1, what=what)))  # type: ignore[misc]
+            found.append(certificate_of(plugin, tick=lambda what, task=task: bar.update(task, advance=1, what=what)))  # type: ignore[misc]
             bar.remove_task(task)
             if not as_json:
                 show(found[-1])
@@ -112,7 +112,7 @@ def budgets(
 ) -> bool:
     """The error budgets of samplers on the Gaussian model, as tables and as one plot."""
     from benchbox.bench.sweep import integers
-    from benchbox.exact.budget import SOURCES, budgets, setting
+    from benchbox.exact.budget import SOURCES, error_budgets, setting
     from benchbox.report.page.single import write_charts
     from benchbox.report.plots.exact import budget_chart
 
@@ -123,7 +123,7 @@ def budgets(
     found = []
     for sampler in samplers:
         of = setting(sampler, model, **options)
-        table = budgets(of, integers(nfe, "--nfe", 1))
+        table = error_budgets(of, integers(nfe, "--nfe", 1))
         plain = [b.as_dict() for b in table]
         found.append({"sampler": sampler.name, "score_error": of.score_error, "budgets": plain})
         if output is not None:
@@ -141,14 +141,14 @@ def budgets(
 
 def publish(directory: Path, points: int | None, as_json: bool) -> bool:
     """The published table, value by value; whether every one agrees at the printed digits."""
-    from benchbox.exact.published import draws, read, reproduce
+    from benchbox.exact.published import draws, read_published, rerun_published
 
-    rows, model = read(directory)
+    rows, model = read_published(directory)
     rows = [r for r in rows if points is None or r.points <= points]
     results = []
     with progress_bar("{task.fields[what]}") as bar:
         task = bar.add_task("published table", total=draws(rows), what="")
-        for result in reproduce(rows, model, lambda done, what: bar.update(task, advance=done, what=what)):
+        for result in rerun_published(rows, model, lambda done, what: bar.update(task, advance=done, what=what)):
             results.append(result)
     if as_json:
         print(json.dumps([r.as_dict() for r in results], indent=2))

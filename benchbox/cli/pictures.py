@@ -78,14 +78,14 @@ def budget(names: Sequence[str], nfe: str, set_: list[str], schedule: str | None
     from benchbox import get
     from benchbox.bench.sweep import integers
     from benchbox.cli.check import instances
-    from benchbox.exact.budget import SCORE_ERROR, budgets, setting
+    from benchbox.exact.budget import SCORE_ERROR, error_budgets, setting
     from benchbox.report.plots.exact import budget_chart
 
     samplers = instances(list(names), set_, "sampler")
     if len(samplers) != 1:
         raise UsageError("an error budget is of one sampler: name one.")
     of = setting(samplers[0], get("model", "gaussian"), schedule, grid, "denoise", SCORE_ERROR)
-    table = budgets(of, integers(nfe, "--nfe", 1))
+    table = error_budgets(of, integers(nfe, "--nfe", 1))
     return budget_chart(samplers[0].name, str(of), [b.as_dict() for b in table])
 
 

@@ -14,7 +14,8 @@ from benchbox import get
 from benchbox.denoiser import Denoiser
 from benchbox.driver import plan_levels, planned_nfe
 from benchbox.errors import UsageError
-from benchbox.exact.law import Law, noised, propagate, w2, why_not_exact
+from benchbox.exact.affinity import why_not_exact
+from benchbox.exact.law import Law, noised, propagate, w2
 from benchbox.grid import Grid, Levels
 from benchbox.models.gaussian import Gaussian
 from benchbox.sampler import Sampler
@@ -50,7 +51,7 @@ class Budget:
 
 
 @dataclass(frozen=True)
-class Setting:
+class BudgetSetting:
     """What budgets are made for: a sampler on Gaussian data, and how its runs are cut, ended and misled."""
 
     sampler: Sampler
@@ -66,13 +67,13 @@ class Setting:
 
 def setting(
     sampler: Sampler, model: Gaussian, schedule: str | None, grid: str | None, final: str, score_error: float
-) -> Setting:
+) -> BudgetSetting:
     """By names; None means the model's own schedule, the grid that the sampler or the model recommends."""
     if final not in ("denoise", "none"):
         raise UsageError(f"--final is denoise or none, not {final!r}.")
     chosen = get("schedule", schedule) if schedule else model.schedule
     cut = get("grid", grid or sampler.grid or model.grid)
-    return Setting(sampler, model, chosen, cut, final, score_error)
+    return BudgetSetting(sampler, model, chosen, cut, final, score_error)
 
 
 class Perturbed(Denoiser):
@@ -86,7 +87,7 @@ class Perturbed(Denoiser):
         return super().__call__(x, sigma).lerp(x, -self.delta)
 
 
-def budget(setting: Setting, nfe: int) -> Budget:
+def error_budget(setting: BudgetSetting, nfe: int) -> Budget:
     """The error budget at one NFE. UsageError where it buys no interval, or the sampler has no exact law."""
     sampler, model = setting.sampler, setting.model
     n_levels = plan_levels(sampler, nfe, setting.final)
@@ -108,11 +109,11 @@ def budget(setting: Setting, nfe: int) -> Budget:
     return Budget(planned_nfe(sampler, n_levels, setting.final), n_levels - 1, errors)
 
 
-def _wrong(setting: Setting, levels: Levels, final: str = "none") -> Law:
+def _wrong(setting: BudgetSetting, levels: Levels, final: str = "none") -> Law:
     return propagate(setting.sampler, setting.model, levels, final, Perturbed(setting.model, setting.score_error))
 
 
-def _finished(setting: Setting, end: tuple[Any, Any], levels: Levels) -> tuple[Any, Any]:
+def _finished(setting: BudgetSetting, end: tuple[Any, Any], levels: Levels) -> tuple[Any, Any]:
     """The exact law at σ_N after the last denoise, x ↦ μ + λ/(λ+σ²) (x − μ), where there is one."""
     if setting.final == "none":
         return end
@@ -120,6 +121,6 @@ def _finished(setting: Setting, end: tuple[Any, Any], levels: Levels) -> tuple[A
     return end[0], np.square(spectrum) / (spectrum + levels.sigmas[-1] ** 2)
 
 
-def budgets(setting: Setting, nfes: Iterable[int]) -> list[Budget]:
+def error_budgets(setting: BudgetSetting, nfes: Iterable[int]) -> list[Budget]:
     """The budgets at several NFEs; those that spend the same are one."""
-    return list({b.nfe: b for b in (budget(setting, nfe) for nfe in nfes)}.values())
+    return list({b.nfe: b for b in (error_budget(setting, nfe) for nfe in nfes)}.values())

@@ -10,18 +10,13 @@ from typing import Any
 
 from benchbox import get
 from benchbox.errors import UsageError
+from benchbox.exact.agreement import agrees
 from benchbox.exact.conduct import CONDUCT
-from benchbox.exact.laws import SCHEDULES, Error, Order, errors, orders, right_law, variants
+from benchbox.exact.laws import SCHEDULES, Error, Order, errors, measure_orders, right_law, variants
 from benchbox.exact.options import honours, solves, variants_spend
-from benchbox.exact.others import METRIC_RULES, MODEL_RULES, SCHEDULE_RULES, subject
-from benchbox.exact.references import agrees
-from benchbox.exact.rules import Check, Rule, Trial, apply, image, vector
-from benchbox.metric import Metric
-from benchbox.model import Model
-from benchbox.options import build, describe
-from benchbox.registry import registry
+from benchbox.exact.rules import Rule, RuleResult, Trial, apply, image, vector
+from benchbox.options import describe
 from benchbox.sampler import Sampler
-from benchbox.schedule import Schedule
 
 
 @dataclass(frozen=True)
@@ -30,7 +25,7 @@ class Certificate:
 
     name: str
     options: dict[str, Any]
-    checks: tuple[Check, ...]
+    checks: tuple[RuleResult, ...]
     errors: tuple[Error, ...] = ()
     orders: tuple[Order, ...] = ()
     kind: str = "sampler"
@@ -40,7 +35,7 @@ class Certificate:
         return all(check.passed is not False for check in self.checks)
 
     @property
-    def failures(self) -> tuple[Check, ...]:
+    def failures(self) -> tuple[RuleResult, ...]:
         return tuple(check for check in self.checks if check.passed is False)
 
     def as_dict(self) -> dict[str, Any]:
@@ -84,12 +79,12 @@ def measured_orders(sampler: Sampler) -> Iterator[Order]:
     for variant, instance in variants(sampler):
         try:
             for trial in islice(trials(instance), 1 if variant else None):
-                yield from orders(trial, variant)
+                yield from measure_orders(trial, variant)
         except (UsageError, ValueError):
             continue  # this variant runs on neither schedule in the range of the measurement
 
 
-def inspect(sampler: Sampler) -> Iterator[Check | Order]:
+def inspect(sampler: Sampler) -> Iterator[RuleResult | Order]:
     """Everything that can fail, cheap things first: a caller may stop at the first failure."""
     for i, trial in enumerate(trials(sampler)):
         for rule in rules(trial, not i):
@@ -97,7 +92,7 @@ def inspect(sampler: Sampler) -> Iterator[Check | Order]:
     try:
         yield from measured_orders(sampler)
     except Exception as error:
-        yield Check("orders", False, f"{type(error).__name__}: {error}".splitlines()[0], "no exception")
+        yield RuleResult("orders", False, f"{type(error).__name__}: {error}".splitlines()[0], "no exception")
 
 
 def certificate(sampler: Sampler, tick: Callable[[str], None] = lambda what: None) -> Certificate:
@@ -110,10 +105,10 @@ def certificate(sampler: Sampler, tick: Callable[[str], None] = lambda what: Non
         else:
             checks.append(item)
         tick(checks[-1].name)
-    return Certificate(sampler.name, describe(sampler), tuple(checks), tuple(_errors(sampler)), tuple(found))
+    return Certificate(sampler.name, describe(sampler), tuple(checks), tuple(_run_errors(sampler)), tuple(found))
 
 
-def _errors(sampler: Sampler) -> list[Error]:
+def _run_errors(sampler: Sampler) -> list[Error]:
     """The errors of whole runs; none of a sampler that is broken, whose checks have said so."""
     try:
         return list(errors(sampler))
@@ -121,59 +116,9 @@ def _errors(sampler: Sampler) -> list[Error]:
         return []
 
 
-def conformance(kind: str, plugin: Any) -> Certificate:
-    """The certificate of a schedule, a model or a metric."""
-    table: dict[str, tuple[tuple[str, Rule], ...]] = {
-        "schedule": SCHEDULE_RULES, "model": MODEL_RULES, "metric": METRIC_RULES,
-    }  # fmt: skip
-    if kind == "metric":
-        try:
-            found = subject(plugin)
-        except UsageError as error:
-            unmeasured = Check(
-                "samples", None, f"nothing here to measure: {error}", "a model whose samples it measures"
-            )
-            return Certificate(plugin.name, describe(plugin), (unmeasured,), kind=kind)
-        return Certificate(plugin.name, describe(plugin), tuple(apply(table[kind], found)), kind=kind)
-    return Certificate(plugin.name, describe(plugin), tuple(apply(table[kind], plugin)), kind=kind)
-
-
-KINDS: dict[str, type] = {"sampler": Sampler, "schedule": Schedule, "model": Model, "metric": Metric}
-"""What can be certified."""
-
-
-def certify(
-    plugin: Any, kind: str | None = None, tick: Callable[[str], None] = lambda what: None, **options: Any
-) -> Certificate:
-    """The certificate of a plugin: a name or a class with options, or an instance; of the first kind that fits.
-
-    UsageError for a name that no plugin has, an option that it has not, and a sampler that cannot be run at all.
-    """
-    if isinstance(plugin, str):
-        kind = kind or kind_of(plugin)
-        plugin = get(kind, plugin, **options)
-    elif isinstance(plugin, type):
-        plugin = build(plugin, options, registry().get)
-    kind = kind or next((k for k, base in KINDS.items() if isinstance(plugin, base)), None)
-    if kind not in KINDS or not isinstance(plugin, KINDS[kind]):
-        raise UsageError(f"{plugin!r} is not a {kind or ', '.join(KINDS)} that can be certified.")
-    return certificate(plugin, tick) if isinstance(plugin, Sampler) else conformance(kind, plugin)
-
-
-def kind_of(name: str) -> str:
-    """The first kind of plugin that has the name; sampler where none has."""
-    for kind in KINDS:
-        try:
-            registry().find(kind, name)
-        except UsageError:
-            continue
-        return kind
-    return "sampler"
-
-
-def faults(sampler: Sampler) -> Iterator[Check]:
-    """The failed checks, as they are found."""
+def failed_checks(sampler: Sampler, published: bool = True) -> Iterator[RuleResult]:
+    """The failed checks, as they are found; published: the published formulas of the built-ins are compared, too."""
     for item in inspect(sampler):
         check = item.check if isinstance(item, Order) else item
-        if check is not None and check.passed is False:
+        if check is not None and check.passed is False and (published or not check.name.startswith("published")):
             yield check

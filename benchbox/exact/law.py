@@ -1,4 +1,4 @@
-"""The exact law of a black-box sampler on Gaussian data: one-hot draws through the ordinary driver."""
+"""The exact law of a sampler on Gaussian data: one-hot draws through the ordinary driver."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from benchbox.noise import Noise
 from benchbox.sampler import Sampler
 
 Array = NDArray[np.float64]
-Tick = Callable[[int, int], None]
+PropagationTick = Callable[[int, int], None]
 """(rows done, rows in all)."""
 
-CHUNK = 1 << 16
+STATE_NUMBERS = 1 << 16
 """Numbers in one state: rows are propagated in chunks that stay in the processor's cache."""
 
 EXACT = 1e-9
@@ -96,7 +96,7 @@ def propagate(
     levels: Levels,
     final: str = "none",
     denoise: Denoiser | None = None,
-    tick: Tick = lambda done, total: None,
+    tick: PropagationTick = lambda done, total: None,
 ) -> Law:
     """The law of an affine sampler by one-hot draws: the output of a unit draw, less that of no draws, is its weight.
 
@@ -106,7 +106,7 @@ def propagate(
     denoise.reset()
     zeros = torch.zeros(1, *model.shape, dtype=torch.float64)
     offset, draws = output(sampler, denoise, levels, lambda k: zeros.clone(), final)
-    nfe, size = denoise.rows, max(1, CHUNK // zeros.numel())
+    nfe, size = denoise.rows, max(1, STATE_NUMBERS // zeros.numel())
     gain, noise = np.zeros(zeros.numel()), np.zeros(zeros.numel())
     for first in range(0, draws, size):
         rows = range(first, min(first + size, draws))
@@ -129,83 +129,3 @@ def _one_hot(rows: range, zeros: Tensor) -> Callable[[int], Tensor]:
         return z
 
     return script
-
-
-def superposition_error(sampler: Sampler, model: Model, levels: Levels, final: str = "none") -> float:
-    """How far the output is from affine in all draws: f(a+b) − f(a) − f(b) + f(0) and f(2a) − 2f(a) + f(0), relative.
-
-    Each is a run of its own, so that a rule that couples the samples of a batch does not pass for an affine one.
-    """
-
-    def f(a: float, b: float) -> Array:
-        rng = np.random.default_rng(0)
-
-        def script(k: int) -> Tensor:
-            u, v = rng.standard_normal((2, 1, *model.shape))
-            return torch.as_tensor(a * u + b * v)
-
-        return output(sampler, model, levels, script, final)[0]
-
-    zero, one = f(0, 0), f(1, 0)
-    defects = np.array([f(1, 1) - one - f(0, 1) + zero, f(2, 0) - 2 * one + zero])
-    return float(np.abs(defects).max() / max(np.abs(one).max(), np.abs(zero).max(), 1e-300))
-
-
-@dataclass(frozen=True)
-class Turned(Model):
-    """A Gaussian in other coordinates: D(x) = Q D_0(Qᵀ x)."""
-
-    model: Gaussian
-    turn: Tensor
-    name = "turned"
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        return self.model.shape
-
-    def denoiser(self, device: torch.device) -> Callable[[Tensor, float], Tensor]:
-        inner, q = self.model.denoiser(device), self.turn
-
-        def denoise(x: Tensor, sigma: float) -> Tensor:
-            d = inner((x.flatten(1) @ q).view(x.shape), sigma)
-            return (d.flatten(1) @ q.mT).view(x.shape)
-
-        return denoise
-
-
-def turning_error(sampler: Sampler, model: Gaussian, levels: Levels, turn: Array, final: str = "none") -> float:
-    """How far turning data and draws is from turning the samples, relative: 0 where coordinates are treated alike."""
-    q = torch.as_tensor(turn)
-
-    def run(turned: bool) -> Array:
-        rng = np.random.default_rng(1)
-
-        def script(k: int) -> Tensor:
-            z = torch.as_tensor(rng.standard_normal((3, model.spectrum.size)))
-            return (z @ q.mT if turned else z).view(3, *model.shape)
-
-        return output(sampler, Turned(model, q) if turned else model, levels, script, final)[0]
-
-    straight, turned = run(False) @ turn.T, run(True)
-    return float(np.abs(straight - turned).max() / np.abs(straight).max())
-
-
-def turns(dim: int) -> dict[str, Array]:
-    """A permutation and a rotation of the coordinates."""
-    rng = np.random.default_rng(2)
-    return {
-        "permutation": np.eye(dim)[np.roll(np.arange(dim), 1)],
-        "rotation": np.linalg.qr(rng.standard_normal((dim, dim)))[0],
-    }
-
-
-def why_not_exact(sampler: Sampler, model: Gaussian, levels: Levels, final: str = "none") -> str | None:
-    """None where `propagate` holds for the sampler; otherwise what was detected that forbids it."""
-    error = superposition_error(sampler, model, levels, final)
-    if not error <= EXACT:
-        return f"not affine in its start and noises (superposition off by {error:.1e})"
-    for name, turn in turns(model.spectrum.size).items() if model.spectrum.size <= 512 else ():
-        error = turning_error(sampler, model, levels, turn, final)
-        if not error <= EXACT:
-            return f"does not treat coordinates alike ({name} off by {error:.1e})"
-    return None

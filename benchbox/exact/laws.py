@@ -11,12 +11,13 @@ import numpy as np
 from benchbox import get
 from benchbox.driver import ADAPTIVE_LEVELS, plan_levels, planned_nfe
 from benchbox.errors import UsageError
-from benchbox.exact.law import noised, propagate, why_not_exact
-from benchbox.exact.montecarlo import Estimate, estimate, samples
+from benchbox.exact.affinity import why_not_exact
+from benchbox.exact.law import noised, propagate
+from benchbox.exact.montecarlo import W2Estimate, estimate_w2, samples
 from benchbox.exact.options import discrete
-from benchbox.exact.order import Slope, weak_slope
+from benchbox.exact.order import SlopeFit, weak_slope
 from benchbox.exact.pathwise import strong_slope
-from benchbox.exact.rules import Check, Trial, vector
+from benchbox.exact.rules import RuleResult, Trial, vector
 from benchbox.grid import Levels
 from benchbox.models.gaussian import Gaussian
 from benchbox.sampler import Sampler
@@ -27,7 +28,7 @@ SCHEDULES = ("edm", "vp")
 RIGHT = 0.1
 """Largest W2 error of a right law on many intervals, relative to the data's root mean square norm."""
 
-MANY = 128
+MANY_INTERVALS = 128
 """Intervals that are many for a sampler whose error is estimated."""
 
 NFES = (10, 20, 50, 100)
@@ -64,7 +65,7 @@ class Order:
     kind: str
     schedule: str
     claimed: int | None
-    slope: Slope
+    slope: SlopeFit
     variant: str = ""
 
     def as_dict(self) -> dict[str, Any]:
@@ -80,7 +81,7 @@ class Order:
         return f"{self.kind} order ({self.schedule}): none claimed, {order} measured"
 
     @property
-    def check(self) -> Check | None:
+    def check(self) -> RuleResult | None:
         """The claim against the measurement, with both numbers and the table; nothing where nothing is claimed."""
         if self.claimed is None:
             return None
@@ -89,8 +90,8 @@ class Order:
         claim = f"the claimed order {self.claimed}"
         if slope.supports(self.claimed):
             at = f" on {slope.asymptotic[0]} to {slope.asymptotic[1]} intervals" if slope.asymptotic else ""
-            return Check(f"{self.kind} order ({where})", True, f"{order}{at}", claim)
-        return Check(
+            return RuleResult(f"{self.kind} order ({where})", True, f"{order}{at}", claim)
+        return RuleResult(
             f"{self.kind} order ({where})",
             False,
             f"it claims order {self.claimed} and has {order}: {slope.table}",
@@ -110,7 +111,7 @@ def errors(sampler: Sampler, nfes: tuple[int, ...] = NFES, n_samples: int = 4000
         levels = Levels.cut(model.schedule, grid, n_levels)
         target = noised(model, 0)
         if why := why_not_exact(sampler, model, levels, "denoise"):
-            found = estimate(samples(sampler, model, levels, n_samples, "denoise"), target)
+            found = estimate_w2(samples(sampler, model, levels, n_samples, "denoise"), target)
             spent = float("nan") if adaptive else planned_nfe(sampler, n_levels)
             yield Error(spent, n_levels - 1, found.value, (found.low, found.high), why)
         else:
@@ -118,7 +119,7 @@ def errors(sampler: Sampler, nfes: tuple[int, ...] = NFES, n_samples: int = 4000
             yield Error(law.nfe, n_levels - 1, law.w2(target), None, None)
 
 
-def orders(trial: Trial, variant: str = "") -> Iterator[Order]:
+def measure_orders(trial: Trial, variant: str = "") -> Iterator[Order]:
     """The weak order where the law is exact, and the strong one where nothing but the start is drawn.
 
     Of a variant, one of the two.
@@ -137,23 +138,23 @@ def orders(trial: Trial, variant: str = "") -> Iterator[Order]:
         )
 
 
-def right_law(trial: Trial, model: Gaussian, what: str) -> Check:
+def right_law(trial: Trial, model: Gaussian, what: str) -> RuleResult:
     """From the exact law at the first level, on many intervals, to that at the last one."""
     name, expected = (
         f"law ({trial.schedule.name}, {what})",
         f"a W2 error of at most {RIGHT:.0%} of the data's size on many intervals",
     )
-    levels = trial.levels((ADAPTIVE_LEVELS if trial.adaptive else MANY) + 1)
+    levels = trial.levels((ADAPTIVE_LEVELS if trial.adaptive else MANY_INTERVALS) + 1)
     start, target = (noised(model, s) for s in (levels.sigmas[0], levels.sigmas[-1]))
     size = float(np.sqrt(np.sum(target[1]) + np.sum(target[0] ** 2)))
     if why := why_not_exact(trial.sampler, model, levels):
-        found = estimate(samples(trial.sampler, model, levels, 2000, start=start), target)
+        found = estimate_w2(samples(trial.sampler, model, levels, 2000, start=start), target)
         how = f"Monte Carlo ({why})"
     else:
         exact = propagate(trial.sampler, model, levels).w2(target, start)
-        found, how = Estimate(exact, exact, exact), "exact"
+        found, how = W2Estimate(exact, exact, exact), "exact"
     ok = found.low <= RIGHT * size
-    return Check(name, ok, f"W2 error {found.value / size:.2%} of the data's size, {how}", expected)
+    return RuleResult(name, ok, f"W2 error {found.value / size:.2%} of the data's size, {how}", expected)
 
 
 def variants(sampler: Sampler) -> Iterator[tuple[str, Sampler]]:

@@ -16,12 +16,12 @@ from benchbox.models.gaussian import Gaussian
 from benchbox.noise import Noise
 from benchbox.sampler import Sampler
 
-GROUPS = 25
+JACKKNIFE_GROUPS = 25
 """Groups of the jackknife."""
 
 
 @dataclass(frozen=True)
-class Estimate:
+class W2Estimate:
     """A W2 error with its 95 % interval."""
 
     value: float
@@ -76,17 +76,17 @@ class _Started(Noise):
         return (mean + std * z) / self.std
 
 
-def estimate(x: Array, target: tuple[Array, Array]) -> Estimate:
+def estimate_w2(x: Array, target: tuple[Array, Array]) -> W2Estimate:
     """W2 between the Gaussian of the samples' moments and a diagonal one: jackknife over groups, for bias and interval.
 
     The full covariance counts, so that coordinates which a sampler mixes are seen.
     """
-    groups = np.array_split(x, GROUPS)
+    groups = np.array_split(x, JACKKNIFE_GROUPS)
     whole = _square(x, target)
-    without = np.array([_square(np.concatenate(groups[:i] + groups[i + 1 :]), target) for i in range(GROUPS)])
-    value = GROUPS * whole - (GROUPS - 1) * without.mean()
-    error = 1.96 * np.sqrt((GROUPS - 1) / GROUPS * np.sum((without - without.mean()) ** 2))
-    return Estimate(*(float(np.sqrt(max(v, 0.0))) for v in (value, value - error, value + error)))
+    without = np.array([_square(np.concatenate(groups[:i] + groups[i + 1 :]), target) for i in range(JACKKNIFE_GROUPS)])
+    value = JACKKNIFE_GROUPS * whole - (JACKKNIFE_GROUPS - 1) * without.mean()
+    error = 1.96 * np.sqrt((JACKKNIFE_GROUPS - 1) / JACKKNIFE_GROUPS * np.sum((without - without.mean()) ** 2))
+    return W2Estimate(*(float(np.sqrt(max(v, 0.0))) for v in (value, value - error, value + error)))
 
 
 def _square(x: Array, target: tuple[Array, Array]) -> float:

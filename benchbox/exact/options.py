@@ -13,7 +13,7 @@ import torch
 from benchbox import get
 from benchbox.driver import trajectory
 from benchbox.errors import UsageError
-from benchbox.exact.rules import Check, Trial, denoiser, relative, vector
+from benchbox.exact.rules import RuleResult, Trial, counted_denoiser, relative, vector
 from benchbox.metrics.ode_error import solution
 from benchbox.noise import BLOCK, Noise
 from benchbox.options import alternatives, hints
@@ -24,7 +24,7 @@ CLOSE = 0.1
 """Largest relative distance from the exact solution on many intervals."""
 
 
-def choices(sampler: Sampler) -> dict[str, list[Any]]:
+def other_values(sampler: Sampler) -> dict[str, list[Any]]:
     """Other values of each option."""
     return {
         o: [v for v in _others(hint, getattr(sampler, o)) if v != getattr(sampler, o)]
@@ -39,7 +39,9 @@ def discrete(sampler: Sampler) -> dict[str, list[Any]]:
         for o, hint in hints(type(sampler)).items()
         if any(get_origin(h) is Literal or h is bool for h in alternatives(hint))
     }
-    return {o: [v for v in values if isinstance(v, str | bool)] for o, values in choices(sampler).items() if o in named}
+    return {
+        o: [v for v in values if isinstance(v, str | bool)] for o, values in other_values(sampler).items() if o in named
+    }
 
 
 def _others(hint: Any, value: Any) -> Iterator[Any]:
@@ -71,13 +73,13 @@ def made(sampler: Sampler, values: dict[str, Any]) -> Sampler | None:
 def frames(sampler: Sampler) -> list[dict[str, Any]]:
     """Every named variant in every frame: settings of the options that choose among names, and of those that take one
     of the schedules."""
-    every = choices(sampler)
+    every = other_values(sampler)
     named = [{}, *({o: v} for o, values in discrete(sampler).items() for v in values)]
     schedules = [{}, *({o: v} for o, values in every.items() for v in values if isinstance(v, Schedule))]
     return [a | b for a, b in product(named, schedules) if not a.keys() & b.keys()]
 
 
-def solves(trial: Trial) -> Check:
+def solves(trial: Trial) -> RuleResult:
     """A sampler that draws nothing solves the probability-flow ODE, as each of its variants, in every frame."""
     name, expected = "solution under options", f"the exact solution of the ODE, to {CLOSE:.0%} on 64 intervals"
     tried = 0
@@ -92,8 +94,8 @@ def solves(trial: Trial) -> Check:
         tried += 1
         if not error < CLOSE:
             given = ", ".join(f"{k}={getattr(v, 'name', v)}" for k, v in values.items()) or "its options"
-            return Check(name, False, f"with {given} it is off by {error:.1%}", expected)
-    return Check(name, True if tried else None, f"{tried} variants" if tried else "it draws noise", expected)
+            return RuleResult(name, False, f"with {given} it is off by {error:.1%}", expected)
+    return RuleResult(name, True if tried else None, f"{tried} variants" if tried else "it draws noise", expected)
 
 
 def ode_distance(trial: Trial) -> float | None:
@@ -103,21 +105,21 @@ def ode_distance(trial: Trial) -> float | None:
     """
     model, levels = vector(), trial.levels(65)
     noise = Noise(3, 0, BLOCK, model.shape, dtype=torch.float64)
-    states = list(trajectory(trial.sampler, denoiser(model), levels, noise, "none"))
+    states = list(trajectory(trial.sampler, counted_denoiser(model), levels, noise, "none"))
     if noise.draws > 1:
         return None
     at = (16, 64) if len(states) == 65 else (-1,)
     distances = []
     with torch.inference_mode():
         for i in at:
-            exact = solution(denoiser(model), states[0], levels.sigmas[0], levels.sigmas[i], 1e-7)
+            exact = solution(counted_denoiser(model), states[0], levels.sigmas[0], levels.sigmas[i], 1e-7)
             distances.append(float((states[i] - exact).norm() / exact.norm()))
     return max(distances)
 
 
 def settings(sampler: Sampler, option: str) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
     """Pairs of settings that differ in one option alone: at the defaults, then beside another value of another."""
-    every = choices(sampler)
+    every = other_values(sampler)
     for value in every[option]:
         yield {}, {option: value}
     for other, beside in every.items():
@@ -126,18 +128,18 @@ def settings(sampler: Sampler, option: str) -> Iterator[tuple[dict[str, Any], di
                 yield {other: b}, {other: b, option: value}
 
 
-def honours(trial: Trial) -> Check:
+def honours(trial: Trial) -> RuleResult:
     """Every option changes the samples, alone or beside another value of one other option."""
     expected = "every option changes the samples somewhere"
-    every = choices(trial.sampler)
+    every = other_values(trial.sampler)
     dead = [
         option
         for option, values in every.items()
         if values and not any(_differs(trial, *pair) for pair in settings(trial.sampler, option))
     ]
     if dead:
-        return Check("options", False, f"{', '.join(dead)} changes nothing", expected)
-    return Check("options", True, f"{', '.join(every) or 'none to honour'}", expected)
+        return RuleResult("options", False, f"{', '.join(dead)} changes nothing", expected)
+    return RuleResult("options", True, f"{', '.join(every) or 'none to honour'}", expected)
 
 
 def _differs(trial: Trial, a: dict[str, Any], b: dict[str, Any]) -> bool:
@@ -152,10 +154,10 @@ def _differs(trial: Trial, a: dict[str, Any], b: dict[str, Any]) -> bool:
     return relative(x, y) > 1e-9
 
 
-def variants_spend(trial: Trial) -> Check:
+def variants_spend(trial: Trial) -> RuleResult:
     """Evaluations as claimed under other values of the options, one at a time."""
     expected = "the claimed evaluations under every option"
-    for option, values in choices(trial.sampler).items():
+    for option, values in other_values(trial.sampler).items():
         for value in values:
             sampler = made(trial.sampler, {option: value})
             if sampler is None or sampler.evals_per_step is None:
@@ -167,5 +169,5 @@ def variants_spend(trial: Trial) -> Check:
             if spent != claimed:
                 given = f"{option}={getattr(value, 'name', value)}"
                 what = f"with {given} it spends {spent:g} evaluations where it claims {claimed}"
-                return Check("evaluations under options", False, what, expected)
-    return Check("evaluations under options", True, "as claimed", expected)
+                return RuleResult("evaluations under options", False, what, expected)
+    return RuleResult("evaluations under options", True, "as claimed", expected)

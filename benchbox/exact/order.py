@@ -24,7 +24,7 @@ FIRST, LAST = 8, 1024
 FLOOR = 1e-10
 """Errors below this are rounding."""
 
-SETTLED = 0.03
+SETTLED_SLOPES = 0.03
 """Neighbouring local slopes that differ by less have settled: the ladder ends."""
 
 WIDTHS = (0.06, 0.15)
@@ -35,7 +35,7 @@ TOLERANCE = 0.25
 
 
 @dataclass(frozen=True)
-class Slope:
+class SlopeFit:
     """Errors over a ladder of intervals, and the order in the range (first, last rung) where it is asymptotic."""
 
     intervals: tuple[int, ...]
@@ -65,7 +65,7 @@ def _local(coarse: float, fine: float) -> float:
     return math.log2(coarse / fine) if coarse > 0 and fine > 0 and math.isfinite(coarse + fine) else math.nan
 
 
-def climb(error: Callable[[int], float], claim: int | None = None, floor: float = FLOOR, last: int = LAST) -> Slope:
+def climb(error: Callable[[int], float], claim: int | None = None, floor: float = FLOOR, last: int = LAST) -> SlopeFit:
     """Double the intervals until two neighbouring slopes agree (and reach a claim), or to the end."""
     intervals: list[int] = []
     errors: list[float] = []
@@ -86,10 +86,10 @@ def climb(error: Callable[[int], float], claim: int | None = None, floor: float 
 
 def _done(errors: list[float], claim: int | None) -> bool:
     before, now = _local(*errors[-3:-1]), _local(*errors[-2:])
-    return abs(now - before) < SETTLED and (claim is None or now > claim - 2 * SETTLED)
+    return abs(now - before) < SETTLED_SLOPES and (claim is None or now > claim - 2 * SETTLED_SLOPES)
 
 
-def judge(intervals: list[int], errors: list[float], floor: float) -> Slope:
+def judge(intervals: list[int], errors: list[float], floor: float) -> SlopeFit:
     """The order over the longest final range of rungs, above rounding, whose local slopes agree with the last one.
 
     Where no two agree, the order is the mean of the last three slopes, and there is no asymptotic range.
@@ -98,11 +98,11 @@ def judge(intervals: list[int], errors: list[float], floor: float) -> Slope:
     above = next((i for i, e in enumerate(errors) if not e > floor), len(errors))
     slopes = [_local(a, b) for a, b in pairwise(errors[:above])]
     if len(slopes) < 2 or math.isnan(slopes[-1]):
-        return Slope(*rungs, None, None)
+        return SlopeFit(*rungs, None, None)
     ranges = [i for width in WIDTHS if (i := _first(slopes, width)) < len(slopes) - 1]
     first = ranges[0] if ranges else max(len(slopes) - 3, 0)
     order = math.log2(errors[first] / errors[above - 1]) / (above - 1 - first)
-    return Slope(*rungs, order, (intervals[first], intervals[above - 1]) if ranges else None)
+    return SlopeFit(*rungs, order, (intervals[first], intervals[above - 1]) if ranges else None)
 
 
 def _first(slopes: list[float], width: float) -> int:
@@ -134,7 +134,7 @@ def suited(
     raise problem
 
 
-def weak_slope(sampler: Sampler, model: Gaussian, schedule: Schedule, grid: Grid, last: int = LAST) -> Slope:
+def weak_slope(sampler: Sampler, model: Gaussian, schedule: Schedule, grid: Grid, last: int = LAST) -> SlopeFit:
     """Exact W2 at the last level, without the last denoise, from the exact law at the first: discretisation alone."""
 
     def error(intervals: int) -> float:

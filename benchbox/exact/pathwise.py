@@ -8,7 +8,7 @@ from torch import Tensor
 from benchbox.denoiser import Denoiser
 from benchbox.driver import trajectory
 from benchbox.exact.law import last
-from benchbox.exact.order import Slope, climb
+from benchbox.exact.order import SlopeFit, climb
 from benchbox.grid import Grid, Levels
 from benchbox.metrics.ode_error import solution, tolerance_of
 from benchbox.model import Model
@@ -27,7 +27,7 @@ def rms(difference: Tensor) -> float:
 
 def strong_slope(
     sampler: Sampler, model: Model, schedule: Schedule, grid: Grid, seed: int = 0, last_rung: int = 512
-) -> Slope:
+) -> SlopeFit:
     """The pathwise error at the last level of 64 samples, over a ladder of intervals."""
     denoise = Denoiser(model, torch.device("cpu"), torch.float64)
     references: dict[tuple[float, float], Tensor] = {}

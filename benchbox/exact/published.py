@@ -34,7 +34,7 @@ SCHEMES: dict[str, tuple[str, dict[str, object]]] = {
 
 
 @dataclass(frozen=True)
-class Row:
+class PublishedRow:
     """One published value: a scheme, the time ε at which it stops, its number of points, its start."""
 
     scheme: str
@@ -52,7 +52,7 @@ class Row:
 class Result:
     """A published value beside ours, and the evaluations that were really spent."""
 
-    row: Row
+    row: PublishedRow
     w2: float
     nfe: float
 
@@ -65,14 +65,14 @@ class Result:
         return {**asdict(self.row), "here": self.w2, "nfe": self.nfe, "agrees": self.agrees}
 
 
-def read(directory: Path) -> tuple[list[Row], Gaussian]:
+def read_published(directory: Path) -> tuple[list[PublishedRow], Gaussian]:
     """The table and the model of a directory that holds both files. UsageError where one is missing."""
     for name in (TABLE, EIGENVALUES):
         if not (directory / name).is_file():
             raise UsageError(f"{directory} holds no {name}: see docs/certificates.md for where its authors publish it.")
     with open(directory / TABLE, newline="") as file:
         lines = list(csv.DictReader(file))
-    rows = [Row(x["scheme"], float(x["epsilon"]), int(x["label_nfe"]), x["start"], x["w2"]) for x in lines]
+    rows = [PublishedRow(x["scheme"], float(x["epsilon"]), int(x["label_nfe"]), x["start"], x["w2"]) for x in lines]
     return rows, Gaussian(mean=(0.0,), eigenvalues=directory / EIGENVALUES)
 
 
@@ -85,20 +85,20 @@ def sampler_of(scheme: str) -> Sampler:
     return sampler
 
 
-def levels_of(row: Row) -> Levels:
+def levels_of(row: PublishedRow) -> Levels:
     """Uniform times of the VP frame; N points are N − 1 intervals."""
     schedule = get("schedule", "vp", t_min=row.epsilon or ZERO)
     return Levels.cut(schedule, get("grid", "uniform"), row.points)
 
 
-def reproduce(
-    rows: Iterable[Row], model: Gaussian, progress: Callable[[int, str], None] = lambda done, what: None
+def rerun_published(
+    rows: Iterable[PublishedRow], model: Gaussian, progress: Callable[[int, str], None] = lambda done, what: None
 ) -> Iterator[Result]:
     """Each row through the exact law of a black box; the two starts, p_T and N(0, I), share one propagation."""
 
     @lru_cache(maxsize=1)
     def law(scheme: str, epsilon: float, points: int) -> Law:
-        row, before = Row(scheme, epsilon, points, "", ""), [0]
+        row, before = PublishedRow(scheme, epsilon, points, "", ""), [0]
 
         def tick(done: int, total: int) -> None:
             progress(done - before[0], f"{scheme}, ε = {epsilon:g}, {points} points")
@@ -114,7 +114,7 @@ def reproduce(
         yield Result(row, w2((s * mean, s * s * variance), noised(model, 0)), found.nfe)
 
 
-def draws(rows: Iterable[Row]) -> int:
+def draws(rows: Iterable[PublishedRow]) -> int:
     """The draws, the start included, whose rows all propagations take: the length of a progress bar."""
     runs = {(r.scheme, r.epsilon, r.points) for r in rows}
     return sum(points if scheme in ("EM", "DDPM", "EI") else 1 for scheme, _, points in runs)

@@ -14,17 +14,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from benchbox.errors import UsageError
-from benchbox.exact.law import last
-from benchbox.exact.options import choices, made
-from benchbox.exact.rules import Check, Trial, denoiser, image, relative
 from benchbox.grid import Levels
-from benchbox.noise import BLOCK, Noise
+from benchbox.noise import Noise
 
 D = Callable[[Tensor, float], Tensor]
-Reference = Callable[[Any, D, Tensor, Levels, Noise], Tensor]
-
-AGREE = 1e-9
+PublishedFormula = Callable[[Any, D, Tensor, Levels, Noise], Tensor]
 
 
 def alpha_bar(sigma: float) -> float:
@@ -132,7 +126,7 @@ def pc(sampler: Any, d: D, x: Tensor, levels: Levels, noise: Noise) -> Tensor:
         sigma, sigma_next = levels.sigmas[i : i + 2]
         beta = 1 - (s[i] / s[i + 1]) ** 2 if preserving else 0.0
         if sampler.predictor is not None:
-            beta, x = 0.0, REFERENCES[sampler.predictor.name](sampler.predictor, d, x, frame.interval(i), noise)
+            beta, x = 0.0, PUBLISHED_FORMULAS[sampler.predictor.name](sampler.predictor, d, x, frame.interval(i), noise)
         elif preserving:
             y, score = s[i] * x, (d(x, sigma) - x) / (s[i] * sigma**2)
             x = ((2 - math.sqrt(1 - beta)) * y + beta * score + math.sqrt(beta) * noise(0, 0)) / s[i + 1]
@@ -196,52 +190,8 @@ def ode(sampler: Any, d: D, x: Tensor, levels: Levels, noise: Noise) -> Tensor:
     return y / scale(times[-1])
 
 
-REFERENCES: dict[str, Reference] = {
+PUBLISHED_FORMULAS: dict[str, PublishedFormula] = {
     "ddim": ddim, "ancestral": ancestral, "euler-maruyama": euler_maruyama, "heun": heun,
     "annealed-langevin": annealed_langevin, "pc": pc, "ode": ode,
 }  # fmt: skip
 """By the name of the method."""
-
-
-def deviation(trial: Trial, n_levels: int = 24) -> float | None:
-    """How far a trial's samples are from the published formulas', relative; None where these do not exist or apply."""
-    reference = REFERENCES.get(trial.sampler.name)
-    if reference is None or (trial.sampler.name == "ode" and getattr(trial.sampler, "method", "") not in TABLEAUS):
-        return None
-    levels, denoise = trial.levels(n_levels), denoiser(image())
-    noise = Noise(7, 0, BLOCK, image().shape, dtype=torch.float64)
-    x = noise(0, 0) * levels.start_std
-    try:
-        with torch.inference_mode():
-            expected = reference(trial.sampler, denoise, x, levels, noise)
-    except (ValueError, UsageError):
-        return None  # a frame that does not reach these levels, or steps too long for the formula
-    return relative(last(trial.states(n_levels, seed=7)), expected)
-
-
-def agrees(trial: Trial) -> Check:
-    """A built-in method against its paper's formulas, at its options and at other values of them, two at a time."""
-    name, expected = (
-        f"published formulas ({trial.schedule.name})",
-        f"the samples of the published formulas to {AGREE:g}",
-    )
-    if trial.sampler.name not in REFERENCES:
-        return Check(name, None, "no formulas are published under this name", expected)
-    tried = 0
-    for values in settings_of(trial):
-        sampler = made(trial.sampler, values)
-        if sampler is None or sampler.evals_per_step is None:
-            continue
-        difference = deviation(Trial(sampler, trial.schedule, trial.grid))
-        tried += difference is not None
-        if difference is not None and not difference < AGREE:
-            chosen = ", ".join(f"{k}={getattr(v, 'name', v)}" for k, v in values.items()) or "its options"
-            return Check(name, False, f"with {chosen} the samples differ by {difference:.1e}", expected)
-    return Check(name, tried > 0, f"agree at {tried} settings of the options", expected)
-
-
-def settings_of(trial: Trial) -> list[dict[str, Any]]:
-    """The options as they are, each changed alone, and every two changed together."""
-    every = [(o, v) for o, values in choices(trial.sampler).items() for v in values]
-    pairs = [{a[0]: a[1], b[0]: b[1]} for i, a in enumerate(every) for b in every[:i] if a[0] != b[0]]
-    return [{}, *({o: v} for o, v in every), *pairs]

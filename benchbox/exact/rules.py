@@ -23,9 +23,12 @@ from benchbox.noise import BLOCK, Noise
 from benchbox.sampler import Sampler
 from benchbox.schedule import Schedule
 
+ROUNDING = 1e-10
+"""Largest relative difference of float64 runs that should agree."""
+
 
 @dataclass(frozen=True)
-class Check:
+class RuleResult:
     """One rule and how it came out; passed None: it does not apply, and `measured` says why."""
 
     name: str
@@ -43,16 +46,16 @@ class Check:
         return asdict(self)
 
 
-Rule = Callable[[Any], Check]
+Rule = Callable[[Any], RuleResult]
 
 
-def apply(rules: Iterable[tuple[str, Rule]], subject: Any) -> Iterator[Check]:
+def apply(rules: Iterable[tuple[str, Rule]], subject: Any) -> Iterator[RuleResult]:
     """Each rule's check; an exception is a failed check that quotes it."""
     for name, rule in rules:
         try:
             yield rule(subject)
         except Exception as error:
-            yield Check(name, False, f"{type(error).__name__}: {error}".splitlines()[0], "no exception")
+            yield RuleResult(name, False, f"{type(error).__name__}: {error}".splitlines()[0], "no exception")
 
 
 @cache
@@ -94,7 +97,7 @@ class Trial:
         def accepts(levels: Levels) -> None:
             noise = Noise(0, 0, BLOCK, vector().shape, dtype=torch.float64)
             try:
-                last(trajectory(copy.deepcopy(sampler), denoiser(vector()), levels, noise, "none"))
+                last(trajectory(copy.deepcopy(sampler), counted_denoiser(vector()), levels, noise, "none"))
             except (ValueError, UsageError):
                 raise  # a refusal
             except Exception:
@@ -125,7 +128,7 @@ class Trial:
     ) -> Iterator[Tensor]:
         """The states of a run, without the last denoise."""
         model = model or (denoise.model if denoise else image())
-        denoise = denoise or denoiser(model, dtype)
+        denoise = denoise or counted_denoiser(model, dtype)
         noise = Noise(seed, first, n, model.shape, dtype=dtype)
         return trajectory(self.sampler, denoise, self.levels(n_levels), noise, "none")
 
@@ -135,11 +138,11 @@ class Trial:
 
     def spent(self, n_levels: int, n: int = BLOCK) -> float:
         """Evaluations per sample of a run on n levels."""
-        denoise = denoiser(image())
+        denoise = counted_denoiser(image())
         self.run(n_levels, n=n, denoise=denoise)
         return denoise.rows / n
 
 
-def denoiser(model: Model, dtype: torch.dtype = torch.float64) -> Denoiser:
+def counted_denoiser(model: Model, dtype: torch.dtype = torch.float64) -> Denoiser:
     """A fresh, counted denoiser on the CPU."""
     return Denoiser(model, torch.device("cpu"), dtype)

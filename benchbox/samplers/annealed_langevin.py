@@ -27,6 +27,7 @@ class AnnealedLangevin(Sampler):
     name = "annealed-langevin"
     aliases = ("ald",)
     grid = "logsnr"
+    biased_by = ("step_size",)
     step_size: float = 0.2
     steps_per_level: int = 5
 

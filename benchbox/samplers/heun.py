@@ -25,6 +25,7 @@ class Heun(Sampler):
     name = "heun"
     grid = "karras"
     evals_per_step = 2
+    biased_by = ("s_noise",)
     s_churn: float = 0.0
     s_min: float = 0.0
     s_max: float = math.inf

@@ -30,6 +30,7 @@ class PC(Sampler):
 
     name = "pc"
     aliases = ("pc-langevin",)
+    biased_by = ("snr",)
     predictor: Sampler | None = None
     corrector_steps: int = 1
     snr: float = 0.16

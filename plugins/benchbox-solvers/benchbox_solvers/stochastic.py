@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import sqrt
+from typing import ClassVar
 
 from benchbox import Sampler
 
@@ -12,6 +13,7 @@ from benchbox import Sampler
 class Stochastic(Sampler):
     """A sampler with noise: eta = 1 that of the reverse SDE, eta = 0 none; s_noise multiplies it."""
 
+    biased_by: ClassVar[tuple[str, ...]] = ("s_noise",)
     eta: float = 1.0
     s_noise: float = 1.0
 

@@ -1,8 +1,9 @@
-"""The table of all built-ins' certificates, as Markdown: `python -m benchbox.exact.table`."""
+"""The table of all built-ins' certificates, as Markdown: `python benchmarks/certificates.py`."""
 
 from __future__ import annotations
 
-from benchbox.exact.certificate import Certificate, certify
+from benchbox.exact.certificate import Certificate
+from benchbox.exact.conformance import certificate_of
 from benchbox.exact.laws import Order
 from benchbox.registry import DISTRIBUTION, registry
 
@@ -17,7 +18,7 @@ COLUMNS = (
 )
 
 
-def orders(found: Certificate, kind: str) -> str:
+def orders_of(found: Certificate, kind: str) -> str:
     """Measured on the two schedules, at the sampler's own options."""
     return " / ".join(_order(o) for o in found.orders if o.kind == kind and not o.variant) or "–"
 
@@ -32,7 +33,15 @@ def row(found: Certificate) -> str:
     passed = sum(c.passed is True for c in found.checks)
     checks = f"{passed} passed" if found.passed else f"**{len(found.failures)} failed**"
     w2 = ", ".join(f"{e.w2:.3g} ({e.nfe:g})" for e in found.errors)
-    cells = (f"`{found.name}`", checks, "".join(claims) or "–", orders(found, "weak"), orders(found, "strong"), how, w2)
+    cells = (
+        f"`{found.name}`",
+        checks,
+        "".join(claims) or "–",
+        orders_of(found, "weak"),
+        orders_of(found, "strong"),
+        how,
+        w2,
+    )
     return f"| {' | '.join(cells)} |"
 
 
@@ -45,7 +54,7 @@ def main() -> None:
     print(f"| {' | '.join(COLUMNS)} |")
     print(f"|{'---|' * len(COLUMNS)}")
     for name in built_ins():
-        print(row(certify(name, "sampler")), flush=True)
+        print(row(certificate_of(name, "sampler")), flush=True)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,70 @@
+"""Certificates of any plugin: samplers, and the rules for schedules, models and metrics."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from benchbox import get
+from benchbox.errors import UsageError
+from benchbox.exact.certificate import Certificate, certificate
+from benchbox.exact.metric_rules import METRIC_RULES, subject
+from benchbox.exact.model_rules import MODEL_RULES
+from benchbox.exact.rules import Rule, RuleResult, apply
+from benchbox.exact.schedule_rules import SCHEDULE_RULES
+from benchbox.metric import Metric
+from benchbox.model import Model
+from benchbox.options import build, describe
+from benchbox.registry import registry
+from benchbox.sampler import Sampler
+from benchbox.schedule import Schedule
+
+
+def conformance(kind: str, plugin: Any) -> Certificate:
+    """The certificate of a schedule, a model or a metric."""
+    table: dict[str, tuple[tuple[str, Rule], ...]] = {
+        "schedule": SCHEDULE_RULES, "model": MODEL_RULES, "metric": METRIC_RULES,
+    }  # fmt: skip
+    if kind == "metric":
+        try:
+            found = subject(plugin)
+        except UsageError as error:
+            unmeasured = RuleResult(
+                "samples", None, f"nothing here to measure: {error}", "a model whose samples it measures"
+            )
+            return Certificate(plugin.name, describe(plugin), (unmeasured,), kind=kind)
+        return Certificate(plugin.name, describe(plugin), tuple(apply(table[kind], found)), kind=kind)
+    return Certificate(plugin.name, describe(plugin), tuple(apply(table[kind], plugin)), kind=kind)
+
+
+CERTIFIABLE: dict[str, type] = {"sampler": Sampler, "schedule": Schedule, "model": Model, "metric": Metric}
+"""What can be certified."""
+
+
+def certificate_of(
+    plugin: Any, kind: str | None = None, tick: Callable[[str], None] = lambda what: None, **options: Any
+) -> Certificate:
+    """The certificate of a plugin: a name or a class with options, or an instance; of the first kind that fits.
+
+    UsageError for a name that no plugin has, an option that it has not, and a sampler that cannot be run at all.
+    """
+    if isinstance(plugin, str):
+        kind = kind or kind_of(plugin)
+        plugin = get(kind, plugin, **options)
+    elif isinstance(plugin, type):
+        plugin = build(plugin, options, registry().get)
+    kind = kind or next((k for k, base in CERTIFIABLE.items() if isinstance(plugin, base)), None)
+    if kind not in CERTIFIABLE or not isinstance(plugin, CERTIFIABLE[kind]):
+        raise UsageError(f"{plugin!r} is not a {kind or ', '.join(CERTIFIABLE)} that can be certified.")
+    return certificate(plugin, tick) if isinstance(plugin, Sampler) else conformance(kind, plugin)
+
+
+def kind_of(name: str) -> str:
+    """The first kind of plugin that has the name; sampler where none has."""
+    for kind in CERTIFIABLE:
+        try:
+            registry().find(kind, name)
+        except UsageError:
+            continue
+        return kind
+    return "sampler"
