@@ -11,6 +11,7 @@ from benchbox.metric import Accumulator, Context, Metric
 from benchbox.model import Model
 from benchbox.sampler import Sampler
 from benchbox.schedule import DiscreteSchedule, Schedule
+from benchbox.steps import ancestral_step
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Accumulator", "Context", "DiscreteSchedule", "Executor", "Grid", "Levels", "Metric", "Model", "Sampler",
-    "Schedule", "certify", "get", "hookimpl", "load_results", "sample",
+    "Schedule", "ancestral_step", "certify", "get", "hookimpl", "load_results", "sample",
 ]  # fmt: skip
 
 
