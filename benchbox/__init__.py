@@ -17,18 +17,19 @@ if TYPE_CHECKING:
     from benchbox.model import Model
     from benchbox.sampler import Sampler
     from benchbox.schedule import DiscreteSchedule, Schedule
+    from benchbox.steps import ancestral_step
 
 __all__ = [
     "Accumulator", "Context", "DiscreteSchedule", "Executor", "Grid", "Levels", "Metric", "Model", "Sampler",
-    "Schedule", "certify", "get", "hookimpl", "load_results", "sample",
+    "Schedule", "ancestral_step", "certify", "get", "hookimpl", "load_results", "sample",
 ]  # fmt: skip
 
 MODULES = {
     "Accumulator": "metric", "Context": "metric", "DiscreteSchedule": "schedule", "Executor": "executor",
     "Grid": "grid", "Levels": "grid", "Metric": "metric", "Model": "model", "Sampler": "sampler",
-    "Schedule": "schedule", "hookimpl": "hookspecs",
+    "Schedule": "schedule", "ancestral_step": "steps", "hookimpl": "hookspecs",
 }  # fmt: skip
-"""Where each class is defined: it is imported at its first use, so that `benchbox --help` waits for no numpy."""
+"""Where each name is defined: it is imported at its first use, so that `benchbox --help` waits for no numpy."""
 
 
 def __getattr__(name: str) -> Any:

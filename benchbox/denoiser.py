@@ -19,7 +19,7 @@ Formula = Callable[..., Tensor]
 
 
 def edm_coefficients(sigma: Any, sigma_data: float) -> tuple[Any, Any, Any]:
-    """c_skip, c_out, c_in of Karras et al. 2022, table 1; sigma a float or a tensor."""
+    """c_skip, c_out, c_in of Karras et al. 2022, arXiv:2206.00364, table 1; sigma a float or a tensor."""
     total = sigma**2 + sigma_data**2
     return sigma_data**2 / total, sigma * sigma_data / total**0.5, 1 / total**0.5
 

@@ -28,8 +28,9 @@ def trajectory(
     """The states of one batch, from the start to the sample.
 
     The first is the start, N(0, start_std²); then whatever the sampler yields, x = x_0 + σ n; then, unless `final` is
-    "none", D(x, σ_N). With one level the start is denoised and the sampler is not called unless it spends evaluations
-    there. SamplerError where the sampler yields less than once per interval, or another shape.
+    "none", D at the state and level that the sampler's `finish` gives: x and σ_N. With one level the start is denoised
+    and the sampler is not called unless it spends evaluations there. SamplerError where the sampler yields less than
+    once per interval, or another shape.
     """
     sigmas = levels.sigmas
     with _mode(sampler):
@@ -55,7 +56,7 @@ def trajectory(
             )
     if final == "denoise":
         with _mode(sampler):
-            x = denoise(x, sigmas[-1])
+            x = denoise(*sampler.finish(x, levels, noise))
         yield x
 
 

@@ -45,6 +45,13 @@ class Sampler(ABC):
         σ > 0. `noise(sigma, sigma_next)` is a fresh N(0, I) like x; a sampler draws from nothing else.
         """
 
+    def finish(self, x: Tensor, grid: Levels, noise: Noise) -> tuple[Tensor, float]:
+        """The state and the level σ that the driver's last denoise is asked at; by default the last ones, unchanged.
+
+        For a method that adds noise before its last evaluation. It calls no denoiser.
+        """
+        return x, grid.sigmas[-1]
+
     def evals(self, n_levels: int) -> int:
         """The evaluations that the sampler itself spends on n levels, the driver's last denoise not counted."""
         if self.evals_per_step is None:

@@ -14,7 +14,7 @@ Floats = float | NDArray[np.float64]
 
 
 class Schedule(ABC):
-    """Scale s(t) and noise level σ(t) (Karras et al. 2022, §5; Kingma & Gao 2023), t in [t_min, t_max].
+    """Scale s(t) and noise level σ(t) (Karras et al. 2022, arXiv:2206.00364, §5), t in [t_min, t_max].
 
     A schedule is a frozen dataclass whose fields are its options. All methods take and return float64 scalars or
     arrays of one shape. In these terms the forward SDE dy = f y dt + g dw has f = s'/s and g² = 2 s² σ σ'.

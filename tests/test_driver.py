@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
@@ -68,7 +69,7 @@ def run(
 
 DRAWS: list[tuple[str, dict[str, Any], int]] = [
     ("heun", {}, 0),
-    ("heun", {"s_churn": 5.0}, N - 1),
+    ("heun", {"s_churn": 5.0}, N),
     ("heun", {"s_churn": 5.0, "s_min": 1.0, "s_max": 10.0}, 3),
     ("ddim", {}, 0),
     ("ddim", {"eta": 0.3}, N - 1),
@@ -96,6 +97,21 @@ def test_no_noise_is_drawn_that_is_not_used(name: str, options: dict[str, Any], 
         other = Shifted(k)
         *_, x = trajectory(sampler(name, **options), Denoiser(GAUSSIAN, CPU), levels("vp", SIGMAS), other)
         assert not torch.equal(x, states[-1])
+
+
+def test_heun_churns_its_last_level_as_algorithm_2_does() -> None:
+    """Karras et al. 2022: of N noises the last is added at σ_N, where s_min allows it, and D is asked at σ̂_N."""
+    churned, spared = (sampler("heun", s_churn=5.0, s_min=s_min) for s_min in (0.0, 1.1 * SIGMAS[-1]))
+    (*_, x, end), noise, denoise = run(churned)
+    again = Noise(0, 0, 3, GAUSSIAN.shape)
+    *_, z = (again(0, 0) for _ in range(noise.draws))
+    gamma = min(5.0 / N, math.sqrt(2) - 1)
+    sigma, sigma_hat = SIGMAS[-1], SIGMAS[-1] * (1 + gamma)
+    torch.testing.assert_close(end, denoise(x + math.sqrt(sigma_hat**2 - sigma**2) * z, sigma_hat))
+    (*_, x, end), noise, denoise = run(spared)
+    assert noise.draws == N
+    assert torch.equal(end, denoise(x, sigma))
+    assert run(churned, final="none")[1].draws == N
 
 
 class Shifted(Noise):

@@ -161,10 +161,7 @@ BETWEEN: list[tuple[str, dict[str, Any]]] = [
     ("ode", {"method": "scipy_solver"}),
 ]
 """Those that also ask in between."""
-EQUAL_STEPS: list[tuple[str, dict[str, Any]]] = [
-    ("ode", {"method": "explicit_adams"}),
-    ("ode", {"method": "implicit_adams"}),
-]
+EQUAL_STEPS: list[tuple[str, dict[str, Any]]] = []
 """Those that hold only for equal steps, here of σ."""
 SETTINGS = [*ON_LEVELS, *BETWEEN, *EQUAL_STEPS]
 
@@ -249,8 +246,6 @@ COSTS: list[tuple[str, dict[str, Any], Callable[[int], int]]] = [
         for method, each in (("euler", 1), ("midpoint", 2), ("heun2", 2), ("heun3", 3), ("rk4", 4), ("rk4_classic", 4))
         for frame in ("sigma", None)
     ],
-    ("ode", {"method": "explicit_adams"}, lambda n: 4 * min(n - 1, 2) + max(n - 3, 0) + 1),
-    ("ode", {"method": "implicit_adams"}, lambda n: 4 * min(n - 1, 2) + 2 * max(n - 3, 0) + 1),
 ]
 
 
@@ -484,6 +479,9 @@ class TestLaws:
         m, v = np.zeros(4), np.full(4, (scale * cut.start_std) ** 2)
         for k, c, n2 in moves:
             m, v = k * m + c, k * k * v + n2
+        if name == "heun":  # its last step, to σ = 0, is churned too (s = 1 in its frame)
+            hat = sigma * (1 + min(options.get("s_churn", 0.0) / n_levels, math.sqrt(2) - 1))
+            v, sigma = v + options.get("s_noise", 1.0) ** 2 * (hat**2 - sigma**2), hat
         gain = LAM / (LAM + sigma**2)
         m, v = MU + gain * (m / scale_end - MU), gain**2 * v / scale_end**2
         mean, variance = self.law(chosen, cut)

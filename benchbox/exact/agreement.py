@@ -6,10 +6,11 @@ from typing import Any
 
 import torch
 
+from benchbox.driver import trajectory
 from benchbox.errors import UsageError
 from benchbox.exact.law import last
 from benchbox.exact.options import made, other_values
-from benchbox.exact.references import PUBLISHED_FORMULAS, TABLEAUS
+from benchbox.exact.references import PUBLISHED_FORMULAS, TABLEAUS, last_step
 from benchbox.exact.rules import RuleResult, Trial, counted_denoiser, image, relative
 from benchbox.noise import BLOCK, Noise
 
@@ -26,10 +27,12 @@ def deviation(trial: Trial, n_levels: int = 24) -> float | None:
     x = noise(0, 0) * levels.start_std
     try:
         with torch.inference_mode():
-            expected = reference(trial.sampler, denoise, x, levels, noise)
+            end = reference(trial.sampler, denoise, x, levels, noise)
+            expected = last_step(trial.sampler, denoise, end, levels, noise)
     except (ValueError, UsageError):
         return None  # a frame that does not reach these levels, or steps too long for the formula
-    return relative(last(trial.states(n_levels, seed=7)), expected)
+    drawn = Noise(7, 0, BLOCK, image().shape, dtype=torch.float64)
+    return relative(last(trajectory(trial.sampler, counted_denoiser(image()), levels, drawn)), expected)
 
 
 def agrees(trial: Trial) -> RuleResult:

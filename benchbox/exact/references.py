@@ -26,7 +26,7 @@ def alpha_bar(sigma: float) -> float:
 
 
 def ddim(sampler: Any, d: D, x: Tensor, levels: Levels, noise: Noise) -> Tensor:
-    """Song et al. 2020, eq. 12 and 16, in y = √ᾱ x."""
+    """Song, Meng & Ermon 2021 (arXiv:2010.02502), eq. 12 and 16, in y = √ᾱ x."""
     for sigma, sigma_next in pairwise(levels.sigmas):
         a, b = alpha_bar(sigma), alpha_bar(sigma_next)
         y, x0 = math.sqrt(a) * x, d(x, sigma)
@@ -93,18 +93,29 @@ def _exponential(frame: Any, t: float, t_next: float) -> tuple[float, float]:
 
 
 def heun(sampler: Any, d: D, x: Tensor, levels: Levels, noise: Noise) -> Tensor:
-    """Karras et al. 2022, algorithm 2, line by line."""
-    n = len(levels.sigmas)
+    """Karras et al. 2022 (arXiv:2206.00364), algorithm 2, line by line; its last step, to t = 0, is `last_step`."""
     for t, t_next in pairwise(levels.sigmas):
-        gamma = min(sampler.s_churn / n, math.sqrt(2) - 1) if sampler.s_min <= t <= sampler.s_max else 0
-        t_hat = t + gamma * t
-        if gamma > 0:
-            x = x + math.sqrt(t_hat**2 - t**2) * (noise(0, 0) * sampler.s_noise)
+        x, t_hat = churned(sampler, x, t, len(levels.sigmas), noise)
         slope = (x - d(x, t_hat)) / t_hat
         end = x + (t_next - t_hat) * slope
         slope_end = (end - d(end, t_next)) / t_next
         x = x + (t_next - t_hat) * (0.5 * slope + 0.5 * slope_end)
     return x
+
+
+def churned(sampler: Any, x: Tensor, t: float, n: int, noise: Noise) -> tuple[Tensor, float]:
+    """Lines 4 to 6 of algorithm 2, on one of n levels."""
+    gamma = min(sampler.s_churn / n, math.sqrt(2) - 1) if sampler.s_min <= t <= sampler.s_max else 0
+    t_hat = t + gamma * t
+    return (x + math.sqrt(t_hat**2 - t**2) * (noise(0, 0) * sampler.s_noise) if gamma > 0 else x), t_hat
+
+
+def last_step(sampler: Any, d: D, x: Tensor, levels: Levels, noise: Noise) -> Tensor:
+    """Euler's step from the last level to 0, which is D; algorithm 2 of Karras et al. churns this level, too."""
+    t = levels.sigmas[-1]
+    if sampler.name == "heun":
+        x, t = churned(sampler, x, t, len(levels.sigmas), noise)
+    return x + (0 - t) * (x - d(x, t)) / t
 
 
 def annealed_langevin(sampler: Any, d: D, x: Tensor, levels: Levels, noise: Noise) -> Tensor:

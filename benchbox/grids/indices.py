@@ -38,7 +38,7 @@ class Indices(Grid):
 
 @dataclass(frozen=True)
 class Leading(Indices):
-    """k = 1 + i⌊T/N⌋, i = N−1 … 0 (Song et al. 2020, DDIM; the name is diffusers')."""
+    """k = 1 + i⌊T/N⌋, i = N−1 … 0 (DDIM: Song, Meng & Ermon 2021, arXiv:2010.02502; the name is diffusers')."""
 
     name = "leading"
 
@@ -50,7 +50,8 @@ class Leading(Indices):
 
 @dataclass(frozen=True)
 class Trailing(Indices):
-    """k = round(T − iT/N), i = 0 … N−1 (Lin et al. 2024, table 2): starts at T, all intervals equal."""
+    """k = round(T − iT/N), i = 0 … N−1 (Lin et al. 2024, arXiv:2305.08891, table 2): starts at T, all intervals
+    equal."""
 
     name = "trailing"
 

@@ -13,7 +13,7 @@ from benchbox.schedule import Schedule
 
 @dataclass(frozen=True)
 class Uniform(Grid):
-    """Equal steps in t from t_max to t_min (Song et al. 2021, app. D)."""
+    """Equal steps in t from t_max to t_min (Song et al. 2021, arXiv:2011.13456, app. D)."""
 
     name = "uniform"
 
@@ -23,7 +23,10 @@ class Uniform(Grid):
 
 @dataclass(frozen=True)
 class Quadratic(Grid):
-    """Equal steps in √t (Song et al. 2020, DDIM, app. D.2); `reach` 0.8 starts where the DDIM repository does."""
+    """Equal steps in √t (Song, Meng & Ermon 2021, arXiv:2010.02502, app. D.2).
+
+    reach 0.8 starts where the DDIM repository does.
+    """
 
     name = "quadratic"
     reach: float = 1.0
@@ -35,7 +38,7 @@ class Quadratic(Grid):
 
 @dataclass(frozen=True)
 class LogSNR(Grid):
-    """Equal steps in ln σ, so in the log-SNR (Lu et al. 2022, DPM-Solver, §3.3)."""
+    """Equal steps in ln σ, so in the log-SNR (DPM-Solver, Lu et al. 2022, arXiv:2206.00927, §3.3)."""
 
     name = "logsnr"
 
@@ -46,7 +49,7 @@ class LogSNR(Grid):
 
 @dataclass(frozen=True)
 class Karras(Grid):
-    """Equal steps in σ^(1/ρ) (Karras et al. 2022, eq. 5)."""
+    """Equal steps in σ^(1/ρ) (Karras et al. 2022, arXiv:2206.00364, eq. 5)."""
 
     name = "karras"
     rho: float = 7.0

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal
 
 from benchbox.sampler import Sampler
 from benchbox.schedule import Schedule
+from benchbox.steps import ancestral_step, euler
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -21,10 +22,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Ancestral(Sampler):
-    """Ancestral sampling (Ho et al. 2020, algorithm 2): the posterior mean of the DDPM, and its noise.
+    """Ancestral sampling (Ho et al. 2020, arXiv:2006.11239, algorithm 2): the DDPM's posterior mean, and its noise.
 
-    variance small is the posterior's σ̃² = β̃, large is β of the interval (Ho et al. 2020, §3.2), which depends on the
-    scale, so on the frame (None: the run's schedule).
+    x ← (σ'²/σ²) x + (1 − σ'²/σ²) D + σ_up z, an Euler step to σ_down = σ'²/σ. variance small: σ_up² = σ'² (1 − σ'²/σ²),
+    the posterior's β̃. large: σ_up² = (s/s')² (σ² − σ'²), β of the interval (§3.2), which depends on the scale s, so on
+    the frame (None: the run's schedule).
     """
 
     name = "ancestral"
@@ -36,8 +38,8 @@ class Ancestral(Sampler):
     def __call__(self, denoise: Denoiser, x: Tensor, grid: Levels, noise: Noise) -> Iterator[Tensor]:
         scales = grid.in_frame(self.frame).scales
         for (sigma, sigma_next), (s, s_next) in zip(pairwise(grid.sigmas), pairwise(scales), strict=True):
-            r2 = (sigma_next / sigma) ** 2
-            x = denoise(x, sigma).lerp(x, r2)
-            small, large = sigma_next**2 * (1 - r2), (s / s_next) ** 2 * (sigma**2 - sigma_next**2)
-            x = x.add(noise(sigma, sigma_next), alpha=math.sqrt(small if self.variance == "small" else large))
+            sigma_down, sigma_up = ancestral_step(sigma, sigma_next)
+            if self.variance == "large":
+                sigma_up = s / s_next * math.sqrt(sigma**2 - sigma_next**2)
+            x = euler(denoise(x, sigma), x, sigma, sigma_down).add_(noise(sigma, sigma_next), alpha=sigma_up)
             yield x

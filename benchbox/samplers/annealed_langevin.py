@@ -19,9 +19,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class AnnealedLangevin(Sampler):
-    """Annealed Langevin dynamics (Song & Ermon 2019, algorithm 1): T steps of size α_i = step_size σ_i² at each level.
+    """Annealed Langevin dynamics (Song & Ermon 2019, arXiv:1907.05600, algorithm 1).
 
-    step_size 0.2 is the paper's 2e-5 at σ_L = 0.01. L levels cost L·T evaluations, so there is work on a single level.
+    T = steps_per_level times at each level: x ← x + ½ α_i score + √α_i z, α_i = step_size σ_i². step_size 0.2 is the
+    paper's 2e-5 at σ_L = 0.01. L levels cost L·T evaluations, so there is work on a single level.
     """
 
     name = "annealed-langevin"
@@ -34,6 +35,10 @@ class AnnealedLangevin(Sampler):
     def __post_init__(self) -> None:
         if self.step_size <= 0 or self.steps_per_level < 1:
             raise ValueError("step_size must be above 0 and steps_per_level at least 1.")
+
+    @property
+    def evals_per_step(self) -> int:
+        return self.steps_per_level
 
     def evals(self, n_levels: int) -> int:
         return n_levels * self.steps_per_level

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from benchbox.sampler import Sampler
+from benchbox.steps import ancestral_step, euler
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -20,7 +20,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class DDIM(Sampler):
-    """DDIM (Song et al. 2020, eq. 12, 16): η = 0 is Euler on dx/dσ, η = 1 is ancestral sampling with variance small."""
+    """DDIM (Song, Meng & Ermon 2021, arXiv:2010.02502, eq. 12, 16): an Euler step to σ_down, then noise up to σ'.
+
+    x ← D + √(σ'² − σ_up²) ε̂ + σ_up z with ε̂ = (x − D)/σ and σ_up = η σ' √(1 − σ'²/σ²). η = 0 is Euler's method on
+    dx/dσ, η = 1 is ancestral sampling with variance small.
+    """
 
     name = "ddim"
     order = 1
@@ -32,9 +36,8 @@ class DDIM(Sampler):
 
     def __call__(self, denoise: Denoiser, x: Tensor, grid: Levels, noise: Noise) -> Iterator[Tensor]:
         for sigma, sigma_next in pairwise(grid.sigmas):
-            tau = self.eta * sigma_next * math.sqrt(1 - (sigma_next / sigma) ** 2)
-            # D + √(σ'² − τ²) ε̂ with ε̂ = (x − D)/σ
-            x = denoise(x, sigma).lerp(x, math.sqrt(sigma_next**2 - tau**2) / sigma)
-            if tau > 0:
-                x = x.add(noise(sigma, sigma_next), alpha=tau)
+            sigma_down, sigma_up = ancestral_step(sigma, sigma_next, self.eta)
+            x = euler(denoise(x, sigma), x, sigma, sigma_down)
+            if sigma_up > 0:
+                x.add_(noise(sigma, sigma_next), alpha=sigma_up)
             yield x

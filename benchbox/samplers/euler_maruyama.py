@@ -23,12 +23,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class EulerMaruyama(Sampler):
-    """Euler–Maruyama in a frame y = s x, time t (Song et al. 2021, eq. 6, 13; noise strength κ as in their app. D):
+    """Euler–Maruyama in a frame y = s x, time t (Song et al. 2021, arXiv:2011.13456, eq. 6, 13; κ as in their app. D):
 
     y ← y − h [f y − ½(1+κ²) g² score_y] + κ g √h z, h = t − t'. κ = 1 is the reverse SDE, κ = 0 Euler on the ODE in t.
-    integrator exponential: score_y held over the step, the rest solved exactly (Zhang & Chen 2023, eq. 8; Pierret &
-    Galerne 2025, "EI"). ancestral: y ← (y + ½(1+κ²) h g² score_y)/√(1+2hf) + κ g √h z, the DDPM step with β = g² h of
-    a variance-preserving frame (Song et al. 2021, eq. 4; Pierret & Galerne's "DDPM").
+    integrator exponential: score_y held over the step, the rest solved exactly (Zhang & Chen 2023, arXiv:2204.13902,
+    eq. 8; Pierret & Galerne 2025, arXiv:2405.14250, "EI"). ancestral: y ← (y + ½(1+κ²) h g² score_y)/√(1+2hf) +
+    κ g √h z, the DDPM step with β = g² h of a variance-preserving frame (Song et al. 2021, eq. 4; "DDPM" there).
     """
 
     name = "euler-maruyama"
@@ -44,32 +44,31 @@ class EulerMaruyama(Sampler):
 
     def __call__(self, denoise: Denoiser, x: Tensor, grid: Levels, noise: Noise) -> Iterator[Tensor]:
         frame = grid.in_frame(self.frame)
+        half, scales = (1 + self.kappa**2) / 2, frame.scales
         for i, (sigma, sigma_next) in enumerate(pairwise(frame.sigmas)):
-            keep, drift, diffusion = self.step(frame.interval(i))
-            drift *= (1 + self.kappa**2) / 2
+            s, s_next = scales[i : i + 2]
+            a, b, c = self.line(frame.interval(i), s, s_next)
+            # y ← a y + ½(1+κ²) b score_y + κ c z, as x = y/s: score_y = (D − x)/(s σ²)
+            keep, drift = a * s / s_next, half * b / (s * s_next * sigma**2)
             x = x.lerp(denoise(x, sigma), drift / keep)
-            if keep != 1:
+            if not math.isclose(keep, 1, rel_tol=1e-15):
                 x.mul_(keep)
             if self.kappa > 0:
-                x.add_(noise(sigma, sigma_next), alpha=self.kappa * diffusion)
+                x.add_(noise(sigma, sigma_next), alpha=self.kappa * c / s_next)
             yield x
 
-    def step(self, interval: Levels) -> tuple[float, float, float]:
-        """What one interval multiplies x, D − x and z by, in x = y/s, at κ = 1 and without the ½(1+κ²)."""
-        (t, t_next), (s, s_next), frame = interval.times, interval.scales, interval.schedule
-        (sigma, sigma_next), h, f = interval.sigmas, t - t_next, float(frame.dlog_scale(t))
-        rate = 2 * sigma * float(frame.dsigma(t))  # g²/s²
-        to_next = s / s_next
+    def line(self, interval: Levels, s: float, s_next: float) -> tuple[float, float, float]:
+        """What one interval multiplies y, score_y and z by, at κ = 1 and without the ½(1+κ²)."""
+        (t, t_next), (sigma, sigma_next), frame = interval.times, interval.sigmas, interval.schedule
+        h, f, g2 = t - t_next, float(frame.dlog_scale(t)), 2 * s**2 * sigma * float(frame.dsigma(t))
         match self.integrator:
             case "exponential":
-                gain = held(frame, t_next, t) / s
-                return 1.0, gain / sigma**2, math.sqrt(sigma**2 - sigma_next**2)
+                return s_next / s, s_next * held(frame, t_next, t), s_next * math.sqrt(sigma**2 - sigma_next**2)
             case "ancestral":
                 if 2 * h * f <= -1:
                     raise ValueError("integrator ancestral needs β = g² h below 1 on every interval: take more levels")
-                keep = to_next / math.sqrt(1 + 2 * h * f)
-                return keep, keep * h * rate / sigma**2, math.sqrt(h * rate) * to_next
-        return (1 - h * f) * to_next, h * rate / sigma**2 * to_next, math.sqrt(h * rate) * to_next
+                return 1 / math.sqrt(1 + 2 * h * f), h * g2 / math.sqrt(1 + 2 * h * f), math.sqrt(h * g2)
+        return 1 - h * f, h * g2, math.sqrt(h * g2)
 
 
 def held(frame: Schedule, t_next: float, t: float) -> float:

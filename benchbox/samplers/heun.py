@@ -9,6 +9,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from benchbox.sampler import Sampler
+from benchbox.steps import euler
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -20,7 +21,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Heun(Sampler):
-    """Heun's method on dx/dσ with churn (Karras et al. 2022, algorithm 2); s_churn = 0 is their algorithm 1."""
+    """Heun's method on dx/dσ with churn (Karras et al. 2022, arXiv:2206.00364, algorithm 2); s_churn = 0: algorithm 1.
+
+    Churn adds noise up to σ̂ = σ (1 + γ), γ = min(s_churn/N, √2 − 1) where s_min ≤ σ ≤ s_max. Heun's step is the mean
+    of x and of two Euler steps of h = σ' − σ̂: x_1 from x, x_2 from x_1. The last level is churned before the last
+    denoise, as there.
+    """
 
     name = "heun"
     grid = "karras"
@@ -40,14 +46,20 @@ class Heun(Sampler):
         return 1 if self.s_churn else 2
 
     def __call__(self, denoise: Denoiser, x: Tensor, grid: Levels, noise: Noise) -> Iterator[Tensor]:
-        churn = min(self.s_churn / len(grid.sigmas), math.sqrt(2) - 1)
         for sigma, sigma_next in pairwise(grid.sigmas):
-            gamma = churn if self.s_min <= sigma <= self.s_max else 0.0
-            sigma_hat = sigma * (1 + gamma)
-            if gamma > 0:
-                x = x.add(noise(sigma, sigma_hat), alpha=self.s_noise * math.sqrt(sigma_hat**2 - sigma**2))
-            x_euler = denoise(x, sigma_hat).lerp(x, sigma_next / sigma_hat)
-            # x_euler + h d' with the slope d' = (x_euler − D')/σ' at the end; the mean of both Euler ends follows
-            x_prime = denoise(x_euler, sigma_next).lerp(x_euler, 2 - sigma_hat / sigma_next)
-            x = x.lerp(x_prime, 0.5)
+            x, sigma_hat = self.churned(x, sigma, len(grid.sigmas), noise)
+            x_1 = euler(denoise(x, sigma_hat), x, sigma_hat, sigma_next)
+            x_2 = euler(denoise(x_1, sigma_next), x_1, sigma_next, 2 * sigma_next - sigma_hat)
+            x = x.lerp(x_2, 0.5)
             yield x
+
+    def finish(self, x: Tensor, grid: Levels, noise: Noise) -> tuple[Tensor, float]:
+        return self.churned(x, grid.sigmas[-1], len(grid.sigmas), noise)
+
+    def churned(self, x: Tensor, sigma: float, n: int, noise: Noise) -> tuple[Tensor, float]:
+        """The state with noise up to σ̂, and σ̂; n is the number of levels."""
+        gamma = min(self.s_churn / n, math.sqrt(2) - 1) if self.s_min <= sigma <= self.s_max else 0.0
+        if gamma == 0:
+            return x, sigma
+        sigma_hat = sigma * (1 + gamma)
+        return x.add(noise(sigma, sigma_hat), alpha=self.s_noise * math.sqrt(sigma_hat**2 - sigma**2)), sigma_hat

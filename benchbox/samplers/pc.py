@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, Literal
 
 from benchbox.sampler import Sampler
@@ -20,7 +21,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class PC(Sampler):
-    """Predictor–corrector (Song et al. 2021, algorithms 1–3): a predictor's interval, then Langevin steps at its end.
+    """Predictor–corrector (Song et al. 2021, arXiv:2011.13456, algorithms 1–3): each interval a predictor's step, then
+    Langevin steps at its end.
 
     predictor None is reverse diffusion, the VP form in a variance-preserving frame and the VE form elsewhere; any
     other sampler sees one interval at a time, in the frame, as if it were the whole run. The corrector's step follows
@@ -48,21 +50,21 @@ class PC(Sampler):
         return (1 if self.predictor is None else self.predictor.evals(2)) + self.corrector_steps
 
     def __call__(self, denoise: Denoiser, x: Tensor, grid: Levels, noise: Noise) -> Iterator[Tensor]:
-        frame = grid.in_frame(self.frame)
+        levels = grid.in_frame(self.frame)
+        scales = levels.scales
         preserving = all(
-            math.isclose(s * s * (1 + o * o), 1, rel_tol=1e-6) for s, o in zip(frame.scales, frame.sigmas, strict=True)
+            math.isclose((s * s) * (1 + sigma**2), 1, rel_tol=1e-6)
+            for s, sigma in zip(scales, levels.sigmas, strict=True)
         )
-        for i in range(len(frame.sigmas) - 1):
-            sigma, sigma_next = frame.sigmas[i : i + 2]
-            ratio = frame.scales[i] / frame.scales[i + 1] if preserving else 1.0  # √(1 − β)
+        for i, (sigma, sigma_next) in enumerate(pairwise(levels.sigmas)):
+            ratio = scales[i] / scales[i + 1] if preserving else 1.0  # √(1 − β)
             if self.predictor:
-                a = 1.0
-                *_, x = self.predictor(denoise, x, frame.interval(i), noise)
+                *_, x = self.predictor(denoise, x, levels.interval(i), noise)
             else:
-                a = ratio**2
                 x = self.reverse_diffusion(denoise, x, sigma, sigma_next, ratio, noise)
+            alpha = 1.0 if self.predictor else ratio**2
             for _ in range(self.corrector_steps):
-                x = self.langevin(denoise, x, sigma_next, a, noise)
+                x = self.langevin(denoise, x, sigma_next, alpha, noise)
             yield x
 
     @staticmethod
@@ -75,15 +77,15 @@ class PC(Sampler):
         x = x.mul((2 - ratio) * ratio).add_(score, alpha=ratio * variance)
         return x.add_(noise(sigma, sigma_next), alpha=ratio * math.sqrt(variance))
 
-    def langevin(self, denoise: Denoiser, x: Tensor, sigma: float, a: float, noise: Noise) -> Tensor:
-        """x ← x + e score + √(2e) z, e = 2a (snr ‖z‖/‖score‖)² (Song et al. 2021, algorithms 4, 5)."""
+    def langevin(self, denoise: Denoiser, x: Tensor, sigma: float, alpha: float, noise: Noise) -> Tensor:
+        """x ← x + ε score + √(2ε) z, ε = 2α (snr ‖z‖/‖score‖)² (algorithms 4, 5); α = 1 − β after the VP predictor."""
         z = noise(sigma, sigma)
         score = (denoise(x, sigma) - x) / sigma**2
         if self.norm == "expected" or (self.norm == "auto" and x[0:1].numel() < 16):
-            e = 2 * a * (self.snr * sigma) ** 2
-            return x.add(score, alpha=e).add_(z, alpha=math.sqrt(2 * e))
-        e_each = 2 * a * (self.snr * norms(z) / norms(score)) ** 2
-        return x + e_each * score + (2 * e_each).sqrt() * z
+            epsilon = 2 * alpha * (self.snr * sigma) ** 2
+            return x.add(score, alpha=epsilon).add_(z, alpha=math.sqrt(2 * epsilon))
+        each = 2 * alpha * (self.snr * norms(z) / norms(score)) ** 2
+        return x + each * score + (2 * each).sqrt() * z
 
 
 def norms(x: Tensor) -> Tensor:

@@ -11,7 +11,7 @@ from benchbox.schedule import ExplodingSchedule, Floats
 
 @dataclass(frozen=True)
 class VE(ExplodingSchedule):
-    """Variance exploding: σ = σ_min (σ_max/σ_min)^t (Song et al. 2021, eq. 9, 30)."""
+    """Variance exploding: σ = σ_min (σ_max/σ_min)^t (Song et al. 2021, arXiv:2011.13456, eq. 9, 30)."""
 
     name = "ve"
     sigma_min: float = 0.01
@@ -30,7 +30,10 @@ class VE(ExplodingSchedule):
 
 @dataclass(frozen=True)
 class Brownian(ExplodingSchedule):
-    """dy = dw up to time T: σ = √(T t) (the Brownian motion of the sampling literature; T = 50² by default)."""
+    """Brownian motion, dy = dw up to time T: σ = √(T t), T = 50² by default.
+
+    The forward SDE of Song et al. 2021 (arXiv:2011.13456, eq. 5) with f = 0 and g = 1.
+    """
 
     name = "brownian"
     T: float = 2500.0
@@ -48,7 +51,10 @@ class Brownian(ExplodingSchedule):
 
 @dataclass(frozen=True)
 class EDM(ExplodingSchedule):
-    """σ = t σ_max (Karras et al. 2022, table 1, "Ours"), from 0.002 to 80: t_min = sigma_min/sigma_max."""
+    """σ = t σ_max from 0.002 to 80 (Karras et al. 2022, arXiv:2206.00364, table 1, "Ours").
+
+    t_min is sigma_min/sigma_max.
+    """
 
     name = "edm"
     sigma_min: float = 0.002

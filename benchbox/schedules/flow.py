@@ -11,7 +11,9 @@ from benchbox.schedule import Floats, Schedule
 
 @dataclass(frozen=True)
 class Flow(Schedule):
-    """y = (1−t) x_0 + t n: s = 1−t, σ = t/(1−t) (Lipman et al. 2023; Liu et al. 2023), up to a cap of σ.
+    """y = (1−t) x_0 + t n: s = 1−t, σ = t/(1−t), up to a cap of σ.
+
+    Flow matching (Lipman et al. 2023, arXiv:2210.02747), rectified flow (Liu et al. 2023, arXiv:2209.03003).
 
     σ is infinite at t = 1; starting at `sigma_max` from N(0, σ²) in x costs a relative error σ_data²/(2σ_max²).
     """

@@ -11,7 +11,7 @@ from benchbox.schedule import Floats, Schedule
 
 @dataclass(frozen=True)
 class VP(Schedule):
-    """Variance preserving: dy = −½β y dt + √β dw, β(t) linear (Song et al. 2021, eq. 11, 32)."""
+    """Variance preserving: dy = −½β y dt + √β dw, β(t) linear (Song et al. 2021, arXiv:2011.13456, eq. 11, 32)."""
 
     name = "vp"
     beta_min: float = 0.1
@@ -47,7 +47,7 @@ class VP(Schedule):
 
 @dataclass(frozen=True)
 class SubVP(VP):
-    """Sub-VP: VP's scale, the noise 1 − s² in place of √(1 − s²) (Song et al. 2021, eq. 14, 29)."""
+    """Sub-VP: VP's scale, the noise 1 − s² in place of √(1 − s²) (Song et al. 2021, arXiv:2011.13456, eq. 14, 29)."""
 
     name = "subvp"
 
@@ -63,7 +63,8 @@ class SubVP(VP):
 
 @dataclass(frozen=True)
 class Cosine(Schedule):
-    """ᾱ(t) = cos²((t+c)/(1+c)·π/2) over its value at 0 (Nichol & Dhariwal 2021, eq. 17), ending where σ = 118.8."""
+    """ᾱ(t) = cos²((t+c)/(1+c)·π/2) over its value at 0, ending where σ = 118.8 (Nichol & Dhariwal 2021,
+    arXiv:2102.09672, eq. 17)."""
 
     name = "cosine"
     c: float = 0.008

@@ -44,13 +44,13 @@ class Traits:
 
 
 ALL = {
-    "CogVideoXDDIMScheduler": Traits("DDIM with η = 0 (Song et al. 2020), as CogVideoX has it", "vp"),
+    "CogVideoXDDIMScheduler": Traits("DDIM with η = 0 (Song, Meng & Ermon 2021), as CogVideoX has it", "vp"),
     "CosineDPMSolverMultistepScheduler": Traits(
         "SDE-DPM-Solver++ 2M (Lu et al. 2022b) with Brownian noise, as Stable Audio has it",
         "sigma", "edm", "sigmas", needs="torchsde",
     ),
-    "DDIMParallelScheduler": Traits("DDIM (Song et al. 2020); its step for many times at once is not used", "vp"),
-    "DDIMScheduler": Traits("DDIM (Song et al. 2020)", "vp"),
+    "DDIMParallelScheduler": Traits("DDIM (Song, Meng & Ermon 2021); its step for many times is not used", "vp"),
+    "DDIMScheduler": Traits("DDIM (Song, Meng & Ermon 2021)", "vp"),
     "DDPMParallelScheduler": Traits("ancestral (Ho et al. 2020); its step for many times at once is not used", "vp"),
     "DDPMScheduler": Traits("ancestral sampling (Ho et al. 2020)", "vp"),
     "DEISMultistepScheduler": Traits("DEIS, multistep in log ρ (Zhang & Chen 2023)", "vp"),

@@ -8,7 +8,8 @@ from itertools import pairwise
 from math import sqrt
 from typing import TYPE_CHECKING, ClassVar
 
-from benchbox_solvers.stochastic import Stochastic, down_up
+from benchbox import ancestral_step
+from benchbox_solvers.stochastic import Stochastic
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -19,7 +20,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class EulerAncestral(Stochastic):
-    """Euler's method on dx/dσ with ancestral noise (k-diffusion, sample_euler_ancestral; Song et al. 2020, eq. 12)."""
+    """Euler's method on dx/dσ with ancestral noise (k-diffusion, sample_euler_ancestral; the noise of Song, Meng
+    & Ermon 2021, arXiv:2010.02502, eq. 16)."""
 
     name = "euler-ancestral"
     aliases = ("euler-a",)
@@ -28,16 +30,17 @@ class EulerAncestral(Stochastic):
 
     def __call__(self, denoise: Denoise, x: Tensor, grid: Levels, noise: Noise) -> Iterator[Tensor]:
         for sigma, sigma_next in pairwise(grid.sigmas):
-            down, up = down_up(sigma, sigma_next, self.eta)
-            x = denoise(x, sigma).lerp(x, down / sigma)
-            if up > 0:
-                x.add_(noise(sigma, sigma_next), alpha=self.s_noise * up)
+            sigma_down, sigma_up = ancestral_step(sigma, sigma_next, self.eta)
+            x = denoise(x, sigma).lerp(x, sigma_down / sigma)
+            if sigma_up > 0:
+                x.add_(noise(sigma, sigma_next), alpha=self.s_noise * sigma_up)
             yield x
 
 
 @dataclass(frozen=True)
 class DPM2Ancestral(Stochastic):
-    """DPM-Solver-2 (Lu et al. 2022, algorithm 1, r₁ = ½) with ancestral noise (k-diffusion, sample_dpm_2_ancestral).
+    """DPM-Solver-2 (Lu et al. 2022, arXiv:2206.00927, algorithm 1, r₁ = ½) with ancestral noise (k-diffusion,
+    sample_dpm_2_ancestral).
 
     The noise comes after the step, so the law keeps the order of the ODE's step.
     """
@@ -50,18 +53,19 @@ class DPM2Ancestral(Stochastic):
 
     def __call__(self, denoise: Denoise, x: Tensor, grid: Levels, noise: Noise) -> Iterator[Tensor]:
         for sigma, sigma_next in pairwise(grid.sigmas):
-            down, up = down_up(sigma, sigma_next, self.eta)
-            middle = sqrt(sigma * down)
+            sigma_down, sigma_up = ancestral_step(sigma, sigma_next, self.eta)
+            middle = sqrt(sigma * sigma_down)
             u = denoise(x, sigma).lerp(x, middle / sigma)
-            x = x.add(u - denoise(u, middle), alpha=(down - sigma) / middle)
-            if up > 0:
-                x.add_(noise(sigma, sigma_next), alpha=self.s_noise * up)
+            x = x.add(u - denoise(u, middle), alpha=(sigma_down - sigma) / middle)
+            if sigma_up > 0:
+                x.add_(noise(sigma, sigma_next), alpha=self.s_noise * sigma_up)
             yield x
 
 
 @dataclass(frozen=True)
 class DPM2(DPM2Ancestral):
-    """DPM-Solver-2 as Karras et al. 2022 write it (k-diffusion, sample_dpm_2); the same as dpm-solver of order 2."""
+    """DPM-Solver-2 as Karras et al. 2022 (arXiv:2206.00364) write it (k-diffusion, sample_dpm_2): dpm-solver of order
+    2."""
 
     name = "dpm2"
     aliases = ()

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class DEIS(Sampler):
-    """DEIS-AB (Zhang & Chen 2023, eq. 14, 15): ε̂ is a polynomial through the last max_order levels (theirs: r + 1).
+    """DEIS-AB (Zhang & Chen 2023, arXiv:2204.13902, eq. 14, 15): ε̂ is a polynomial through the last max_order levels
+    (theirs: r + 1).
 
     variant: the variable of the polynomial. t (tAB) is the time of the frame (None: the run's schedule), rho (ρAB)
     σ itself, logrho ln σ, which is what diffusers takes. The first step is DDIM's, so the order is at most 2.

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class DPMSolver(Sampler):
-    """DPM-Solver-1, -2 (r₁ = ½) and -3 (r₁ = ⅓, r₂ = ⅔) (Lu et al. 2022, eq. 3.7, algorithms 1 and 2), in the noise ε̂.
+    """DPM-Solver-1, -2 (r₁ = ½) and -3 (r₁ = ⅓, r₂ = ⅔) in the noise ε̂ (Lu et al. 2022, arXiv:2206.00927, eq. 3.7,
+    algorithms 1 and 2).
 
     Every interval is one step of the full order, so k evaluations; the levels in between are equal in λ = −ln σ.
     Order 1 is DDIM.

@@ -24,7 +24,7 @@ SolverType = Literal["midpoint", "heun"]
 
 @dataclass(frozen=True)
 class DPMSolverPP2S(Sampler):
-    """DPM-Solver++(2S), singlestep, r = ½ (Lu et al. 2022b, algorithm 1)."""
+    """DPM-Solver++(2S), singlestep, r = ½ (Lu et al. 2022b, arXiv:2211.01095, algorithm 1)."""
 
     name = "dpm-solver++2s"
     aliases = ("dpmpp-2s",)
@@ -42,7 +42,11 @@ class DPMSolverPP2S(Sampler):
 
 @dataclass(frozen=True)
 class DPMSolverPP2M(Sampler):
-    """DPM-Solver++(2M), multistep (Lu et al. 2022b, algorithm 2); the first step is DDIM's."""
+    """DPM-Solver++(2M), multistep (Lu et al. 2022b, arXiv:2211.01095, algorithm 2); the first step is DDIM's.
+
+    x ← (σ'/σ) x + (1 − e^−h) D̄ with D̄ = D + (D − D_before) h/(2 h_before), h = λ' − λ, λ = −ln σ. solver_type heun
+    weighs the difference by the exact integral 1 − (1 − e^−h)/h in place of ½ (1 − e^−h).
+    """
 
     name = "dpm-solver++2m"
     aliases = ("dpm-solver++", "dpmpp", "dpmpp-2m")
@@ -51,12 +55,21 @@ class DPMSolverPP2M(Sampler):
     solver_type: SolverType = "midpoint"
 
     def __call__(self, denoise: Denoise, x: Tensor, grid: Levels, noise: Noise) -> Iterator[Tensor]:
-        return multistep(denoise, x, grid, noise, orders(2, len(grid.sigmas)), self.solver_type)
+        d_before: Tensor | None = None
+        h_before = 0.0
+        for sigma, sigma_next in pairwise(grid.sigmas):
+            h, d = log(sigma / sigma_next), denoise(x, sigma)
+            x = d.lerp(x, sigma_next / sigma)
+            if d_before is not None:
+                weight = -expm1(-h) / 2 if self.solver_type == "midpoint" else 1 + expm1(-h) / h
+                x.add_(d - d_before, alpha=weight * h / h_before)
+            d_before, h_before = d, h
+            yield x
 
 
 @dataclass(frozen=True)
 class DPMSolverPP3M(Sampler):
-    """DPM-Solver++(3M), multistep (Lu et al. 2022b; their code, multistep of order 3).
+    """DPM-Solver++(3M), multistep (Lu et al. 2022b, arXiv:2211.01095; their code, multistep of order 3).
 
     The authors' code takes half of the exact weight of the second difference, which makes the method one of order 2
     with a small error, and so does the DDIM step at its start. solver_type is that of the two-point steps.

@@ -8,9 +8,10 @@ from itertools import pairwise
 from math import sqrt
 from typing import TYPE_CHECKING
 
+from benchbox import ancestral_step
 from benchbox_solvers.adams import orders
 from benchbox_solvers.dpm_solver_pp import SolverType, multistep
-from benchbox_solvers.stochastic import Stochastic, down_up
+from benchbox_solvers.stochastic import Stochastic
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -21,7 +22,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class DPMSolverPPSDE(Stochastic):
-    """DPM-Solver++ SDE, singlestep, r = ½ (k-diffusion, sample_dpmpp_sde): 2S whose two steps each end with noise.
+    """DPM-Solver++ SDE, singlestep, r = ½ (Lu et al. 2022b, arXiv:2211.01095; k-diffusion, sample_dpmpp_sde): 2S whose
+    two steps each end with noise.
 
     The noise of the whole interval is made of that of its halves, as the solution of the SDE has it.
     """
@@ -35,22 +37,25 @@ class DPMSolverPPSDE(Stochastic):
     def __call__(self, denoise: Denoise, x: Tensor, grid: Levels, noise: Noise) -> Iterator[Tensor]:
         for sigma, sigma_next in pairwise(grid.sigmas):
             middle = sqrt(sigma * sigma_next)
-            down, up = down_up(sigma, middle, self.eta)
-            u = denoise(x, sigma).lerp(x, down / sigma)
-            if up > 0:
+            sigma_down, sigma_up = ancestral_step(sigma, middle, self.eta)
+            u = denoise(x, sigma).lerp(x, sigma_down / sigma)
+            if sigma_up > 0:
                 z_1, z_2 = noise(sigma, middle), noise(middle, sigma_next)
-                u.add_(z_1, alpha=self.s_noise * up)
-            down, up = down_up(sigma, sigma_next, self.eta)
-            x = denoise(u, middle).lerp(x, down / sigma)
-            if up > 0:
+                u.add_(z_1, alpha=self.s_noise * sigma_up)
+            sigma_down, sigma_up = ancestral_step(sigma, sigma_next, self.eta)
+            x = denoise(u, middle).lerp(x, sigma_down / sigma)
+            if sigma_up > 0:
                 of_1, of_2 = sqrt(sigma_next / (sigma + sigma_next)), sqrt(sigma / (sigma + sigma_next))
-                x.add_(z_1, alpha=self.s_noise * up * of_1).add_(z_2, alpha=self.s_noise * up * of_2)
+                x.add_(z_1, alpha=self.s_noise * sigma_up * of_1).add_(z_2, alpha=self.s_noise * sigma_up * of_2)
             yield x
 
 
 @dataclass(frozen=True)
 class DPMSolverPP2MSDE(Stochastic):
-    """SDE-DPM-Solver++(2M) (Lu et al. 2022b); noise η as in k-diffusion, sample_dpmpp_2m_sde; η = 0 is 2M."""
+    """SDE-DPM-Solver++(2M) (Lu et al. 2022b, arXiv:2211.01095).
+
+    Noise η is as in k-diffusion, sample_dpmpp_2m_sde; η = 0 is 2M.
+    """
 
     name = "dpm-solver++2m-sde"
     aliases = ("dpmpp-2m-sde",)
@@ -65,7 +70,8 @@ class DPMSolverPP2MSDE(Stochastic):
 
 @dataclass(frozen=True)
 class DPMSolverPP3MSDE(Stochastic):
-    """SDE-DPM-Solver++(3M) (k-diffusion, sample_dpmpp_3m_sde); η = 0 is 3M with solver_type heun."""
+    """SDE-DPM-Solver++(3M) (Lu et al. 2022b, arXiv:2211.01095; k-diffusion, sample_dpmpp_3m_sde); η = 0 is 3M with
+    solver_type heun."""
 
     name = "dpm-solver++3m-sde"
     aliases = ("dpmpp-3m-sde",)

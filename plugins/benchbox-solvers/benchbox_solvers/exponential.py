@@ -21,8 +21,9 @@ if TYPE_CHECKING:
 class ExponentialIntegrator(Sampler):
     """The reverse SDE dx = (1 + κ²) ε̂ dσ + κ √(2σ) dw, solved exactly but for what is held over a step.
 
-    hold: the noise ε̂ (SDE-DPM-Solver-1, Lu et al. 2022b), the data D (SDE-DPM-Solver++1; at κ = 1
-    ancestral sampling) or the score (Zhang & Chen 2023, eq. 8, in x = y/s). κ = 0 is the probability-flow ODE.
+    hold: the noise ε̂ (SDE-DPM-Solver-1, Lu et al. 2022b, arXiv:2211.01095), the data D (SDE-DPM-Solver++1; at κ = 1
+    ancestral sampling) or the score (Zhang & Chen 2023, arXiv:2204.13902, eq. 8, in x = y/s). κ = 0 is the
+    probability-flow ODE.
     """
 
     name = "exponential-integrator"

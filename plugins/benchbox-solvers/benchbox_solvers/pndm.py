@@ -28,8 +28,8 @@ def transfer(past: Sequence[float], sigma_next: float) -> list[float]:
 
 @dataclass(frozen=True)
 class IPNDM(Sampler):
-    """iPNDM (Zhang & Chen 2023): PNDM's multistep formula from the first step on, with as many points as
-    there are.
+    """iPNDM (Zhang & Chen 2023, arXiv:2204.13902): PNDM's multistep formula from the first step on, with as many points
+    as there are.
 
     The weights are those of equal steps, whatever the levels, so the order is at most 2.
     """
@@ -48,7 +48,8 @@ class IPNDM(Sampler):
 
 @dataclass(frozen=True)
 class PNDM(Sampler):
-    """F-PNDM (Liu et al. 2022, algorithm 2): three pseudo Runge–Kutta steps of four evaluations, then AB4.
+    """F-PNDM (Liu et al. 2022, arXiv:2202.09778, algorithm 2): three pseudo Runge–Kutta steps of four evaluations, then
+    AB4.
 
     The middle of a Runge–Kutta step is that of the frame's time (None: the run's schedule). skip_prk_steps: one
     improved Euler step of two evaluations, then AB2, AB3, AB4, as in Stable Diffusion's PLMS.

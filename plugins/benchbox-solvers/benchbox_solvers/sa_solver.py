@@ -22,12 +22,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class SASolver(Sampler):
-    """SA-Solver (Xue et al. 2023, eq. 14–17, algorithm 1), in the predicted data: predictor, corrector, one evaluation.
+    """SA-Solver (Xue et al. 2023, arXiv:2305.14267, eq. 14–17, algorithm 1): predictor, corrector, one evaluation.
 
-    Solved is the reverse SDE of noise strength tau, constant for s_min ≤ σ ≤ s_max and 0 elsewhere; predictor_order
-    and corrector_order count points (0: no corrector). A formula of two points weighs the difference by H/2 in place
-    of the exact integral, as the authors' code does. The evaluation at the end of a step corrects it, with the
-    step's own noise, then serves the next step. lower_order_final: the last step takes two points at most.
+    In the predicted data. Solved is the reverse SDE of noise strength tau, constant for s_min ≤ σ ≤ s_max and 0
+    elsewhere; predictor_order and corrector_order count points (0: no corrector). A formula of two points weighs the
+    difference by H/2 in place of the exact integral, as the authors' code does. The evaluation at the end of a step
+    corrects it, with the step's own noise, then serves the next step. lower_order_final: the last step takes two points
+    at most.
     """
 
     name = "sa-solver"
