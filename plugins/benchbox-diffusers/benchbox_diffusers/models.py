@@ -37,8 +37,8 @@ class Diffusers(Model):
     def __post_init__(self) -> None:
         if not self.path.is_dir() and not self.hub:
             raise ValueError(f"there is no folder {self.path}; --set hub=true looks for that name on the hub.")
-        object.__setattr__(self, "prediction", self.prediction or self.checkpoint.prediction())
-        object.__setattr__(self, "schedule", self.schedule or self.checkpoint.schedule())
+        object.__setattr__(self, "prediction", self.prediction or self.checkpoint.training.prediction())
+        object.__setattr__(self, "schedule", self.schedule or self.checkpoint.training.schedule())
         object.__setattr__(self, "dataset", self.dataset or self.path.resolve().name)
         if self.prediction != "score" and self.schedule.steps is None:
             raise ValueError(
@@ -64,7 +64,7 @@ class Diffusers(Model):
 
     @property
     def grid(self) -> str:
-        return self.checkpoint.grid
+        return self.checkpoint.training.grid
 
     @property
     def metrics(self) -> tuple[str, ...]:
@@ -72,7 +72,7 @@ class Diffusers(Model):
 
     @property
     def data_range(self) -> tuple[float, float]:
-        return (0.0, 1.0) if self.checkpoint.exploding else (-1.0, 1.0)
+        return (0.0, 1.0) if self.checkpoint.training.exploding else (-1.0, 1.0)
 
     @cached_property
     def sha256(self) -> str:
