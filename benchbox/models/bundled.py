@@ -93,11 +93,12 @@ class CardModel(Model):
         from safetensors.torch import load_file
 
         from benchbox import nets
+        from benchbox.nets.loading import fill
 
         card = self.card
         weights = self.weights()
         net = nets.make(card.architecture, card.prediction, self.schedule, card.sigma_data)
-        net.load_state_dict({n: t.float() for n, t in load_file(weights).items()})
+        fill(net, load_file(weights), f"the weights of model {card.name}, {weights},")
         return net.to(device).eval().requires_grad_(False)
 
 

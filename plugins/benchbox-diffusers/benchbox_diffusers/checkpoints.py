@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from benchbox.errors import sentence
 from benchbox_diffusers.training import Training
 
 PIPELINES = ("DDIMPipeline", "DDPMPipeline", "PNDMPipeline", "ScoreSdeVePipeline")
-SAFE, PICKLED = "diffusion_pytorch_model.safetensors", "diffusion_pytorch_model.bin"
 
 
 @dataclass(frozen=True)
@@ -25,16 +25,6 @@ class Checkpoint:
     def shape(self) -> tuple[int, ...]:
         size = self.unet["sample_size"]
         return (self.unet.get("in_channels", 3), *((size, size) if isinstance(size, int) else size))
-
-    def weights(self, trust_pickle: bool) -> Path:
-        """The file of the weights. ValueError where it is missing, or a pickle that is not trusted."""
-        if (safe := self.folder / SAFE).is_file():
-            return safe
-        if not (pickled := self.folder / PICKLED).is_file():
-            raise ValueError(f"{self.folder} has no {SAFE}.")
-        if not trust_pickle:
-            raise ValueError(f"{pickled} is a pickle, which can run any code: --set trust_pickle=true if you trust it.")
-        return pickled
 
 
 def read(path: Path) -> Checkpoint:
@@ -60,13 +50,15 @@ def read(path: Path) -> Checkpoint:
 
 
 def json_of(file: Path) -> dict[str, Any]:
-    """What a JSON file holds; nothing where there is none. ValueError where it is not JSON."""
+    """What a JSON file holds; nothing where there is none. ValueError where it is not JSON of names and values."""
     try:
-        found: dict[str, Any] = json.loads(file.read_text())
+        found = json.loads(file.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return {}
-    except ValueError as error:
-        raise ValueError(f"{file} is not JSON: {error}.") from None
+    except (OSError, ValueError, RecursionError) as error:
+        raise ValueError(f"{file} cannot be read as JSON: {sentence(error)}.") from None
+    if not isinstance(found, dict):
+        raise ValueError(f"{file} holds a {type(found).__name__} where names and values are meant.")
     return found
 
 

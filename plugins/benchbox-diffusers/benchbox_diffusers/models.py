@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
@@ -11,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from benchbox import Model, Schedule
 from benchbox.model import Prediction
-from benchbox_diffusers.checkpoints import SAFE, Checkpoint, fetch, read
+from benchbox_diffusers.checkpoints import Checkpoint, fetch, read
+from benchbox_diffusers.weights import Weights, find
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -21,8 +21,9 @@ if TYPE_CHECKING:
 class Diffusers(Model):
     """A UNet2DModel of diffusers, alone or in a DDPM, DDIM, PNDM or Score-SDE-VE pipeline's folder: diffusers:FOLDER.
 
-    prediction and schedule come from its scheduler's configuration, unless given. hub=true fetches a folder of that
-    name from the hub. Weights as a pickle are refused unless trust_pickle=true.
+    prediction and schedule come from its scheduler's configuration, unless given. variant: which weights, where there
+    are several (fp16, ema, …; none: the plain ones). hub=true fetches a folder of that name from the hub. Weights as a
+    pickle are refused unless trust_pickle=true.
     """
 
     name = "diffusers"
@@ -31,6 +32,7 @@ class Diffusers(Model):
     schedule: Schedule = None  # type: ignore[assignment]  # resolved below
     dataset: str = ""
     features: str | None = None
+    variant: str | None = None
     hub: bool = False
     trust_pickle: bool = False
 
@@ -51,8 +53,8 @@ class Diffusers(Model):
         return read(self.path if self.path.is_dir() else fetch(str(self.path)))
 
     @cached_property
-    def weights(self) -> Path:
-        return self.checkpoint.weights(self.trust_pickle)
+    def weights(self) -> Weights:
+        return find(self.checkpoint.folder, self.variant, self.trust_pickle)
 
     @property
     def title(self) -> str:
@@ -76,17 +78,10 @@ class Diffusers(Model):
 
     @cached_property
     def sha256(self) -> str:
-        with self.weights.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        return self.weights.sha256
 
     def network(self, device: Any) -> Callable[..., Tensor]:
-        from diffusers import UNet2DModel
-
         from benchbox_diffusers.unet import Unet
 
-        load: Callable[..., Any] = UNet2DModel.from_pretrained
-        net = load(
-            self.checkpoint.folder, use_safetensors=self.weights.name == SAFE, local_files_only=True,
-            low_cpu_mem_usage=False,
-        )  # fmt: skip
+        net = self.weights.load(self.checkpoint.folder)
         return Unet(net, self.schedule if self.prediction == "score" else None).to(device).eval().requires_grad_(False)

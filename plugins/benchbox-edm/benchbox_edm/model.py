@@ -138,10 +138,9 @@ class NvidiaEDM(Model):
         if self.is_card:
             from safetensors.torch import load_file
 
-            weights = checked(
-                self.file.parent / self.converted.weights, self.converted.sha256, f"the weights of {self.title}"
-            )
-            net = with_weights(self.converted.architecture, load_file(weights))
+            what = f"the weights of {self.title}"
+            weights = checked(self.file.parent / self.converted.weights, self.converted.sha256, what)
+            net = with_weights(self.converted.architecture, load_file(weights), what)
         else:
             from benchbox_edm.pickles import FromPickle
 
