@@ -163,6 +163,22 @@ def test_a_card_whose_weights_are_not_those_of_its_network_is_refused_by_name(
         benchbox.sample("ddim", model=str(tmp_path / "card.json"), nfe=2, n=1)
 
 
+@pytest.mark.parametrize(("name", "says"), [
+    ("net.pt", "there is no model 'net.pt': write torchscript:net.pt where "),
+    ("a/net.pth", "write torchscript:a/net.pth where "),
+    ("torchscrip:net.pt", "unknown model 'torchscrip': did you mean torchscript"),
+    ("mine.safetensors", r"write mine.json, the card beside it\."),
+    ("other.safetensors", "unknown model 'other.safetensors'"),
+])  # fmt: skip
+def test_a_path_given_as_a_model_is_answered_with_what_to_write(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, says: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("mine.json").touch()
+    with pytest.raises(UsageError, match=says):
+        benchbox.sample("ddim", model=name, nfe=2, n=1)
+
+
 @pytest.mark.parametrize("text", ["", "[]", "{}", json.dumps({"name": "x"})])
 def test_what_is_no_card_is_refused_in_one_sentence(tmp_path: Path, text: str) -> None:
     card = tmp_path / "card.json"

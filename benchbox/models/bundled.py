@@ -144,3 +144,8 @@ class CardFile(CardModel):
 
     def card_path(self) -> Path:
         return self.path
+
+    @classmethod
+    def hint(cls, path: Path) -> str | None:
+        card = path.with_suffix(".json")
+        return f"{card}, the card beside it" if path.suffix == ".safetensors" and card.is_file() else None

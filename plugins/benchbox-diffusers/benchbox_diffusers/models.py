@@ -48,6 +48,11 @@ class Diffusers(Model):
             )
         self.weights  # noqa: B018 (to refuse before any work)
 
+    @classmethod
+    def hint(cls, path: Path) -> str | None:
+        configured = any((path / name).is_file() for name in ("model_index.json", "config.json", "unet/config.json"))
+        return f"diffusers:{path}" if configured else None
+
     @cached_property
     def checkpoint(self) -> Checkpoint:
         return read(self.path if self.path.is_dir() else fetch(str(self.path)))

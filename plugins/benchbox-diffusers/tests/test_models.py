@@ -241,6 +241,15 @@ def test_what_is_not_read(tmp_path: Path) -> None:
         model(tmp_path / "nothing")
 
 
+def test_a_folder_given_as_a_model_is_answered_with_what_to_write(tmp_path: Path) -> None:
+    saved(tmp_path, diffusers.DDPMScheduler())
+    for folder in (tmp_path, tmp_path / "unet"):
+        with pytest.raises(UsageError, match=f"there is no model '{folder}': write diffusers:{folder}\\."):
+            benchbox.sample("ddim", str(folder), nfe=2, n=1)
+    with pytest.raises(UsageError, match="unknown model"):
+        benchbox.sample("ddim", str(tmp_path / "scheduler"), nfe=2, n=1)
+
+
 def test_the_hub_without_a_network(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     with pytest.raises(UsageError, match=r"somebody/nothing cannot be fetched from the hub .*: copy its folder here"):

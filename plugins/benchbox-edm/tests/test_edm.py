@@ -61,6 +61,11 @@ def test_the_plugin_is_listed_by_its_entry_point() -> None:
     assert (offer.cls, offer.package) == (NvidiaEDM, "benchbox-edm")
 
 
+def test_a_pickle_given_as_a_model_is_answered_with_how_to_convert_it() -> None:
+    with pytest.raises(UsageError, match=r"write models/net.json once `benchbox-edm-convert net.pkl -o models --trust"):
+        benchbox.sample("heun", "net.pkl", nfe=9, n=1)
+
+
 def test_a_pickle_is_refused_until_it_is_trusted(tmp_path: Path) -> None:
     bomb = tmp_path / "bomb.pkl"
     write(bomb, f"open({str(tmp_path / 'exploded')!r}, 'w')\n" + embedded.TINY, lambda m: m.EDMPrecond(2, 1))
