@@ -8,6 +8,8 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import numpy as np
     from numpy.typing import NDArray
     from torch import Tensor
@@ -122,6 +124,14 @@ class Model(ABC):
     def decode(self, x: Tensor) -> Tensor:
         """From a latent (batch, *shape) to the data (batch, *data_shape), after the final denoise."""
         return x
+
+    @classmethod
+    def hint(cls, path: Path) -> str | None:
+        """What to write where this path was given as a model's name and may hold a model of this kind; None elsewhere.
+
+        It follows "write", such as `torchscript:net.pt`.
+        """
+        return None
 
 
 @lru_cache(maxsize=64)

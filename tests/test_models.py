@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -14,9 +14,11 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 import benchbox
+from benchbox.card import sha256
 from benchbox.denoiser import Denoiser
 from benchbox.errors import UsageError
 from benchbox.registry import registry
@@ -143,6 +145,38 @@ def test_a_card_whose_weights_were_changed_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"has SHA-256 .* where .* was expected") as error:
         benchbox.sample("ddim", model=str(card), nfe=2, n=1)
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(("edit", "says"), [
+    (lambda t: dict(list(t.items())[1:]), "missing: "),
+    (lambda t: t | {"extra": torch.zeros(1)}, "without a place: extra"),
+    (lambda t: t | {min(t): torch.zeros(1, 2, 3)}, "of another shape: "),
+], ids=["missing", "unexpected", "shape"])  # fmt: skip
+def test_a_card_whose_weights_are_not_those_of_its_network_is_refused_by_name(
+    tmp_path: Path, edit: Callable[[dict[str, Tensor]], dict[str, Tensor]], says: str
+) -> None:
+    model = benchbox.get("model", "mnist-ncsn")
+    file = tmp_path / model.card.weights
+    save_file(edit(load_file(model.weights())), file)
+    replace(model.card, sha256=sha256(file)).write(tmp_path / "card.json")
+    with pytest.raises(UsageError, match=f"are not those of the network that is to have them .*{says}"):
+        benchbox.sample("ddim", model=str(tmp_path / "card.json"), nfe=2, n=1)
+
+
+@pytest.mark.parametrize(("name", "says"), [
+    ("net.pt", "there is no model 'net.pt': write torchscript:net.pt where "),
+    ("a/net.pth", "write torchscript:a/net.pth where "),
+    ("torchscrip:net.pt", "unknown model 'torchscrip': did you mean torchscript"),
+    ("mine.safetensors", r"write mine.json, the card beside it\."),
+    ("other.safetensors", "unknown model 'other.safetensors'"),
+])  # fmt: skip
+def test_a_path_given_as_a_model_is_answered_with_what_to_write(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, says: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("mine.json").touch()
+    with pytest.raises(UsageError, match=says):
+        benchbox.sample("ddim", model=name, nfe=2, n=1)
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", json.dumps({"name": "x"})])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import MISSING, dataclass, field
 from itertools import product
 from pathlib import Path
@@ -51,6 +52,8 @@ def model_named(name: str) -> tuple[str, dict[str, str]]:
         plugin, colon, value = read_card(Path(name)).plugin, ":", name
         if not registry().matches("model", plugin):
             raise UsageError(f"{name} is a card of the model plugin {plugin!r}, which is not installed.")
+    if not registry().matches("model", plugin) and (hints := hinted(name)):
+        raise UsageError(f"there is no model {name!r}: write {', or '.join(hints)}.")
     if not colon:
         return name, {}
     cls = registry().find("model", plugin).cls
@@ -60,6 +63,17 @@ def model_named(name: str) -> tuple[str, dict[str, str]]:
     if not value:
         raise UsageError(f"--model {name} is not complete: write {plugin}:{required[0].upper()}.")
     return plugin, {required[0]: value}
+
+
+def hinted(name: str) -> list[str]:
+    """What the model plugins say of a path that was given as a model's name; none is asked where it is none."""
+    path, hints = Path(name), list[str | None]()
+    if not path.exists() and (":" in name or not path.suffix):
+        return []
+    for offer in (o for name in registry().names("model") for o in registry().offers("model", name)):
+        with suppress(Exception):  # a package of others that cannot be imported, or fails at it
+            hints.append(offer.cls.hint(path))  # type: ignore[attr-defined]
+    return [hint for hint in hints if hint]
 
 
 class Settings:

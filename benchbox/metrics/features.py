@@ -21,6 +21,7 @@ from benchbox.errors import UsageError, unknown
 from benchbox.metrics import weights
 from benchbox.metrics.reference import REFERENCES
 from benchbox.nets.classifier import DigitClassifier
+from benchbox.nets.loading import fill
 
 METRICS = ("fid", "kid", "isc", "prc")
 """torch-fidelity's names of the metrics that an extractor has a default layer for."""
@@ -63,11 +64,9 @@ class MnistCNN(FeatureExtractorBase):  # type: ignore[misc]
 def classifier() -> DigitClassifier:
     """The bundled digit classifier, its weights' SHA-256 checked."""
     card = json.loads((REFERENCES / "mnist-cnn.json").read_text())
-    net = DigitClassifier()
-    net.load_state_dict(
-        load_file(checked(REFERENCES / "mnist-cnn.safetensors", card["sha256"], "the mnist-cnn classifier"))
-    )
-    return net.eval().requires_grad_(False)
+    what = "the mnist-cnn classifier"
+    weights = load_file(checked(REFERENCES / "mnist-cnn.safetensors", card["sha256"], what))
+    return fill(DigitClassifier(), weights, f"the weights of {what}").eval().requires_grad_(False)
 
 
 class LocalDinoV2(FeatureExtractorDinoV2):  # type: ignore[misc]
@@ -80,7 +79,8 @@ class LocalDinoV2(FeatureExtractorDinoV2):  # type: ignore[misc]
             raise UsageError(f"the code of {name} is missing: put the repository facebookresearch/dinov2 at {code}.")
         size = name.split("-")[2]
         self.model = torch.hub.load(str(code), f"dinov2_vit{size}14", source="local", pretrained=False)
-        self.model.load_state_dict(torch.load(feature_extractor_weights_path, map_location="cpu", weights_only=True))
+        tensors = torch.load(feature_extractor_weights_path, map_location="cpu", weights_only=True)
+        fill(self.model, tensors, f"the weights of {name}, {feature_extractor_weights_path},")
         self.feature_extractor_internal_dtype = torch.float32
         self.to(torch.float32).eval().requires_grad_(False)
 

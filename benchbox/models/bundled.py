@@ -93,11 +93,12 @@ class CardModel(Model):
         from safetensors.torch import load_file
 
         from benchbox import nets
+        from benchbox.nets.loading import fill
 
         card = self.card
         weights = self.weights()
         net = nets.make(card.architecture, card.prediction, self.schedule, card.sigma_data)
-        net.load_state_dict({n: t.float() for n, t in load_file(weights).items()})
+        fill(net, load_file(weights), f"the weights of model {card.name}, {weights},")
         return net.to(device).eval().requires_grad_(False)
 
 
@@ -143,3 +144,8 @@ class CardFile(CardModel):
 
     def card_path(self) -> Path:
         return self.path
+
+    @classmethod
+    def hint(cls, path: Path) -> str | None:
+        card = path.with_suffix(".json")
+        return f"{card}, the card beside it" if path.suffix == ".safetensors" and card.is_file() else None

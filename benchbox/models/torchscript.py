@@ -15,6 +15,9 @@ from benchbox.models.network import Network
 if TYPE_CHECKING:
     from benchbox.nets.foreign import Foreign
 
+SUFFIXES = {".pt", ".pth", ".ts"}
+"""How files of torch are named, those of TorchScript among them."""
+
 
 @dataclass(frozen=True)
 class TorchScript(Network):
@@ -33,6 +36,12 @@ class TorchScript(Network):
         if not self.file.is_file():
             raise ValueError(f"there is no file {self.file}.")
         super().__post_init__()
+
+    @classmethod
+    def hint(cls, path: Path) -> str | None:
+        if path.suffix not in SUFFIXES:
+            return None
+        return f"torchscript:{path} where torch.jit.save wrote it, or py:MODULE:FUNCTION where code has to load it"
 
     @property
     def title(self) -> str:

@@ -23,7 +23,15 @@ def make(name: str, wanted: Mapping[str, Any]) -> Any:
 
     cls = getattr(diffusers, name)
     known = inspect.signature(cls.__init__).parameters
-    return cls(**{option: value for option, value in wanted.items() if option in known})
+    scheduler = cls(**{option: value for option, value in wanted.items() if option in known})
+    if hasattr(scheduler, "_threshold_sample"):
+        scheduler._threshold_sample = for_any_shape(scheduler._threshold_sample)
+    return scheduler
+
+
+def for_any_shape(threshold: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
+    """Dynamic thresholding, which is over all numbers of a sample; diffusers fails where a sample is a vector."""
+    return lambda x: threshold(x.reshape(len(x), 1, -1)).reshape(x.shape)
 
 
 def set_table(scheduler: Any, sigmas: NDArray[np.float64]) -> None:

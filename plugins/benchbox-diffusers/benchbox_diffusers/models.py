@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
@@ -11,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from benchbox import Model, Schedule
 from benchbox.model import Prediction
-from benchbox_diffusers.checkpoints import SAFE, Checkpoint, fetch, read
+from benchbox_diffusers.checkpoints import Checkpoint, fetch, read
+from benchbox_diffusers.weights import Weights, find
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -21,8 +21,9 @@ if TYPE_CHECKING:
 class Diffusers(Model):
     """A UNet2DModel of diffusers, alone or in a DDPM, DDIM, PNDM or Score-SDE-VE pipeline's folder: diffusers:FOLDER.
 
-    prediction and schedule come from its scheduler's configuration, unless given. hub=true fetches a folder of that
-    name from the hub. Weights as a pickle are refused unless trust_pickle=true.
+    prediction and schedule come from its scheduler's configuration, unless given. variant: which weights, where there
+    are several (fp16, ema, …; none: the plain ones). hub=true fetches a folder of that name from the hub. Weights as a
+    pickle are refused unless trust_pickle=true.
     """
 
     name = "diffusers"
@@ -31,14 +32,15 @@ class Diffusers(Model):
     schedule: Schedule = None  # type: ignore[assignment]  # resolved below
     dataset: str = ""
     features: str | None = None
+    variant: str | None = None
     hub: bool = False
     trust_pickle: bool = False
 
     def __post_init__(self) -> None:
         if not self.path.is_dir() and not self.hub:
             raise ValueError(f"there is no folder {self.path}; --set hub=true looks for that name on the hub.")
-        object.__setattr__(self, "prediction", self.prediction or self.checkpoint.prediction())
-        object.__setattr__(self, "schedule", self.schedule or self.checkpoint.schedule())
+        object.__setattr__(self, "prediction", self.prediction or self.checkpoint.training.prediction())
+        object.__setattr__(self, "schedule", self.schedule or self.checkpoint.training.schedule())
         object.__setattr__(self, "dataset", self.dataset or self.path.resolve().name)
         if self.prediction != "score" and self.schedule.steps is None:
             raise ValueError(
@@ -46,13 +48,18 @@ class Diffusers(Model):
             )
         self.weights  # noqa: B018 (to refuse before any work)
 
+    @classmethod
+    def hint(cls, path: Path) -> str | None:
+        configured = any((path / name).is_file() for name in ("model_index.json", "config.json", "unet/config.json"))
+        return f"diffusers:{path}" if configured else None
+
     @cached_property
     def checkpoint(self) -> Checkpoint:
         return read(self.path if self.path.is_dir() else fetch(str(self.path)))
 
     @cached_property
-    def weights(self) -> Path:
-        return self.checkpoint.weights(self.trust_pickle)
+    def weights(self) -> Weights:
+        return find(self.checkpoint.folder, self.variant, self.trust_pickle)
 
     @property
     def title(self) -> str:
@@ -64,7 +71,7 @@ class Diffusers(Model):
 
     @property
     def grid(self) -> str:
-        return self.checkpoint.grid
+        return self.checkpoint.training.grid
 
     @property
     def metrics(self) -> tuple[str, ...]:
@@ -72,21 +79,14 @@ class Diffusers(Model):
 
     @property
     def data_range(self) -> tuple[float, float]:
-        return (0.0, 1.0) if self.checkpoint.exploding else (-1.0, 1.0)
+        return (0.0, 1.0) if self.checkpoint.training.exploding else (-1.0, 1.0)
 
     @cached_property
     def sha256(self) -> str:
-        with self.weights.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        return self.weights.sha256
 
     def network(self, device: Any) -> Callable[..., Tensor]:
-        from diffusers import UNet2DModel
-
         from benchbox_diffusers.unet import Unet
 
-        load: Callable[..., Any] = UNet2DModel.from_pretrained
-        net = load(
-            self.checkpoint.folder, use_safetensors=self.weights.name == SAFE, local_files_only=True,
-            low_cpu_mem_usage=False,
-        )  # fmt: skip
+        net = self.weights.load(self.checkpoint.folder)
         return Unet(net, self.schedule if self.prediction == "score" else None).to(device).eval().requires_grad_(False)

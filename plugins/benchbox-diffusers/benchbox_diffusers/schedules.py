@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal
@@ -14,17 +15,32 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
+def laplace(t: NDArray[np.float64]) -> NDArray[np.float64]:
+    """ᾱ of diffusers' laplace."""
+    snr = (1 - 2 * np.abs(0.5 - t) + 1e-6) ** -np.copysign(0.5, 0.5 - t)
+    return np.asarray(np.sqrt(snr / (1 + snr)))
+
+
+ALPHA_BARS: dict[str, Callable[[NDArray[np.float64]], NDArray[np.float64]]] = {
+    "squaredcos_cap_v2": lambda t: np.cos((t + 0.008) / 1.008 * np.pi / 2) ** 2,
+    "laplace": laplace,
+    "exp": lambda t: np.exp(-12 * t),
+}
+"""ᾱ at t from 0 to 1, of the schedules that are stated so."""
+
+
 @dataclass(frozen=True)
 class Betas(DiscreteSchedule):
     """The β of diffusers' schedulers, in float64; log σ is linear in t between the points k/T.
 
-    squaredcos_cap_v2 is the cosine schedule (Nichol & Dhariwal 2021, eq. 17), β at most 0.999; scaled_linear is linear
-    in √β; trained_betas replaces them all. rescale_betas_zero_snr (Lin et al. 2024, algorithm 1) ends at ᾱ = 0, so at
-    σ = ∞: in its place stands twice the σ before.
+    squaredcos_cap_v2 is the cosine schedule (Nichol & Dhariwal 2021, eq. 17); laplace has ᾱ = √(r/(1+r)) with
+    r = exp(λ/2), λ a Laplace quantile, and exp has ᾱ = exp(−12 t), as diffusers has them; β of the three is at most
+    0.999. scaled_linear is linear in √β; trained_betas replaces them all. rescale_betas_zero_snr (Lin et al. 2024,
+    algorithm 1) ends at ᾱ = 0, so at σ = ∞: in its place stands twice the σ before.
     """
 
     name = "diffusers"
-    beta_schedule: Literal["linear", "scaled_linear", "squaredcos_cap_v2", "sigmoid"] = "linear"
+    beta_schedule: Literal["linear", "scaled_linear", "squaredcos_cap_v2", "sigmoid", "laplace", "exp"] = "linear"
     beta_start: float = 1e-4
     beta_end: float = 0.02
     num_train_timesteps: int = 1000
@@ -48,12 +64,12 @@ class Betas(DiscreteSchedule):
         match self.beta_schedule:
             case "scaled_linear":
                 return np.linspace(np.sqrt(start), np.sqrt(end), n) ** 2
-            case "squaredcos_cap_v2":
-                abar = np.cos((np.linspace(0, 1, n + 1) + 0.008) / 1.008 * np.pi / 2) ** 2
-                return np.minimum(1 - abar[1:] / abar[:-1], 0.999)
             case "sigmoid":
                 return start + (end - start) / (1 + np.exp(-np.linspace(-6, 6, n)))
-        return np.linspace(start, end, n)
+            case "linear":
+                return np.linspace(start, end, n)
+        abar = ALPHA_BARS[self.beta_schedule](np.linspace(0, 1, n + 1))
+        return np.minimum(1 - abar[1:] / abar[:-1], 0.999)
 
     @cached_property
     def log_sigmas(self) -> NDArray[np.float64]:

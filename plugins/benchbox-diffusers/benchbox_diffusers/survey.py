@@ -11,6 +11,7 @@ import types
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from benchbox_diffusers.options import TABLE, table
+from benchbox_diffusers.training import ONLY, READ
 from benchbox_diffusers.traits import TRAITS
 
 SPACING = {
@@ -84,7 +85,14 @@ def entry(cls: Any) -> dict[str, Any]:
         "step": {RENAMED.get(n, n): o | ({"argument": n} if n in RENAMED else {}) for n, o in step.items()},
         "solver": {n: o for n, o in config.items() if n not in SPACING},
         "spacing": {n: o for n, o in config.items() if n in spacing},
+        "training": trained(cls),
     }
+
+
+def trained(cls: Any) -> dict[str, Any]:
+    """What a configuration leaves unsaid of a network's training: the defaults of the scheduler's class."""
+    known = inspect.signature(cls.__init__).parameters
+    return {n: known[n].default for n in sorted((READ | ONLY.keys()) & known.keys()) if known[n].default is not None}
 
 
 def options(cls: Any, function: Any) -> dict[str, Option]:

@@ -11,6 +11,9 @@ import diffusers
 import numpy as np
 import pytest
 import torch
+from benchbox_diffusers.options import table
+from benchbox_diffusers.training import HARMLESS, ONLY, READ
+from benchbox_diffusers.traits import ALL
 from conftest import fed
 
 import benchbox
@@ -102,12 +105,17 @@ def test_the_images_of_a_score_sde_pipeline(tmp_path: Path) -> None:
     {"beta_schedule": "scaled_linear", "beta_start": 0.00085, "beta_end": 0.012},
     {"beta_schedule": "squaredcos_cap_v2"},
     {"beta_schedule": "sigmoid"},
+    {"beta_schedule": "laplace"},
+    {"_class_name": "HeunDiscreteScheduler", "beta_schedule": "exp"},
+    {"_class_name": "HeunDiscreteScheduler"},
     {"beta_schedule": "linear", "rescale_betas_zero_snr": True},
     {"trained_betas": [0.01, 0.02, 0.05, 0.1], "num_train_timesteps": 4},
     {"beta_schedule": "linear", "num_train_timesteps": 500},
 ], ids=str)  # fmt: skip
 def test_the_schedule_is_that_of_its_training(tmp_path: Path, options: dict[str, Any]) -> None:
-    peer = diffusers.DDPMScheduler(**options)
+    options = dict(options)
+    kind = getattr(diffusers, options.pop("_class_name", "DDPMScheduler"))
+    peer = kind(**options)
     saved(tmp_path, peer)
     schedule = model(tmp_path).schedule
     steps = schedule.steps
@@ -120,6 +128,66 @@ def test_the_schedule_is_that_of_its_training(tmp_path: Path, options: dict[str,
     middle = t[1:-1] + 0.31 / steps / 57
     slope = (np.asarray(schedule.sigma(middle + h)) - schedule.sigma(middle - h)) / (2 * h)
     np.testing.assert_allclose(schedule.dsigma(middle), slope, rtol=1e-4)
+
+
+def configured(folder: Path, **values: Any) -> Path:
+    """A U-Net with a scheduler's configuration of these keys alone."""
+    unet().save_pretrained(folder)
+    (folder / "scheduler_config.json").write_text(json.dumps(values))
+    return folder
+
+
+def test_what_a_configuration_leaves_unsaid_is_the_default_of_its_class(tmp_path: Path) -> None:
+    euler, heun = (f"{name}DiscreteScheduler" for name in ("Euler", "Heun"))
+    first, last = (model(configured(tmp_path / name, _class_name=name)) for name in (euler, heun))
+    assert (first.schedule.beta_min, first.schedule.beta_max, first.grid) == (1e-4, 0.02, "uniform")
+    assert (last.schedule.beta_min, last.schedule.beta_max) == (0.00085, 0.012)
+    assert model(configured(tmp_path / "none", _class_name=euler, trained_betas=None)).schedule == first.schedule
+
+
+class TestConfiguration:
+    """Each key of each scheduler is read, harmless, or refused by name."""
+
+    @pytest.mark.parametrize("name", [n for n, entry in table().items() if "beta_start" in entry["training"]])
+    def test_every_key_is_judged_once_and_the_defaults_are_read(self, tmp_path: Path, name: str) -> None:
+        if ALL[name].missing:
+            pytest.skip(f"{name} needs {ALL[name].needs}, which is not installed")
+        config = dict(getattr(diffusers, name)().config)
+        keys = {key for key in config if not key.startswith("_")}
+        assert keys <= READ | HARMLESS | ONLY.keys()
+        assert not READ & HARMLESS
+        assert not ONLY.keys() & (READ | HARMLESS)
+        folder = configured(tmp_path, **config)
+        if name == "CogVideoXDDIMScheduler":
+            with pytest.raises(UsageError, match=r"snr_shift_scale=3\.0"):
+                model(folder)
+        else:
+            assert model(folder).schedule.steps == 1000
+
+    @pytest.mark.parametrize(("key", "value"), [
+        ("timestep_type", "continuous"), ("use_flow_sigmas", True), ("use_dynamic_shifting", True),
+        ("snr_shift_scale", 3.0), ("shift_terminal", 0.02), ("predict_epsilon", False), ("made_up", False),
+    ])  # fmt: skip
+    def test_a_key_that_changes_the_law_and_is_not_implemented_is_refused(
+        self, tmp_path: Path, key: str, value: Any
+    ) -> None:
+        folder = configured(tmp_path, **LINEAR, _class_name="EulerDiscreteScheduler", **{key: value})
+        with pytest.raises(UsageError, match=f"has {key}={value!r} in its scheduler's configuration, which benchbox"):
+            model(folder)
+        assert model(folder, prediction="eps", schedule="ddpm").schedule.name == "ddpm"
+
+    def test_values_that_are_not_known_are_refused(self, tmp_path: Path) -> None:
+        cases = {
+            "beta_schedule=cubic is not valid": {"beta_schedule": "cubic"},
+            "has a FlowMatchEulerDiscreteScheduler, whose noise schedule is not read": {
+                "_class_name": "FlowMatchEulerDiscreteScheduler", "shift": 3.0,
+            },
+            "has a LCMScheduler, which is not read: made for a distilled": {"_class_name": "LCMScheduler"},
+            "must be above 0": {"beta_start": 0.0},
+        }  # fmt: skip
+        for i, (sentence, config) in enumerate(cases.items()):
+            with pytest.raises(UsageError, match=sentence):
+                model(configured(tmp_path / str(i), **config))
 
 
 def test_a_unet_alone_needs_to_be_told(tmp_path: Path) -> None:
@@ -171,6 +239,15 @@ def test_what_is_not_read(tmp_path: Path) -> None:
         model(tmp_path)
     with pytest.raises(UsageError, match=r"there is no folder .*; --set hub=true"):
         model(tmp_path / "nothing")
+
+
+def test_a_folder_given_as_a_model_is_answered_with_what_to_write(tmp_path: Path) -> None:
+    saved(tmp_path, diffusers.DDPMScheduler())
+    for folder in (tmp_path, tmp_path / "unet"):
+        with pytest.raises(UsageError, match=f"there is no model '{folder}': write diffusers:{folder}\\."):
+            benchbox.sample("ddim", str(folder), nfe=2, n=1)
+    with pytest.raises(UsageError, match="unknown model"):
+        benchbox.sample("ddim", str(tmp_path / "scheduler"), nfe=2, n=1)
 
 
 def test_the_hub_without_a_network(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ import diffusers
 import diffusers.schedulers
 import pytest
 import torch
-from benchbox_diffusers.build import Brownian
+from benchbox_diffusers.build import Brownian, make
 from benchbox_diffusers.options import table
 from benchbox_diffusers.samplers import SAMPLERS
 from benchbox_diffusers.survey import survey
@@ -66,6 +66,17 @@ class TestTable:
     def test_options_that_break_diffusers_are_refused(self) -> None:
         with pytest.raises(UsageError, match=r"algorithm_type=sde-dpmsolver with solver_order=3\.$"):
             get("DPMSolverMultistepScheduler", algorithm_type="sde-dpmsolver", solver_order="3")
+
+    @pytest.mark.parametrize("name", [n for n in TRAITS if "thresholding" in table()[n]["solver"]])
+    def test_thresholding_takes_samples_of_any_shape(self, name: str) -> None:
+        """It is over all numbers of a sample, so their shape must not matter; an image is as in diffusers."""
+        options = {"thresholding": True, "sample_max_value": 5.0}
+        peer, ours = getattr(diffusers, name)(**options), make(name, options)
+        x = 4 * torch.randn(3, 2, 4, 4, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+        expected = peer._threshold_sample(x)
+        assert not torch.equal(expected, x)
+        for shape in ((3, 2, 4, 4), (3, 2, 16), (3, 32)):
+            assert torch.equal(ours._threshold_sample(x.reshape(shape)), expected.reshape(shape))
 
     def test_instances_can_be_sent_to_a_worker(self) -> None:
         sampler = get("DPMSolverMultistepScheduler", solver_order=3)

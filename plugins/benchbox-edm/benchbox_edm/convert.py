@@ -67,10 +67,10 @@ def convert(file: Path, output: Path, name: str, dataset: str | None, licence: s
     architecture = {key: plain(value) for key, value in pickled.options().items()}
     tensors = weights_of(pickled.net)
     try:
-        found = difference(with_weights(architecture, tensors), pickled)
+        found = difference(with_weights(architecture, tensors, f"the weights in {file}"), pickled)
     except RuntimeError as error:
         said = str(error).splitlines()[-1].strip().rstrip(".")
-        raise UsageError(f"the weights do not fit the network that the file describes: {said}.") from error
+        raise UsageError(f"the network that the file describes cannot be run: {said}.") from error
     if not found <= TOLERANCE:
         raise UsageError(
             f"the converted network differs from the pickled one by {found:.1e} of its output ({TOLERANCE:g} is "

@@ -7,13 +7,14 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from benchbox.nets.loading import fill
 from benchbox_edm import nets
 
 
-def with_weights(architecture: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> nn.Module:
-    """D(x, σ, label) of a converted network, for sampling. RuntimeError where the weights are not its."""
+def with_weights(architecture: Mapping[str, Any], tensors: Mapping[str, Tensor], what: str) -> nn.Module:
+    """D(x, σ, label) of a converted network, for sampling. UsageError where the weights, `what`, are not its own."""
     made = nets.make(architecture)
-    made.net.load_state_dict({name: tensor.float() for name, tensor in tensors.items()})
+    fill(made.net, tensors, what)
     return made.eval().requires_grad_(False)
 
 

@@ -59,6 +59,13 @@ class NvidiaEDM(Model):
             checked(self.file, self.expect_sha256.lower(), "the network")
         object.__setattr__(self, "dataset", self.dataset or self.facts.dataset)
 
+    @classmethod
+    def hint(cls, path: Path) -> str | None:
+        if path.suffix != ".pkl":
+            return None
+        convert = f"benchbox-edm-convert {path} -o models --trust-pickle"
+        return f"models/{path.stem}.json once `{convert}` has converted it, where you trust who made the pickle"
+
     @property
     def is_card(self) -> bool:
         return self.file.suffix == ".json"
@@ -138,10 +145,9 @@ class NvidiaEDM(Model):
         if self.is_card:
             from safetensors.torch import load_file
 
-            weights = checked(
-                self.file.parent / self.converted.weights, self.converted.sha256, f"the weights of {self.title}"
-            )
-            net = with_weights(self.converted.architecture, load_file(weights))
+            what = f"the weights of {self.title}"
+            weights = checked(self.file.parent / self.converted.weights, self.converted.sha256, what)
+            net = with_weights(self.converted.architecture, load_file(weights), what)
         else:
             from benchbox_edm.pickles import FromPickle
 

@@ -15,8 +15,10 @@ import torch
 from benchbox_edm import convert
 from benchbox_edm.model import NvidiaEDM
 from pickling import write
+from safetensors.torch import load_file, save_file
 
 import benchbox
+from benchbox.card import sha256
 from benchbox.errors import UsageError
 from benchbox.registry import registry
 
@@ -57,6 +59,11 @@ def samples(file: Path, **options: Any) -> torch.Tensor:
 def test_the_plugin_is_listed_by_its_entry_point() -> None:
     offer = registry().find("model", "nvidia-edm")
     assert (offer.cls, offer.package) == (NvidiaEDM, "benchbox-edm")
+
+
+def test_a_pickle_given_as_a_model_is_answered_with_how_to_convert_it() -> None:
+    with pytest.raises(UsageError, match=r"write models/net.json once `benchbox-edm-convert net.pkl -o models --trust"):
+        benchbox.sample("heun", "net.pkl", nfe=9, n=1)
 
 
 def test_a_pickle_is_refused_until_it_is_trusted(tmp_path: Path) -> None:
@@ -154,6 +161,16 @@ def test_a_conversion_gives_the_same_samples_and_needs_no_trust(tmp_path: Path, 
     assert torch.allclose(double.float(), ours, rtol=1e-3, atol=1e-4)
     made = model(card)
     assert (made.title, made.sha256) == ("small", values["sha256"])
+
+
+def test_converted_weights_that_lack_a_tensor_are_refused_by_name(tmp_path: Path) -> None:
+    card, _ = convert.convert(unet(tmp_path / "small.pkl"), tmp_path, "small", None, "CC0")
+    weights = tmp_path / "small.safetensors"
+    name, *others = sorted(tensors := load_file(weights))
+    save_file({other: tensors[other] for other in others}, weights)
+    card.write_text(json.dumps(json.loads(card.read_text()) | {"sha256": sha256(weights)}))
+    with pytest.raises(UsageError, match=f"the weights of small are not those of the network .*missing: {name}"):
+        model(card).network("cpu")
 
 
 def converted(capsys: Any, *arguments: object) -> str:

@@ -1,0 +1,118 @@
+"""What a scheduler's configuration says of a network's training; what is not implemented here is refused by name."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from benchbox_diffusers.options import table
+from benchbox_diffusers.schedules import Betas
+from benchbox_diffusers.traits import LEFT_OUT
+
+if TYPE_CHECKING:
+    from benchbox import Schedule
+    from benchbox.model import Prediction
+
+PREDICTIONS: dict[str, Prediction] = {"epsilon": "eps", "sample": "x0", "v_prediction": "v"}
+
+READ = frozenset({
+    "num_train_timesteps", "beta_start", "beta_end", "beta_schedule", "trained_betas", "rescale_betas_zero_snr",
+    "prediction_type", "timestep_spacing", "sigma_min", "sigma_max",
+})  # fmt: skip
+"""Keys that are implemented. The last two are the noise of Score-SDE's training, and place levels elsewhere."""
+
+ONLY: dict[str, Any] = {
+    "timestep_type": "discrete", "use_flow_sigmas": False, "use_dynamic_shifting": False, "snr_shift_scale": 1.0,
+    "shift_terminal": None, "predict_epsilon": True,
+}  # fmt: skip
+"""Keys that change the noise, the output or the network's time, each with the one value that changes nothing."""
+
+HARMLESS = frozenset({
+    # the sampler's steps: the run's sampler has options of its own
+    "algorithm_type", "clip_sample", "clip_sample_range", "correct_steps", "corrector_order", "disable_corrector",
+    "dynamic_thresholding_ratio", "lower_order_final", "noise_sampler_seed", "predict_x0", "predictor_order",
+    "sample_max_value", "skip_prk_steps", "snr", "solver_order", "solver_p", "solver_type", "tau_func", "thresholding",
+    "variance_type",
+    # the levels: the run's grid places them
+    "interpolation_type", "lambda_min_clipped", "sampling_eps", "steps_offset", "use_beta_sigmas",
+    "use_exponential_sigmas", "use_karras_sigmas", "use_lu_lambdas",
+    # the last step to σ = 0: the driver's
+    "euler_at_final", "final_sigmas_type", "set_alpha_to_one",
+    # without effect unless a key of ONLY has another value
+    "flow_shift", "time_shift_type",
+    # written by diffusers before 0.10, and read by none since
+    "tensor_format", "timestep_values",
+})  # fmt: skip
+"""Keys that say nothing of the training."""
+
+
+@dataclass(frozen=True)
+class Training:
+    """The scheduler's configuration in a checkpoint's folder; empty where there is none."""
+
+    folder: Path
+    config: dict[str, Any]
+
+    @property
+    def scheduler(self) -> str:
+        return str(self.config.get("_class_name", "DDPMScheduler"))
+
+    @cached_property
+    def values(self) -> dict[str, Any]:
+        """What the file says, and for what it does not say, the defaults of its class."""
+        given = {key: value for key, value in self.config.items() if value is not None and not key.startswith("_")}
+        return table().get(self.scheduler, {}).get("training", {}) | given
+
+    @property
+    def exploding(self) -> bool:
+        """Whether it is a Score-SDE of the variance-exploding kind: the score, asked at σ, of data in [0, 1]."""
+        return self.scheduler == "ScoreSdeVeScheduler"
+
+    @property
+    def grid(self) -> str:
+        spacing = self.values.get("timestep_spacing", "leading")
+        return spacing if spacing in ("leading", "trailing") and not self.exploding else "uniform"
+
+    def prediction(self) -> Prediction:
+        """What the network puts out. ValueError where that is not said, or not known."""
+        if self.exploding:
+            return "score"
+        if not self.config:
+            raise ValueError(f"{self.folder} says nothing of a scheduler: --set prediction=eps schedule=ddpm, say.")
+        said = self.values.get("prediction_type", "epsilon")
+        if said not in PREDICTIONS:
+            raise ValueError(f"{self.folder} predicts {said!r}: {', '.join(PREDICTIONS)} are read.")
+        return PREDICTIONS[said]
+
+    def schedule(self) -> Schedule:
+        """The noise of its training. ValueError where its scheduler is of another kind, or has a key not known here."""
+        from benchbox import get
+
+        if self.scheduler in LEFT_OUT:
+            raise ValueError(f"{self.folder} has a {self.scheduler}, which is not read: {LEFT_OUT[self.scheduler]}.")
+        if not self.exploding and not {"beta_start", "trained_betas"} & self.values.keys():
+            raise ValueError(f"{self.folder} has a {self.scheduler}, whose noise schedule is not read.")
+        self.check()
+        if self.exploding:
+            return get("schedule", "ve", sigma_min=self.values["sigma_min"], sigma_max=self.values["sigma_max"])
+        known = {f.name: self.values[f.name] for f in fields(Betas) if f.name in self.values}
+        betas: Betas = get("schedule", "diffusers", **known)
+        if betas != Betas(beta_start=betas.beta_start, beta_end=betas.beta_end, num_train_timesteps=betas.steps):
+            return betas
+        # the core's own name for it; it states its β for T = 1000
+        per = betas.steps / 1000
+        return get(
+            "schedule", "ddpm", steps=betas.steps, beta_min=betas.beta_start * per, beta_max=betas.beta_end * per
+        )
+
+    def check(self) -> None:
+        """ValueError that names a key which may change the law and is not implemented."""
+        for key, value in self.values.items():
+            if key not in READ | HARMLESS and not (key in ONLY and value == ONLY[key]):
+                right = f" ({key}={ONLY[key]} is read)" if key in ONLY else ""
+                raise ValueError(
+                    f"{self.folder} has {key}={value!r} in its scheduler's configuration, which benchbox does not "
+                    f"implement{right}: --set schedule=… and prediction=… say the training in its place."
+                )
