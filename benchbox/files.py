@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 from benchbox.errors import UsageError
 
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
     from torch import Tensor
 
@@ -49,7 +48,8 @@ def why(error: Exception) -> str:
     if isinstance(error, KeyError):
         return f"it has no {error}"
     lines = str(error).strip().splitlines() or [f"{type(error).__name__} while it was read"]
-    return lines[0].rstrip(".: ")[:300]
+    said = " ".join(lines[:2] if lines[0].endswith(":") else lines[:1])
+    return " ".join(said.split()).rstrip(".: ")[:300]
 
 
 def mistaken(path: Path) -> str | None:
@@ -59,9 +59,9 @@ def mistaken(path: Path) -> str | None:
             start = file.read(64).lstrip().lower()
     except OSError:
         return None
-    return (
-        "it is empty" if not start else next((says for head, says in MISTAKEN.items() if start.startswith(head)), None)
-    )
+    if not start:
+        return "it is empty"
+    return next((says for head, says in MISTAKEN.items() if start.startswith(head)), None)
 
 
 def text_in(path: Path, what: str) -> str:

@@ -18,13 +18,13 @@ from functools import cache
 from importlib.metadata import EntryPoint, PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
-from tempfile import NamedTemporaryFile
 from typing import Any
 
 from packaging.requirements import InvalidRequirement, Requirement
 
 from benchbox.hookspecs import CONTRACT
 from benchbox.plugin import BASES, Listing, own_version
+from benchbox.store.atomic import write_bytes
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class Slot:
     def read(self) -> list[Listing] | None:
         """The listings; None where there are none, or not of this state, or where the file is not one of ours."""
         try:
-            found = json.loads(self.path.read_text())
+            found = json.loads(self.path.read_text(encoding="utf-8"))
             if found["state"] == self.state:
                 return [checked(Listing(**item)) for item in found["plugins"]]
         except (OSError, ValueError, TypeError, KeyError):
@@ -64,9 +64,7 @@ class Slot:
         text = json.dumps({"state": self.state, "plugins": [asdict(p) for p in plugins]}, ensure_ascii=False)
         with suppress(OSError):
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            with NamedTemporaryFile("w", dir=self.path.parent, delete=False, encoding="utf-8") as file:
-                file.write(text)
-            os.replace(file.name, self.path)
+            write_bytes(self.path, text.encode())
 
     def clear(self) -> None:
         with suppress(OSError):
