@@ -4,14 +4,21 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass, field, fields
+import math
+from dataclasses import asdict, dataclass, field
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args, get_origin, get_type_hints
 
 from benchbox.errors import UsageError
+from benchbox.files import json_in, reading
+from benchbox.model import Prediction
+from benchbox.store.atomic import output
 
 FORMAT = 1
+
+MOST_SIDE = 2**20
+"""The largest size of a sample in one direction."""
 
 
 @dataclass(frozen=True)
@@ -41,19 +48,63 @@ class Card:
     format: int = FORMAT
 
     def write(self, path: Path) -> None:
-        path.write_text(json.dumps(asdict(self), indent=2) + "\n")
+        """Write the card, whole or not at all. UsageError where it cannot be."""
+        with output(path) as file:
+            file.write((json.dumps(asdict(self), indent=2) + "\n").encode())
+
+    def fault(self) -> str | None:
+        """What is wrong with its values, though their types are right."""
+        if self.format > FORMAT:
+            return f"its format {self.format} is newer than this benchbox's {FORMAT}"
+        if not self.shape or min(self.shape) < 1 or max(self.shape) > MOST_SIDE:
+            return f"its shape is {self.shape}, where sizes from 1 on are needed"
+        if len(self.data_range) != 2 or self.data_range[0] >= self.data_range[1]:
+            return f"its data_range is {self.data_range}, where [low, high] is needed"
+        if self.sigma_data <= 0:
+            return f"its sigma_data is {self.sigma_data}, where a number above 0 is needed"
+        if self.prediction not in get_args(Prediction):
+            return f"its prediction is {self.prediction!r}, where one of {', '.join(get_args(Prediction))} is needed"
+        return None if isinstance(self.schedule.get("name"), str) else "its schedule has no name"
 
 
 def read_card(path: Path) -> Card:
     """The card in a JSON file. UsageError where it is missing or is no card."""
-    try:
-        values = json.loads(path.read_text())
-        known = {f.name for f in fields(Card)}
-        return Card(**{k: v for k, v in values.items() if k in known})
-    except FileNotFoundError:
-        raise UsageError(f"there is no model card at {path}.") from None
-    except (ValueError, TypeError, AttributeError) as error:
-        raise UsageError(f"{path} is not a model card: {error}.") from None
+    values = json_in(path, "a model card")
+    with reading(path, "a model card"):
+        if not isinstance(values, dict):
+            raise ValueError("it is no JSON object")
+        types = get_type_hints(Card)
+        known = {name: value for name, value in values.items() if name in types}
+        for name, value in known.items():
+            if not fits(value, types[name]):
+                raise ValueError(f"its {name} is {json.dumps(value)[:60]}, which is not {words(types[name])}")
+        card = Card(**known)
+        if fault := card.fault():
+            raise ValueError(fault)
+        return card
+
+
+def fits(value: Any, hint: Any) -> bool:
+    """Whether a JSON value is of a type, its items, too; a whole number is a number."""
+    if hint is Any:
+        return True
+    if hint is float:
+        return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    if hint is int:
+        return isinstance(value, int) and not isinstance(value, bool)
+    kind, inner = get_origin(hint), get_args(hint)
+    if kind is list:
+        return isinstance(value, list) and all(fits(item, inner[0]) for item in value)
+    if kind is dict:
+        return isinstance(value, dict)
+    if inner:
+        return any(fits(value, option) for option in inner)
+    return isinstance(value, hint)
+
+
+def words(hint: Any) -> str:
+    """A type, for a message."""
+    return str(getattr(hint, "__name__", hint) if get_origin(hint) is None else hint).replace("typing.", "")
 
 
 def known_sha256(path: Path) -> str:

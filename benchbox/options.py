@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import math
 import operator
+import os
 import types
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import MISSING, Field, fields, is_dataclass
@@ -92,7 +93,7 @@ def _coerce(hint: Any, value: Any, resolve: Resolve) -> Any:
     if hint is int:
         return int(value) if text else operator.index(value)
     if hint is Path:
-        return Path(value)
+        return Path(os.path.expanduser(value))  # a value of --set has been through no shell
     return value if hint is Any else _instance(value, hint if inspect.isclass(hint) else type(None))
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from benchbox.cli.main import app
+from benchbox.store.atomic import write_bytes
 
 ROOT = Path(__file__).parents[1]
 ROWS = ROOT / "results" / "reference"
@@ -41,7 +42,7 @@ def main() -> None:
         made = table(Path(folder))
     readme = ROOT / "README.md"
     text = readme.read_text(encoding="utf-8")
-    readme.write_text(MARKS.sub(lambda _: f"\n{made}\n", text), encoding="utf-8")
+    write_bytes(readme, MARKS.sub(lambda _: f"\n{made}\n", text).encode())
 
 
 if __name__ == "__main__":

@@ -96,7 +96,7 @@ def test_gaussian_reads_mean_and_spectrum_from_files_and_rotates(tmp_path: Path)
     [
         ({"eigenvalues": "1:2", "mean": "1:2:3"}, "3 numbers for 2 eigenvalues"),
         ({"eigenvalues": "-1:2"}, "not negative"),
-        ({"eigenvalues": "missing.npy"}, "neither numbers"),
+        ({"eigenvalues": "missing.npy"}, "there is no file missing.npy"),
         ({"eigenvalues": "1:1:1:1", "sample_shape": "3:3"}, "does not hold 4 numbers"),
     ],
 )

@@ -229,9 +229,9 @@ def test_a_picture_says_what_it_shows_and_what_is_none_is_one_sentence(tmp_path:
     assert image["alt"] == "Samples: <b>. Line by line: heun: NFE 5."
     assert (tmp_path / "site" / str(image["src"])).read_bytes() == path.read_bytes()
     (tmp_path / "bad.png").write_text("<script>")
-    with pytest.raises(UsageError, match=r"bad\.png cannot be read: it is no PNG \(benchbox plot"):
+    with pytest.raises(UsageError, match=r"bad\.png is not a PNG as benchbox plot --output FILE\.png makes them"):
         picture(tmp_path / "bad.png")
-    with pytest.raises(UsageError, match=r"none\.png cannot be read: No such file"):
+    with pytest.raises(UsageError, match=r"there is no file .*none\.png"):
         picture(tmp_path / "none.png")
 
 
@@ -331,7 +331,9 @@ def test_a_damaged_certificate_is_one_sentence(tmp_path: Path, damaged: object) 
     path.write_text(json.dumps([CERTIFICATE | {"checks": [CHECK]}, BUDGETS]))
     assert len(checks_in([path])) == 2
     path.write_text(json.dumps(damaged))
-    with pytest.raises(UsageError, match=r"c.json holds no certificates: benchbox check SAMPLER --json > c.json makes"):
+    with pytest.raises(
+        UsageError, match=r"c.json is not a file of certificates \(benchbox check SAMPLER --json > c.json makes them\)"
+    ):
         checks_in([path])
 
 

@@ -137,7 +137,7 @@ def test_what_holds_no_statistics_is_one_sentence(benchbox: Command, tmp_path: P
     np.savez(tmp_path / "other.npz", mu=np.zeros(3), sigma=np.eye(4))
     assert "are no statistics" in benchbox("reference", "show", "other.npz").sentence
     (tmp_path / "other.npz").write_bytes(pickle.dumps({"mu": 0}))
-    assert "is no .npz with mu and sigma" in benchbox("reference", "show", "other.npz").sentence
+    assert "other.npz is not a file of mu and sigma" in benchbox("reference", "show", "other.npz").sentence
 
 
 # what does not fit is refused

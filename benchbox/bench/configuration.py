@@ -12,6 +12,7 @@ from typing import Any
 from benchbox.bench.cell import Cell, digest, dumps
 from benchbox.bench.sweep import Request
 from benchbox.errors import UsageError
+from benchbox.files import why
 from benchbox.options import describe, plain
 from benchbox.plugin import own_version
 from benchbox.store.atomic import write_whole
@@ -70,11 +71,12 @@ def load(directory: Path, name: str) -> Configuration:
         not_elsewhere(directory)
         with opened(path_of(directory / FOLDER, name, ".json")) as file:
             configuration: Configuration = json.loads(file.read())
+        whole = isinstance(configuration, dict) and digest(configuration) == name
     except FileNotFoundError:
         raise UsageError(f"there is no configuration {name} in {directory}.") from None
-    except (OSError, ValueError, RecursionError) as error:
-        raise UsageError(f"configuration {name!r} in {directory} cannot be read: {error}.") from None
-    if not isinstance(configuration, dict) or digest(configuration) != name:
+    except Exception as error:
+        raise UsageError(f"configuration {name!r} in {directory} cannot be read: {why(error)}.") from None
+    if not whole:
         raise UsageError(f"configuration {name} in {directory} was changed or damaged: it does not have its own hash.")
     if configuration.get("format") != FORMAT:
         raise UsageError(f"configuration {name} in {directory} is of another version of benchbox.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import MISSING, dataclass, field
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from benchbox.card import read_card
+from benchbox.commas import comma_list
 from benchbox.errors import UsageError, unknown
 from benchbox.options import KIND_OF, alternatives, defaults, hints
 from benchbox.registry import registry
@@ -36,7 +38,7 @@ def parse(texts: Iterable[str]) -> list[Setting]:
         prefix, _, option = key.rpartition(".")
         if not equals or not option or not values:
             raise UsageError(f"--set {text} is not of the form [PLUGIN.]OPTION=VALUE[,VALUE…].")
-        settings.append(Setting(prefix or None, option, values.split(",")))
+        settings.append(Setting(prefix or None, option, comma_list(values)))
     return settings
 
 
@@ -49,7 +51,7 @@ def model_named(name: str) -> tuple[str, dict[str, str]]:
     if registry().matches("model", name):
         return name, {}
     if name.endswith(".json") and not (colon and registry().matches("model", plugin)):
-        plugin, colon, value = read_card(Path(name)).plugin, ":", name
+        plugin, colon, value = read_card(Path(os.path.expanduser(name))).plugin, ":", name
         if not registry().matches("model", plugin):
             raise UsageError(f"{name} is a card of the model plugin {plugin!r}, which is not installed.")
     if not registry().matches("model", plugin) and (hints := hinted(name)):

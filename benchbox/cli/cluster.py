@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from benchbox.cli.common import console
-from benchbox.errors import UsageError
+from benchbox.store.atomic import output as written
 
 app = typer.Typer(help="Sweeps on many machines.", no_args_is_help=True)
 
@@ -33,10 +33,8 @@ def slurm(
     if output is None:
         print(job.script(), end="")
         return
-    try:
-        output.write_text(job.script())
-    except OSError as error:
-        raise UsageError(f"--output {output} cannot be written: {error.strerror}.") from None
+    with written(output) as file:
+        file.write(job.script().encode())
     console.print(f"wrote {output}: sbatch {output}", markup=False, soft_wrap=True)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import nullcontext
+from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -11,6 +11,7 @@ from rich.console import Console
 
 from benchbox.cli.common import console
 from benchbox.errors import UsageError, unknown
+from benchbox.store.atomic import output as written
 
 if TYPE_CHECKING:
     from benchbox.report.board import Board
@@ -60,20 +61,13 @@ def leaderboard(
         ranked = _only(ranked, what, name)
     if budgets:
         ranked = _at(ranked, budgets)
-    try:
-        with output.open("w", encoding="utf-8") if output else nullcontext(console.file) as file:
-            _write(
-                ranked,
-                usual_of(rows),
-                format_,
-                published,
-                top,
-                Console(file=file, width=WIDTH, emoji=False) if output else console,
-            )
-    except BrokenPipeError:
-        raise
-    except OSError as error:
-        raise UsageError(f"{output} cannot be written: {error.strerror}.") from None
+    if output is None:
+        _write(ranked, usual_of(rows), format_, published, top, console)
+        return
+    text = StringIO()
+    _write(ranked, usual_of(rows), format_, published, top, Console(file=text, width=WIDTH, emoji=False))
+    with written(output) as file:
+        file.write(text.getvalue().encode())
 
 
 def _only(boards: list[Board], what: str, name: str | None) -> list[Board]:

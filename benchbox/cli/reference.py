@@ -12,8 +12,8 @@ from benchbox.cli.common import console, devices, progress_bar
 
 app = typer.Typer(help="Make, show, import and export the statistics that fid, kid and prc need.")
 
-WRITERS = {"edm": "bilinear-tf1", "adm": "bilinear-tf1", "pytorch-fid": "bilinear"}
-"""Who writes .npz files of mu and sigma of Inception features, and how they resize images."""
+WRITERS = {"edm": "bilinear-tf1", "edm2": "bilinear-tf1", "adm": "bilinear-tf1", "pytorch-fid": "bilinear"}
+"""Who writes files of mu and sigma of Inception features, and how they resize images."""
 
 
 @app.command()
@@ -63,21 +63,29 @@ def show(file: Annotated[Path, typer.Argument(help="An .npz of mu and sigma.")])
 
 @app.command("import")
 def import_(
-    file: Annotated[Path, typer.Argument(help="An .npz of mu and sigma of Inception features.")],
+    file: Annotated[Path, typer.Argument(help="mu and sigma of Inception features: .npz, .pt, .pkl.")],
     output: Annotated[Path, typer.Option("-o", "--output", help="The .npz to write.")],
     dataset: Annotated[str, typer.Option(help="Name of the data set, as the model's card has it.")],
-    count: Annotated[int, typer.Option(min=1, help="How many images it is of.")],
-    written_by: Annotated[Literal["edm", "adm", "pytorch-fid"], typer.Option(help="Whose code wrote it.")] = "edm",
+    count: Annotated[
+        int | None, typer.Option(min=1, help="How many images it is of [default: as many as it has pool_3 features].")
+    ] = None,
+    written_by: Annotated[
+        Literal["edm", "edm2", "adm", "pytorch-fid"], typer.Option(help="Whose code wrote it.")
+    ] = "edm",
     split: Annotated[str, typer.Option(help="Which part of the data set.")] = "train",
     resize: Annotated[
         str | None, typer.Option(help="How images were resized [default: as the writer does; fid wants bilinear-tf1].")
     ] = None,
 ) -> None:
-    """Take over statistics that EDM, ADM or pytorch-fid wrote, saying what they do not say of themselves."""
+    """Take over statistics that EDM, EDM2, ADM, pytorch-fid or torch wrote, saying what they do not say themselves."""
+    from benchbox.errors import UsageError
     from benchbox.metrics.reference import read_reference, write_reference
 
+    theirs = read_reference(file, vectors=True)
+    if not (count or theirs.n):
+        raise UsageError(f"{file} does not say how many images it is of: give --count.")
     found = replace(
-        read_reference(file), n=count, dataset=dataset, split=split, features="inception-v3-compat",
+        theirs, n=count or theirs.n, dataset=dataset, split=split, features="inception-v3-compat",
         resize=resize or WRITERS[written_by],
     )  # fmt: skip
     write_reference(output, found)

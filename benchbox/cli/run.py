@@ -3,51 +3,19 @@
 from __future__ import annotations
 
 import shlex
-import tomllib
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from benchbox.cli.common import console, devices, say, typed
-from benchbox.errors import UsageError, unknown
+from benchbox.cli.config import read_config
+from benchbox.commas import comma_list
+from benchbox.errors import UsageError
 
 if TYPE_CHECKING:
     from benchbox.bench.sweep import Request
     from benchbox.executor import Executor
-
-
-def read_config(context: typer.Context, path: Path | None) -> Path | None:
-    """A sweep.toml gives defaults under the names of the options; the command line wins."""
-    if path is None:
-        return None
-    try:
-        values = tomllib.loads(path.read_text())
-    except (OSError, ValueError) as error:
-        raise UsageError(f"--config {path} cannot be read: {error}.") from None
-    names = {p.name.rstrip("_"): p.name for p in context.command.params if p.name}
-    for name in values:
-        if name.replace("-", "_") not in names:
-            raise unknown(f"option in {path}", name, [n.replace("_", "-") for n in names])
-    context.default_map = {names[k.replace("-", "_")]: flat(k, v) for k, v in values.items()}
-    return path
-
-
-def flat(name: str, value: Any) -> Any:
-    """Lists as the command line writes them: commas, but --set is given once per item."""
-    if name == "set":
-        return list(settings(value)) if isinstance(value, dict) else [value] if isinstance(value, str) else value
-    return ",".join(map(str, value)) if isinstance(value, list) else value
-
-
-def settings(table: dict[str, Any], prefix: str = "") -> Iterator[str]:
-    """OPTION=V,… of a table; TOML reads ddim.eta = 1 as a table ddim in it."""
-    for key, value in table.items():
-        if isinstance(value, dict):
-            yield from settings(value, f"{prefix}{key}.")
-        else:
-            yield f"{prefix}{key}={flat(key, value)}"
 
 
 def run(
@@ -155,7 +123,7 @@ def names(text: str | None, what: str) -> list[str]:
     """A comma list. UsageError for an empty item."""
     if text is None:
         return []
-    parts = [p.strip() for p in text.split(",")]
+    parts = comma_list(text)
     if not all(parts):
         raise UsageError(f"{what} {text!r} has an empty name: write a comma list such as heun,ddim.")
     return list(dict.fromkeys(parts))

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from benchbox.errors import UsageError
+from benchbox.files import json_in, reading
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -33,14 +32,11 @@ def checks_in(paths: Sequence[Path]) -> list[dict[str, Any]]:
     """All that `benchbox check --json` wrote into files."""
     found: list[dict[str, Any]] = []
     for path in paths:
-        try:
-            read = json.loads(path.read_text(encoding="utf-8"))
-        except OSError as error:
-            raise UsageError(f"{path} cannot be read: {error.strerror}.") from None
-        except ValueError:
-            read = None
-        if not isinstance(read, list) or not all(map(_is_check, read)):
-            raise UsageError(f"{path} holds no certificates: benchbox check SAMPLER --json > {path.name} makes them.")
+        what = f"a file of certificates (benchbox check SAMPLER --json > {path.name} makes them)"
+        read = json_in(path, what)
+        with reading(path, what):
+            if not isinstance(read, list) or not all(map(_is_check, read)):
+                raise ValueError("it holds other things")
         found += read
     return found
 
@@ -56,7 +52,7 @@ def _is_check(found: Any) -> bool:
             return named and all(check.keys() >= CHECK for check in found["checks"])
         sampler_charts([], [found])
         return isinstance(found["sampler"], str) and bool(found.keys() >= BUDGETS)
-    except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError):
+    except Exception:  # whatever a chart makes of values that nobody foresaw
         return False
 
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
-import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -16,16 +14,22 @@ from numpy.typing import NDArray
 
 from benchbox.card import sha256
 from benchbox.errors import UsageError
+from benchbox.files import reading
 from benchbox.metrics.frechet import Array
 from benchbox.metrics.images import Images, batches
 from benchbox.metrics.statistics import Moments
+from benchbox.metrics.statistics_in import WHAT, numbers, statistics_in
 from benchbox.model import Model
+from benchbox.store.atomic import output
 
 if TYPE_CHECKING:
     from benchbox.metrics.features import Extractor
 
 REFERENCES = Path(__file__).parent / "references"
 """Those that come with benchbox."""
+
+SUFFIXES = {".npz", ".pt", ".pth", ".pkl"}
+"""Of files of statistics."""
 
 Vectors = NDArray[np.float32]
 
@@ -68,8 +72,8 @@ class Reference:
 
 
 def locate(name: str, features: str) -> Path:
-    """The file of a reference: a path of an .npz, or a data set whose training split comes with benchbox."""
-    path = Path(name) if name.endswith(".npz") else REFERENCES / f"{features}-{name}-train.npz"
+    """The file of a reference: a path with a suffix of `SUFFIXES`, or a data set whose training split comes along."""
+    path = Path(name).expanduser() if Path(name).suffix in SUFFIXES else REFERENCES / f"{features}-{name}-train.npz"
     if not path.is_file():
         raise UsageError(
             f"there are no {features} statistics of data set {name!r}: make them with benchbox reference make, "
@@ -79,30 +83,34 @@ def locate(name: str, features: str) -> Path:
 
 
 def read_reference(path: Path, vectors: bool = False) -> Reference:
-    """The reference in an .npz with at least `mu` and `sigma`. UsageError where it is none.
+    """The reference in a file with at least `mu` and `sigma`, see `statistics_in`. UsageError where it is none.
 
     vectors: read the features, too, where the file has them.
     """
-    try:
+    with reading(path, WHAT):
         stat = path.stat()
-    except OSError as error:
-        raise UsageError(f"{path} cannot be read: {error.strerror}.") from None
     return _read(path, vectors, stat.st_mtime_ns, stat.st_size)
 
 
 @lru_cache(maxsize=4)
 def _read(path: Path, vectors: bool, modified: int, size: int) -> Reference:
     kinds: dict[str, type] = {"n": int, "dataset": str, "split": str, "features": str, "resize": str, "sha256": str}
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            said = {name: kind(file[name].item()) for name, kind in kinds.items() if name in file}
-            kept = file["vectors"].astype(np.float32) if vectors and "vectors" in file else None
-            found = Reference(file["mu"].astype(np.float64), file["sigma"].astype(np.float64), **said, vectors=kept)
-    except (OSError, ValueError, KeyError, AttributeError, TypeError, EOFError, zipfile.BadZipFile) as error:
-        raise UsageError(f"{path} is no .npz with mu and sigma: {error}.") from None
-    if found.mu.ndim != 1 or found.sigma.shape != 2 * found.mu.shape or not np.isfinite(found.sigma).all():
-        raise UsageError(f"{path}: mu of shape {found.mu.shape} and sigma of {found.sigma.shape} are no statistics.")
+    arrays = statistics_in(path, vectors)
+    with reading(path, WHAT):
+        said = {name: kind(arrays[name].item()) for name, kind in kinds.items() if name in arrays}
+        if said.get("n", 0) < 0:
+            raise ValueError(f"it is of {said['n']} images")
+        kept = features_of(arrays["vectors"], len(arrays["mu"])) if vectors and "vectors" in arrays else None
+    found = Reference(arrays["mu"], arrays["sigma"], **said, vectors=kept)
     return found if found.sha256 else replace(found, sha256=sha256(path))
+
+
+def features_of(vectors: NDArray[Any], dim: int) -> Vectors:
+    """The kept features in float32. ValueError where they are not finite numbers (·, dim)."""
+    found = numbers(vectors, "vectors").astype(np.float32)
+    if found.ndim != 2 or found.shape[1] != dim:
+        raise ValueError(f"its vectors are of shape {found.shape}, where (·, {dim}) is needed")
+    return found
 
 
 def write_reference(path: Path, reference: Reference) -> None:
@@ -112,15 +120,8 @@ def write_reference(path: Path, reference: Reference) -> None:
 
 def write_arrays(path: Path, arrays: dict[str, Any]) -> None:
     """An .npz, whole or not at all. UsageError where it cannot be written."""
-    temporary = path.with_name(f".{path.name}-{os.getpid()}.tmp")
-    try:
-        with temporary.open("wb") as file:
-            np.savez_compressed(file, **arrays)
-        temporary.replace(path)
-    except OSError as error:
-        raise UsageError(f"{path} cannot be written: {error.strerror}.") from None
-    finally:
-        temporary.unlink(missing_ok=True)
+    with output(path) as file:
+        np.savez_compressed(file, **arrays)
 
 
 def make_reference(

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from benchbox.files import array_in
 from benchbox.model import Model
 from benchbox.schedule import Schedule
 
@@ -29,11 +30,7 @@ class Analytic(Model):
 
 
 def array(value: tuple[float, ...] | Path, what: str) -> Array:
-    """Numbers given as they are, or as an .npy file. ValueError where the file is not one."""
+    """Numbers given as they are, or as an .npy file. UsageError where the file is not one."""
     if not isinstance(value, Path):
         return np.asarray(value, dtype=np.float64)
-    try:
-        loaded = np.load(value, allow_pickle=False)
-        return np.asarray(loaded, dtype=np.float64)
-    except (OSError, ValueError, TypeError) as error:
-        raise ValueError(f"{what}={value} is neither numbers a:b:c nor an .npy file of them ({error}).") from None
+    return np.asarray(array_in(value, f"an .npy file of numbers, nor is {what}={value} numbers a:b:c"), np.float64)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from benchbox.card import Card, checked, read_card
+from benchbox.files import reading, tensors_in
 from benchbox.model import Model, Prediction
 from benchbox.schedule import Schedule
 
@@ -90,15 +91,14 @@ class CardModel(Model):
         return {"label": index % classes} if classes else {}
 
     def network(self, device: Any) -> Callable[..., Tensor]:
-        from safetensors.torch import load_file
-
         from benchbox import nets
         from benchbox.nets.loading import fill
 
         card = self.card
         weights = self.weights()
-        net = nets.make(card.architecture, card.prediction, self.schedule, card.sigma_data)
-        fill(net, load_file(weights), f"the weights of model {card.name}, {weights},")
+        with reading(self.card_path(), "a model card of a network that can be made"):
+            net = nets.make(card.architecture, card.prediction, self.schedule, card.sigma_data)
+        fill(net, tensors_in(weights), f"the weights of model {card.name}, {weights},")
         return net.to(device).eval().requires_grad_(False)
 
 

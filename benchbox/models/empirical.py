@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from benchbox.files import array_in, reading
 from benchbox.models.analytic import Analytic, Array
 
 if TYPE_CHECKING:
@@ -45,12 +46,14 @@ class Empirical(Analytic):
         if self.data is None:
             angle = np.arange(12) * np.pi / 6
             return np.stack([np.cos(angle), np.sin(angle)], 1) * np.where(np.arange(12) % 2, 1.0, 3.0)[:, None]
-        try:
-            loaded = np.load(self.data, allow_pickle=False)
-            points: NDArray[Any] = loaded if isinstance(loaded, np.ndarray) else loaded[self.key]
-        except (OSError, ValueError, KeyError) as error:
-            raise ValueError(f"data={self.data} is no .npy, or no .npz with an array {self.key!r} ({error}).") from None
-        return points[: self.limit]
+        what = f"an .npy of points, or an .npz with an array {self.key!r} of them"
+        with reading(self.data, what):
+            points = array_in(self.data, what, self.key)
+            if points.ndim < 2 or not points.size or not np.isfinite(points).all():
+                raise ValueError(f"points are finite numbers of shape (n, …), not {points.dtype} {points.shape}")
+            if points.dtype == np.uint8 and points.ndim not in (3, 4):
+                raise ValueError(f"uint8 images are (n, h, w) or (n, h, w, c), not {points.shape}")
+            return points[: self.limit]
 
     @cached_property
     def points(self) -> Array:

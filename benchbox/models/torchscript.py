@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchbox.card import sha256
-from benchbox.errors import UsageError
+from benchbox.files import reading
 from benchbox.models.network import Network
 
 if TYPE_CHECKING:
@@ -54,12 +54,9 @@ class TorchScript(Network):
     def network(self, device: Any) -> Foreign:
         import torch
 
-        try:
-            with warnings.catch_warnings():
-                # torch would rather have everyone use torch.export; it still loads what it wrote
-                warnings.simplefilter("ignore", FutureWarning)
-                module = torch.jit.load(self.file, map_location=device)
-        except (RuntimeError, ValueError) as error:
-            said = str(error).strip().partition(".")[0].partition("\n")[0].rstrip(":")
-            raise UsageError(f"{self.file} is not a TorchScript file (torch.jit.save writes them): {said}.") from None
+        what = "a TorchScript file (torch.jit.save writes them)"
+        with reading(self.file, what), warnings.catch_warnings():
+            # torch would rather have everyone use torch.export; it still loads what it wrote
+            warnings.simplefilter("ignore", FutureWarning)
+            module = torch.jit.load(self.file, map_location=device)
         return self.checked(module, device)

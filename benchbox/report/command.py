@@ -5,9 +5,12 @@ from __future__ import annotations
 import json
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import PurePath
 from typing import Any
 
+from benchbox.commas import comma_list, quoted
+from benchbox.errors import UsageError
 from benchbox.report.board import Board, Row, Setup, Task
 from benchbox.report.prepared import RANKED
 from benchbox.report.table import Usual, written
@@ -47,7 +50,7 @@ def run_command(board: Board, setup: Setup, seeds: Sequence[int], usual: Usual, 
 def model_words(task: Task, row: Row, usual: Usual) -> list[str]:
     """--model and its options, as words of a command; row: one that was measured on it."""
     plugin, model, options = _model(task.model, json.loads(task.model_options), row, usual)
-    return ["--model", model, *_set("model", plugin, options, usual)]
+    return ["--model", quoted(model), *_set("model", plugin, options, usual)]
 
 
 def _model(title: str, options: Mapping[str, Any], row: Row, usual: Usual) -> tuple[str, str, Mapping[str, Any]]:
@@ -78,15 +81,13 @@ def _without(options: Mapping[str, Any], taken: str) -> dict[str, Any]:
 
 def _asked(command: str) -> str:
     """The model that a row's own command names, where it names one."""
-    try:
+    with suppress(ValueError, UsageError):  # a row may hold any text
         words = shlex.split(command)
-    except ValueError:
-        return ""
-    for i, word in enumerate(words):
-        name, _, value = word.partition("=")
-        if name == "--model":
-            found = value or "".join(words[i + 1 : i + 2])
-            return "" if "," in found else found
+        for i, word in enumerate(words):
+            name, _, value = word.partition("=")
+            if name == "--model":
+                found = comma_list(value or "".join(words[i + 1 : i + 2]))
+                return found[0] if len(found) == 1 else ""
     return ""
 
 
@@ -117,4 +118,4 @@ def _settings(kind: str, name: str, options: Mapping[str, Any], usual: Usual) ->
             kinds = [k for k in ("schedule", "sampler", "grid") if usual(k, value["name"])]
             yield from _settings(kinds[0] if kinds else "", value["name"], inner, usual)
         else:
-            yield f"{name}.{option}={written(value)}"
+            yield f"{name}.{option}={quoted(written(value))}"

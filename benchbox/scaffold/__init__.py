@@ -8,6 +8,7 @@ from importlib.resources import files
 from importlib.util import find_spec
 from pathlib import Path
 from string import Template
+from tempfile import TemporaryDirectory
 
 import benchbox
 from benchbox.errors import UsageError, unknown
@@ -46,18 +47,20 @@ def write(kind: str, name: str, parent: Path) -> list[Path]:
         raise UsageError(f"{name} is there already: choose another name, or another folder to work in.")
     require_free(kind, name, words)
     try:
-        folder.mkdir()
-        return [fill(template, folder / path.format(**words), words) for template, path in LAYOUT.items()]
+        with TemporaryDirectory(dir=parent, prefix=f".{name}-") as beside:
+            for template, path in LAYOUT.items():
+                fill(template, Path(beside, name, path.format(**words)), words)
+            Path(beside, name).rename(folder)
     except OSError as error:
         raise UsageError(f"{folder} cannot be written: {error.strerror}.") from None
+    return [folder / path.format(**words) for path in LAYOUT.values()]
 
 
-def fill(template: str, path: Path, words: dict[str, str]) -> Path:
+def fill(template: str, path: Path, words: dict[str, str]) -> None:
     """The template with the words in it, at the path."""
     source = files("benchbox.scaffold") / "templates" / f"{template.format(**words)}.txt"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(Template(source.read_text(encoding="utf-8")).substitute(words), encoding="utf-8")
-    return path
 
 
 def names(kind: str, name: str) -> dict[str, str]:

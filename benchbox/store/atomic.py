@@ -6,13 +6,14 @@ import os
 import platform
 import re
 import secrets
+import stat
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
-import psutil
+from benchbox.errors import UsageError
 
 HOST = re.sub(r"[^0-9A-Za-z.]", "_", platform.node())
 NAME = re.compile(r"\..+-(?P<host>[^-]+)-(?P<pid>\d{1,9})-[0-9a-f]{8}\.tmp")
@@ -38,10 +39,35 @@ def write_bytes(path: Path, data: bytes) -> None:
 
 
 def _write(path: Path, write: Callable[[IO[bytes]], object]) -> None:
+    with _beside(path) as file:
+        write(file)
+
+
+@contextmanager
+def output(path: Path) -> Iterator[IO[bytes]]:
+    """The file that a user asked for, to write inside: what was there stays until all is on the disk.
+
+    A link is followed; a device or a pipe is written to as it is. UsageError where it cannot be written.
+    """
+    try:
+        other = path.exists() and not path.is_file()
+        with path.open("wb") if other else _beside(path.resolve()) as file:
+            yield file
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise UsageError(f"{path} cannot be written: {error.strerror or type(error).__name__}.") from None
+
+
+@contextmanager
+def _beside(path: Path) -> Iterator[IO[bytes]]:
+    """A temporary file, which gets the name, and the rights of what was there, once all is on the disk."""
     partial = temporary(path)
     try:
         with partial.open("xb") as file:  # never through a link that lies there
-            write(file)
+            with suppress(OSError):
+                os.fchmod(file.fileno(), stat.S_IMODE(path.stat().st_mode))
+            yield file
             file.flush()
             os.fsync(file.fileno())
         partial.replace(path)
@@ -82,6 +108,8 @@ def flush_names(directory: Path) -> None:
 
 def leftover(path: Path) -> bool:
     """Whether nobody writes this temporary file any more: its process is dead, or it is STALE."""
+    import psutil  # here, because what writes files need not wait for it
+
     found = NAME.fullmatch(path.name)
     if found and found["host"] == HOST and not psutil.pid_exists(int(found["pid"])):
         return True

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -17,6 +17,7 @@ from benchbox.card import sha256
 from benchbox.metrics.features import Extractor
 from benchbox.metrics.reference import make_reference, write_reference
 from benchbox.nets.classifier import DigitClassifier
+from benchbox.store.atomic import output as written
 from benchbox.training.data import read_images
 
 EPOCHS, BATCH, RATE = 8, 128, 2e-3
@@ -60,7 +61,8 @@ def main(data: Path, output: Path) -> None:
     net = train(images["train"], labels["train"])
     output.mkdir(parents=True, exist_ok=True)
     weights = output / "mnist-cnn.safetensors"
-    save_file({n: t.contiguous() for n, t in net.state_dict().items()}, weights)
+    with written(weights) as file:
+        file.write(save({n: t.contiguous() for n, t in net.state_dict().items()}))
     extract = Extractor("mnist-cnn", lambda x: (net.features(scaled(x[:, :1])),), {"fid": "64"})
     for split in ("train", "test"):
         keep = KEPT if split == "train" else 0
@@ -72,7 +74,8 @@ def main(data: Path, output: Path) -> None:
         "command": shlex.join(["python", "-m", "benchbox.training.classifier", *sys.argv[1:]]),
         "licence": "MNIST, by Yann LeCun, Corinna Cortes and Christopher Burges; CC BY-SA 3.0",
     }  # fmt: skip
-    (output / "mnist-cnn.json").write_text(json.dumps(card, indent=2) + "\n")
+    with written(output / "mnist-cnn.json") as file:
+        file.write((json.dumps(card, indent=2) + "\n").encode())
     print(json.dumps(card, indent=2))
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import save
 
 from benchbox import nets
 from benchbox.card import Card, sha256
@@ -17,6 +17,7 @@ from benchbox.model import Prediction
 from benchbox.options import describe
 from benchbox.registry import registry
 from benchbox.schedule import Schedule
+from benchbox.store.atomic import output
 from benchbox.training.data import read_images, read_labels
 from benchbox.training.loop import Recipe, Trainer
 from benchbox.training.losses import Loss
@@ -141,7 +142,8 @@ def write(
 ) -> Path:
     """The averaged weights as safetensors, and the card."""
     weights = job.output / f"{job.name}.safetensors"
-    save_file({n: a.detach().cpu().contiguous() for n, a in trainer.average.items()}, weights)
+    with output(weights) as file:
+        file.write(save({n: a.detach().cpu().contiguous() for n, a in trainer.average.items()}))
     training = asdict(trainer.recipe) | {
         "commands": [f"from step {step}: {command}" for step, command in trainer.history],
         "options": options_of(trainer.loss), "seconds": round(trainer.seconds), "device": job.device,

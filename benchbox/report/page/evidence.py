@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 from benchbox.errors import UsageError
+from benchbox.files import reading
 from benchbox.report.escape import plain
 from benchbox.report.page.names import slug
 from benchbox.report.plots.chart import Chart
@@ -39,13 +41,11 @@ def picture(path: Path) -> Picture:
     """A picture from a .png; UsageError for a file that is none."""
     from PIL import Image
 
-    try:
+    with reading(path, "a PNG as benchbox plot --output FILE.png makes them"):
         content = path.read_bytes()
-        with Image.open(path, formats=["PNG"]) as image:
+        with Image.open(BytesIO(content), formats=["PNG"]) as image:
+            image.verify()
             told = {name: plain(str(text)) for name, text in image.info.items() if name in ("Title", "Description")}
-    except OSError as error:
-        why = error.strerror or "it is no PNG"
-        raise UsageError(f"picture {path} cannot be read: {why} (benchbox plot --output FILE.png makes one).") from None
     title = told.get("Title") or path.stem
     return Picture(f"{slug(path.stem)}.png", title, told.get("Description") or title, content)
 

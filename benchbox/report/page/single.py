@@ -16,6 +16,7 @@ from benchbox.report.plots.chart import Chart
 from benchbox.report.plots.draw import draw
 from benchbox.report.plots.gallery import Lines, described, draw_gallery
 from benchbox.report.plots.style import FORMATS
+from benchbox.store.atomic import output
 
 
 def write_charts(charts: Mapping[str, Chart], path: Path) -> None:
@@ -54,10 +55,8 @@ def _page(path: Path, title: str, scripts: Sequence[str] = (), **content: Any) -
         title=title, scripts=read, style=(assets / "benchbox.css").read_text(encoding="utf-8"), hashes=hashes,
         picture=content.pop("picture", None), **content,
     )  # fmt: skip
-    try:
-        path.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise UsageError(f"{path} cannot be written: {error.strerror}.") from None
+    with output(path) as file:
+        file.write(text.encode())
 
 
 def hashes(texts: Sequence[str]) -> str:

@@ -25,6 +25,7 @@ from benchbox.report.prepared import RANKED
 from benchbox.report.ranking import boards
 from benchbox.report.rows import read_rows, records, write_rows
 from benchbox.report.table import Usual, shared
+from benchbox.store.atomic import write_bytes
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,7 @@ def write_site(site: Site, folder: Path, more: Mapping[str, bytes] | None = None
         manifest.write(folder, {**before, **now})  # first, so that nothing is forgotten where this is cut short
         write_rows(site.rows, folder / manifest.ROWS)
         for name, content in files.items():
-            (folder / name).write_bytes(content)
+            write_bytes(folder / name, content)
         manifest.remove(folder, before, now)
         manifest.write(folder, now)
     except OSError as error:

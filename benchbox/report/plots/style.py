@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchbox.errors import UsageError
+from benchbox.store.atomic import output
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -57,10 +58,8 @@ def save(figure: Figure, path: Path, title: str, description: str = "") -> None:
     """Write a figure, the same bytes for the same content. UsageError for another kind of file, or no room for one."""
     if path.suffix not in FORMATS:
         raise UsageError(f"a plot cannot be written as {path.name}: its name must end in {', '.join(FORMATS)}.")
-    try:
-        figure.savefig(path, dpi=DPI, metadata=_metadata(path.suffix, title, description))
-    except OSError as error:
-        raise UsageError(f"{path} cannot be written: {error.strerror}.") from None
+    with output(path) as file:
+        figure.savefig(file, format=path.suffix[1:], dpi=DPI, metadata=_metadata(path.suffix, title, description))
 
 
 def _metadata(suffix: str, title: str, description: str) -> dict[str, Any]:

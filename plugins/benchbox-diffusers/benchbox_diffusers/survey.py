@@ -10,6 +10,7 @@ import json
 import types
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
+from benchbox.store.atomic import write_bytes
 from benchbox_diffusers.options import TABLE, table
 from benchbox_diffusers.training import ONLY, READ
 from benchbox_diffusers.traits import TRAITS
@@ -127,4 +128,4 @@ def described(cls: Any, name: str, hint: Any, default: Any) -> Option | None:
 
 if __name__ == "__main__":
     # what is missing here keeps its entry
-    TABLE.write_text(json.dumps(table() | survey(), indent=1) + "\n")
+    write_bytes(TABLE, (json.dumps(table() | survey(), indent=1) + "\n").encode())

@@ -9,11 +9,12 @@ from typing import Any
 
 import numpy as np
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor, nn
 
 from benchbox.card import Card, checked, sha256
 from benchbox.errors import UsageError
+from benchbox.store.atomic import output as written
 from benchbox_edm.denoiser import with_weights
 from benchbox_edm.pickles import FromPickle, Pickled, load
 
@@ -78,7 +79,8 @@ def convert(file: Path, output: Path, name: str, dataset: str | None, licence: s
         )
     output.mkdir(parents=True, exist_ok=True)
     weights, path = output / f"{name}.safetensors", output / f"{name}.json"
-    save_file(tensors, weights)
+    with written(weights) as file:
+        file.write(save(tensors))
     low, high = pickled.sigmas
     Card(
         name=name, dataset=dataset or pickled.dataset or name, licence=licence, shape=list(pickled.shape),

@@ -11,6 +11,7 @@ import benchbox
 from benchbox import Model, Schedule
 from benchbox.card import checked, read_card, sha256
 from benchbox.errors import UsageError
+from benchbox.files import reading, tensors_in
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -96,7 +97,8 @@ class NvidiaEDM(Model):
                 f"nvidia-edm:{name}", found.dataset or name, found.shape, values, found.classes, found.sigmas, digest
             )
         card = self.converted
-        low, high = card.schedule["sigma_min"], card.schedule["sigma_max"]
+        with reading(self.file, "a card of benchbox-edm-convert"):
+            low, high = float(card.schedule["sigma_min"]), float(card.schedule["sigma_max"])
         values = None if card.training.get("latent") else (card.data_range[0], card.data_range[1])
         classes = int(card.architecture.get("label_dim", 0))
         return Facts(card.name, card.dataset, tuple(card.shape), values, classes, (low, high), card.sha256)
@@ -143,11 +145,9 @@ class NvidiaEDM(Model):
         from benchbox_edm.denoiser import AtTime, with_weights
 
         if self.is_card:
-            from safetensors.torch import load_file
-
             what = f"the weights of {self.title}"
             weights = checked(self.file.parent / self.converted.weights, self.converted.sha256, what)
-            net = with_weights(self.converted.architecture, load_file(weights), what)
+            net = with_weights(self.converted.architecture, tensors_in(weights), what)
         else:
             from benchbox_edm.pickles import FromPickle
 
