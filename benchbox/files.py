@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 from benchbox.errors import UsageError
 
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
     from torch import Tensor
 

@@ -15,8 +15,8 @@ import benchbox
 from benchbox.cli.main import app
 from benchbox.denoiser import to_denoised
 from benchbox.errors import UsageError
+from benchbox.metrics.images import read_images, read_labels
 from benchbox.nets import ScoreNet, UNet
-from benchbox.training.data import read_images, read_labels
 from benchbox.training.loop import Recipe, Trainer
 from benchbox.training.losses import Loss
 from benchbox.training.run import Job, run
@@ -191,20 +191,3 @@ def test_training_makes_samples_like_the_images(tmp_path: Path) -> None:
     )
     losses = [float(trained.advance()) for _ in range(300)]
     assert np.mean(losses[-30:]) < 0.4 * np.mean(losses[:30])
-
-
-@pytest.mark.parametrize(
-    ("make", "says"),
-    [
-        (lambda p: None, "there is no file"),
-        (lambda p: p.write_text("no"), "cannot be read"),
-        (lambda p: np.savez(p, other=np.zeros(3)), "has no array 'x_train'"),
-        (lambda p: np.savez(p, x_train=np.zeros((3, 4, 4))), "must be uint8"),
-        (lambda p: np.savez(p, x_train=np.array([{"a": 1}], dtype=object)), "cannot be read"),
-    ],
-)
-def test_what_is_no_file_of_images_is_refused_in_one_sentence(tmp_path: Path, make: Any, says: str) -> None:
-    make(tmp_path / "data.npz")
-    with pytest.raises(UsageError, match=says) as error:
-        read_images(tmp_path / "data.npz")
-    assert "\n" not in str(error.value)

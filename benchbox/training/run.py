@@ -13,11 +13,11 @@ from safetensors.torch import save_file
 from benchbox import nets
 from benchbox.card import Card, sha256
 from benchbox.errors import UsageError, unknown
+from benchbox.metrics.images import read_images, read_labels
 from benchbox.model import Prediction
 from benchbox.options import describe
 from benchbox.registry import registry
 from benchbox.schedule import Schedule
-from benchbox.training.data import read_images, read_labels
 from benchbox.training.loop import Recipe, Trainer
 from benchbox.training.losses import Loss
 
