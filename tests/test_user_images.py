@@ -47,8 +47,8 @@ def saved(folder: Path, mode: str, ending: str) -> Path:
 @pytest.mark.parametrize(
     ("mode", "ending", "channels"),
     [
-        ("1", ".png", 1), ("L", ".png", 1), ("LA", ".png", 1), ("P", ".png", 3), ("RGB", ".png", 3), ("I;16", ".png", 1),
-        ("RGBA", ".png", 3), ("I;16", ".tif", 1), ("L", ".TIFF", 1), ("RGB", ".bmp", 3),
+        ("1", ".png", 1), ("L", ".png", 1), ("LA", ".png", 1), ("P", ".png", 3), ("RGB", ".png", 3),
+        ("RGBA", ".png", 3), ("I;16", ".png", 1), ("I;16", ".tif", 1), ("L", ".TIFF", 1), ("RGB", ".bmp", 3),
         ("L", ".pgm", 1), ("P", ".gif", 3),
     ],
 )  # fmt: skip

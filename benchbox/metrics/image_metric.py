@@ -63,7 +63,7 @@ class ReferenceMetric(ImageMetric):
     """A measure of features of images against those of a data set.
 
     reference: an .npz as `benchbox reference` makes, or the name of a data set that comes with benchbox (none: the
-    model's data set).
+    model's own, which `benchbox train --reference` makes, or that of its data set).
     """
 
     reference: str | None = None
@@ -77,7 +77,7 @@ class ReferenceMetric(ImageMetric):
         from benchbox.metrics.reference import locate, read_reference
 
         features = self.extractor_name(model)
-        path = locate(self.reference or model.dataset, features)
+        path = locate(self.reference or model.reference or model.dataset, features)
         found = read_reference(path, vectors)
         if problem := found.mismatch(model, features):
             raise UsageError(f"the reference {path.name} {problem}.")
