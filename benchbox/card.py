@@ -25,7 +25,8 @@ MOST_SIDE = 2**20
 class Card:
     """Everything needed to load a network and to run it as a model; `sha256` is that of the weights' file.
 
-    `plugin` is the model plugin that reads the card.
+    `plugin` is the model plugin that reads the card; `reference` the file of the statistics of its training images,
+    for the metrics that compare features. Weights and reference lie beside the card.
     """
 
     name: str
@@ -40,6 +41,7 @@ class Card:
     continuous: bool = False
     grid: str = "uniform"
     features: str | None = None
+    reference: str | None = None
     metrics: list[str] = field(default_factory=lambda: ["sw2"])
     training: dict[str, Any] = field(default_factory=dict)
     weights: str = ""

@@ -57,6 +57,11 @@ class Model(ABC):
         return None
 
     @property
+    def reference(self) -> str | None:
+        """The reference of the model's image metrics, a file or a data set; None: that of its data set."""
+        return None
+
+    @property
     def sha256(self) -> str | None:
         """That of the weights; None for a formula."""
         return None

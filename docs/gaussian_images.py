@@ -12,8 +12,8 @@ from pathlib import Path
 
 import numpy as np
 
+from benchbox.metrics.images import read_images
 from benchbox.metrics.statistics import Moments
-from benchbox.training.data import read_images
 
 
 def main(images: Path, directory: Path) -> None:

@@ -83,30 +83,15 @@ def test_the_hash_of_a_reference_is_that_of_its_images(benchbox: Command, tmp_pa
     assert read_reference(make(benchbox, tmp_path / "c.npy")).sha256 != one
 
 
-@pytest.mark.parametrize(
-    ("write", "says"),
-    [
-        (lambda path: None, "there is no file"),
-        (lambda path: path.mkdir(), "has no pictures"),
-        (lambda path: path.write_bytes(b""), "neither a folder, nor an .npz, .npy or IDX file"),
-        (lambda path: path.write_bytes(struct.pack(">HBB3I", 0, 8, 3, 9, 28, 28)), "holds 0 bytes for an array of"),
-        (lambda path: path.write_bytes(struct.pack(">HBB1I", 0, 8, 1, 0)), "must be uint8 of shape (n, h, w)"),
-        (lambda path: path.write_bytes(b"\x1f\x8b" + b"no gzip"), "neither a folder"),
-    ],
-)
-def test_what_is_no_images_is_one_sentence(benchbox: Command, tmp_path: Path, write: Any, says: str) -> None:
-    write(tmp_path / "images")
-    done = benchbox("reference", "make", tmp_path / "images", "-o", tmp_path / "made.npz")
-    assert done.status == 2
-    assert says in done.sentence
-    assert not (tmp_path / "made.npz").exists()
+def test_what_is_no_images_is_one_sentence(benchbox: Command, tmp_path: Path) -> None:
+    """tests/test_user_images.py has the kinds of it; train and reference make say it alike."""
+    for command in (("reference", "make", "images", "-o", "made.npz"), ("train", "images", "-o", "models")):
+        said = benchbox(*command).sentence
+        assert "there is no file images." in said
+    assert not list(tmp_path.iterdir())
 
 
-def test_pictures_of_two_sizes_or_of_a_wrong_size_are_one_sentence(benchbox: Command, tmp_path: Path) -> None:
-    path = folder(tmp_path / "pictures")
-    Image.fromarray(PIXELS[0, 4:]).save(path / "z.png")
-    said = benchbox("reference", "make", path, "-o", "made.npz").sentence
-    assert "must be of one size" in said
+def test_pictures_of_a_wrong_size_are_one_sentence(benchbox: Command, tmp_path: Path) -> None:
     np.save(tmp_path / "small.npy", PIXELS[:, 4:])
     said = benchbox("reference", "make", tmp_path / "small.npy", "-o", "made.npz").sentence
     assert "mnist-cnn takes 28×28 images, not 24×28" in said

@@ -3,23 +3,31 @@
 from __future__ import annotations
 
 import json
+import re
+import shutil
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from conftest import Command
+from damage import damaged, read_or_told
+from hypothesis import HealthCheck, given, settings
 from torch import Tensor, nn
 
-import benchbox
+import benchbox as api
 from benchbox.cli.main import app
 from benchbox.denoiser import to_denoised
 from benchbox.errors import UsageError
+from benchbox.metrics.images import read_images, read_labels
 from benchbox.nets import ScoreNet, UNet
-from benchbox.training.data import read_images, read_labels
+from benchbox.training.checkpoint import resume_from, save_checkpoint
+from benchbox.training.job import Job
 from benchbox.training.loop import Recipe, Trainer
 from benchbox.training.losses import Loss
-from benchbox.training.run import Job, run
+from benchbox.training.run import run
 
 PAIRS = [
     ("eps", "ddpm"), ("eps", "vp"), ("x0", "ddpm"), ("v", "cosine"), ("score", "ve"), ("edm", "edm"), ("flow", "flow"),
@@ -58,7 +66,7 @@ class Oracle(nn.Module):
 @pytest.mark.parametrize(("prediction", "schedule"), PAIRS)
 def test_the_loss_of_the_true_network_is_zero_and_that_of_another_is_not(prediction: Any, schedule: str) -> None:
     x0 = torch.linspace(-1, 1, 16).view(1, 1, 4, 4).expand(32, 1, 4, 4)
-    loss = Loss(prediction, benchbox.get("schedule", schedule), sigma_data=0.5)
+    loss = Loss(prediction, api.get("schedule", schedule), sigma_data=0.5)
     oracle = Oracle(loss, x0[:1].double())
     assert loss(oracle, x0, torch.Generator().manual_seed(0)) < 1e-3
     assert loss(lambda y, t: oracle(y, t) + 0.3, x0, torch.Generator().manual_seed(0)) > 1e-3  # type: ignore[arg-type]
@@ -66,11 +74,11 @@ def test_the_loss_of_the_true_network_is_zero_and_that_of_another_is_not(predict
 
 def test_the_ladder_is_geometric_and_the_edm_levels_are_lognormal() -> None:
     generator = torch.Generator().manual_seed(0)
-    _, _, sigma = Loss("score", benchbox.get("schedule", "ve"), 0.5, ladder=10).levels(2000, generator)
+    _, _, sigma = Loss("score", api.get("schedule", "ve"), 0.5, ladder=10).levels(2000, generator)
     rungs = np.unique(sigma.numpy())
     assert len(rungs) == 10
     assert np.allclose(rungs[1:] / rungs[:-1], (50 / 0.01) ** (1 / 9), rtol=1e-3)
-    _, _, sigma = Loss("edm", benchbox.get("schedule", "edm"), 0.5, p_mean=-0.5, p_std=0.7).levels(20_000, generator)
+    _, _, sigma = Loss("edm", api.get("schedule", "edm"), 0.5, p_mean=-0.5, p_std=0.7).levels(20_000, generator)
     assert float(sigma.log().mean()) == pytest.approx(-0.5, abs=0.03)
     assert float(sigma.log().std()) == pytest.approx(0.7, abs=0.03)
 
@@ -95,10 +103,10 @@ def test_labels_make_a_class_conditional_network_that_can_also_do_without(tmp_pa
         steps=250, batch_size=32, lr=5e-3,
     )  # fmt: skip
     card = run(job, lambda step, loss: None)
-    x = benchbox.sample("heun", model=str(card), nfe=15, n=8).mean(dim=(1, 2, 3))
+    x = api.sample("heun", model=str(card), nfe=15, n=8).mean(dim=(1, 2, 3))
     assert (x[::2] > 0.5).all()  # sample i is of class i mod 2
     assert (x[1::2] < -0.5).all()
-    network = benchbox.get("model", "card", path=str(card)).network("cpu")
+    network = api.get("model", "card", path=str(card)).network("cpu")
     assert network(torch.zeros(3, 1, 8, 8), torch.zeros(3)).shape == (3, 1, 8, 8)
     with pytest.raises(UsageError, match="has no array 'y'"):
         read_labels(tmp_path / "data.npz", "y", 64)
@@ -111,7 +119,7 @@ def test_the_score_network_divides_by_the_noise_of_its_level() -> None:
         def forward(self, y: Tensor, t: Tensor) -> Tensor:
             return torch.ones_like(y)
 
-    schedule = benchbox.get("schedule", "ve")
+    schedule = api.get("schedule", "ve")
     t = torch.tensor([0.1, 0.5, 0.9])
     score = ScoreNet(One(), schedule, sigma_data=0.5)(torch.zeros(3, 1, 2, 2), t)[:, 0, 0, 0]
     assert torch.allclose(score, -1 / torch.as_tensor(schedule.sigma(t.double().numpy())).float(), rtol=1e-4)
@@ -120,8 +128,17 @@ def test_the_score_network_divides_by_the_noise_of_its_level() -> None:
 def trainer(steps: int = 12) -> Trainer:
     torch.manual_seed(0)
     images = torch.as_tensor(np.random.default_rng(0).integers(0, 256, (40, 1, 8, 8), dtype=np.uint8))
-    loss = Loss("edm", benchbox.get("schedule", "edm"), 0.5)
+    loss = Loss("edm", api.get("schedule", "edm"), 0.5)
     return Trainer(UNet(widths=(16, 16)), loss, images, Recipe(steps=steps, batch_size=8, warmup=2))
+
+
+def checkpoint_bytes() -> bytes:
+    """A real checkpoint, after one step."""
+    one = trainer()
+    one.advance()
+    with TemporaryDirectory() as folder:
+        save_checkpoint(one, Path(folder) / "a")
+        return (Path(folder) / "a").read_bytes()
 
 
 def test_a_resumed_training_ends_where_an_undisturbed_one_does(tmp_path: Path) -> None:
@@ -131,22 +148,121 @@ def test_a_resumed_training_ends_where_an_undisturbed_one_does(tmp_path: Path) -
     for _ in range(5):
         first.advance()
     first.note("benchbox train …")
-    first.save(tmp_path / "b")
+    save_checkpoint(first, tmp_path / "b")
     second = trainer()
-    second.resume(tmp_path / "b")
+    resume_from(second, tmp_path / "b")
     assert second.step == 5
     assert second.history == [(5, "benchbox train …")]
     list(second.run(tmp_path / "b"))
     assert all(torch.equal(a, b) for a, b in zip(straight.average.values(), second.average.values(), strict=True))
 
 
-def test_a_checkpoint_of_another_network_is_refused(tmp_path: Path) -> None:
-    one = trainer()
-    one.save(tmp_path / "a")
-    other = trainer()
-    other.parameters = {f"x.{n}": p for n, p in other.parameters.items()}
-    with pytest.raises(UsageError, match="is not a checkpoint of this training"):
-        other.resume(tmp_path / "a")
+@given(damaged(checkpoint_bytes()))
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_a_damaged_checkpoint_is_refused_in_one_sentence(tmp_path: Path, content: bytes) -> None:
+    read_or_told(lambda file: resume_from(trainer(), file), tmp_path / "a", content)
+
+
+def pixels_of(path: Path, value: int) -> None:
+    images = np.zeros((16, 8, 8), dtype=np.uint8)
+    images[::2, 4:] = value
+    np.savez(path, images=images, y=np.arange(16) % 2, z=np.arange(16) % 3)
+
+
+TRAIN = ("train", "a.npz", "-o", "out", "--name", "tiny", "--steps", 2, "--batch-size", 8, "--widths", "16")
+
+
+@pytest.mark.parametrize(
+    ("other", "says"),
+    [
+        (("train", "b.npz", *TRAIN[2:]), "images .* there, .* here; sigma_data"),
+        ((*TRAIN, "--prediction", "eps"), "prediction edm there, eps here; .*schedule edm there, ddpm here"),
+        ((*TRAIN, "--set", "sigma_max=90"), r"schedule\.sigma_max 80\.0 there, 90\.0 here\)"),
+        ((*TRAIN, "--set", "p_mean=-1"), r"p_mean -1\.2 there, -1\.0 here\)"),
+        ((*TRAIN, "--widths", "32"), r"network\.widths 16 there, 32 here\)"),
+        ((*TRAIN, "--labels", "y"), r"labels none there, .* here; network\.classes none there, 2 here\)"),
+        ((*TRAIN, "--seed", 1), r"\(seed 0 there, 1 here\)"),
+        ((*TRAIN, "--steps", 3), r"\(steps 2 there, 3 here\)"),
+        ((*TRAIN, "--lr", 0.1, "--ema", 0.9, "--clip", 2), "lr .*; clip .*; ema "),
+        ((*TRAIN, "--precision", "bfloat16"), r"\(bfloat16 False there, True here\)"),
+    ],
+)
+def test_a_checkpoint_of_another_training_is_refused_and_nothing_is_written(
+    benchbox: Command, trained: Path, other: tuple[Any, ...], says: str
+) -> None:
+    before = {file.name: file.read_bytes() for file in trained.iterdir()}
+    said = benchbox(*other).sentence
+    assert re.search(says, said), said
+    assert said.endswith("start anew with --no-resume, or with another --name.")
+    assert {file.name: file.read_bytes() for file in trained.iterdir()} == before
+
+
+def test_the_same_training_goes_on_and_another_starts_anew_where_it_is_told_to(
+    benchbox: Command, trained: Path
+) -> None:
+    weights = (trained / "tiny.safetensors").read_bytes()
+    assert benchbox(*TRAIN, "--licence", "CC0").status == 0
+    assert (trained / "tiny.safetensors").read_bytes() == weights
+    assert json.loads((trained / "tiny.json").read_text())["licence"] == "CC0"
+    assert benchbox(*TRAIN, "--seed", 1, "--no-resume").status == 0
+    assert (trained / "tiny.safetensors").read_bytes() != weights
+
+
+@pytest.fixture(scope="module")
+def once(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the images a.npz and others, b.npz, and in out/ a training of two steps on a.npz."""
+    folder = tmp_path_factory.mktemp("trained")
+    pixels_of(folder / "a.npz", 255)
+    pixels_of(folder / "b.npz", 200)
+    run(Job(folder / "a.npz", folder / "out", "tiny", "edm", steps=2, batch_size=8, widths="16"), lambda *_: None)
+    return folder
+
+
+@pytest.fixture
+def trained(once: Path, tmp_path: Path) -> Path:
+    shutil.copytree(once, tmp_path, dirs_exist_ok=True)
+    return tmp_path / "out"
+
+
+@pytest.mark.parametrize(
+    ("more", "says"),
+    [
+        (("--name", "mnist/edm"), "--name mnist/edm cannot name files: .* as in mnist-edm"),
+        (("--name", ".."), "--name .. cannot name files"),
+        (("-o", "a.npz"), "cannot write to a.npz"),
+        (("--set", "ladder=10"), "the loss of prediction edm has no ladder"),
+        (("--reference",), "--reference needs --features NAME"),
+        (("--features", "mnist-cnn"), "mnist-cnn takes 28×28 images, not 8×8"),
+        (("--features", "vgg16", "--reference"), "put the file vgg16"),
+        (("--features", "nonsense"), "unknown feature extractor"),
+    ],
+)
+def test_what_would_fail_at_the_end_is_refused_before_any_step(
+    benchbox: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, more: tuple[str, ...], says: str
+) -> None:
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
+    monkeypatch.setattr(Trainer, "advance", lambda self: pytest.fail("a step was taken"))
+    pixels_of(tmp_path / "a.npz", 255)
+    said = benchbox(*TRAIN, *more).sentence
+    assert re.search(says, said), said
+
+
+def test_a_trained_model_is_measured_by_the_statistics_of_its_own_images(benchbox: Command, tmp_path: Path) -> None:
+    """Without an extractor it has no metric, and still runs."""
+    np.savez(tmp_path / "a.npz", x_train=np.random.default_rng(0).integers(0, 256, (12, 28, 28), dtype=np.uint8))
+    assert benchbox(*TRAIN).status == 0
+    run = ("run", "--sampler", "ddim", "--nfe", 3, "--samples", 4, "--model", "out/tiny.json", "--device", "cpu")
+    done = benchbox(*run)
+    assert done.status == 0, done.err
+    assert benchbox(*TRAIN, "--features", "mnist-cnn", "--reference").status == 0
+    done = benchbox(*run, "--results", "measured")
+    assert done.status == 0, done.err
+    (row,) = api.load_results("measured").to_dict("records")
+    assert row["fid"] > 0
+    assert row["fid_reference"].startswith("a train 12 ")
+    assert benchbox(*run, "--results", "measured", "--metric", "kid,prc", "--set", "kid.subset_size=4").status == 0
+    said = benchbox("train", "a.npz", "-o", "out", "--name", "other", "--features", "mnist-cnn").sentence
+    assert "there are no mnist-cnn statistics of data set 'a': make them with --reference" in said
 
 
 def write_images(path: Path) -> None:
@@ -174,7 +290,7 @@ def test_the_command_trains_a_model_that_run_can_use(tmp_path: Path, prediction:
     assert card["prediction"] == prediction
     assert card["licence"] == "CC0"
     assert card["training"]["steps"] == 60
-    x = benchbox.sample("ddim", model=str(out / "tiny.json"), nfe=10, n=16)
+    x = api.sample("ddim", model=str(out / "tiny.json"), nfe=10, n=16)
     assert x.shape == (16, 1, 8, 8)
     assert torch.isfinite(x).all()
 
@@ -185,26 +301,9 @@ def test_training_makes_samples_like_the_images(tmp_path: Path) -> None:
     images = torch.as_tensor(read_images(tmp_path / "images.npz"))
     trained = Trainer(
         UNet(widths=(32,), patch=2),
-        Loss("edm", benchbox.get("schedule", "edm"), 1.0),
+        Loss("edm", api.get("schedule", "edm"), 1.0),
         images,
         Recipe(300, 32, warmup=20, lr=3e-3),
     )
     losses = [float(trained.advance()) for _ in range(300)]
     assert np.mean(losses[-30:]) < 0.4 * np.mean(losses[:30])
-
-
-@pytest.mark.parametrize(
-    ("make", "says"),
-    [
-        (lambda p: None, "there is no file"),
-        (lambda p: p.write_text("no"), "cannot be read"),
-        (lambda p: np.savez(p, other=np.zeros(3)), "has no array 'x_train'"),
-        (lambda p: np.savez(p, x_train=np.zeros((3, 4, 4))), "must be uint8"),
-        (lambda p: np.savez(p, x_train=np.array([{"a": 1}], dtype=object)), "cannot be read"),
-    ],
-)
-def test_what_is_no_file_of_images_is_refused_in_one_sentence(tmp_path: Path, make: Any, says: str) -> None:
-    make(tmp_path / "data.npz")
-    with pytest.raises(UsageError, match=says) as error:
-        read_images(tmp_path / "data.npz")
-    assert "\n" not in str(error.value)

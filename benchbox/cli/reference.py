@@ -18,7 +18,7 @@ WRITERS = {"edm": "bilinear-tf1", "edm2": "bilinear-tf1", "adm": "bilinear-tf1",
 
 @app.command()
 def make(
-    images: Annotated[Path, typer.Argument(help="A folder of pictures, an .npz, an .npy or an IDX file.")],
+    images: Annotated[Path, typer.Argument(help="A folder or zip of pictures, an .npz, .npy or IDX file.")],
     output: Annotated[Path, typer.Option("-o", "--output", help="The .npz to write.")],
     features: Annotated[str, typer.Option(help="The feature extractor (benchbox doctor lists them).")] = "mnist-cnn",
     dataset: Annotated[str | None, typer.Option(help="Name of the data set [default: the images' file name].")] = None,
@@ -44,7 +44,7 @@ def make(
         task = bar.add_task(features, total=len(found))
         made = make_reference(
             found, extract, keep, batch_size, lambda done: bar.update(task, completed=done),
-            dataset=dataset or images.stem, split=split,
+            dataset=dataset or images.absolute().stem, split=split,
         )  # fmt: skip
     write_reference(output, made)
     console.print(f"wrote {output}: {made.label}, {len(made.mu)} features of {features}", soft_wrap=True)

@@ -11,7 +11,7 @@ from benchbox.cli.common import console, devices, progress_bar, typed
 
 
 def train(
-    data: Annotated[Path, typer.Argument(help="An .npz of uint8 images.")],
+    data: Annotated[Path, typer.Argument(help="A folder or zip of pictures, an .npz, .npy or IDX file.")],
     output: Annotated[Path, typer.Option("--output", "-o", help="Directory for weights, card and checkpoint.")],
     name: Annotated[str, typer.Option(help="Name of the model.")] = "my-model",
     key: Annotated[str | None, typer.Option(help="Name of the array of images in the .npz.")] = None,
@@ -47,16 +47,21 @@ def train(
         str | None, typer.Option(help="Default grid of the model [default: what suits the schedule].")
     ] = None,
     features: Annotated[str | None, typer.Option(help="Feature extractor of the model's FID.")] = None,
-    resume: Annotated[bool, typer.Option(help="Go on from the checkpoint in the output directory.")] = True,
+    reference: Annotated[
+        bool, typer.Option("--reference", help="Make the statistics of these images that its FID needs.")
+    ] = False,
+    resume: Annotated[bool, typer.Option(help="Go on from the checkpoint, which must be of this training.")] = True,
 ) -> None:
     """Train a score model from images: safetensors weights and a JSON card, usable as --model DIR/NAME.json."""
-    from benchbox.training.run import Job, run
+    from benchbox.training.job import Job
+    from benchbox.training.run import run
 
     job = Job(
         data=data, output=output, name=name, key=key, prediction=prediction, schedule=schedule, settings=set_ or [],
         widths=widths, blocks=blocks, patch=patch, steps=steps, batch_size=batch_size, lr=lr, clip=clip, ema=ema,
-        seed=seed, labels=labels, device=devices(device), bfloat16=precision, dataset=dataset or data.stem,
-        licence=licence, grid=grid, features=features, resume=resume, command=typed(),
+        seed=seed, labels=labels, device=devices(device), bfloat16=precision, dataset=dataset or data.absolute().stem,
+        licence=licence, grid=grid, features=features, reference=reference, resume=resume,
+        command=typed(),
     )  # fmt: skip
     with progress_bar("loss {task.fields[loss]:.4f}") as bar:
         task = bar.add_task(name, total=steps, loss=float("nan"))

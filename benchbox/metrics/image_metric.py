@@ -67,7 +67,7 @@ class ReferenceMetric(ImageMetric):
     """A measure of features of images against those of a data set.
 
     reference: an .npz as `benchbox reference` makes, or the name of a data set that comes with benchbox (none: the
-    model's data set).
+    model's own, which `benchbox train --reference` makes, or that of its data set).
     """
 
     reference: str | None = None
@@ -83,7 +83,7 @@ class ReferenceMetric(ImageMetric):
         """Where the reference is. UsageError where there is none."""
         from benchbox.metrics.reference import locate
 
-        return locate(self.reference or model.dataset, self.extractor_name(model))
+        return locate(self.reference or model.reference or model.dataset, self.extractor_name(model))
 
     def read(self, model: Model, vectors: bool = False) -> Reference:
         """The reference, with its features where these are asked for. UsageError where it is missing or another one."""

@@ -77,6 +77,10 @@ class CardModel(Model):
         return self.card.features
 
     @property
+    def reference(self) -> str | None:
+        return str(self.card_path().parent / self.card.reference) if self.card.reference else None
+
+    @property
     def sha256(self) -> str:
         return self.card.sha256
 

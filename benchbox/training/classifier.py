@@ -15,10 +15,10 @@ from torch.nn import functional as F
 
 from benchbox.card import sha256
 from benchbox.metrics.features import Extractor
+from benchbox.metrics.images import read_images
 from benchbox.metrics.reference import make_reference, write_reference
 from benchbox.nets.classifier import DigitClassifier
 from benchbox.store.atomic import output as written
-from benchbox.training.data import read_images
 
 EPOCHS, BATCH, RATE = 8, 128, 2e-3
 KEPT = 10_000

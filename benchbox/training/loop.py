@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from benchbox.errors import UsageError
+from benchbox.training.checkpoint import identity, save_checkpoint
 from benchbox.training.losses import Loss
 
 
@@ -51,9 +49,13 @@ class Trainer:
     """A network, its running average and its optimiser at some step; `run` takes it to the recipe's last step."""
 
     def __init__(
-        self, network: nn.Module, loss: Loss, images: Tensor, recipe: Recipe, labels: Tensor | None = None
-    ) -> None:
-        """images: uint8 (n, channels, height, width), labels: int64 (n,), on the device where the network is."""
+        self, network: nn.Module, loss: Loss, images: Tensor, recipe: Recipe, labels: Tensor | None = None,
+        architecture: Mapping[str, Any] | None = None,
+    ) -> None:  # fmt: skip
+        """images: uint8 (n, channels, height, width), labels: int64 (n,), on the device where the network is.
+
+        architecture: what the network was made from.
+        """
         self.network, self.loss, self.images, self.recipe, self.labels = network, loss, images, recipe, labels
         self.classes = 0 if labels is None else int(labels.max()) + 1
         self.parameters = dict(network.named_parameters())
@@ -62,6 +64,8 @@ class Trainer:
         self.step = 0
         self.seconds = 0.0
         self.history: list[tuple[int, str]] = []
+        self.architecture = architecture or {}
+        self.identity = identity(self, self.architecture)
         self._order: tuple[int, Tensor] = (-1, torch.empty(0))
 
     def batch(self) -> Tensor:
@@ -114,43 +118,7 @@ class Trainer:
                 yield self.step, mean
                 losses.clear()
             if self.step % every == 0 or self.step == self.recipe.steps:
-                self.save(checkpoint)
-
-    def save(self, path: Path) -> None:
-        """Write everything to go on from, whole or not at all."""
-        tensors = {f"network.{n}": p.detach() for n, p in self.parameters.items()}
-        tensors |= {f"average.{n}": a for n, a in self.average.items()}
-        for name, parameter in self.parameters.items():
-            for key, value in self.optimizer.state.get(parameter, {}).items():
-                tensors[f"adam.{key}.{name}"] = value
-        temporary = path.with_suffix(".tmp")
-        save_file(
-            {n: t.contiguous() for n, t in tensors.items()},
-            temporary,
-            {"step": str(self.step), "seconds": str(self.seconds), "history": json.dumps(self.history)},
-        )
-        temporary.replace(path)
-
-    def resume(self, path: Path) -> None:
-        """Go on from a checkpoint. UsageError where it does not belong to this network."""
-        try:
-            with safe_open(path, "pt", device=str(self.images.device)) as file:
-                meta = file.metadata() or {}
-                with torch.no_grad():
-                    for name, parameter in self.parameters.items():
-                        parameter.copy_(file.get_tensor(f"network.{name}"))
-                        self.average[name].copy_(file.get_tensor(f"average.{name}"))
-                state: dict[str, dict[str, Any]] = {}
-                for key in file.keys():  # noqa: SIM118 (not a dict)
-                    if key.startswith("adam."):
-                        _, slot, name = key.split(".", 2)
-                        state.setdefault(name, {})[slot] = file.get_tensor(key)
-        except (SafetensorError, RuntimeError, OSError) as error:
-            raise UsageError(f"{path} is not a checkpoint of this training: {error}".splitlines()[0]) from None
-        for name, parameter in self.parameters.items():
-            self.optimizer.state[parameter] = state.get(name, {})
-        self.step, self.seconds = int(meta["step"]), float(meta["seconds"])
-        self.history = [(int(step), str(command)) for step, command in json.loads(meta.get("history", "[]"))]
+                save_checkpoint(self, checkpoint)
 
     def note(self, command: str) -> None:
         """Keep the command that trains from this step on, for the card."""

@@ -16,6 +16,9 @@ from benchbox.denoiser import edm_coefficients
 from benchbox.model import Prediction
 from benchbox.schedule import Schedule
 
+OPTIONS_OF: dict[str, tuple[str, ...]] = {"edm": ("p_mean", "p_std"), "score": ("ladder",)}
+"""The loss's own options, for the predictions that have some."""
+
 
 @dataclass(frozen=True)
 class Loss:
@@ -32,6 +35,11 @@ class Loss:
     ladder: int = 1000
     p_mean: float = -1.2
     p_std: float = 1.2
+
+    @property
+    def options(self) -> dict[str, float]:
+        """The numbers that this prediction's loss uses."""
+        return {name: getattr(self, name) for name in OPTIONS_OF.get(self.prediction, ())}
 
     @staticmethod
     def uniform(n: int, generator: torch.Generator) -> Tensor:

@@ -1,0 +1,101 @@
+"""One training, as the command line asks for it: its options, checked."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from benchbox.errors import UsageError
+from benchbox.model import Prediction
+from benchbox.registry import registry
+from benchbox.schedule import Schedule
+from benchbox.training.losses import OPTIONS_OF
+
+SCHEDULE_OF = {"eps": "ddpm", "x0": "ddpm", "v": "cosine", "score": "ve", "edm": "edm", "flow": "flow"}
+LOSS_OPTIONS = {"sigma_data": float, "ladder": int, "p_mean": float, "p_std": float}
+
+
+@dataclass(frozen=True)
+class Job:
+    """One training, as the command line asks for it."""
+
+    data: Path
+    output: Path
+    name: str
+    prediction: Prediction
+    settings: list[str] | None = None
+    key: str | None = None
+    schedule: str | None = None
+    widths: str = "32:80"
+    blocks: int = 1
+    patch: int = 2
+    steps: int = 10_000
+    batch_size: int = 128
+    lr: float = 1e-3
+    clip: float = 1.0
+    ema: float = 0.999
+    seed: int = 0
+    labels: str | None = None
+    device: str = "cpu"
+    bfloat16: Literal["auto", "float32", "bfloat16"] = "auto"
+    dataset: str = "images"
+    licence: str = "not stated"
+    grid: str | None = None
+    features: str | None = None
+    reference: bool = False
+    resume: bool = True
+    command: str = ""
+
+    def __post_init__(self) -> None:
+        if not re.fullmatch(r"\w[\w.-]*", self.name):
+            near = re.sub(r"[^\w.-]+", "-", self.name).strip("-.") or "my-model"
+            raise UsageError(
+                f"--name {self.name} cannot name files: use letters, digits, dots, hyphens, underscores, as in {near}."
+            )
+        if self.reference and not self.features:
+            raise UsageError(
+                "--reference needs --features NAME, such as mnist-cnn for digits (28×28): benchbox doctor lists them."
+            )
+
+    def schedule_and_loss(self) -> tuple[Schedule, dict[str, Any]]:
+        """The schedule and the loss's options, from the settings OPTION=VALUE."""
+        name = self.schedule or SCHEDULE_OF[self.prediction]
+        loss: dict[str, Any] = {}
+        options: dict[str, str] = {}
+        for setting in self.settings or []:
+            option, equals, value = setting.partition("=")
+            if not equals:
+                raise UsageError(f"--set {setting} is not of the form OPTION=VALUE.")
+            if option in LOSS_OPTIONS:
+                try:
+                    loss[option] = LOSS_OPTIONS[option](value)
+                except ValueError:
+                    raise UsageError(f"--set {setting}: {option} takes a number.") from None
+                if option not in ("sigma_data", *OPTIONS_OF.get(self.prediction, ())):
+                    raise UsageError(f"--set {setting}: the loss of prediction {self.prediction} has no {option}.")
+            else:
+                options[option.removeprefix(f"{name}.")] = value
+        return registry().get("schedule", name, options), loss
+
+    def architecture(self, shape: list[int], classes: int = 0) -> dict[str, Any]:
+        """The U-Net of this job for images of (channels, height, width). UsageError where it does not fit them."""
+        channels, height, width = shape
+        try:
+            widths = [int(w) for w in self.widths.split(":")]
+        except ValueError:
+            raise UsageError(f"--widths {self.widths} is not of the form a:b:c, integers.") from None
+        if any(w % 16 for w in widths) or not widths:
+            raise UsageError(f"--widths {self.widths}: each must be a multiple of 16.")
+        unit = self.patch * 2 ** (len(widths) - 1)
+        if height % unit or width % unit:
+            raise UsageError(f"images of {height}×{width} do not divide into {unit}: change --patch or --widths.")
+        # the network's time is k−1 in 0 … T−1, c_noise in about ±1.6, or t in 0 … 1: all to a range of about 1000
+        discrete = (self.schedule or SCHEDULE_OF[self.prediction]) == "ddpm"
+        scale = 250.0 if self.prediction == "edm" else 1.0 if discrete else 1000.0
+        made = {
+            "net": "unet", "channels": channels, "widths": widths, "blocks": self.blocks, "patch": self.patch,
+            "time_scale": scale,
+        }  # fmt: skip
+        return made | {"classes": classes} if classes else made
