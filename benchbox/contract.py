@@ -37,11 +37,11 @@ def stated_contract(module: str) -> Any:
             continue
         targets = node.targets if isinstance(node, ast.Assign) else [node.target]
         if any(isinstance(target, ast.Name) and target.id == "benchbox_contract" for target in targets):
-            return _literal(node.value)
+            return _literal_value(node.value)
     return None
 
 
-def _literal(node: ast.expr) -> Any:
+def _literal_value(node: ast.expr) -> Any:
     """What a literal stands for; of anything else its text, which is no range."""
     try:
         return ast.literal_eval(node)

@@ -17,9 +17,9 @@ import pluggy
 from benchbox import hookspecs
 from benchbox.contract import refused
 from benchbox.errors import sentence
-from benchbox.plugin import BASES, DISTRIBUTION, Listing, fault, listing, own_version
+from benchbox.plugin import BASES, DISTRIBUTION, Listing, listing, own_version, plugin_fault
 
-GROUP = "benchbox"
+ENTRY_POINT_GROUP = "benchbox"
 SLOW = 1.0
 """Seconds of import from which `benchbox list plugins` remarks on them."""
 
@@ -78,7 +78,7 @@ class Source:
             self.faults.append(refusal)
             return
         module = self.load()
-        manager = pluggy.PluginManager(GROUP)
+        manager = pluggy.PluginManager(ENTRY_POINT_GROUP)
         manager.add_hookspecs(hookspecs)
         try:
             manager.register(module)
@@ -99,7 +99,7 @@ class Source:
             self.faults.append(f"benchbox_{kind}s failed: {sentence(error, whole=True)}")
             return
         for cls in offered:
-            if problem := fault(cls, kind):
+            if problem := plugin_fault(cls, kind):
                 self.faults.append(problem)
                 continue
             self.plugins.append(listing(kind, cls))
@@ -112,12 +112,12 @@ def built_in() -> Iterator[Source]:
         yield Source(module, DISTRIBUTION, own_version(), partial(import_module, module), kind)
 
 
-def installed() -> list[tuple[EntryPoint, Source]]:
+def installed_packages() -> list[tuple[EntryPoint, Source]]:
     """The entry points of the installed packages in a fixed order; of a package that is there twice, the first."""
     found: dict[tuple[str, str], tuple[EntryPoint, Source]] = {}
     for dist in distributions():
         try:
-            entries = [e for e in dist.entry_points if e.group == GROUP]
+            entries = [e for e in dist.entry_points if e.group == ENTRY_POINT_GROUP]
         except Exception:
             continue  # metadata that nobody can read, of a package that need not be one of ours
         for entry in entries:

@@ -50,7 +50,7 @@ def build(cls: type, values: Mapping[str, Any], resolve: Resolve) -> Any:
     for option, default in defaults(cls).items():
         if default is MISSING and option not in values:
             raise UsageError(
-                f"{name} needs the option {option}: give it with --set {name}.{option}={show(types_[option])}."
+                f"{name} needs the option {option}: give it with --set {name}.{option}={type_words(types_[option])}."
             )
     ready = {option: coerce(types_[option], value, f"{name}.{option}", resolve) for option, value in values.items()}
     try:
@@ -66,7 +66,7 @@ def coerce(hint: Any, value: Any, where: str, resolve: Resolve) -> Any:
             return _coerce(option, value, resolve)
         except (ValueError, TypeError, OverflowError):
             continue
-    raise UsageError(f"{where}={value} is not valid: it takes {show(hint)}.")
+    raise UsageError(f"{where}={value} is not valid: it takes {type_words(hint)}.")
 
 
 def _coerce(hint: Any, value: Any, resolve: Resolve) -> Any:
@@ -78,7 +78,7 @@ def _coerce(hint: Any, value: Any, resolve: Resolve) -> Any:
     if hint in KIND_OF:
         return _plugin(hint, value, resolve)
     if get_origin(hint) is Literal:
-        return _literal(value, get_args(hint))
+        return _one_of(value, get_args(hint))
     if get_origin(hint) is tuple:
         return _tuple(get_args(hint), value, resolve)
     if hint is bool:
@@ -115,7 +115,7 @@ def _plugin(hint: type, value: Any, resolve: Resolve) -> Any:
     return _instance(value, hint)
 
 
-def _literal(value: Any, choices: tuple[Any, ...]) -> Any:
+def _one_of(value: Any, choices: tuple[Any, ...]) -> Any:
     for choice in choices:
         if value == choice or value == str(choice):
             return choice
@@ -147,7 +147,7 @@ def _breadth(hint: Any) -> int:
     return 4 if get_origin(hint) is Literal else order.get(hint, 5)
 
 
-def show(hint: Any) -> str:
+def type_words(hint: Any) -> str:
     """A type in words, for messages and for `benchbox info`."""
     words = {
         float: "a number",
@@ -164,23 +164,23 @@ def show(hint: Any) -> str:
     if get_origin(hint) is Literal:
         return " or ".join(str(a) for a in get_args(hint))
     if get_origin(hint) is tuple:
-        return f"{show(get_args(hint)[0]).removeprefix('a ').removeprefix('an ')}s as a:b:c"
+        return f"{type_words(get_args(hint)[0]).removeprefix('a ').removeprefix('an ')}s as a:b:c"
     if get_origin(hint) in (Union, types.UnionType):
-        return " or ".join(show(h) for h in get_args(hint))
+        return " or ".join(type_words(h) for h in get_args(hint))
     return str(getattr(hint, "__name__", hint))
 
 
 def describe(plugin: Any) -> dict[str, Any]:
     """The options of an instance as plain values (JSON), nested plugins with their name."""
-    return {f.name: plain(getattr(plugin, f.name)) for f in option_fields(type(plugin))}
+    return {f.name: json_value(getattr(plugin, f.name)) for f in option_fields(type(plugin))}
 
 
-def plain(value: Any) -> Any:
+def json_value(value: Any) -> Any:
     """A value as JSON has it."""
     if isinstance(value, Schedule | Sampler | Grid):
         return {"name": value.name, **describe(value)}
     if isinstance(value, tuple):
-        return [plain(v) for v in value]
+        return [json_value(v) for v in value]
     if isinstance(value, float) and not math.isfinite(value):
         return str(value)
     return str(value) if isinstance(value, Path) else value

@@ -15,7 +15,7 @@ from benchbox.executor import Executor
 from benchbox.grid import Grid
 from benchbox.metric import Metric
 from benchbox.model import Model
-from benchbox.options import defaults, hints, plain, show
+from benchbox.options import defaults, hints, json_value, type_words
 from benchbox.sampler import Sampler
 from benchbox.schedule import Schedule
 
@@ -31,7 +31,7 @@ BASES: dict[str, type] = {
 
 DISTRIBUTION = "benchbox-diffusion"
 
-NAME = r"[\w+-]+(:[\w+.-]+)?"
+PLUGIN_NAME = r"[\w+-]+(:[\w+.-]+)?"
 """A plugin's name: a word, or prefix:Word for what is somebody else's (`diffusers:DDIMScheduler`)."""
 
 NEVER_FIELDS = {"sampler": {"name", "aliases", "evals_per_step", "grid", "needs_grad"}}
@@ -58,7 +58,7 @@ def listing(kind: str, cls: Any) -> Listing:
     """How a plugin class is listed. TypeError where a default has no plain value, so that no row could hold it."""
     types_ = hints(cls)
     options = [
-        {"name": name, "takes": show(types_[name])} | ({} if value is MISSING else {"default": plain(value)})
+        {"name": name, "takes": type_words(types_[name])} | ({} if value is MISSING else {"default": json_value(value)})
         for name, value in defaults(cls).items()
     ]
     return Listing(kind, cls.name, list(cls.aliases), paragraphs(cls)[0], json.loads(json.dumps(options)))
@@ -69,7 +69,7 @@ def paragraphs(cls: type) -> list[str]:
     return [" ".join(part.split()) for part in (inspect.getdoc(cls) or "").split("\n\n")]
 
 
-def fault(cls: Any, kind: str) -> str | None:
+def plugin_fault(cls: Any, kind: str) -> str | None:
     """Why something that a hook returned is not a plugin of that kind; None where it is one."""
     base = BASES[kind]
     if not (inspect.isclass(cls) and issubclass(cls, base)):
@@ -81,7 +81,7 @@ def fault(cls: Any, kind: str) -> str | None:
     if not isinstance(aliases := cls.aliases, tuple | list):  # type: ignore[attr-defined]
         return f'{kind} {name} has the aliases {aliases!r}: write them as a tuple, such as ("other",)'
     for word in (name, *aliases):
-        if not re.fullmatch(NAME, str(word)):
+        if not re.fullmatch(PLUGIN_NAME, str(word)):
             rule = "only letters, digits, - _ + and one : can be given on a command line"
             return f"{kind} {cls.__name__} is named {word!r}: {rule}"
     if inspect.isabstract(cls):

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
-from benchbox.discovery import Source, built_in, installed
+from benchbox.discovery import Source, built_in, installed_packages
 from benchbox.errors import UsageError, unknown
 from benchbox.options import build
 from benchbox.plugin import BASES, DISTRIBUTION, Listing, own_version
@@ -59,7 +59,7 @@ class Registry:
         """only: None lists every installed package, "off" none, "a,b" those (package or entry-point names)."""
         self._sources = list(built_in())
         asked, found = _names(only or ""), set[str]()
-        for entry, source in installed():
+        for entry, source in installed_packages():
             names = {_canonical(entry.name), _canonical(source.package)}
             if only is None or names & asked:
                 self._sources.append(source)

@@ -17,7 +17,7 @@ from conftest import Watcher
 from sweeping import run_cells
 
 from benchbox.bench.cell import Cell
-from benchbox.bench.settings import parse
+from benchbox.bench.settings import parse_settings
 from benchbox.bench.sweep import Request, expand
 from benchbox.executors.local import Local
 from benchbox.store.store import Store
@@ -29,7 +29,7 @@ def cells(budgets: range) -> list[Cell]:
     """Six cells a budget: three samplers, two seeds; each of four shards at the most."""
     request = Request(
         ["heun", "ddim", "ancestral"], budgets, ["gaussian"], metrics=["w2", "sw2"], n_samples=100, batch_size=16,
-        seeds=[0, 1], settings=parse(["projections=8"]),
+        seeds=[0, 1], settings=parse_settings(["projections=8"]),
     )  # fmt: skip
     return expand(request)
 

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 import benchbox
 from benchbox.bench.cell import Cell
 from benchbox.bench.run import sample
-from benchbox.bench.settings import parse
+from benchbox.bench.settings import parse_settings
 from benchbox.bench.sweep import Request, expand
 from benchbox.card import Card, sha256
 from benchbox.denoiser import edm_coefficients
@@ -89,7 +89,7 @@ def save(module: nn.Module, path: Path, *arguments: Tensor) -> None:
 
 
 def cell(model: str, options: str = "", **request: Any) -> Cell:
-    settings = parse(options.replace("--set ", "").split())
+    settings = parse_settings(options.replace("--set ", "").split())
     defaults: dict[str, Any] = {"samplers": ["ddim"], "nfe": [9], "n_samples": 8, "metrics": []}
     (found,) = expand(Request(models=[model], settings=settings, **defaults | request))
     return found

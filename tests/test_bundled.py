@@ -12,7 +12,7 @@ from sweeping import measure
 from torch import Tensor
 
 import benchbox
-from benchbox.bench.settings import parse
+from benchbox.bench.settings import parse_settings
 from benchbox.bench.sweep import Request, expand
 from benchbox.metrics.features import extractor, to_uint8
 from benchbox.metrics.fid import FIDAccumulator
@@ -61,7 +61,9 @@ def test_mnist_edm_is_twenty_times_better_than_the_gaussian_of_the_training_imag
         "fid.features=mnist-cnn", "fid.reference=mnist", "gaussian.sample_shape=1:28:28", "gaussian.data_range=-1:1",
         *(f"gaussian.{n}={tmp_path / n}.npy" for n in ("mean", "eigenvalues", "eigenvectors")),
     ]  # fmt: skip
-    gaussian = Request(["heun"], [35], ["gaussian"], metrics=["fid"], n_samples=len(digits), settings=parse(settings))
+    gaussian = Request(
+        ["heun"], [35], ["gaussian"], metrics=["fid"], n_samples=len(digits), settings=parse_settings(settings)
+    )
     reference = read_reference(REFERENCES / "mnist-cnn-mnist-train.npz")
     accumulator = FIDAccumulator(extractor("mnist-cnn", "cpu"), "mnist-cnn", reference, (-1.0, 1.0))
     accumulator.update(digits, torch.arange(len(digits)))

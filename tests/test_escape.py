@@ -45,42 +45,42 @@ class Tags(html.parser.HTMLParser):
 
 @given(anything)
 def test_plain_text_is_one_line_without_control_or_formatting_characters(text: str) -> None:
-    kinds = {unicodedata.category(c) for c in escape.plain(text)}
+    kinds = {unicodedata.category(c) for c in escape.plain_text(text)}
     assert not kinds & {"Cc", "Cf", "Cs", "Zl", "Zp"}
-    escape.plain(text).encode()
+    escape.plain_text(text).encode()
 
 
 def test_plain_text_is_left_as_it_is() -> None:
-    assert escape.plain("dpm-solver++ η=0.5 (größer) 中") == "dpm-solver++ η=0.5 (größer) 中"
+    assert escape.plain_text("dpm-solver++ η=0.5 (größer) 中") == "dpm-solver++ η=0.5 (größer) 中"
 
 
 @given(anything)
 def test_html_shows_the_text_in_an_element_and_in_an_attribute(text: str) -> None:
-    page = Tags(f"<p>{escape.html(text)}</p>")
+    page = Tags(f"<p>{escape.html_text(text)}</p>")
     assert page.tags == ["p"]
-    assert page.text == escape.plain(text)
-    assert not set(escape.html(text)) & set("<>\"'")
+    assert page.text == escape.plain_text(text)
+    assert not set(escape.html_text(text)) & set("<>\"'")
 
 
 @given(anything)
 def test_markdown_shows_the_text_and_nothing_else(text: str) -> None:
-    line = f"| a |\n| --- |\n| x{escape.markdown(text)}x |\n"
+    line = f"| a |\n| --- |\n| x{escape.markdown_text(text)}x |\n"
     page = Tags(MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"]).render(line))
     assert page.tags == ["table", "thead", "tr", "th", "tbody", "tr", "td"]
-    assert f"x{escape.plain(text)}x" in page.text
+    assert f"x{escape.plain_text(text)}x" in page.text
 
 
 @pytest.mark.parametrize("text", ["http://a.b", "www.a.b", "WWW.a.b", "x@y.z", ":smile:", "$x$", "#12"])
 def test_markdown_breaks_what_github_makes_links_mentions_emoji_or_formulas_of(text: str) -> None:
-    shown = escape.markdown(text)
+    shown = escape.markdown_text(text)
     assert not re.search(r"https?://|(?i:www\.)|(?<!\\)[@$#]|(?<!\\):\S", shown)
     assert re.sub(r"\\(?=[^\w\s])", "", shown) == text
 
 
 @given(anything)
 def test_latex_has_no_active_character_and_balanced_braces(text: str) -> None:
-    shown = escape.latex(text)
-    known = sorted({v for v in escape.LATEX.values() if v.startswith("\\") or "$" in v}, key=len, reverse=True)
+    shown = escape.latex_text(text)
+    known = sorted({v for v in escape.LATEX_ESCAPES.values() if v.startswith("\\") or "$" in v}, key=len, reverse=True)
     bare = re.sub("|".join(map(re.escape, known)), "", shown)
     for grouped in ("{[}", "{]}", "{*}", "-{}"):
         bare = bare.replace(grouped, "")
@@ -92,22 +92,22 @@ def test_latex_has_no_active_character_and_balanced_braces(text: str) -> None:
 @given(anything)
 def test_no_csv_field_is_a_formula_and_the_text_comes_back(text: str) -> None:
     file = io.StringIO()
-    csv.writer(file).writerow([escape.csv(text), "end"])
+    csv.writer(file).writerow([escape.csv_text(text), "end"])
     (row,) = csv.reader(io.StringIO(file.getvalue()))
-    assert row[0].removeprefix("'") in (escape.plain(text), escape.plain(text).removeprefix("'"))
+    assert row[0].removeprefix("'") in (escape.plain_text(text), escape.plain_text(text).removeprefix("'"))
     assert not row[0].lstrip().startswith(("=", "+", "-", "@", "＝", "＋", "－", "＠"))
     assert row[1] == "end"
 
 
 @given(anything)
 def test_the_terminal_shows_the_text_and_obeys_nothing_in_it(text: str) -> None:
-    from benchbox.report.formats import table
-    from benchbox.report.leaderboard import Cell, Sheet
-    from benchbox.report.table import compact
+    from benchbox.report.formats import rich_table
+    from benchbox.report.leaderboard import Sheet, SheetCell
+    from benchbox.report.table import compact_table
 
     console = Console(file=io.StringIO(), width=10_000, force_terminal=True, color_system=None, emoji=False)
-    console.print(table(Sheet(text, (text, "b"), frozenset(), ((Cell(text), Cell("end")),), (text,))))
-    console.print(compact(text, [{"sampler": text, "b": text}]))
+    console.print(rich_table(Sheet(text, (text, "b"), frozenset(), ((SheetCell(text), SheetCell("end")),), (text,))))
+    console.print(compact_table(text, [{"sampler": text, "b": text}]))
     said = console.file.getvalue()  # type: ignore[attr-defined]
     assert not {unicodedata.category(c) for c in re.sub(r"\x1b\[[0-9;]*m|\n", "", said)} & {"Cc", "Cf", "Cs"}
-    assert escape.plain(text).strip() in said
+    assert escape.plain_text(text).strip() in said

@@ -9,15 +9,15 @@ import pytest
 import torch
 
 from benchbox.bench.cell import Cell
-from benchbox.bench.estimate import Costs, Estimate, estimates, total
+from benchbox.bench.estimate import CostEstimate, Costs, estimates, total
 from benchbox.bench.meter import MIB, device_name
-from benchbox.bench.settings import parse
+from benchbox.bench.settings import parse_settings
 from benchbox.bench.sweep import Request, expand
 from benchbox.store import schema
 
 
 def cell(sampler: str = "heun", nfe: int = 9, settings: tuple[str, ...] = (), **request: Any) -> Cell:
-    asked = {"models": ["gaussian"], "n_samples": 100, "batch_size": 32, "settings": parse(settings)} | request
+    asked = {"models": ["gaussian"], "n_samples": 100, "batch_size": 32, "settings": parse_settings(settings)} | request
     (made,) = expand(Request([sampler], [nfe], **asked))
     return made
 
@@ -31,7 +31,7 @@ def row(of: Cell, **values: Any) -> dict[str, Any]:
     return of.identity | here | cost | rest | values
 
 
-def estimate(of: Cell, *rows: dict[str, Any], made: int = 0) -> Estimate:
+def estimate(of: Cell, *rows: dict[str, Any], made: int = 0) -> CostEstimate:
     (found,) = estimates([of], pd.DataFrame(list(rows)), [made])
     return found
 
@@ -111,11 +111,11 @@ def test_a_skipped_cell_costs_nothing() -> None:
 
 
 def test_the_total_says_how_much_of_it_is_known() -> None:
-    assert total([Estimate(2.0, 10, ""), Estimate(3.0, 7, "")]) == Estimate(5.0, 10, "all cells")
-    part = total([Estimate(2.0, 10, ""), Estimate(None, None, "")])
-    assert part == Estimate(2.0, 10, "1 of 2 cells; the others are unknown")
-    assert total([Estimate(None, None, "")]).seconds is None
-    assert total([]) == Estimate(0, None, "all cells")
+    assert total([CostEstimate(2.0, 10, ""), CostEstimate(3.0, 7, "")]) == CostEstimate(5.0, 10, "all cells")
+    part = total([CostEstimate(2.0, 10, ""), CostEstimate(None, None, "")])
+    assert part == CostEstimate(2.0, 10, "1 of 2 cells; the others are unknown")
+    assert total([CostEstimate(None, None, "")]).seconds is None
+    assert total([]) == CostEstimate(0, None, "all cells")
 
 
 def test_rows_as_they_are_read_from_files_serve(tmp_path: Any) -> None:

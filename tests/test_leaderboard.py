@@ -10,7 +10,7 @@ from report_rows import known, nothing_usual, rows
 from benchbox.report.board import Board
 from benchbox.report.leaderboard import sheet, title
 from benchbox.report.levels import chosen
-from benchbox.report.published import beside, published, sheets
+from benchbox.report.published import published, published_figures, sheets_with_published
 from benchbox.report.ranking import boards
 
 ETA = {"sampler": "ddim", "sampler_options": '{"eta": 0.0}'}
@@ -186,11 +186,11 @@ def test_published_figures_stand_beside_a_board_and_are_not_ranked() -> None:
     assert (table["fid"] > 0).all()
     assert table["source"].str.len().min() > 5
     board = one({"dataset": "cifar10"})
-    assert set(beside(board)["dataset"]) == {"CIFAR-10 32"}
-    assert set(beside(board)["nfe"]) == {10}
-    first, second = sheets([board], nothing_usual)
+    assert set(published_figures(board)["dataset"]) == {"CIFAR-10 32"}
+    assert set(published_figures(board)["nfe"]) == {10}
+    first, second = sheets_with_published([board], nothing_usual)
     assert first == sheet(board, nothing_usual)
     assert "never ranked" in second.title
     assert {cell.style for line in second.lines for cell in line} == {"italic"}
     assert "rank" not in second.columns
-    assert len(list(sheets([one({"dataset": "moons"})], nothing_usual))) == 1
+    assert len(list(sheets_with_published([one({"dataset": "moons"})], nothing_usual))) == 1

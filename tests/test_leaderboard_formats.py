@@ -41,8 +41,8 @@ def shown(ranked: list) -> list[Sheet]:  # type: ignore[type-arg]
 
 
 def test_csv_is_a_line_per_entry_and_no_field_is_a_formula(ranked: list) -> None:  # type: ignore[type-arg]
-    table = pd.read_csv(io.StringIO(data.csv(ranked)), keep_default_na=False)
-    assert list(table.columns) == list(data.COLUMNS)
+    table = pd.read_csv(io.StringIO(data.boards_csv(ranked)), keep_default_na=False)
+    assert list(table.columns) == list(data.RECORD_COLUMNS)
     assert len(table) == len(STRANGE) + 2
     assert "'=1+1" in set(table["sampler"])
     assert not any(str(v).startswith(("=", "+", "@", "\t")) for v in table.to_numpy().ravel())

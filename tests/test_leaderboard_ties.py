@@ -16,7 +16,7 @@ from scipy.special import ndtr
 from benchbox.report.estimate import Estimate, difference, mean, moderated, p_value
 from benchbox.report.prepared import RANKED
 from benchbox.report.ranking import boards
-from benchbox.report.ties import LEVEL, SHARE, range_tail, rank_ranges, separated
+from benchbox.report.ties import TEST_SHARE, TIE_LEVEL, range_tail, rank_ranges, separated
 
 TIED, TOLD, ERROR, REPETITIONS = 0.90, 0.95, 0.05, 300
 
@@ -82,7 +82,7 @@ def test_on_a_board_of_any_size_equals_are_tied_and_one_that_is_better_is_told(n
 def test_the_best_of_many_is_told_from_them_together_where_it_is_not_from_the_farthest() -> None:
     """4.9 standard errors lie between the extremes: not enough among 20, enough from the mean of the 19."""
     values = [0.0, *np.linspace(4.2, 4.9, 19)]
-    assert range_tail(np.array([2 * ndtr(-4.9 / 2**0.5)]), 20) > LEVEL * SHARE
+    assert range_tail(np.array([2 * ndtr(-4.9 / 2**0.5)]), 20) > TIE_LEVEL * TEST_SHARE
     assert separated([Estimate(v, 1.0) for v in values])[0, 1:].all()
 
 
@@ -124,7 +124,7 @@ def test_without_a_correction_seven_equals_would_not_be_tied() -> None:
         min(p_value(difference(Estimate(a, 1.0), Estimate(b, 1.0))) for a, b in itertools.combinations(line, 2))
         for line in generator.normal(size=(200, 7))
     ]
-    assert np.mean(np.array(p) > LEVEL) < TIED
+    assert np.mean(np.array(p) > TIE_LEVEL) < TIED
 
 
 @pytest.mark.parametrize(("n", "q"), [(2, 2.772), (3, 3.314), (5, 3.858), (10, 4.474), (20, 5.012)])

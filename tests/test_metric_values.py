@@ -13,14 +13,14 @@ from images import blobs, written
 from sweeping import measure, run_cells
 
 from benchbox.bench.cell import Cell
-from benchbox.bench.rerun import differing, rebuild
+from benchbox.bench.rerun import differing_columns, rebuild
 from benchbox.bench.resume import key
 from benchbox.bench.settings import Setting
 from benchbox.bench.sweep import Request, expand
 from benchbox.executors.local import Local
 from benchbox.metrics.features import extractor
 from benchbox.report.compare import of_directories
-from benchbox.report.publish import fault
+from benchbox.report.publish import row_fault
 from benchbox.report.ranking import boards
 from benchbox.store.joining import framed
 from benchbox.store.merging import merge
@@ -108,7 +108,7 @@ def test_a_rerun_measures_every_setting(store: Store) -> None:
     sweep(store, cell())
     row, _ = sweep(store, cell(8, 16))
     again = measure(rebuild(row))
-    assert differing(row, again) == []
+    assert differing_columns(row, again) == []
     assert len(values(again)) == 3
 
 
@@ -118,7 +118,7 @@ def test_values_of_different_settings_are_never_on_one_board(store: Store) -> No
     ranked = boards(framed(store.table()))
     found = {json.loads(b.task.setting)["projections"]: [e.setup.sampler for e in b.entries] for b in ranked}
     assert {n: sorted(names) for n, names in found.items()} == {8: ["ddim", "heun"], 64: ["ddim"]}
-    assert all(fault(row) is None for row in store.table().to_pylist())
+    assert all(row_fault(row) is None for row in store.table().to_pylist())
 
 
 def test_directories_are_compared_by_values_of_one_setting(tmp_path: Path) -> None:
@@ -135,17 +135,17 @@ def test_merging_keeps_the_values_of_both(tmp_path: Path) -> None:
     a, b, into = (Store(tmp_path / name) for name in ("a", "b", "into"))
     first, _ = sweep(a, cell(8))
     second, _ = sweep(b, cell(64, 16))
-    merge(into, [a, b], fault, lambda items, what: items)
+    merge(into, [a, b], row_fault, lambda items, what: items)
     row = into.get(first["cell"])
     assert row is not None
     found = {value.options["projections"]: row["sw2" + value.suffix] for value in values(row)}
     assert found == {8: first["sw2"], 64: second["sw2"], 16: second["sw2" + values(second)[1].suffix]}
     assert sweep(into, cell(8, 16, 64))[1] == ["done"]
-    assert merge(into, [a, b], fault, lambda items, what: items).rows == 0
+    assert merge(into, [a, b], row_fault, lambda items, what: items).rows == 0
 
 
 def test_a_label_that_is_no_option_of_a_value_is_refused(store: Store) -> None:
     row, _ = sweep(store, cell(64, 8))
     stray = row | {"sw2@00000000": 1.0}
-    assert fault(row) is None
-    assert "sw2@00000000" in str(fault(stray))
+    assert row_fault(row) is None
+    assert "sw2@00000000" in str(row_fault(stray))

@@ -191,7 +191,7 @@ def test_what_is_no_card_is_refused_in_one_sentence(tmp_path: Path, text: str) -
 def test_a_model_that_states_no_hash_is_known_by_the_files_of_its_package(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from benchbox.bench.weights import beside
+    from benchbox.bench.weights import package_data_sha256
 
     package = tmp_path / "theirs_with_weights"
     package.mkdir()
@@ -201,10 +201,10 @@ def test_a_model_that_states_no_hash_is_known_by_the_files_of_its_package(
     hashes = []
     for weights in (b"one", b"two", b"one"):
         (package / "weights.pt").write_bytes(weights)
-        beside.cache_clear()
-        hashes.append(beside("theirs_with_weights"))
+        package_data_sha256.cache_clear()
+        hashes.append(package_data_sha256("theirs_with_weights"))
     assert hashes[0] == hashes[2] != hashes[1]
-    assert beside("benchbox") is None
+    assert package_data_sha256("benchbox") is None
 
 
 @dataclass(frozen=True)
@@ -236,11 +236,11 @@ def test_an_output_of_another_shape_is_refused_not_broadcast() -> None:
     ],
 )
 def test_a_model_that_states_no_schedule_or_prediction_is_refused(what: str, value: object, said: str) -> None:
-    from benchbox.bench.sweep import check_model
+    from benchbox.bench.sweep import validate_model
 
     wrong = type("Wrong", (Misshapen,), {what: value})
     with pytest.raises(UsageError, match=said):
-        check_model(wrong())
+        validate_model(wrong())
 
 
 def test_a_data_set_of_uint8_images_has_the_range_that_an_image_metric_needs(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from benchbox import Grid, Sampler, Schedule, get
-from benchbox.bench.settings import Setting, Settings, parse
+from benchbox.bench.settings import Setting, Settings, parse_settings
 from benchbox.bench.sweep import Request, expand, integers
 from benchbox.errors import UsageError
 from benchbox.options import build, coerce, describe, hints
@@ -232,7 +232,7 @@ def written(value: Any) -> str:
 
 def chosen(*texts: str) -> list[str]:
     """The samplers ddim and heun with these settings, as their options say."""
-    settings = Settings(parse(texts))
+    settings = Settings(parse_settings(texts))
     made = [s for name in ("ddim", "heun") for s in settings.variants("sampler", name)]
     settings.finish()
     return [f"{s.name} {describe(s)}" for s in made]
@@ -241,39 +241,39 @@ def chosen(*texts: str) -> list[str]:
 @pytest.mark.parametrize("text", ["eta", "=1", "eta=", "ddim.=1", ""])
 def test_a_setting_of_another_form_is_refused(text: str) -> None:
     with pytest.raises(UsageError, match=r"\[PLUGIN\.\]OPTION=VALUE"):
-        parse([text])
+        parse_settings([text])
 
 
 def test_a_list_of_values_makes_a_product() -> None:
-    settings = Settings(parse(["s_churn=0,10", "heun.s_noise=1,1.1"]))
+    settings = Settings(parse_settings(["s_churn=0,10", "heun.s_noise=1,1.1"]))
     made = settings.variants("sampler", "heun")
     assert [(h.s_churn, h.s_noise) for h in made] == [(0, 1), (0, 1.1), (10, 1), (10, 1.1)]
 
 
 def test_a_setting_without_a_prefix_goes_to_whoever_has_the_option() -> None:
     assert [line.split()[0] for line in chosen("eta=0,1", "s_churn=3")] == ["ddim", "ddim", "heun"]
-    settings = Settings(parse(["frame=vp"]))
+    settings = Settings(parse_settings(["frame=vp"]))
     made = [*settings.variants("sampler", "pc"), *settings.variants("sampler", "euler-maruyama")]
     assert [s.frame.name for s in made] == ["vp", "vp"]
 
 
 def test_a_prefix_gives_a_setting_to_that_plugin_alone() -> None:
-    settings = Settings(parse(["pc.frame=vp"]))
+    settings = Settings(parse_settings(["pc.frame=vp"]))
     assert settings.variants("sampler", "pc")[0].frame.name == "vp"
     assert settings.variants("sampler", "euler-maruyama")[0].frame is None
 
 
 def test_the_setting_with_a_prefix_wins_wherever_it_stands() -> None:
     for texts in (["ddim.eta=1", "eta=0.5"], ["eta=0.5", "ddim.eta=1"]):
-        assert Settings(parse(texts)).variants("sampler", "ddim")[0].eta == 1
+        assert Settings(parse_settings(texts)).variants("sampler", "ddim")[0].eta == 1
 
 
 def test_an_alias_is_a_prefix_when_the_plugin_was_asked_for_by_it() -> None:
-    assert Settings(parse(["em.kappa=0"])).variants("sampler", "em")[0].kappa == 0
+    assert Settings(parse_settings(["em.kappa=0"])).variants("sampler", "em")[0].kappa == 0
 
 
 def test_settings_reach_the_plugins_that_are_options_of_others() -> None:
-    settings = Settings(parse(["predictor=ddim,heun", "eta=0.25,0.5", "frame=vp", "vp.beta_max=10"]))
+    settings = Settings(parse_settings(["predictor=ddim,heun", "eta=0.25,0.5", "frame=vp", "vp.beta_max=10"]))
     made = settings.variants("sampler", "pc")
     settings.finish()
     assert [(p.predictor.name, getattr(p.predictor, "eta", None)) for p in made] == [
@@ -285,7 +285,7 @@ def test_settings_reach_the_plugins_that_are_options_of_others() -> None:
 
 
 def test_a_literal_beside_a_plugin_is_not_taken_for_a_name() -> None:
-    made = Settings(parse(["ode.frame=sigma,none,vp"])).variants("sampler", "ode")
+    made = Settings(parse_settings(["ode.frame=sigma,none,vp"])).variants("sampler", "ode")
     assert [getattr(s.frame, "name", s.frame) for s in made] == ["sigma", None, "vp"]
 
 
@@ -304,7 +304,7 @@ def test_a_setting_that_nobody_takes_is_an_error(text: str, says: str) -> None:
 
 
 def test_settings_that_come_to_the_same_make_one_cell() -> None:
-    request = Request(["ddim"], [5], ["gaussian"], settings=parse(["eta=0,0.0,1"]))
+    request = Request(["ddim"], [5], ["gaussian"], settings=parse_settings(["eta=0,0.0,1"]))
     assert len(expand(request)) == 2
 
 

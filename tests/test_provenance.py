@@ -57,7 +57,7 @@ def origin(distribution: str, said: object) -> None:
 
 
 def version(name: str) -> str:
-    return str(json.loads(provenance.packages([name]))[name])
+    return str(json.loads(provenance.package_versions([name]))[name])
 
 
 def test_an_editable_install_is_traced_to_its_commit_and_to_its_changes(installed: Install, checkout: Path) -> None:
@@ -100,7 +100,7 @@ def test_an_install_that_is_not_editable_has_its_version(installed: Install, sai
 
 
 def test_every_row_names_what_always_takes_part() -> None:
-    said = json.loads(provenance.packages(["no-such-package"]))
+    said = json.loads(provenance.package_versions(["no-such-package"]))
     assert said["torch"] == torch.__version__.partition("+")[0]
     assert said["no-such-package"] == "not installed"
     assert {"benchbox-diffusion", "numpy", "torchdiffeq", "torch-fidelity"} < said.keys()
@@ -179,7 +179,7 @@ def test_a_timing_is_of_a_shared_machine_where_others_take_a_tenth_of_it(
 
 
 def test_the_work_of_another_process_is_seen_and_ones_own_is_not() -> None:
-    start, passed = others.Others(CPU), time.perf_counter()
+    start, passed = others.Contention(CPU), time.perf_counter()
     before = others.busy(), others.own()
     while time.perf_counter() - passed < 0.3:
         pass
@@ -203,7 +203,7 @@ def test_others_on_the_gpu_make_it_shared(monkeypatch: pytest.MonkeyPatch, clock
     monkeypatch.setattr(others, "nvml_handle", lambda device: "handle")
     nvml = SimpleNamespace(nvmlDeviceGetComputeRunningProcesses=lambda _: running * running[0], NVMLError=RuntimeError)
     monkeypatch.setitem(sys.modules, "pynvml", nvml)
-    watch = others.Others(torch.device("cuda"))
+    watch = others.Contention(torch.device("cuda"))
     assert not watch.there
     running[0] = 2
     assert watch.there

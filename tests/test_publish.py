@@ -18,9 +18,9 @@ from report_rows import USUAL, nothing_usual
 import benchbox as package
 from benchbox.errors import UsageError
 from benchbox.report.hosts import Branch, DataSet
-from benchbox.report.page.manifest import MANIFEST
+from benchbox.report.page.manifest import MANIFEST_FILE
 from benchbox.report.page.site import Site, write_site
-from benchbox.report.publish import check, merged, write_folder
+from benchbox.report.publish import check_publishable, merged_rows, write_folder
 from benchbox.report.rows import write_rows
 from benchbox.store.schema import ORDER
 
@@ -49,22 +49,24 @@ def frame(*lines: dict[str, Any]) -> pd.DataFrame:
 )
 def test_a_row_that_is_not_whole_or_not_honest_is_refused(row: dict[str, Any], why: str) -> None:
     with pytest.raises(UsageError, match=why):
-        check(frame({}, row))
+        check_publishable(frame({}, row))
 
 
 def test_rows_of_one_stream_agree_in_what_it_is_made_from() -> None:
-    check(frame({"stream": "s"}, {"stream": "s", "n_samples": 2000, "cell": "d"}))
+    check_publishable(frame({"stream": "s"}, {"stream": "s", "n_samples": 2000, "cell": "d"}))
     with pytest.raises(UsageError, match="stream s cannot be published: its rows differ in model_sha256"):
-        check(frame({"stream": "s"}, {"stream": "s", "model_sha256": "other"}))
+        check_publishable(frame({"stream": "s"}, {"stream": "s", "model_sha256": "other"}))
 
 
 def test_a_missing_column_is_named() -> None:
     with pytest.raises(UsageError, match="they lack the column started_at"):
-        check(frame({}).drop(columns="started_at"))
+        check_publishable(frame({}).drop(columns="started_at"))
 
 
 def test_what_failed_or_overspent_and_says_so_is_published() -> None:
-    check(frame({"status": "dishonest", "nfe_max": 12.0}, {"status": "failed", "nfe": None, "nfe_max": None}))
+    check_publishable(
+        frame({"status": "dishonest", "nfe_max": 12.0}, {"status": "failed", "nfe": None, "nfe_max": None})
+    )
 
 
 # merging
@@ -75,26 +77,26 @@ def sources(rows: pd.DataFrame, key: str = "cell") -> dict[Any, str]:
 
 
 def test_others_are_named_and_stay_named() -> None:
-    again = merged(frame({}), {"bob": frame({"cell": "b"}).assign(source=None)})
+    again = merged_rows(frame({}), {"bob": frame({"cell": "b"}).assign(source=None)})
     assert sources(again) == {"b": "bob", "c0": ""}
-    third = merged(frame({"cell": "a"}), {"carol": again})
+    third = merged_rows(frame({"cell": "a"}), {"carol": again})
     assert sources(third) == {"a": "", "b": "bob", "c0": "carol"}
 
 
 def test_of_a_cell_measured_twice_the_last_or_all_are_kept_and_never_one_twice() -> None:
     own = frame({"started_at": "2026-01-02"}, {})
     bob = frame({"started_at": "2026-01-01", "host": "bob's"})
-    assert merged(own, {"bob": bob})["host"].tolist() == ["here", "here"]
-    everything = merged(own, {"bob": bob, "again": bob}, "all")
+    assert merged_rows(own, {"bob": bob})["host"].tolist() == ["here", "here"]
+    everything = merged_rows(own, {"bob": bob, "again": bob}, "all")
     assert everything["source"].fillna("").tolist() == ["bob", "", ""]
-    assert len(merged(everything, {}, "all")) == 3
+    assert len(merged_rows(everything, {}, "all")) == 3
 
 
 # where to
 
 
 def site(*lines: dict[str, Any]) -> Site:
-    return Site(merged(frame(*lines), {}), nothing_usual)
+    return Site(merged_rows(frame(*lines), {}), nothing_usual)
 
 
 def test_a_folder_is_ready_for_pages_and_is_read_again(tmp_path: Path) -> None:
@@ -128,9 +130,9 @@ def test_what_somebody_changed_or_links_to_is_not_removed(tmp_path: Path) -> Non
     (folder / "samplers" / "a.html").write_text("changed")
     (folder / "samplers" / "b.html").unlink()
     (folder / "samplers" / "b.html").symlink_to(other)
-    told = json.loads((folder / MANIFEST).read_text())
+    told = json.loads((folder / MANIFEST_FILE).read_text())
     told["files"]["../other.html"] = told["files"]["samplers/b.html"]
-    (folder / MANIFEST).write_text(json.dumps(told))
+    (folder / MANIFEST_FILE).write_text(json.dumps(told))
     (folder / "README.md").write_text("my own")
     write_folder(site({}, {}, {}), folder)
     assert pages(folder) == {"a.html", "b.html", "heun.html"}
@@ -141,7 +143,7 @@ def test_what_somebody_changed_or_links_to_is_not_removed(tmp_path: Path) -> Non
 @pytest.mark.parametrize("text", ["", "[]", '{"files": 3}', '{"files": ["a"]}', "\x00"])
 def test_a_manifest_that_cannot_be_read_removes_nothing(tmp_path: Path, text: str) -> None:
     write_folder(site({"sampler": "a"}), tmp_path)
-    (tmp_path / MANIFEST).write_text(text)
+    (tmp_path / MANIFEST_FILE).write_text(text)
     write_folder(site({"sampler": "b"}), tmp_path)
     assert pages(tmp_path) == {"a.html", "b.html"}
 

@@ -184,12 +184,19 @@ def test_a_damaged_configuration_is_refused_in_one_sentence(
 ) -> None:
     directory = tmp_path_factory.getbasetemp() / "configured"
     (directory / "sweeps").mkdir(parents=True, exist_ok=True)
-    said = {"format": configuration.FORMAT, "benchbox": "0.1.0", "request": {"samplers": ["heun"]}, "plugins": {}}
+    said = {
+        "format": configuration.CONFIGURATION_FORMAT,
+        "benchbox": "0.1.0",
+        "request": {"samplers": ["heun"]},
+        "plugins": {},
+    }
     for left in (directory / "sweeps").iterdir():
         left.unlink()
-    name = configuration.save(said, directory)
+    name = configuration.save_configuration(said, directory)
     path = directory / "sweeps" / f"{name}.json"
-    found = read_or_told(lambda _: configuration.load(directory, name), path, data.draw(damaged(path.read_bytes())))
+    found = read_or_told(
+        lambda _: configuration.load_configuration(directory, name), path, data.draw(damaged(path.read_bytes()))
+    )
     assert found is None or found == said
 
 

@@ -12,9 +12,9 @@ from report_rows import known, nothing_usual, rows
 
 from benchbox.cli.run import names
 from benchbox.errors import UsageError
-from benchbox.report.compare import of_directories, of_samplers, sheets, verdict
+from benchbox.report.compare import better_of, of_directories, of_samplers, pair_sheets
 from benchbox.report.ranking import boards
-from benchbox.report.recommend import Choice, choices, for_target, for_time
+from benchbox.report.recommend import Choice, for_target, for_time, measured_choices
 from benchbox.store.store import Store
 
 DDIM = {"sampler": "ddim", "sampler_options": '{"eta": 0.0}'}
@@ -44,12 +44,12 @@ def picked(choice: Choice | None) -> tuple[str, int | None] | None:
     ],
 )  # fmt: skip
 def test_the_cheapest_whose_interval_is_below_the_target(target: float, wanted: tuple[str, int] | None) -> None:
-    answer = for_target(choices(boards(ROWS), "net"), "net", target, nothing_usual)
+    answer = for_target(measured_choices(boards(ROWS), "net"), "net", target, nothing_usual)
     assert picked(answer.choice) == wanted
 
 
 def test_what_may_reach_the_target_is_measured_with_more_seeds() -> None:
-    answer = for_target(choices(boards(ROWS), "net"), "net", 3.9, nothing_usual)
+    answer = for_target(measured_choices(boards(ROWS), "net"), "net", 3.9, nothing_usual)
     assert answer.choice is None
     assert "the rows cannot tell" in answer.why
     assert "--sampler heun --nfe 50 " in answer.command
@@ -57,14 +57,14 @@ def test_what_may_reach_the_target_is_measured_with_more_seeds() -> None:
 
 
 def test_a_target_out_of_reach_asks_for_a_sweep_at_higher_budgets() -> None:
-    answer = for_target(choices(boards(ROWS), "net"), "net", 1.0, nothing_usual)
+    answer = for_target(measured_choices(boards(ROWS), "net"), "net", 1.0, nothing_usual)
     assert answer.command == (
         "benchbox run --sampler heun,ddim --nfe 100,200 --model net --samples 1000 --seed 0,1,2"
     )  # fmt: skip
 
 
 def test_a_value_of_unknown_uncertainty_is_never_enough() -> None:
-    answer = for_target(choices(boards(rows(at(10, 3.0, None))), "net"), "net", 4.0, nothing_usual)
+    answer = for_target(measured_choices(boards(rows(at(10, 3.0, None))), "net"), "net", 4.0, nothing_usual)
     assert answer.choice is None
     assert "--seed 1,2,3" in answer.command
 
@@ -73,27 +73,27 @@ def test_a_value_of_unknown_uncertainty_is_never_enough() -> None:
     ("seconds", "wanted"), [(10.0, ("ddim", 10)), (30.0, ("heun", 20)), (60.0, ("heun", 50)), (5.0, None)]
 )
 def test_the_best_within_a_time(seconds: float, wanted: tuple[str, int] | None) -> None:
-    answer = for_time(choices(boards(ROWS), "net"), "net", seconds, nothing_usual)
+    answer = for_time(measured_choices(boards(ROWS), "net"), "net", seconds, nothing_usual)
     assert picked(answer.choice) == wanted
     assert wanted or "--nfe 5 " in answer.command
 
 
 def test_of_those_tied_for_the_best_the_cheapest() -> None:
     tied = rows(at(50, 4.0, 0.1), at(20, 4.05, 0.1, **DDIM), at(10, 9.0, 0.1))
-    answer = for_time(choices(boards(tied), "net"), "net", 100.0, nothing_usual)
+    answer = for_time(measured_choices(boards(tied), "net"), "net", 100.0, nothing_usual)
     assert picked(answer.choice) == ("ddim", 20)
     assert "the cheapest of 2 that are tied" in answer.why
 
 
 def test_times_of_another_device_do_not_count() -> None:
     gpu = at(50, 3.0, 0.1, sampler="quick", device="H100", samples_per_s=1e6)
-    answer = for_time(choices(boards(rows(*ROWS.to_dict("records"), gpu)), "net"), "net", 60.0, nothing_usual)
+    answer = for_time(measured_choices(boards(rows(*ROWS.to_dict("records"), gpu)), "net"), "net", 60.0, nothing_usual)
     assert picked(answer.choice) == ("heun", 50)
 
 
 def test_without_a_time_of_a_machine_at_rest_it_is_asked_for() -> None:
     busy = [line | {"timing_valid": False} for line in ROWS.to_dict("records")]
-    answer = for_time(choices(boards(rows(*busy)), "net"), "net", 60.0, nothing_usual)
+    answer = for_time(measured_choices(boards(rows(*busy)), "net"), "net", 60.0, nothing_usual)
     assert (answer.choice, answer.why) == (
         None, "the rows cannot tell: of model net no time was measured on a machine at rest.",
     )  # fmt: skip
@@ -103,12 +103,12 @@ def test_without_a_time_of_a_machine_at_rest_it_is_asked_for() -> None:
 
 def test_the_most_samples_count() -> None:
     few = at(10, 1.0, 0.1, n_samples=100)
-    (choice,) = choices(boards(rows(few, at(10, 5.0, 0.1))), "net")
+    (choice,) = measured_choices(boards(rows(few, at(10, 5.0, 0.1))), "net")
     assert choice.entry.value == 5.0
 
 
 def test_a_model_of_which_nothing_is_known_gets_a_first_sweep() -> None:
-    answer = for_target(choices(boards(ROWS), "other"), "other", 3.0, nothing_usual)
+    answer = for_target(measured_choices(boards(ROWS), "other"), "other", 3.0, nothing_usual)
     assert answer.choice is None
     assert shlex.split(answer.command)[:4] == ["benchbox", "run", "--sampler", "ancestral,ddim,heun"]
     assert "--model other" in answer.command
@@ -118,12 +118,12 @@ def test_a_model_of_which_nothing_is_known_gets_a_first_sweep() -> None:
 def test_a_target_or_a_time_is_above_zero(value: float) -> None:
     for ask in (for_target, for_time):
         with pytest.raises(UsageError, match="is not valid: it is above 0"):
-            ask(choices(boards(ROWS), "net"), "net", value, nothing_usual)
+            ask(measured_choices(boards(ROWS), "net"), "net", value, nothing_usual)
 
 
 def test_a_hostile_name_cannot_end_its_word_in_a_command() -> None:
     evil = rows(at(10, 4.0, 0.1, sampler="x; rm -rf /", schedule="$(reboot)"))
-    answer = for_target(choices(boards(evil), "net"), "net", 5.0, nothing_usual)
+    answer = for_target(measured_choices(boards(evil), "net"), "net", 5.0, nothing_usual)
     words = shlex.split(answer.command)
     assert words[words.index("--sampler") + 1] == "x; rm -rf /"
     assert words[words.index("--schedule") + 1] == "$(reboot)"
@@ -141,15 +141,15 @@ def test_two_samplers_are_compared_over_shared_noise() -> None:
     (pair,) = of_samplers(boards(both), "heun", "ddim eta=0.0", nothing_usual)
     assert (pair.difference.paired, pair.difference.pairs) == (True, 3)
     assert pair.difference.estimate.value == pytest.approx(-0.099)
-    assert verdict(pair) == "B"
-    (sheet,) = sheets([pair], nothing_usual)
+    assert better_of(pair) == "B"
+    (sheet,) = pair_sheets([pair], nothing_usual)
     assert sheet.title.startswith("net: fid (mnist-cnn) of 1,000 samples against mnist, schedule edm")
     assert [cell.text for cell in sheet.lines[0]][-2:] == ["paired, 3 seeds", "B"]
 
 
 def test_one_seed_each_is_compared_by_the_intervals_and_unpaired() -> None:
     found = of_samplers(boards(ROWS), "heun", "ddim", nothing_usual)
-    assert [(p.board.budget, verdict(p), p.difference.paired) for p in found] == [
+    assert [(p.board.budget, better_of(p), p.difference.paired) for p in found] == [
         (10, "B", False), (20, "tied", False), (50, "A", False),
     ]  # fmt: skip
     assert found[0].difference.estimate.error == pytest.approx(0.1 * 2**0.5, rel=1e-4)
@@ -158,12 +158,12 @@ def test_one_seed_each_is_compared_by_the_intervals_and_unpaired() -> None:
 def test_two_directories_are_compared_where_both_measured_whatever_the_version() -> None:
     new = rows(at(10, 8.0, 0.1, sampler_version="9.9"), at(20, 5.0, 0.1, sampler="other"))
     (pair,) = of_directories(boards(ROWS), boards(new))
-    assert (pair.a.value, pair.b.value, verdict(pair)) == (9.0, 8.0, "B")
+    assert (pair.a.value, pair.b.value, better_of(pair)) == (9.0, 8.0, "B")
 
 
 def test_without_an_interval_there_is_no_verdict() -> None:
     found = of_samplers(boards(rows(at(10, 5.0, None), at(10, 9.0, None, **DDIM))), "heun", "ddim", nothing_usual)
-    assert [verdict(p) for p in found] == ["?"]
+    assert [better_of(p) for p in found] == ["?"]
 
 
 # the commands

@@ -17,9 +17,9 @@ from hypothesis import strategies as st
 
 from benchbox.bench import configuration
 from benchbox.bench.cell import Cell
-from benchbox.bench.rerun import differing, find, obstacles, rebuild
+from benchbox.bench.rerun import differing_columns, find_row, obstacles, rebuild
 from benchbox.bench.row import blank
-from benchbox.bench.settings import Setting, parse
+from benchbox.bench.settings import Setting, parse_settings
 from benchbox.bench.sweep import Request, expand
 from benchbox.bench.trust import loads
 from benchbox.bench.values import lacking
@@ -31,7 +31,7 @@ from benchbox.store.store import Store
 
 def cell(*settings_: str, samplers: tuple[str, ...] = ("heun",), **request: Any) -> Cell:
     asked = {"nfe": [9], "models": ["gaussian"], "n_samples": 40, "batch_size": 16, "device": "cpu"} | request
-    (made,) = expand(Request(samplers, **asked, settings=parse(settings_)))
+    (made,) = expand(Request(samplers, **asked, settings=parse_settings(settings_)))
     return made
 
 
@@ -78,8 +78,8 @@ def test_a_row_of_the_first_schema_had_blocks_of_16() -> None:
     made = cell()
     old = {name: None if name in schema.LATER else value for name, value in row_of(made).items()}
     assert rebuild(old).id == made.id
-    assert differing(old, row_of(made)) == []
-    assert differing(old | {"nfe": 9.0}, row_of(made, nfe=8.0)) == ["nfe"]
+    assert differing_columns(old, row_of(made)) == []
+    assert differing_columns(old | {"nfe": 9.0}, row_of(made, nfe=8.0)) == ["nfe"]
 
 
 @pytest.mark.parametrize(
@@ -183,7 +183,7 @@ def test_a_rerun_repeats_and_says_so(benchbox: Command) -> None:
     assert "It repeats" in again.out
     assert "ddim eta=0.5" in again.err  # what will run is shown
     after = pq.read_table(path).to_pylist()[0]
-    assert differing(before, after) == []
+    assert differing_columns(before, after) == []
     assert after["command"] == f"benchbox rerun {path.stem[:6]}"
     assert sorted(Path("results").glob("*.parquet")) == [path]
 
@@ -227,11 +227,11 @@ def test_a_row_is_found_by_the_beginning_of_its_id(tmp_path: Path) -> None:
         store.put(one | {"cell": name})
     published = schema.table(one | {"cell": "9" * 16})
     pq.write_table(published, tmp_path / "published.parquet")
-    assert find(store, "1234")["cell"] == "1234" + "0" * 12
-    assert find(store, "9" * 16)["cell"] == "9" * 16
+    assert find_row(store, "1234")["cell"] == "1234" + "0" * 12
+    assert find_row(store, "9" * 16)["cell"] == "9" * 16
     for text, said in (("123", "2 cells"), ("77", "no row"), ("../x", "not a cell"), ("", "not a cell")):
         with pytest.raises(UsageError, match=said):
-            find(store, text)
+            find_row(store, text)
 
 
 JSON = st.recursive(
@@ -258,17 +258,17 @@ def test_any_row_is_rebuilt_or_refused(texts: dict[str, Any], numbers: dict[str,
 
 REQUEST = Request(
     ["heun", "pc"], [9, 30], ["gaussian"], grids=["karras"], n_samples=50, seeds=[0, 5], noise_block=8,
-    settings=parse(["rho=3,7", "pc.predictor=heun", "gaussian.eigenvalues=1:2:3:4"]),
+    settings=parse_settings(["rho=3,7", "pc.predictor=heun", "gaussian.eigenvalues=1:2:3:4"]),
 )  # fmt: skip
 
 
 def test_a_stored_configuration_gives_back_the_request(tmp_path: Path) -> None:
     cells = expand(REQUEST)
     made = configuration.resolved(REQUEST, cells)
-    name = configuration.save(made, tmp_path)
-    assert configuration.save(made, tmp_path) == name
+    name = configuration.save_configuration(made, tmp_path)
+    assert configuration.save_configuration(made, tmp_path) == name
     assert [p.name for p in (tmp_path / "sweeps").iterdir()] == [f"{name}.json"]
-    read = configuration.load(tmp_path, name)
+    read = configuration.load_configuration(tmp_path, name)
     assert read == made
     asked = dict(read["request"])
     made_of = [Setting(s["prefix"], s["option"], s["values"]) for s in asked.pop("settings")]
@@ -280,22 +280,22 @@ def test_a_stored_configuration_gives_back_the_request(tmp_path: Path) -> None:
 
 def test_other_settings_are_another_configuration(tmp_path: Path) -> None:
     other = Request(["heun"], [9], ["gaussian"])
-    assert configuration.save(configuration.resolved(other, expand(other)), tmp_path) != configuration.save(
-        configuration.resolved(REQUEST, expand(REQUEST)), tmp_path
-    )
+    assert configuration.save_configuration(
+        configuration.resolved(other, expand(other)), tmp_path
+    ) != configuration.save_configuration(configuration.resolved(REQUEST, expand(REQUEST)), tmp_path)
 
 
 @pytest.mark.parametrize("damage", [lambda text: text.replace("50", "60"), lambda text: text[:-9], lambda text: "[]"])
 def test_a_configuration_that_was_changed_is_refused(tmp_path: Path, damage: Any) -> None:
-    name = configuration.save(configuration.resolved(REQUEST, expand(REQUEST)), tmp_path)
+    name = configuration.save_configuration(configuration.resolved(REQUEST, expand(REQUEST)), tmp_path)
     path = tmp_path / "sweeps" / f"{name}.json"
     path.write_text(damage(path.read_text()))
     with pytest.raises(UsageError, match=name):
-        configuration.load(tmp_path, name)
+        configuration.load_configuration(tmp_path, name)
 
 
 @pytest.mark.parametrize("name", ["../x", "0" * 16, "", "A" * 16, "0" * 15 + "/"])
 def test_a_name_leads_nowhere_else(tmp_path: Path, name: str) -> None:
     (tmp_path / "x.json").write_text("{}")
     with pytest.raises(UsageError):
-        configuration.load(tmp_path, name)
+        configuration.load_configuration(tmp_path, name)

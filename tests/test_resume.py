@@ -15,7 +15,7 @@ from images import model
 from sweeping import run_cells
 
 from benchbox.bench.cell import Cell
-from benchbox.bench.settings import Setting, parse
+from benchbox.bench.settings import Setting, parse_settings
 from benchbox.bench.sweep import Request, expand
 from benchbox.executors.local import Local
 from benchbox.store.store import Store
@@ -75,7 +75,9 @@ def test_fid_of_more_samples_is_that_of_all_at_once(store: Store, fresh: Store, 
              "gaussian.data_range=-1:1", "eigenvalues=" + ":".join(map(str, images.eigenvalues))]  # fmt: skip
 
     def cells(n: int) -> list[Cell]:
-        return expand(Request(["heun"], [3], ["gaussian"], metrics=["fid"], n_samples=n, settings=parse(given)))
+        return expand(
+            Request(["heun"], [3], ["gaussian"], metrics=["fid"], n_samples=n, settings=parse_settings(given))
+        )
 
     run(store, *cells(80))
     (more,), (whole,) = run(store, *cells(330)), run(fresh, *cells(330))

@@ -25,7 +25,7 @@ from benchbox.bench.part import Part
 from benchbox.bench.plan import is_isolated
 from benchbox.bench.row import blank, now
 from benchbox.bench.run import Run
-from benchbox.bench.settings import parse
+from benchbox.bench.settings import parse_settings
 from benchbox.bench.sweep import Request, expand
 from benchbox.bench.task import Sample, Shard, shards
 from benchbox.bench.values import lacking
@@ -38,7 +38,7 @@ HERE = Path(__file__).parent
 
 
 def cells(n: int = 100, samplers: str = "heun", nfe: tuple[int, ...] = (9,), **request: Any) -> list[Cell]:
-    settings = parse(request.pop("settings", []))
+    settings = parse_settings(request.pop("settings", []))
     given = {"metrics": ["w2"], "batch_size": 16, **request}
     return expand(Request(samplers.split(","), nfe, ["gaussian"], n_samples=n, settings=settings, **given))
 

@@ -13,12 +13,12 @@ from benchbox.bench.cell import Cell, digest, dumps
 from benchbox.bench.sweep import Request
 from benchbox.errors import UsageError
 from benchbox.files import why
-from benchbox.options import describe, plain
+from benchbox.options import describe, json_value
 from benchbox.plugin import own_version
 from benchbox.store.atomic import write_whole
 from benchbox.store.paths import opened, path_of
 
-FORMAT = 1
+CONFIGURATION_FORMAT = 1
 FOLDER = "sweeps"
 
 Configuration = dict[str, Any]
@@ -28,16 +28,16 @@ def resolved(request: Request, cells: Sequence[Cell]) -> Configuration:
     """The request, and every plugin of its cells with all its options, as JSON values."""
     asked = {f.name: getattr(request, f.name) for f in fields(request) if f.name != "settings"}
     settings = [
-        {"prefix": s.prefix, "option": s.option, "values": list(map(plain, s.values))} for s in request.settings
+        {"prefix": s.prefix, "option": s.option, "values": list(map(json_value, s.values))} for s in request.settings
     ]
     plugins = {
         "models": [{"name": cell.model.title, **describe(cell.model)} for cell in cells],
-        **{f"{kind}s": [plain(getattr(cell, kind)) for cell in cells] for kind in ("sampler", "schedule", "grid")},
+        **{f"{kind}s": [json_value(getattr(cell, kind)) for cell in cells] for kind in ("sampler", "schedule", "grid")},
         "metrics": [{"name": metric.name, **describe(metric)} for cell in cells for metric in cell.metrics],
     }
     once = {kind: list({dumps(said): said for said in all_}.values()) for kind, all_ in plugins.items()}
     return {
-        "format": FORMAT, "benchbox": own_version(), "request": jsonable(asked | {"settings": settings}),
+        "format": CONFIGURATION_FORMAT, "benchbox": own_version(), "request": jsonable(asked | {"settings": settings}),
         "plugins": jsonable(once),
     }  # fmt: skip
 
@@ -47,7 +47,7 @@ def jsonable(value: Any) -> Any:
     return json.loads(json.dumps(value))
 
 
-def save(configuration: Configuration, directory: Path) -> str:
+def save_configuration(configuration: Configuration, directory: Path) -> str:
     """Write a configuration into a results directory, unless it is there; its id, a hash of it. OSError."""
     name = digest(configuration)
     not_elsewhere(directory)
@@ -65,7 +65,7 @@ def not_elsewhere(directory: Path) -> None:
         raise OSError(errno.ELOOP, f"{FOLDER} is a link")
 
 
-def load(directory: Path, name: str) -> Configuration:
+def load_configuration(directory: Path, name: str) -> Configuration:
     """The configuration of that id in a results directory. UsageError where there is none, or it was changed."""
     try:
         not_elsewhere(directory)
@@ -78,6 +78,6 @@ def load(directory: Path, name: str) -> Configuration:
         raise UsageError(f"configuration {name!r} in {directory} cannot be read: {why(error)}.") from None
     if not whole:
         raise UsageError(f"configuration {name} in {directory} was changed or damaged: it does not have its own hash.")
-    if configuration.get("format") != FORMAT:
+    if configuration.get("format") != CONFIGURATION_FORMAT:
         raise UsageError(f"configuration {name} in {directory} is of another version of benchbox.")
     return configuration

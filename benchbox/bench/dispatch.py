@@ -62,5 +62,5 @@ class Dispatcher:
 def result(future: Future[Part]) -> Part:
     """What a task gives. Interrupted where a stop is asked for before."""
     while not wait([future], timeout=POLL).done:
-        interrupt.check()
+        interrupt.raise_if_stopped()
     return future.result()

@@ -24,7 +24,7 @@ SAMPLER = ["sampler", "sampler_options"]
 
 
 @dataclass(frozen=True)
-class Estimate:
+class CostEstimate:
     """Seconds of sampling and bytes of memory (None: unknown), and of what they are an estimate."""
 
     seconds: float | None
@@ -36,23 +36,23 @@ class Costs:
     """What an evaluation of a sample cost in the rows, and the memory that they took."""
 
     def __init__(self, rows: pd.DataFrame) -> None:
-        done = finished(rows)
+        done = finished_rows(rows)
         by_sampler, self.rates = [*PLACE, *SAMPLER], dict[Hashable, float]()
         for some in (done, done[done["timing_valid"].eq(True)]):  # valid times, where there are some
             self.rates |= medians(some, by_sampler, "rate") | medians(some, PLACE, "rate")
         self.nfe = medians(done, by_sampler, "nfe")
         self.memory = {key: float(most) for key, most in done.groupby(PLACE)["peak"].max().dropna().items()}
 
-    def estimate(self, cell: Cell, made: int = 0) -> Estimate:
+    def estimate(self, cell: Cell, made: int = 0) -> CostEstimate:
         """Of a cell of which `made` samples need not be made again."""
         if cell.skip:
-            return Estimate(0.0, 0, "nothing is run")
+            return CostEstimate(0.0, 0, "nothing is run")
         seconds, of_time = self._seconds(cell, cell.n_samples - made)
         size, of_memory = self._bytes(cell)
-        return Estimate(seconds, size, f"time: {of_time}; memory: {of_memory}")
+        return CostEstimate(seconds, size, f"time: {of_time}; memory: {of_memory}")
 
     def _seconds(self, cell: Cell, samples: int) -> tuple[float | None, str]:
-        where, sampler = keys(cell)
+        where, sampler = groups_of(cell)
         nfe = cell.nfe_planned or self.nfe.get(sampler)
         if nfe is None:
             return None, f"unknown: what {cell.sampler.name} spends was not measured here"
@@ -62,26 +62,26 @@ class Costs:
         return None, f"unknown: no row of {cell.model.title} in batches of {cell.batch_size} on this device"
 
     def _bytes(self, cell: Cell) -> tuple[int, str]:
-        if (peak := self.memory.get(keys(cell)[0])) is not None:
+        if (peak := self.memory.get(groups_of(cell)[0])) is not None:
             return int(peak * MIB), "the most of the rows"
         return least(cell), f"at the least the weights and {ARRAYS} arrays of a batch"
 
 
-def estimates(cells: Sequence[Cell], rows: pd.DataFrame, made: Sequence[int] = ()) -> list[Estimate]:
+def estimates(cells: Sequence[Cell], rows: pd.DataFrame, made: Sequence[int] = ()) -> list[CostEstimate]:
     """One estimate for each cell; `made` of its samples need not be made again."""
     costs = Costs(rows)
     return [costs.estimate(cell, n) for cell, n in zip(cells, made or [0] * len(cells), strict=True)]
 
 
-def total(found: Sequence[Estimate]) -> Estimate:
+def total(found: Sequence[CostEstimate]) -> CostEstimate:
     """Of cells that run one after the other: the sum of the times that are known, and the most memory."""
     known = [e.seconds for e in found if e.seconds is not None]
     sizes = [e.bytes for e in found if e.bytes is not None]
     basis = "all cells" if len(known) == len(found) else f"{len(known)} of {len(found)} cells; the others are unknown"
-    return Estimate(sum(known) if known or not found else None, max(sizes, default=None), basis)
+    return CostEstimate(sum(known) if known or not found else None, max(sizes, default=None), basis)
 
 
-def finished(rows: pd.DataFrame) -> pd.DataFrame:
+def finished_rows(rows: pd.DataFrame) -> pd.DataFrame:
     """The finished rows with seconds for an evaluation of a sample, and the memory of the device that they ran on."""
     needed = [*PLACE, *SAMPLER, "status", "nfe", "n_samples", "wall_s", "rss_peak_mb", "timing_valid"]
     rows = rows.reindex(columns=list(dict.fromkeys([*rows.columns, *needed, "n_timed", "gpu_mem_peak_mb", "decode_s"])))
@@ -96,7 +96,7 @@ def medians(rows: pd.DataFrame, by: list[str], column: str) -> dict[Hashable, fl
     return {key: float(value) for key, value in rows.groupby(by)[column].median().items()}
 
 
-def keys(cell: Cell) -> tuple[Hashable, Hashable]:
+def groups_of(cell: Cell) -> tuple[Hashable, Hashable]:
     """The groups that a cell belongs to: that of its model in this place, and that of its sampler on it."""
     place = device_name(cell.device), torch.get_num_threads(), cell.dtype
     where = *place, cell.model.title, dumps(describe(cell.model)), cell.batch_size
@@ -107,10 +107,10 @@ def least(cell: Cell) -> int:
     """Bytes that a cell takes at the least."""
     size = 8 if cell.dtype == "float64" else 4  # the state is float32 at the least, whatever the network computes in
     batch = cell.noise_block if cell.adaptive else min(cell.batch_size, cell.n_samples)
-    return sum(file.stat().st_size for file in weights(cell)) + ARRAYS * batch * prod(cell.model.shape) * size
+    return sum(file.stat().st_size for file in weight_files(cell)) + ARRAYS * batch * prod(cell.model.shape) * size
 
 
-def weights(cell: Cell) -> Iterator[Path]:
+def weight_files(cell: Cell) -> Iterator[Path]:
     """The files of a model's weights, as far as it names them."""
     named = getattr(cell.model, "weights", None)
     with suppress(UsageError):  # they are missing or damaged: the run says so

@@ -11,16 +11,16 @@ from types import FrameType
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
-_asked = threading.Event()
+_stop_asked = threading.Event()
 
 
 class Interrupted(Exception):
     """The work was stopped between two batches, because somebody asked for it."""
 
 
-def check() -> None:
+def raise_if_stopped() -> None:
     """Interrupted where a stop was asked for."""
-    if _asked.is_set():
+    if _stop_asked.is_set():
         raise Interrupted
 
 
@@ -38,9 +38,9 @@ def stoppable(told: Callable[[], None]) -> Iterator[Stop]:
 
     def asked(number: int, frame: FrameType | None) -> None:
         stop.number = number
-        if _asked.is_set():
+        if _stop_asked.is_set():
             raise KeyboardInterrupt
-        _asked.set()
+        _stop_asked.set()
         told()
 
     if threading.current_thread() is not threading.main_thread():
@@ -52,4 +52,4 @@ def stoppable(told: Callable[[], None]) -> Iterator[Stop]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-        _asked.clear()
+        _stop_asked.clear()

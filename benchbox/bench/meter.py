@@ -15,7 +15,7 @@ import psutil
 import torch
 from filelock import FileLock
 
-from benchbox.bench.others import Others, nvml_handle
+from benchbox.bench.others import Contention, nvml_handle
 from benchbox.errors import UsageError
 
 MIB = 2**20
@@ -32,7 +32,7 @@ class Meter:
         self.device, self.seconds, self.joules = device, 0.0, 0.0
         self.cuda = device.type == "cuda"
         self._energy = energy_counter(device)
-        self._others = Others(device)
+        self._others = Contention(device)
         if self.cuda:
             torch.cuda.reset_peak_memory_stats(device)
         _reset_rss_peak()

@@ -11,14 +11,14 @@ from typing import Any
 import psutil
 import torch
 
-SHARE = 0.1
+BUSY_SHARE = 0.1
 """The part of the cores that others may keep busy before a timing counts as that of a shared machine."""
 
 SLACK = 0.1
 """CPU seconds of others that are never noticed: the system's clocks tick in hundredths, and count by samples."""
 
 
-class Others:
+class Contention:
     """CPU time that others take on the cores that this process may use, from now on; and others on its GPU."""
 
     def __init__(self, device: torch.device) -> None:
@@ -38,7 +38,7 @@ class Others:
         """Whether they took more than `SHARE` of the cores, or were on the GPU at the beginning or are now."""
         passed, taken = self.seconds()
         self.more = self.more or (self.count is not None and self.count() > 1)
-        return self.more or taken > SLACK + SHARE * len(usable_cores()) * passed
+        return self.more or taken > SLACK + BUSY_SHARE * len(usable_cores()) * passed
 
 
 def usable_cores() -> list[int]:

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from benchbox.bench.cell import Cell
 from benchbox.bench.configuration import Configuration
-from benchbox.bench.estimate import Costs, Estimate
+from benchbox.bench.estimate import CostEstimate, Costs
 from benchbox.bench.resume import begun
 from benchbox.bench.values import lacking
 from benchbox.executor import Executor
@@ -36,7 +36,7 @@ class PlannedCell:
     metrics: Mapping[str, Metric]
     row: Row | None = None
     n_kept: int = 0
-    cost: Estimate | None = None
+    cost: CostEstimate | None = None
 
     @property
     def n_left(self) -> int:

@@ -24,7 +24,7 @@ ALWAYS = (DISTRIBUTION, "torch", "numpy", "torchdiffeq", "torch-fidelity")
 
 ABSENT = "not installed"
 
-OWN = Path(__file__).parents[1]
+OWN_CODE = Path(__file__).parents[1]
 """Our own code, as it is loaded: not that of the installed distribution where PYTHONPATH says otherwise."""
 
 
@@ -34,7 +34,7 @@ def machine(device: str) -> dict[str, Any]:
     return {
         "device": device_name(device), "threads": torch.get_num_threads(), "flags": json.dumps(flags()),
         "host": platform.node(), "torch": torch.__version__, "cuda": torch.version.cuda if cuda else None,
-        "driver": driver() if cuda else None, "git": git_state(OWN),
+        "driver": driver() if cuda else None, "git": git_state(OWN_CODE),
     }  # fmt: skip
 
 
@@ -59,11 +59,11 @@ def driver() -> str | None:
         said = pynvml.nvmlSystemGetDriverVersion()
         return said.decode() if isinstance(said, bytes) else str(said)
     except Exception:  # no package, no library, no driver
-        lines = _said("nvidia-smi", "--query-gpu=driver_version", "--format=csv,noheader")
+        lines = _output_of("nvidia-smi", "--query-gpu=driver_version", "--format=csv,noheader")
     return lines.split()[0] if lines else None
 
 
-def packages(names: Iterable[str]) -> str:
+def package_versions(names: Iterable[str]) -> str:
     """Versions of the named distributions and of those in `ALWAYS`, as JSON; no package is imported.
 
     An editable install has the commit of its folder, such as "0.1.0 (git 1a2b3c4+)", + where that was changed since.
@@ -75,7 +75,7 @@ def packages(names: Iterable[str]) -> str:
 def _version(name: str) -> str:
     try:
         found = Distribution.from_name(name)
-        commit = (git_state(OWN) if name == DISTRIBUTION else None) or _commit(found)
+        commit = (git_state(OWN_CODE) if name == DISTRIBUTION else None) or _commit(found)
         return f"{found.version} (git {commit})" if commit else found.version
     except PackageNotFoundError:
         return ABSENT
@@ -96,13 +96,15 @@ def _commit(found: Distribution) -> str | None:
 @cache
 def git_state(folder: Path) -> str | None:
     """The commit of the checkout that a folder is part of, + where it was changed since; None outside of one."""
-    commit = _said("git", "rev-parse", "--short", "HEAD", folder=folder)
-    changed = _said("git", "status", "--porcelain", "--", ".", folder=folder)
-    ignored = not changed and not _said("git", "ls-files", "--", ".", folder=folder)  # such as an environment in it
+    commit = _output_of("git", "rev-parse", "--short", "HEAD", folder=folder)
+    changed = _output_of("git", "status", "--porcelain", "--", ".", folder=folder)
+    ignored = not changed and not _output_of(
+        "git", "ls-files", "--", ".", folder=folder
+    )  # such as an environment in it
     return None if commit is None or ignored else commit + ("+" if changed else "")
 
 
-def _said(*command: str, folder: Path | None = None) -> str | None:
+def _output_of(*command: str, folder: Path | None = None) -> str | None:
     """What a command prints; None where it fails."""
     environment = os.environ | {"GIT_OPTIONAL_LOCKS": "0"}
     try:

@@ -11,10 +11,10 @@ import pyarrow.compute as pc
 
 from benchbox.bench.cell import Cell, dumps
 from benchbox.bench.meter import device_name, usable
-from benchbox.bench.provenance import ABSENT, packages
+from benchbox.bench.provenance import ABSENT, package_versions
 from benchbox.bench.settings import model_named
-from benchbox.bench.sweep import Request, budgeted, check_model, checked
-from benchbox.bench.trust import Row, known, metrics_of, of_text, texts
+from benchbox.bench.sweep import Request, budgeted, validate_model, with_levels
+from benchbox.bench.trust import StoredRow, known, metrics_of, of_text, texts
 from benchbox.driver import ADAPTIVE_LEVELS
 from benchbox.errors import UsageError, unknown
 from benchbox.noise import BLOCK
@@ -43,7 +43,7 @@ SURROUNDINGS = frozenset({
 """Columns that say with what a row was made; where results differ, they may say why."""
 
 
-def find(store: Store, text: str) -> dict[str, Any]:
+def find_row(store: Store, text: str) -> dict[str, Any]:
     """The row of a cell, by its id or by the beginning of it. UsageError where it is none, or that of several."""
     if not re.fullmatch("[0-9a-f]{1,16}", text):
         raise UsageError(f"{text!r} is not a cell: give its id, such as 0123456789abcdef, or the beginning of it.")
@@ -57,7 +57,7 @@ def find(store: Store, text: str) -> dict[str, Any]:
     return max(rows, key=lambda row: str(row.get("started_at")))  # a published file may hold several of one cell
 
 
-def plugin(kind: str, row: Row) -> str:
+def plugin(kind: str, row: StoredRow) -> str:
     """The plugin of a row's column, or the one that a model's card names. UsageError where there is none."""
     if name := known(kind, row):
         return name
@@ -67,7 +67,7 @@ def plugin(kind: str, row: Row) -> str:
     return model_named(cards[0])[0]
 
 
-def rebuild(row: Row, device: str | None = None) -> Cell:
+def rebuild(row: StoredRow, device: str | None = None) -> Cell:
     """The cell of a row; device: where to run it, else where torch has what the row ran on. UsageError."""
     if row.get("guidance") is not None:
         raise UsageError(f"cell {row['cell']} was guided, which this benchbox cannot do.")
@@ -77,11 +77,11 @@ def rebuild(row: Row, device: str | None = None) -> Cell:
         raise UsageError(f"the row of cell {row['cell']} cannot be rerun: {type(error).__name__} {error}.") from None
 
 
-def _rebuild(row: Row, device: str | None) -> Cell:
+def _rebuild(row: StoredRow, device: str | None) -> Cell:
     request = asked(row, device)
     request.check()
     sampler, model = (built(kind, row) for kind in ("sampler", "model"))
-    check_model(model)
+    validate_model(model)
     metrics = tuple(registry().get("metric", split(label)[0], o) for label, o in metrics_of(row).items())
     for metric in metrics:
         metric.check(model)
@@ -91,11 +91,11 @@ def _rebuild(row: Row, device: str | None) -> Cell:
         request.nfe_policy, request.noise_block, request.noise_device,
     )  # fmt: skip
     if not request.nfe:
-        return checked(replace(cell, n_levels=ADAPTIVE_LEVELS))
-    return checked(budgeted(cell, request.nfe[0]))
+        return with_levels(replace(cell, n_levels=ADAPTIVE_LEVELS))
+    return with_levels(budgeted(cell, request.nfe[0]))
 
 
-def asked(row: Row, device: str | None) -> Request:
+def asked(row: StoredRow, device: str | None) -> Request:
     """The numbers and words of a row as the request of its one cell."""
     nfe, kind, drawn_on = row.get("nfe_requested"), "cuda" if row.get("cuda") else "cpu", row.get("noise_device")
     return Request(
@@ -106,7 +106,7 @@ def asked(row: Row, device: str | None) -> Request:
     )  # fmt: skip
 
 
-def built(kind: str, row: Row, own: Any = None) -> Any:
+def built(kind: str, row: StoredRow, own: Any = None) -> Any:
     """The plugin of a row with its options; `own`, which need not be registered, where that is the one."""
     options = of_text(row, f"{kind}_options")
     if own is not None and getattr(own, "name", None) == row[kind] and dumps(describe(own)) == dumps(options):
@@ -114,7 +114,7 @@ def built(kind: str, row: Row, own: Any = None) -> Any:
     return registry().get(kind, plugin(kind, row), options)
 
 
-def obstacles(row: Row, cell: Cell) -> list[str]:
+def obstacles(row: StoredRow, cell: Cell) -> list[str]:
     """Why the cell is not that of the row: each column that differs, and what that means; none where it is."""
     if cell.id == row["cell"]:
         return []
@@ -128,14 +128,14 @@ def obstacles(row: Row, cell: Cell) -> list[str]:
     ]
 
 
-def other_packages(row: Row, cell: Cell) -> list[str]:
+def other_packages(row: StoredRow, cell: Cell) -> list[str]:
     """The plugins' packages whose versions are others now."""
-    before, now = of_text(row, "packages"), json.loads(packages(cell.packages))
+    before, now = of_text(row, "packages"), json.loads(package_versions(cell.packages))
     pairs = {name: (str(before.get(name, ABSENT)), str(now.get(name, ABSENT))) for name in cell.packages if before}
     return [f"package {name} was {a} and is {b}" for name, (a, b) in pairs.items() if a.split()[0] != b.split()[0]]
 
 
-def differing(old: Row, new: Row) -> list[str]:
+def differing_columns(old: StoredRow, new: StoredRow) -> list[str]:
     """The columns in which a repetition should agree and does not; an older schema's row does not have all."""
     apart = schema.MEASURED | {"command"}
     names = [name for name in new if name in old and name not in apart]

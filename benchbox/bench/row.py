@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from benchbox.bench.cell import Cell
-from benchbox.bench.provenance import machine, packages
+from benchbox.bench.provenance import machine, package_versions
 from benchbox.bench.values import about
 from benchbox.metric import Metric
 from benchbox.store.schema import ORDER
@@ -22,7 +22,8 @@ def blank(cell: Cell, metrics: Mapping[str, Metric]) -> dict[str, Any]:
         "batch_size": cell.batch_size, "noise_block": cell.noise_block, "noise_device": cell.noise_on.type,
         "nfe_policy": cell.nfe_policy, "nfe_requested": cell.nfe_requested,
         "steps": None if cell.skip else cell.n_levels - 1, "timing_valid": True, "status": "skipped",
-        "reason": cell.skip, "executor": "local", "packages": packages(cell.packages), "command": "", "sweep": None,
+        "reason": cell.skip, "executor": "local", "packages": package_versions(cell.packages), "command": "",
+        "sweep": None,
         "started_at": now(), **described(about(metrics, cell.model)),
     }  # fmt: skip
 

@@ -78,7 +78,7 @@ class Run:
         """
         end = self.cell.n_samples if n is None else first + n
         while first < end:
-            interrupt.check()
+            interrupt.raise_if_stopped()
             kept = min(self.size, end - first)
             run = self.size if self.cell.adaptive else kept
             x = self.halving(first, run)

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 from benchbox.bench import interrupt
 from benchbox.bench.cell import Cell
 from benchbox.bench.cell_run import CellRun, Limits
-from benchbox.bench.configuration import save as save_configuration
+from benchbox.bench.configuration import save_configuration as save_configuration
 from benchbox.bench.dispatch import Dispatcher
 from benchbox.bench.part import Part
 from benchbox.bench.plan import Plan, PlannedCell, plan_cell, with_kept
@@ -25,7 +25,7 @@ from benchbox.store.leases import Leases
 from benchbox.store.paths import printable
 from benchbox.store.store import Store
 
-PATIENCE = 1.0
+LEASE_POLL = 1.0
 """Seconds between looks at cells that another process is at."""
 
 Row = dict[str, Any]
@@ -48,7 +48,7 @@ class Watcher(Protocol):
         """Only cells are left that others are at."""
 
 
-def load(plan: Plan, executor: Executor, timeout: float | None = None) -> None:
+def load_models(plan: Plan, executor: Executor, timeout: float | None = None) -> None:
     """Load the models of what is to do, where they will run. UsageError where one cannot be loaded."""
     Dispatcher(executor, plan.isolated).load([planned.cell for planned in plan.to_do], timeout)
 
@@ -108,8 +108,8 @@ class Sweep:
             yield from self.pipeline(cells)
             if self.elsewhere and len(self.elsewhere) == len(cells):
                 self.watcher.wait(cells, self.leases.holder(cells[0].cell.id) or "another process")
-                interrupt.check()
-                time.sleep(PATIENCE)
+                interrupt.raise_if_stopped()
+                time.sleep(LEASE_POLL)
             cells = self.elsewhere
 
     def pipeline(self, cells: Sequence[PlannedCell]) -> Iterator[Row]:
@@ -133,11 +133,11 @@ class Sweep:
                     if other is run and later is not None:
                         later.cancel()
                 yield self.finish(run)
-            interrupt.check()
+            interrupt.raise_if_stopped()
 
     def steps(self, cells: Sequence[PlannedCell]) -> Iterator[tuple[CellRun, Shard | None]]:
         for planned in cells:
-            interrupt.check()
+            interrupt.raise_if_stopped()
             run = self.begin(planned)
             if run is None:
                 self.elsewhere.append(planned)

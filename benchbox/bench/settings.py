@@ -30,7 +30,7 @@ class Setting:
         return f"{self.prefix}.{self.option}" if self.prefix else self.option
 
 
-def parse(texts: Iterable[str]) -> list[Setting]:
+def parse_settings(texts: Iterable[str]) -> list[Setting]:
     """Settings from the command line. UsageError where one is not [PLUGIN.]OPTION=V[,V…]."""
     settings = []
     for text in texts:

@@ -109,7 +109,7 @@ def _cells(request: Request, settings: Settings) -> Iterator[Cell]:
     models = [m for name in request.models for m in model_variants(settings, name)]
     samplers = [s for name in request.samplers for s in settings.variants("sampler", name)]
     for model, sampler in product(models, samplers):
-        check_model(model)
+        validate_model(model)
         schedules = [s for n in request.schedules for s in settings.variants("schedule", n)] or [model.schedule]
         wanted: Sequence[Any] = request.grids or [sampler.grid or model.grid]
         grids = [g for n in wanted for g in grid_variants(settings, n)]
@@ -124,20 +124,20 @@ def _cells(request: Request, settings: Settings) -> Iterator[Cell]:
                 final=request.final, nfe_policy=request.nfe_policy, noise_block=request.noise_block,
                 noise_device=request.noise_device,
             )  # fmt: skip
-            yield from _budgets(cell, request.nfe)
+            yield from _at_each_budget(cell, request.nfe)
 
 
-def _budgets(cell: Cell, budgets: Sequence[int]) -> Iterator[Cell]:
+def _at_each_budget(cell: Cell, budgets: Sequence[int]) -> Iterator[Cell]:
     """The cell at each budget; once where the sampler is adaptive."""
     if cell.sampler.evals_per_step is None:
-        yield checked(replace(cell, nfe_requested=None, n_levels=ADAPTIVE_LEVELS))
+        yield with_levels(replace(cell, nfe_requested=None, n_levels=ADAPTIVE_LEVELS))
         return
     if cell.sampler.evals(100) <= cell.sampler.evals(1):
         raise UsageError(f"sampler {cell.sampler.name} claims that an interval costs no evaluation: no budget fits it.")
     if not budgets:
         raise UsageError(f"sampler {cell.sampler.name} needs a budget: give --nfe, such as --nfe 18,35,50.")
     for nfe in budgets:
-        yield checked(budgeted(cell, nfe))
+        yield with_levels(budgeted(cell, nfe))
 
 
 def budgeted(cell: Cell, nfe: int) -> Cell:
@@ -162,7 +162,7 @@ def budgeted(cell: Cell, nfe: int) -> Cell:
     return replace(cell, nfe_requested=nfe, n_levels=n, skip=skip)
 
 
-def checked(cell: Cell) -> Cell:
+def with_levels(cell: Cell) -> Cell:
     """The cell, once its levels can be cut, or with the reason why its grid fails. UsageError where they are wrong."""
     if cell.skip is None:
         try:
@@ -185,7 +185,7 @@ def grid_variants(settings: Settings, grid: Any) -> list[Any]:
     return settings.variants("grid", grid) if isinstance(grid, str) else [grid]
 
 
-def check_model(model: Model) -> None:
+def validate_model(model: Model) -> None:
     """UsageError where a model's schedule is a name, or where it says what its network puts out in no way known."""
     if not isinstance(model.schedule, Schedule):
         raise UsageError(

@@ -14,19 +14,19 @@ from benchbox.options import alternatives, defaults, hints
 from benchbox.registry import registry
 from benchbox.store.values import split
 
-Row = Mapping[str, Any]
+StoredRow = Mapping[str, Any]
 
 PARTS = ("sampler", "model", "schedule", "grid")
 
 
-def loads(row: Row) -> list[str]:
+def loads(row: StoredRow) -> list[str]:
     """What a rerun would load at the row's word: code and files that its options name."""
     named = [(kind, known(kind, row) or str(row.get(kind)), of_text(row, f"{kind}_options")) for kind in PARTS]
     named += [("metric", split(label)[0], options) for label, options in metrics_of(row).items()]
     return [f"{kind} {name}: {what}" for kind, name, options in named for what in foreign(kind, name, options)]
 
 
-def foreign(kind: str, name: str, options: Row) -> Iterator[str]:
+def foreign(kind: str, name: str, options: StoredRow) -> Iterator[str]:
     """Options that take a path or look like one, and those that a plugin must be given, such as a function's name."""
     found = registry().matches(kind, name)
     types_ = hints(found[0].cls) if found else {}
@@ -49,14 +49,14 @@ def texts(value: Any, option: str = "") -> Iterator[tuple[str, str]]:
             yield from texts(inner, option)
 
 
-def known(kind: str, row: Row) -> str | None:
+def known(kind: str, row: StoredRow) -> str | None:
     """The plugin that a row's column names; a model's title may say more after a colon."""
     title = str(row.get(kind))
     names = [title, title.partition(":")[0]] if kind == "model" else [title]
     return next((name for name in names if registry().matches(kind, name)), None)
 
 
-def of_text(row: Row, column: str) -> dict[str, Any]:
+def of_text(row: StoredRow, column: str) -> dict[str, Any]:
     """The JSON object in a column. UsageError where it is none."""
     try:
         value = json.loads(row.get(column) or "{}")
@@ -67,7 +67,7 @@ def of_text(row: Row, column: str) -> dict[str, Any]:
     return value
 
 
-def metrics_of(row: Row) -> dict[str, dict[str, Any]]:
+def metrics_of(row: StoredRow) -> dict[str, dict[str, Any]]:
     """The options of each value of a metric of a row, by its label. UsageError where they are none."""
     found = of_text(row, "metric_options")
     if not all(isinstance(options, dict) for options in found.values()):

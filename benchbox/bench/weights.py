@@ -15,11 +15,11 @@ CODE = frozenset({".py", ".pyc", ".pyi"})
 
 def weights_sha256(model: Model) -> str | None:
     """The model's own statement, else a hash of the files beside the code of its package; None where there are none."""
-    return model.sha256 or beside(type(model).__module__.partition(".")[0])
+    return model.sha256 or package_data_sha256(type(model).__module__.partition(".")[0])
 
 
 @cache
-def beside(package: str) -> str | None:
+def package_data_sha256(package: str) -> str | None:
     """One hash of all files of an imported package that are not code; None of benchbox's own, whose models state it."""
     folders = [] if package == "benchbox" else [Path(p) for p in getattr(sys.modules.get(package), "__path__", [])]
     files = sorted(f for folder in folders for f in folder.rglob("*") if f.is_file() and f.suffix not in CODE)

@@ -62,11 +62,11 @@ def check(
 
 def instances(names: list[str], set_: list[str], only: str | None = None) -> list[Any]:
     """The plugins that names and settings mean; of the kind `only`, or of the first kind that has the name."""
-    from benchbox.bench.settings import Settings, parse
+    from benchbox.bench.settings import Settings, parse_settings
     from benchbox.exact.conformance import kind_of
     from benchbox.registry import registry
 
-    settings = Settings(parse(set_))
+    settings = Settings(parse_settings(set_))
     wanted = [part for name in names for part in name.split(",")]
     chosen = [n for name in wanted for n in (registry().names("sampler") if name == "all" else [name])]
     found = [p for name in chosen for p in settings.variants(only or kind_of(name), name)]

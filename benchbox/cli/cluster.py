@@ -10,10 +10,10 @@ import typer
 from benchbox.cli.common import console
 from benchbox.store.atomic import output as written
 
-app = typer.Typer(help="Sweeps on many machines.", no_args_is_help=True)
+cluster_app = typer.Typer(help="Sweeps on many machines.", no_args_is_help=True)
 
 
-@app.command()
+@cluster_app.command()
 def slurm(
     sweep: Annotated[list[str], typer.Argument(help="After --: run and its options.", metavar="-- run …")],
     nodes: Annotated[int, typer.Option(min=1, help="Machines.")],
@@ -46,7 +46,7 @@ def readable(words: list[str]) -> None:
     command.commands["run"].make_context("run", list(words))  # type: ignore[attr-defined]
 
 
-@app.command("wait")
+@cluster_app.command("wait")
 def wait_for(
     address: Annotated[str, typer.Option(help="HOST:PORT of the cluster's head.")],
     nodes: Annotated[int, typer.Option(min=1, help="Machines.")],

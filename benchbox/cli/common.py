@@ -47,7 +47,7 @@ CLICK_ERROR: type[Exception] = typer.BadParameter.__mro__[1]
 """What typer raises for a command line that it cannot read, wherever this version of it keeps the class."""
 
 
-def counted(n: int, what: str) -> str:
+def count_of(n: int, what: str) -> str:
     """1 cell, 2 cells, 1,000 cells."""
     return f"{n:,} {what}{'s' * (n != 1)}"
 

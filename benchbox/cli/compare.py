@@ -18,8 +18,8 @@ def compare(
 ) -> None:
     """The difference of two samplers, or of two results directories, at each budget, with its interval."""
     from benchbox.cli.rows import rows_in, usual_of
-    from benchbox.report.compare import LEGEND, of_directories, of_samplers, sheets
-    from benchbox.report.formats import table
+    from benchbox.report.compare import COMPARE_LEGEND, of_directories, of_samplers, pair_sheets
+    from benchbox.report.formats import rich_table
     from benchbox.report.ranking import boards
 
     if Path(a).is_dir() and Path(b).is_dir():
@@ -34,6 +34,6 @@ def compare(
         missing = f"{a} and {b} share no board in {results}: measure both with one model, budget, schedule and grid."
     if not pairs:
         raise UsageError(missing)
-    for sheet in sheets(pairs, usual):
-        console.print(table(sheet))
-    console.print(LEGEND, style="dim", markup=False)
+    for sheet in pair_sheets(pairs, usual):
+        console.print(rich_table(sheet))
+    console.print(COMPARE_LEGEND, style="dim", markup=False)

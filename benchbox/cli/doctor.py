@@ -14,13 +14,13 @@ from rich.text import Text
 from benchbox.cli.common import console
 from benchbox.errors import UsageError
 
-Check = tuple[str, bool | None, str]
+Finding = tuple[str, bool | None, str]
 """What was looked at, whether it is well (None: absent, and not needed), and what was found."""
 
 
 def doctor(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
     """Say what works on this machine: packages, device, weights, plugins; exit status 1 if something is broken."""
-    checks = [*packages(), *device(), *weights(), *plugins()]
+    checks = [*check_packages(), *device(), *check_weights(), *plugins()]
     if as_json:
         import json
 
@@ -33,7 +33,7 @@ def doctor(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] 
     raise SystemExit(1 if any(ok is False for _, ok, _ in checks) else 0)
 
 
-def packages() -> Iterator[Check]:
+def check_packages() -> Iterator[Finding]:
     from benchbox.plugin import DISTRIBUTION
 
     for name in (DISTRIBUTION, "torch", "torchvision", "torch-fidelity", "torchdiffeq", "pandas", "pyarrow"):
@@ -57,7 +57,7 @@ def packages() -> Iterator[Check]:
         yield "distribution benchbox", False, found
 
 
-def device() -> Iterator[Check]:
+def device() -> Iterator[Finding]:
     import torch
 
     from benchbox.bench.meter import device_name
@@ -79,7 +79,7 @@ def device() -> Iterator[Check]:
     )
 
 
-def weights() -> Iterator[Check]:
+def check_weights() -> Iterator[Finding]:
     from benchbox.registry import registry
 
     for name in registry().names("model"):
@@ -101,7 +101,7 @@ def weights() -> Iterator[Check]:
         yield from extractors()
 
 
-def extractors() -> Iterator[Check]:
+def extractors() -> Iterator[Finding]:
     """Which of torch-fidelity's extractors have their weights here."""
     from benchbox.metrics import weights
 
@@ -113,7 +113,7 @@ def extractors() -> Iterator[Check]:
             yield f"features {name}", False if known.path.is_file() and known.sha256 else None, str(error)
 
 
-def plugins() -> Iterator[Check]:
+def plugins() -> Iterator[Finding]:
     from benchbox.registry import registry
 
     for source in registry().sources:

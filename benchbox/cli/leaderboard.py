@@ -46,7 +46,7 @@ def leaderboard(
     for given, option in ((published, "--published"), (top, "--top")):
         if given and format_ in ("csv", "json"):
             raise UsageError(f"{option} goes with a format for people, not with {format_}.")
-    budgets = _budgets(nfe)
+    budgets = _budget_list(nfe)
     if format_ == "html" and output is not None and not output.suffix:
         if metric or model or budgets or top or published:
             raise UsageError("a site shows everything: leave out --metric, --model, --nfe, --top and --published.")
@@ -62,10 +62,10 @@ def leaderboard(
     if budgets:
         ranked = _at(ranked, budgets)
     if output is None:
-        _write(ranked, usual_of(rows), format_, published, top, console)
+        _write_report(ranked, usual_of(rows), format_, published, top, console)
         return
     text = StringIO()
-    _write(ranked, usual_of(rows), format_, published, top, Console(file=text, width=WIDTH, emoji=False))
+    _write_report(ranked, usual_of(rows), format_, published, top, Console(file=text, width=WIDTH, emoji=False))
     with written(output) as file:
         file.write(text.getvalue().encode())
 
@@ -80,7 +80,7 @@ def _only(boards: list[Board], what: str, name: str | None) -> list[Board]:
     return found
 
 
-def _budgets(nfe: str | None) -> list[int]:
+def _budget_list(nfe: str | None) -> list[int]:
     """The budgets asked for; none where all are meant."""
     if nfe is None:
         return []
@@ -97,7 +97,7 @@ def _at(boards: list[Board], budgets: list[int]) -> list[Board]:
     return found
 
 
-def _write(
+def _write_report(
     boards: list[Board], usual: Usual, format_: Format, published: bool, top: int | None, target: Console
 ) -> None:
     from benchbox.report import data, formats
@@ -105,14 +105,14 @@ def _write(
     from benchbox.report.leaderboard import first, sheets
 
     if format_ in ("csv", "json"):
-        target.file.write(data.csv(boards) if format_ == "csv" else data.to_json(boards))
+        target.file.write(data.boards_csv(boards) if format_ == "csv" else data.to_json(boards))
         return
-    shown = [first(sheet, top) for sheet in (others.sheets if published else sheets)(boards, usual)]
+    shown = [first(sheet, top) for sheet in (others.sheets_with_published if published else sheets)(boards, usual)]
     if format_ == "table":
         if not shown:
             target.print("no row here has a value of a metric that is ranked (fid, w2, sw2 …).")
             return
-        target.print(*formats.tables(shown), sep="\n")
+        target.print(*formats.rich_tables(shown), sep="\n")
         return
     write = {"markdown": formats.markdown, "latex": formats.latex, "html": formats.html}[format_]
     target.file.write(write(shown))

@@ -17,24 +17,24 @@ from benchbox.report.table import written
 if TYPE_CHECKING:
     from benchbox.registry import Offer
 
-KINDS = ("samplers", "schedules", "grids", "models", "metrics", "executors")
+LISTED_KINDS = ("samplers", "schedules", "grids", "models", "metrics", "executors")
 
 
 def list_plugins(
-    kind: Annotated[str | None, typer.Argument(help=f"{', '.join(KINDS)} or plugins [default: all].")] = None,
+    kind: Annotated[str | None, typer.Argument(help=f"{', '.join(LISTED_KINDS)} or plugins [default: all].")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """List what can be used: samplers, schedules, grids, models, metrics, executors; or who offers it: plugins."""
     from benchbox.registry import registry
 
-    if kind not in (None, "plugins", *KINDS):
-        raise unknown("kind", kind, [*KINDS, "plugins"])
+    if kind not in (None, "plugins", *LISTED_KINDS):
+        raise unknown("kind", kind, [*LISTED_KINDS, "plugins"])
     if kind == "plugins":
         return list_sources(as_json)
-    kinds = [k.removesuffix("s") for k in ([kind] if kind else KINDS)]
+    kinds = [k.removesuffix("s") for k in ([kind] if kind else LISTED_KINDS)]
     found = [offer for k in kinds for name in registry().names(k) for offer in registry().offers(k, name)[:1]]
     if as_json:
-        console.print_json(json.dumps([plain(offer) for offer in found]))
+        console.print_json(json.dumps([offer_values(offer) for offer in found]))
         return None
     console.print(plugin_table(found))
     return None
@@ -92,7 +92,7 @@ def show_plugin(offer: Offer) -> None:
     if item.aliases:
         console.print(f"also called {', '.join(item.aliases)}")
     console.print(Text("\n".join(paragraphs(cls))))
-    options = plain(offer)["options"]
+    options = offer_values(offer)["options"]
     if options:
         table = Table("option", "takes", "default")
         for option in options:
@@ -107,7 +107,7 @@ def show_plugin(offer: Offer) -> None:
     console.print()
 
 
-def plain(offer: Offer) -> dict[str, Any]:
+def offer_values(offer: Offer) -> dict[str, Any]:
     """An offer in plain values."""
     item = offer.listing
     return {

@@ -8,7 +8,7 @@ import sys
 import typer
 
 from benchbox.cli.check import check
-from benchbox.cli.cluster import app as cluster
+from benchbox.cli.cluster import cluster_app as cluster
 from benchbox.cli.common import one_sentence
 from benchbox.cli.compare import compare
 from benchbox.cli.doctor import doctor
@@ -18,9 +18,9 @@ from benchbox.cli.new import new
 from benchbox.cli.plot import plot
 from benchbox.cli.publish import publish
 from benchbox.cli.recommend import recommend
-from benchbox.cli.reference import app as reference
+from benchbox.cli.reference import reference_app as reference
 from benchbox.cli.rerun import rerun
-from benchbox.cli.results import app as results
+from benchbox.cli.results import results_app as results
 from benchbox.cli.run import run
 from benchbox.cli.train import train
 from benchbox.threads import passive

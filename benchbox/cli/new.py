@@ -15,9 +15,9 @@ def new(
     name: Annotated[str, typer.Argument(help="Its name on the command line, and that of its folder: my-sampler.")],
 ) -> None:
     """Write a pip package of your own plugin into a folder of its name: it installs, passes its tests and runs."""
-    from benchbox.scaffold import USE, write
+    from benchbox.scaffold import USE, write_package
 
-    for path in write(kind, name, Path()):
+    for path in write_package(kind, name, Path()):
         console.print(f"wrote {path}", markup=False, soft_wrap=True)
     use = USE[kind].format(name=name)
     say = f"next: pip install ./{name} && pytest {name} && benchbox run {use}"

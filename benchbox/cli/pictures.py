@@ -27,13 +27,13 @@ def quality(
     """The charts of the series that has the most entries, by cost; what else there is, is said."""
     from benchbox.cli.rows import rows_in, usual_of
     from benchbox.report.leaderboard import title
-    from benchbox.report.plots.quality import COSTS, quality_chart, series
+    from benchbox.report.plots.quality import COST_AXES, quality_chart, series
     from benchbox.report.published import with_published
     from benchbox.report.ranking import boards
 
     for cost in costs:
-        if cost not in COSTS:
-            raise unknown("cost", cost, COSTS)
+        if cost not in COST_AXES:
+            raise unknown("cost", cost, COST_AXES)
     rows = rows_in(directory)
     usual = usual_of(rows)
     found = series(boards(rows))
@@ -58,7 +58,7 @@ def _entries(group: Sequence[Board]) -> int:
     return sum(len(board.entries) for board in group)
 
 
-def orders(names: Sequence[str], files: Sequence[Path], set_: list[str], schedule: str) -> Chart:
+def order_chart(names: Sequence[str], files: Sequence[Path], set_: list[str], schedule: str) -> Chart:
     """Orders from certificates in files, or measured here."""
     from benchbox.cli.check import instances
     from benchbox.cli.site import certificates_in
@@ -73,7 +73,7 @@ def orders(names: Sequence[str], files: Sequence[Path], set_: list[str], schedul
     return order_chart(found, schedule=schedule)
 
 
-def budget(names: Sequence[str], nfe: str, set_: list[str], schedule: str | None, grid: str | None) -> Chart:
+def budget_chart(names: Sequence[str], nfe: str, set_: list[str], schedule: str | None, grid: str | None) -> Chart:
     """The error budget of one sampler on Gaussian data."""
     from benchbox import get
     from benchbox.bench.sweep import integers
@@ -93,11 +93,13 @@ def pictures(
     kind: Pictures, names: Sequence[str], nfe: str, set_: list[str], request: dict[str, Any]
 ) -> tuple[Lines, tuple[float, float]]:
     """A line of panels for each sampler (of samples) or each run (of a trajectory), and the range of the data."""
-    from benchbox.bench.settings import parse
+    from benchbox.bench.settings import parse_settings
     from benchbox.bench.sweep import Request, expand, integers
 
     cells = expand(
-        Request(samplers=list(names), nfe=integers(nfe, "--nfe", 1), metrics=[], settings=parse(set_), **request)
+        Request(
+            samplers=list(names), nfe=integers(nfe, "--nfe", 1), metrics=[], settings=parse_settings(set_), **request
+        )
     )
     lines: dict[str, list[Panel]] = {}
     for cell in cells:
@@ -109,9 +111,9 @@ def pictures(
 def _name(cell: Cell, kind: Pictures) -> str:
     from benchbox.options import describe
     from benchbox.registry import registry
-    from benchbox.report.table import changed
+    from benchbox.report.table import changed_options
 
-    options = changed(describe(cell.sampler), "sampler", cell.sampler.name, registry().usual)
+    options = changed_options(describe(cell.sampler), "sampler", cell.sampler.name, registry().usual)
     spent = "" if kind == "samples" or cell.nfe_requested is None else f", NFE {cell.nfe_planned}"
     return f"{cell.sampler.name} {options}".strip() + spent
 

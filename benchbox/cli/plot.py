@@ -9,9 +9,9 @@ import typer
 
 from benchbox.cli import pictures
 
-Kind = Literal["quality", "order", "budget", "samples", "trajectory"]
+PlotKind = Literal["quality", "order", "budget", "samples", "trajectory"]
 
-BUDGETS = {"budget": "9,17,35,69,139", "samples": "5,10,20,35", "trajectory": "10"}
+DEFAULT_BUDGETS = {"budget": "9,17,35,69,139", "samples": "5,10,20,35", "trajectory": "10"}
 """Evaluations that are drawn where no --nfe is given."""
 
 TITLES = {"samples": "Samples", "trajectory": "D(x, σ) along the run"}
@@ -19,7 +19,7 @@ TITLES = {"samples": "Samples", "trajectory": "D(x, σ) along the run"}
 
 def plot(
     directory: Annotated[Path, typer.Argument(help="--kind quality: a results directory.")] = Path("results"),
-    kind: Annotated[Kind, typer.Option(help="What is drawn.")] = "quality",
+    kind: Annotated[PlotKind, typer.Option(help="What is drawn.")] = "quality",
     output: Annotated[Path, typer.Option("--output", "-o", help="An .svg, .png, .pdf or .html.")] = Path("plot.svg"),
     cost: Annotated[str, typer.Option(help="quality: against nfe, seconds, memory; a comma list.")] = "nfe",
     metric: Annotated[str | None, typer.Option(help="quality: the metric [default: what most rows have].")] = None,
@@ -45,14 +45,16 @@ def plot(
     if kind == "quality":
         write_charts(pictures.quality(directory, cost.split(","), metric, model, published), output)
     elif kind == "order":
-        write_charts({"": pictures.orders(names, certificate or [], set_ or [], schedule or "edm")}, output)
+        write_charts({"": pictures.order_chart(names, certificate or [], set_ or [], schedule or "edm")}, output)
     elif kind == "budget":
-        write_charts({"": pictures.budget(names, nfe or BUDGETS[kind], set_ or [], schedule, grid)}, output)
+        write_charts(
+            {"": pictures.budget_chart(names, nfe or DEFAULT_BUDGETS[kind], set_ or [], schedule, grid)}, output
+        )
     else:
         request = {
             "models": [model or "mnist-edm"], "schedules": [schedule] if schedule else [], "seeds": [seed],
             "grids": [grid] if grid else [], "n_samples": samples, "batch_size": samples,
         }  # fmt: skip
-        lines, data_range = pictures.pictures(kind, names, nfe or BUDGETS[kind], set_ or [], request)
+        lines, data_range = pictures.pictures(kind, names, nfe or DEFAULT_BUDGETS[kind], set_ or [], request)
         title = f"{TITLES[kind]}: {model or 'mnist-edm'}, the same noise (seed {seed})"
         write_gallery(lines, output, title, data_range)

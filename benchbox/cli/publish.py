@@ -40,7 +40,7 @@ def publish(
     """Check the rows, merge them with those published before and those of others, and publish them with their page."""
     if output is None and to != "git":
         raise UsageError(f"publish --to {to} needs --output: {'a folder' if to == 'folder' else 'OWNER/NAME'}.")
-    where, others = output or ".", dict(_named(text) for text in merge or [])
+    where, others = output or ".", dict(_name_and_path(text) for text in merge or [])
     publication = Publication(rows_in(directory), others, keep, certificate or [], picture or [])
     console.print(
         {"folder": folder, "git": git, "hf": hub}[to](publication, where, branch), markup=False, soft_wrap=True
@@ -61,15 +61,15 @@ class Publication:
         """Its site, with the rows of the one before, in a folder. UsageError for rows that are not whole or honest."""
         import pandas as pd
 
-        from benchbox.report.publish import check, merged
+        from benchbox.report.publish import check_publishable, merged_rows
 
         earlier = [rows_in(before / "data")] if any(before.glob("data/*.parquet")) else []
-        rows = merged(pd.concat([*earlier, self.own], ignore_index=True), self.others, self.keep)
-        check(rows)
+        rows = merged_rows(pd.concat([*earlier, self.own], ignore_index=True), self.others, self.keep)
+        check_publishable(rows)
         return site_of(rows, self.checks, self.pictures)
 
 
-def _named(text: str) -> tuple[str, Path]:
+def _name_and_path(text: str) -> tuple[str, Path]:
     name, equals, place = text.partition("=")
     if not (name and equals and Path(place).is_dir()):
         raise UsageError(f"--merge {text!r} is not valid: give NAME=DIRECTORY, where NAME says who measured.")
@@ -113,4 +113,4 @@ def staged(publication: Publication, target: Branch | DataSet) -> Iterator[tuple
         target.fetch(Path(before))
         site = publication.site(Path(before))
         write_folder(site, Path(made))
-        yield site, Path(made), manifest.gone(manifest.read(Path(before)), manifest.read(Path(made)))
+        yield site, Path(made), manifest.gone(manifest.read_manifest(Path(before)), manifest.read_manifest(Path(made)))

@@ -22,17 +22,17 @@ def recommend(
 
     from benchbox.cli.rows import rows_in
     from benchbox.registry import registry
-    from benchbox.report.escape import plain
+    from benchbox.report.escape import plain_text
     from benchbox.report.ranking import boards
-    from benchbox.report.recommend import choices, for_target, for_time
+    from benchbox.report.recommend import for_target, for_time, measured_choices
 
     if (target_fid is None) == (time_budget is None):
         raise UsageError("give one of --target-fid and --time-budget.")
-    known, usual = choices(boards(rows_in(directory)), model), registry().usual
+    known, usual = measured_choices(boards(rows_in(directory)), model), registry().usual
     if target_fid is not None:
         answer = for_target(known, model, target_fid, usual)
     else:
         answer = for_time(known, model, time_budget or 0, usual)
-    console.print(Text(plain(answer.why)), soft_wrap=True)
-    console.print(Text(plain(answer.command)), soft_wrap=True)
+    console.print(Text(plain_text(answer.why)), soft_wrap=True)
+    console.print(Text(plain_text(answer.command)), soft_wrap=True)
     raise SystemExit(0 if answer.choice else 1)

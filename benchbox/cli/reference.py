@@ -10,14 +10,14 @@ import typer
 
 from benchbox.cli.common import console, devices, progress_bar
 
-app = typer.Typer(help="Make, show, import and export the statistics that fid, kid and prc need.")
+reference_app = typer.Typer(help="Make, show, import and export the statistics that fid, kid and prc need.")
 
 WRITERS = {"edm": "bilinear-tf1", "edm2": "bilinear-tf1", "adm": "bilinear-tf1", "pytorch-fid": "bilinear"}
 """Who writes files of mu and sigma of Inception features, and how they resize images."""
 
 
-@app.command()
-def make(
+@reference_app.command("make")
+def make_file(
     images: Annotated[Path, typer.Argument(help="A folder or zip of pictures, an .npz, .npy or IDX file.")],
     output: Annotated[Path, typer.Option("-o", "--output", help="The .npz to write.")],
     features: Annotated[str, typer.Option(help="The feature extractor (benchbox doctor lists them).")] = "mnist-cnn",
@@ -50,8 +50,8 @@ def make(
     console.print(f"wrote {output}: {made.label}, {len(made.mu)} features of {features}", soft_wrap=True)
 
 
-@app.command()
-def show(file: Annotated[Path, typer.Argument(help="An .npz of mu and sigma.")]) -> None:
+@reference_app.command("show")
+def show_file(file: Annotated[Path, typer.Argument(help="An .npz of mu and sigma.")]) -> None:
     """Say what a reference holds."""
     from benchbox.metrics.reference import read_reference
 
@@ -61,7 +61,7 @@ def show(file: Annotated[Path, typer.Argument(help="An .npz of mu and sigma.")])
         console.print(f"{name}: {text if text not in ('', 0, None) else 'not stated'}", markup=False, soft_wrap=True)
 
 
-@app.command("import")
+@reference_app.command("import")
 def import_(
     file: Annotated[Path, typer.Argument(help="mu and sigma of Inception features: .npz, .pt, .pkl.")],
     output: Annotated[Path, typer.Option("-o", "--output", help="The .npz to write.")],
@@ -92,7 +92,7 @@ def import_(
     console.print(f"wrote {output}: {found.label}", soft_wrap=True)
 
 
-@app.command()
+@reference_app.command()
 def export(
     file: Annotated[Path, typer.Argument(help="A reference.")],
     output: Annotated[Path, typer.Option("-o", "--output", help="The .npz to write.")],

@@ -29,50 +29,50 @@ def rerun(
     timeout: Annotated[float | None, typer.Option(min=0, help="Seconds for the cell.")] = None,
 ) -> None:
     """Run the cell of a row again, and compare. Exit status 1 where it does not repeat."""
-    from benchbox.bench.rerun import differing, find
+    from benchbox.bench.rerun import differing_columns, find_row
     from benchbox.store.store import Store
 
     store = Store(results)
-    old = find(store, row)
+    old = find_row(store, row)
     cell = cell_of(old, device, trust, anyway)
     new = again(cell, store, timeout, old)
     console.print(side_by_side(old, new))
-    raise SystemExit(1 if told(old, new, differing(old, new)) else 0)
+    raise SystemExit(1 if report_differences(old, new, differing_columns(old, new)) else 0)
 
 
 def cell_of(old: Mapping[str, Any], device: str | None, trust: bool, anyway: bool) -> Cell:
     """The cell to run for a row. UsageError where it names code that nobody trusts, or cannot be run as it was."""
     from benchbox.bench.rerun import obstacles, rebuild
     from benchbox.bench.trust import loads
-    from benchbox.report.escape import plain
+    from benchbox.report.escape import plain_text
 
     if not trust and (named := loads(old)):
         raise UsageError(
-            f"the row names what a rerun would load ({plain('; '.join(named))}): "
+            f"the row names what a rerun would load ({plain_text('; '.join(named))}): "
             "give --trust where you trust whoever wrote it."
         )
     cell = rebuild(old, devices(device) if device else None)
     if others := obstacles(old, cell):
-        why = plain("; ".join(others))
+        why = plain_text("; ".join(others))
         if not anyway:
             raise UsageError(f"cell {old['cell']} cannot be rerun as it was: {why} (--anyway runs cell {cell.id}).")
         say(f"this is not the cell of the row: {why}.")
     return cell
 
 
-def told(old: Mapping[str, Any], new: Mapping[str, Any], names: list[str]) -> bool:
+def report_differences(old: Mapping[str, Any], new: Mapping[str, Any], names: list[str]) -> bool:
     """Say which columns differ that should not; whether a result is among them."""
     from benchbox.bench.rerun import SURROUNDINGS
-    from benchbox.report.escape import plain
+    from benchbox.report.escape import plain_text
 
     for name in names:
         what = "made with another" if name in SURROUNDINGS else "differs:"
-        console.print(plain(f"{what} {name}: {old[name]} → {new[name]}"), markup=False, soft_wrap=True)
+        console.print(plain_text(f"{what} {name}: {old[name]} → {new[name]}"), markup=False, soft_wrap=True)
     same = set(names) <= SURROUNDINGS
     if same and new["status"] == "done":
         console.print("It repeats: all results are equal to the last digit.")
     elif same:
-        console.print(plain(f"It ends as before: {new['status']}, {new['reason']}."), markup=False, soft_wrap=True)
+        console.print(plain_text(f"It ends as before: {new['status']}, {new['reason']}."), markup=False, soft_wrap=True)
     return not same
 
 
@@ -93,13 +93,13 @@ def again(cell: Cell, store: Store, timeout: float | None, old: Mapping[str, Any
 
 def side_by_side(old: Mapping[str, Any], new: Mapping[str, Any]) -> Table:
     """Metrics, counts and measurements of the two rows."""
-    from benchbox.report.escape import plain
-    from benchbox.report.table import shown
+    from benchbox.report.escape import plain_text
+    from benchbox.report.table import value_text
     from benchbox.store import schema
 
     table = Table("", "row", "now")
     metrics = [name for name in new if name not in schema.ORDER]
     for name in ["status", "nfe", *metrics, *(n for n in schema.ORDER if n in schema.MEASURED and n != "sweep")]:
-        pair = [str(v) if isinstance(v, bool) else shown(v) for v in (old.get(name), new.get(name))]
-        table.add_row(*(Text(plain(text)) for text in (name, *pair)))
+        pair = [str(v) if isinstance(v, bool) else value_text(v) for v in (old.get(name), new.get(name))]
+        table.add_row(*(Text(plain_text(text)) for text in (name, *pair)))
     return table

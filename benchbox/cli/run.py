@@ -74,14 +74,14 @@ def run(
     noise_device: Annotated[str | None, typer.Option(help="Where noise is drawn [default: the device].")] = None,
 ) -> None:
     """Run samplers at NFE budgets and record quality, time and memory, one parquet row per cell."""
-    from benchbox.bench.settings import parse
+    from benchbox.bench.settings import parse_settings
     from benchbox.bench.sweep import Request, integers, one_executor
 
     request = Request(
         samplers=names(sampler, "--sampler"), nfe=integers(nfe, "--nfe", 1) if nfe else [],
         models=names(model, "--model"), schedules=names(schedule, "--schedule"), grids=names(grid, "--grid"),
         metrics=None if metric is None else names(metric, "--metric"), n_samples=samples, batch_size=batch_size,
-        seeds=integers(seed, "--seed", 0), device=devices(device), dtype=dtype, settings=parse(set_ or []),
+        seeds=integers(seed, "--seed", 0), device=devices(device), dtype=dtype, settings=parse_settings(set_ or []),
         nfe_policy=nfe_policy, final=final, noise_block=noise_block,
         noise_device=devices(noise_device) if noise_device else None,
     )  # fmt: skip

@@ -12,14 +12,14 @@ from rich.console import RenderableType
 
 from benchbox.bench import interrupt
 from benchbox.bench.cell import Cell
-from benchbox.bench.estimate import Estimate, total
+from benchbox.bench.estimate import CostEstimate, total
 from benchbox.bench.meter import MIB
 from benchbox.bench.plan import Plan, PlannedCell, Row
-from benchbox.bench.runner import load, run_sweep
-from benchbox.cli.common import console, counted, errors, progress_bar, say
+from benchbox.bench.runner import load_models, run_sweep
+from benchbox.cli.common import console, count_of, errors, progress_bar, say
 from benchbox.executor import Executor
 from benchbox.registry import registry
-from benchbox.report.table import changed, compact, label, labels, number, shown, status
+from benchbox.report.table import changed_options, compact_table, label, labels, number, status, value_text
 from benchbox.store import schema
 from benchbox.store.store import Store
 from benchbox.store.values import split, values
@@ -46,7 +46,7 @@ def execute(
     known = len(store.problems)
     try:
         with interrupt.stoppable(partial(say, STOPPING)) as stop, Progress(plan.to_do) as watcher:
-            load(plan, executor, how.get("timeout"))
+            load_models(plan, executor, how.get("timeout"))
             show_plan(plan, store.directory)
             for row in run_sweep(plan, store, executor, watcher, **how):
                 rows.append(row)
@@ -64,7 +64,7 @@ def show_plan(plan: Plan, directory: Path) -> None:
     if plan.to_do:
         errors.print(plan_table(plan))
     else:
-        n = counted(len(plan.cells), "cell")
+        n = count_of(len(plan.cells), "cell")
         console.print(f"nothing to do: {n} measured already, in {directory} (--force repeats).")
 
 
@@ -78,8 +78,8 @@ def show_costs(plan: Plan) -> None:
 def plan_table(plan: Plan) -> RenderableType:
     """The cells with what each budget buys, what is already done and, where there is one, an estimate of the cost."""
     n_samples = plan.cells[0].cell.n_samples if plan.cells else 0
-    title = f"{counted(len(plan.cells), 'cell')} of {counted(n_samples, 'sample')}"
-    return compact(title, [plan_line(planned) for planned in plan.cells])
+    title = f"{count_of(len(plan.cells), 'cell')} of {count_of(n_samples, 'sample')}"
+    return compact_table(title, [plan_line(planned) for planned in plan.cells])
 
 
 def plan_line(planned: PlannedCell) -> dict[str, str]:
@@ -97,11 +97,11 @@ def to_do(planned: PlannedCell) -> str:
     return planned.cell.skip or {"run": kept, "metrics": "metrics", "done": "done already"}[planned.todo]
 
 
-def expected(cost: Estimate) -> dict[str, str]:
+def expected(cost: CostEstimate) -> dict[str, str]:
     return {"seconds": number(cost.seconds, 3), "MiB": number(None if cost.bytes is None else cost.bytes / MIB, 3)}
 
 
-def in_all(costs: Sequence[Estimate]) -> str:
+def in_all(costs: Sequence[CostEstimate]) -> str:
     """What the cells will take together, in a sentence."""
     whole = total(costs)
     if whole.seconds is None:
@@ -118,7 +118,7 @@ def result_table(rows: Sequence[Row]) -> RenderableType:
     for row in rows:
         lines.append({
             **labels(row, registry().usual), "NFE asked": number(row["nfe_requested"]), "NFE": number(row.get("nfe")),
-            **{headers[m]: shown(row.get(m)) for m in metrics if not split(m)[0].endswith(ASIDE)},
+            **{headers[m]: value_text(row.get(m)) for m in metrics if not split(m)[0].endswith(ASIDE)},
             "seconds": number(row.get("wall_s"), 3), "samples/s": number(row.get("samples_per_s"), 3),
             "GPU MiB": number(row.get("gpu_mem_peak_mb"), 4), "status": status(row),
         })  # fmt: skip
@@ -126,7 +126,7 @@ def result_table(rows: Sequence[Row]) -> RenderableType:
         {str(row[m]) for row in rows for m in metrics if split(m)[0].endswith("_features") and row.get(m)}
     )
     title = f"{rows[0]['n_samples'] if rows else 0} samples" + (f", features {', '.join(features)}" if features else "")
-    return compact(title, lines)
+    return compact_table(title, lines)
 
 
 def header(column: str, rows: Sequence[Row]) -> str:
@@ -135,14 +135,14 @@ def header(column: str, rows: Sequence[Row]) -> str:
     found = next((v for row in rows for v in values(row) if mark and v.suffix == mark), None)
     if found is None:
         return column
-    return f"{name} ({changed(found.options, 'metric', found.metric, registry().usual) or mark})"
+    return f"{name} ({changed_options(found.options, 'metric', found.metric, registry().usual) or mark})"
 
 
 class Progress:
     """A bar for the sweep and one for the cell, on stderr."""
 
     def __init__(self, to_do: Sequence[PlannedCell]) -> None:
-        self.total = sum(cost(planned.cell) for planned in to_do)
+        self.total = sum(bar_length(planned.cell) for planned in to_do)
         self.bar = progress_bar()
         self.sweep = self.bar.add_task("sweep", total=self.total, visible=bool(to_do))
         self.cell = self.bar.add_task("", total=1, visible=False)
@@ -160,7 +160,7 @@ class Progress:
         cell = planned.cell
         if planned.todo != "done":
             self.ticks[cell.id] = 0
-            self.bar.reset(self.cell, total=cost(cell), description=self.name(cell), visible=True)
+            self.bar.reset(self.cell, total=bar_length(cell), description=self.name(cell), visible=True)
 
     @staticmethod
     def name(cell: Cell) -> str:
@@ -168,11 +168,11 @@ class Progress:
         return f"{sampler}, NFE {number(cell.nfe_requested)}, seed {cell.seed}"
 
     def tick(self, cell: Cell) -> None:
-        self.ticks[cell.id] = min(self.ticks.get(cell.id, 0) + 1, cost(cell))
+        self.ticks[cell.id] = min(self.ticks.get(cell.id, 0) + 1, bar_length(cell))
         self.show(cell)
 
     def reach(self, cell: Cell, n: int) -> None:
-        self.ticks[cell.id] = max(self.ticks.get(cell.id, 0), cost(cell) * n // cell.n_samples)
+        self.ticks[cell.id] = max(self.ticks.get(cell.id, 0), bar_length(cell) * n // cell.n_samples)
         self.show(cell)
 
     def show(self, cell: Cell) -> None:
@@ -180,27 +180,31 @@ class Progress:
         if now - self.looked > REFRESH:
             self.looked = now
             self.bar.update(
-                self.cell, completed=self.ticks[cell.id], total=cost(cell), description=self.name(cell), visible=True
+                self.cell,
+                completed=self.ticks[cell.id],
+                total=bar_length(cell),
+                description=self.name(cell),
+                visible=True,
             )
             self.bar.update(self.sweep, completed=self.done + sum(self.ticks.values()))
 
     def wait(self, cells: Sequence[PlannedCell], holder: str) -> None:
-        self.bar.update(self.cell, description=f"{counted(len(cells), 'cell')} with {holder}", total=None)
+        self.bar.update(self.cell, description=f"{count_of(len(cells), 'cell')} with {holder}", total=None)
 
     def finish(self, planned: PlannedCell, row: Row) -> None:
         cell = planned.cell
         if planned.todo == "done":
             return
         self.ticks.pop(cell.id, None)
-        self.done += cost(cell)
-        self.bar.update(self.cell, completed=cost(cell), total=cost(cell))
+        self.done += bar_length(cell)
+        self.bar.update(self.cell, completed=bar_length(cell), total=bar_length(cell))
         self.bar.update(self.sweep, completed=self.done)
         if not errors.is_terminal:
             value = next((f"{k} {v:.4g}" for k, v in row.items() if k not in schema.ORDER and isinstance(v, float)), "")
             errors.print(f"{self.name(cell)}: {status(row)} {value}".rstrip(), markup=False, soft_wrap=True)
 
 
-def cost(cell: Cell) -> int:
+def bar_length(cell: Cell) -> int:
     """How many states a cell goes through, about: what its bar counts."""
     if cell.skip:
         return 1

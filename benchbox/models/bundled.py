@@ -101,7 +101,7 @@ class CardModel(Model):
         card = self.card
         weights = self.weights()
         with reading(self.card_path(), "a model card of a network that can be made"):
-            net = nets.make(card.architecture, card.prediction, self.schedule, card.sigma_data)
+            net = nets.make_network(card.architecture, card.prediction, self.schedule, card.sigma_data)
         fill(net, tensors_in(weights), f"the weights of model {card.name}, {weights},")
         return net.to(device).eval().requires_grad_(False)
 

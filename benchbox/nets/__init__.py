@@ -15,7 +15,7 @@ from benchbox.schedule import Schedule
 NETS: dict[str, type[nn.Module]] = {"unet": UNet}
 
 
-def make(architecture: Mapping[str, Any], prediction: str, schedule: Schedule, sigma_data: float) -> nn.Module:
+def make_network(architecture: Mapping[str, Any], prediction: str, schedule: Schedule, sigma_data: float) -> nn.Module:
     """The network of a card: architecture is {"net": name, option: value, …}."""
     options = dict(architecture)
     name = options.pop("net")

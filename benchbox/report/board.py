@@ -12,13 +12,13 @@ from benchbox.report.estimate import Estimate
 LEVELS = ("schedule", "schedule_options", "grid", "grid_options")
 """Columns that say where the levels come from."""
 
-Row = Mapping[str, Any]
+BoardRow = Mapping[str, Any]
 """A row of the results, by column."""
 
-Kind = Literal["same", "recommended"]
+LevelsKind = Literal["same", "recommended"]
 """Of a board's levels: one schedule and grid for all, or for each sampler those that it recommends."""
 
-Noise = tuple[int, bool]
+NoiseKey = tuple[int, bool]
 """The seed, and whether it was drawn on a GPU: where both are the same, so is the noise."""
 
 
@@ -72,11 +72,11 @@ class Entry:
     behind: Difference | None
     """How much worse than the board's first; None for the first itself."""
     cost: Cost
-    values: Mapping[Noise, float] = field(repr=False)
+    values: Mapping[NoiseKey, float] = field(repr=False)
     """The value for each seed."""
     cells: tuple[str, ...] = field(repr=False)
     """The ids of the rows."""
-    row: Row = field(repr=False, default_factory=dict)
+    row: BoardRow = field(repr=False, default_factory=dict)
     """One of the rows, for what a setup does not say."""
 
     @property
@@ -121,11 +121,11 @@ class Unranked:
     status: str
     reason: str
     cell: str
-    row: Row = field(repr=False, default_factory=dict, compare=False)
+    row: BoardRow = field(repr=False, default_factory=dict, compare=False)
 
 
 @dataclass(frozen=True)
-class Task:
+class BoardTask:
     """What must be the same for two numbers to be compared."""
 
     metric: str
@@ -145,12 +145,12 @@ class Task:
 class Board:
     """What may be compared, at one budget."""
 
-    task: Task
+    task: BoardTask
     highest: bool
     """Whether more is better."""
     budget: int | None
     """NFE asked for; None for adaptive samplers."""
-    levels: Kind
+    levels: LevelsKind
     entries: tuple[Entry, ...]
     """Best first."""
     unranked: tuple[Unranked, ...]
@@ -166,9 +166,9 @@ class Board:
         return [e.setup for e in self.entries] + [u.setup for u in self.unranked]
 
 
-def grouped(rows: Iterable[Row], columns: Sequence[str]) -> dict[tuple[Any, ...], list[Row]]:
+def grouped(rows: Iterable[BoardRow], columns: Sequence[str]) -> dict[tuple[Any, ...], list[BoardRow]]:
     """Rows by their values in some columns, in the order of the first of each."""
-    groups: dict[tuple[Any, ...], list[Row]] = {}
+    groups: dict[tuple[Any, ...], list[BoardRow]] = {}
     for row in rows:
         groups.setdefault(tuple(row[name] for name in columns), []).append(row)
     return groups

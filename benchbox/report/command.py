@@ -11,7 +11,7 @@ from typing import Any
 
 from benchbox.commas import comma_list, quoted
 from benchbox.errors import UsageError
-from benchbox.report.board import Board, Row, Setup, Task
+from benchbox.report.board import Board, BoardRow, BoardTask, Setup
 from benchbox.report.prepared import RANKED
 from benchbox.report.table import Usual, written
 
@@ -19,7 +19,7 @@ DEFAULTS = {"batch_size": 64, "noise_block": 16, "nfe_policy": "floor"}
 """Of `benchbox run`, among what only the rows say."""
 
 
-def run_command(board: Board, setup: Setup, seeds: Sequence[int], usual: Usual, row: Row | None = None) -> str:
+def run_command(board: Board, setup: Setup, seeds: Sequence[int], usual: Usual, row: BoardRow | None = None) -> str:
     """`benchbox run` for one setup at a board's budget; options that are as usual are left out.
 
     row: one of those that were measured. It says what the board does not: metrics, batch size, noise.
@@ -47,20 +47,20 @@ def run_command(board: Board, setup: Setup, seeds: Sequence[int], usual: Usual, 
     return shlex.join(words)
 
 
-def model_words(task: Task, row: Row, usual: Usual) -> list[str]:
+def model_words(task: BoardTask, row: BoardRow, usual: Usual) -> list[str]:
     """--model and its options, as words of a command; row: one that was measured on it."""
     plugin, model, options = _model(task.model, json.loads(task.model_options), row, usual)
     return ["--model", quoted(model), *_set("model", plugin, options, usual)]
 
 
-def _model(title: str, options: Mapping[str, Any], row: Row, usual: Usual) -> tuple[str, str, Mapping[str, Any]]:
+def _model(title: str, options: Mapping[str, Any], row: BoardRow, usual: Usual) -> tuple[str, str, Mapping[str, Any]]:
     """The plugin of a model, what --model takes, and the options that are left for --set.
 
     A title is what the model calls itself: its plugin's name, PLUGIN:NAME, or the name on its card. Where the plugin
     has a required option, such as a file, --model takes that; a card is taken by its path.
     """
     cards = [option for option, value in options.items() if isinstance(value, str) and value.endswith(".json")]
-    asked = _asked(str(row.get("command") or ""))
+    asked = _model_in(str(row.get("command") or ""))
     if cards:
         plugin, model, taken = asked.partition(":")[0] if ":" in asked else title, options[cards[0]], cards[0]
         return plugin, f"{plugin}:{model}" if ":" in asked else model, _without(options, taken)
@@ -79,7 +79,7 @@ def _without(options: Mapping[str, Any], taken: str) -> dict[str, Any]:
     return {option: value for option, value in options.items() if option != taken}
 
 
-def _asked(command: str) -> str:
+def _model_in(command: str) -> str:
     """The model that a row's own command names, where it names one."""
     with suppress(ValueError, UsageError):  # a row may hold any text
         words = shlex.split(command)
@@ -91,7 +91,7 @@ def _asked(command: str) -> str:
     return ""
 
 
-def _unusual(row: Row) -> Iterator[tuple[str, str]]:
+def _unusual(row: BoardRow) -> Iterator[tuple[str, str]]:
     """Options of the run, by name, that only a row says; not those that are as usual or that it does not say."""
     for name, default in DEFAULTS.items():
         value = row.get(name)

@@ -7,11 +7,11 @@ from dataclasses import dataclass, replace
 
 from benchbox.report.board import Board, Difference, Entry, Setup
 from benchbox.report.estimate import Estimate
-from benchbox.report.leaderboard import Cell, Sheet, name, title
+from benchbox.report.leaderboard import Sheet, SheetCell, name, title
 from benchbox.report.ranking import contrast
 from benchbox.report.table import Usual, number
 
-LEGEND = (
+COMPARE_LEGEND = (
     "A difference is B − A with its 95 % interval. Paired: over the seeds that both share, where the common noise "
     "cancels; unpaired: fewer than two are shared, and the two are taken as independent."
 )
@@ -61,7 +61,7 @@ def unversioned(setup: Setup) -> Setup:
     return replace(setup, sampler_package="", sampler_version="")
 
 
-def verdict(pair: Pair) -> str:
+def better_of(pair: Pair) -> str:
     """Which is better, where the 95 % interval of the difference leaves zero out."""
     low, high = _ends(pair.difference.estimate)
     if not low <= high:
@@ -75,24 +75,24 @@ def _ends(d: Estimate) -> tuple[float, float]:
     return d.value - d.half_width, d.value + d.half_width
 
 
-def sheets(pairs: Sequence[Pair], usual: Usual) -> list[Sheet]:
+def pair_sheets(pairs: Sequence[Pair], usual: Usual) -> list[Sheet]:
     """A sheet per task and levels, a line per pair and budget."""
     grouped: dict[str, list[Pair]] = {}
     for pair in pairs:
         grouped.setdefault(title(pair.board, usual, budgets=False), []).append(pair)
     columns = ("NFE", "A", "B", "value A", "value B", "B − A", "interval", "how", "better")
     words = frozenset({"A", "B", "how", "better"})
-    return [Sheet(text, columns, words, tuple(_line(p, usual) for p in part)) for text, part in grouped.items()]
+    return [Sheet(text, columns, words, tuple(_pair_line(p, usual) for p in part)) for text, part in grouped.items()]
 
 
-def _line(pair: Pair, usual: Usual) -> tuple[Cell, ...]:
+def _pair_line(pair: Pair, usual: Usual) -> tuple[SheetCell, ...]:
     low, high = _ends(pair.difference.estimate)
     interval = f"{number(low, 3)} to {number(high, 3)}" if low <= high else "unknown"
     how = f"paired, {pair.difference.pairs} seeds" if pair.difference.paired else "unpaired"
-    better = verdict(pair)
+    better = better_of(pair)
     texts = (
         "adaptive" if pair.board.budget is None else str(pair.board.budget),
         name(pair.a.setup, "sampler", usual), name(pair.b.setup, "sampler", usual),
         number(pair.a.value, 4), number(pair.b.value, 4), number(pair.difference.estimate.value, 3), interval, how,
     )  # fmt: skip
-    return *map(Cell, texts), Cell(better, "bold" if better in ("A", "B") else "")
+    return *map(SheetCell, texts), SheetCell(better, "bold" if better in ("A", "B") else "")

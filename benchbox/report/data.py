@@ -13,24 +13,34 @@ import pandas as pd
 from benchbox.report import escape
 from benchbox.report.board import SETUP, Board, Entry, Unranked
 
-TASK = ("metric", "dataset", "model", "model_options", "model_sha256", "features", "n_samples", "reference", "setting")
-MEASURED = (
+RECORD_TASK = (
+    "metric",
+    "dataset",
+    "model",
+    "model_options",
+    "model_sha256",
+    "features",
+    "n_samples",
+    "reference",
+    "setting",
+)
+RECORD_MEASURED = (
     "rank_low", "rank_high", "uncertainty_known", "nfe", "value", "error", "low", "high", "behind", "behind_low",
     "behind_high", "paired", "seconds_per_1000", "memory_mb", "device", "seeds", "status", "reason", "cells",
 )  # fmt: skip
-COLUMNS = (*TASK, "levels", "nfe_requested", *SETUP, *MEASURED)
+RECORD_COLUMNS = (*RECORD_TASK, "levels", "nfe_requested", *SETUP, *RECORD_MEASURED)
 
 
-def records(board: Board) -> Iterator[dict[str, Any]]:
+def board_records(board: Board) -> Iterator[dict[str, Any]]:
     """A board's lines, flat: the ranked, best first, then what has no rank; None where there is nothing to say."""
     common = asdict(board.task) | {"levels": board.levels, "nfe_requested": board.budget}
-    ranked = [(entry.setup, _ranked(entry)) for entry in board.entries]
-    for setup, own in [*ranked, *((cell.setup, _unranked(cell)) for cell in board.unranked)]:
+    ranked = [(entry.setup, _ranked_record(entry)) for entry in board.entries]
+    for setup, own in [*ranked, *((cell.setup, _unranked_record(cell)) for cell in board.unranked)]:
         line = common | asdict(setup) | own
-        yield {column: _finite(line.get(column)) for column in COLUMNS}
+        yield {column: _finite(line.get(column)) for column in RECORD_COLUMNS}
 
 
-def _ranked(entry: Entry) -> dict[str, Any]:
+def _ranked_record(entry: Entry) -> dict[str, Any]:
     measured = {
         "rank_low": entry.rank_low, "rank_high": entry.rank_high, "uncertainty_known": entry.sure, "nfe": entry.nfe,
         "value": entry.value, "error": entry.estimate.error, "low": entry.low, "high": entry.high,
@@ -44,7 +54,7 @@ def _ranked(entry: Entry) -> dict[str, Any]:
     return measured | apart
 
 
-def _unranked(cell: Unranked) -> dict[str, Any]:
+def _unranked_record(cell: Unranked) -> dict[str, Any]:
     said = {"status": cell.status, "reason": cell.reason, "nfe": cell.nfe}
     return said | {"seeds": [cell.seed], "cells": [cell.cell]}
 
@@ -53,28 +63,28 @@ def _finite(value: Any) -> Any:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def frame(boards: Iterable[Board]) -> pd.DataFrame:
+def boards_frame(boards: Iterable[Board]) -> pd.DataFrame:
     """All boards as one table, a line per entry; lists are written with spaces between."""
-    lines = [{k: _listed(v) for k, v in record.items()} for board in boards for record in records(board)]
+    lines = [{k: _listed(v) for k, v in record.items()} for board in boards for record in board_records(board)]
     whole = dict.fromkeys(("nfe_requested", "rank_low", "rank_high"), "Int64")
-    return pd.DataFrame(lines, columns=list(COLUMNS)).astype(whole)
+    return pd.DataFrame(lines, columns=list(RECORD_COLUMNS)).astype(whole)
 
 
 def _listed(value: Any) -> Any:
     return " ".join(map(str, value)) if isinstance(value, list) else value
 
 
-def csv(boards: Iterable[Board]) -> str:
+def boards_csv(boards: Iterable[Board]) -> str:
     """The table as CSV; no text in it is a formula to a spreadsheet."""
-    return frame(boards).map(lambda v: escape.csv(v) if isinstance(v, str) else v).to_csv(index=False)
+    return boards_frame(boards).map(lambda v: escape.csv_text(v) if isinstance(v, str) else v).to_csv(index=False)
 
 
 def to_json(boards: Iterable[Board]) -> str:
     """A list of boards, each with its `lines`; null where nothing is known."""
-    shared = (*TASK, "levels", "nfe_requested")
+    shared = (*RECORD_TASK, "levels", "nfe_requested")
 
     def nested(board: Board) -> dict[str, Any]:
-        lines = list(records(board))
+        lines = list(board_records(board))
         rest = [{k: v for k, v in line.items() if k not in shared} for line in lines]
         return {k: lines[0][k] for k in shared} | {"highest": board.highest, "lines": rest}
 

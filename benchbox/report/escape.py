@@ -6,7 +6,7 @@ import html as standard
 import re
 import unicodedata
 
-LATEX = {
+LATEX_ESCAPES = {
     "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "$": r"\$", "&": r"\&", "#": r"\#", "%": r"\%", "_": r"\_",
     "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": r"\textless{}", ">": r"\textgreater{}",
     "|": r"\textbar{}", '"': "''", "`": r"\textasciigrave{}", "\0": "{}", "[": "{[}", "]": "{]}", "*": "{*}",
@@ -27,34 +27,34 @@ FORMULA = ("=", "+", "-", "@", "＝", "＋", "－", "＠")
 """With what a cell begins that a spreadsheet calculates."""
 
 
-def plain(text: str) -> str:
+def plain_text(text: str) -> str:
     """Text on one line: no control or formatting characters (escape sequences, right-to-left marks), no surrogates."""
-    return text if text.isprintable() else "".join(_plain(c) for c in text)
+    return text if text.isprintable() else "".join(_plain_character(c) for c in text)
 
 
-def _plain(c: str) -> str:
+def _plain_character(c: str) -> str:
     if c.isspace():
         return " "
     return "" if unicodedata.category(c) in {"Cc", "Cf", "Cs"} else c
 
 
-def html(text: str) -> str:
+def html_text(text: str) -> str:
     """For an element's content or a quoted attribute's value."""
-    return standard.escape(plain(text), quote=True)
+    return standard.escape(plain_text(text), quote=True)
 
 
-def latex(text: str) -> str:
+def latex_text(text: str) -> str:
     """For a paragraph or a table's cell; a character that LaTeX's own fonts may lack is named by its number."""
-    apart = re.sub("-(?=-)", "-\0", plain(text))
-    return "".join(LATEX.get(c) or (c if ord(c) < 0x7F or c in LETTERS else f"U+{ord(c):04X}") for c in apart)
+    apart = re.sub("-(?=-)", "-\0", plain_text(text))
+    return "".join(LATEX_ESCAPES.get(c) or (c if ord(c) < 0x7F or c in LETTERS else f"U+{ord(c):04X}") for c in apart)
 
 
-def markdown(text: str) -> str:
+def markdown_text(text: str) -> str:
     """For a line or a table's cell."""
-    return MARKDOWN.sub(r"\\\g<0>", standard.escape(plain(text), quote=False))
+    return MARKDOWN.sub(r"\\\g<0>", standard.escape(plain_text(text), quote=False))
 
 
-def csv(text: str) -> str:
+def csv_text(text: str) -> str:
     """For a field, before the quoting: what a spreadsheet would take for a formula begins with an apostrophe."""
-    text = plain(text)
+    text = plain_text(text)
     return f"'{text}" if text.lstrip().startswith(FORMULA) else text

@@ -64,10 +64,12 @@ def mean(values: Sequence[float], errors: Sequence[float] = (), dof: float = mat
     if n == 1:
         return stated
     spread = math.sqrt(math.fsum((v - stated.value) ** 2 for v in values) / (n - 1) / n)
-    return stated if spread <= stated.error * _most(n - 1, stated.dof) else Estimate(stated.value, spread, n - 1)
+    return (
+        stated if spread <= stated.error * _critical_ratio(n - 1, stated.dof) else Estimate(stated.value, spread, n - 1)
+    )
 
 
-def _most(dof: float, other: float) -> float:
+def _critical_ratio(dof: float, other: float) -> float:
     """What the ratio of two estimates of one error, of so many degrees of freedom, exceeds in 1 % of cases."""
     known = math.isinf(other)
     return math.sqrt(chdtri(dof, CONTRADICTED) / dof if known else fdtri(dof, other, 1 - CONTRADICTED))

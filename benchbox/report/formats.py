@@ -10,25 +10,25 @@ from rich.table import Table
 from rich.text import Text
 
 from benchbox.report import escape
-from benchbox.report.leaderboard import LEGEND, Cell, Sheet
+from benchbox.report.leaderboard import LEGEND, Sheet, SheetCell
 
 Escape = Callable[[str], str]
 
 
-def tables(sheets: Iterable[Sheet]) -> list[RenderableType]:
+def rich_tables(sheets: Iterable[Sheet]) -> list[RenderableType]:
     """For a rich console, the legend last."""
-    return [*map(table, sheets), Text(LEGEND, style="dim")]
+    return [*map(rich_table, sheets), Text(LEGEND, style="dim")]
 
 
-def table(sheet: Sheet) -> RenderableType:
+def rich_table(sheet: Sheet) -> RenderableType:
     """One sheet for a rich console; nothing in it is read as markup."""
     shown = Table()
     for column in sheet.columns:
-        shown.add_column(escape.plain(column), justify=_side(sheet, column), overflow="fold")
+        shown.add_column(escape.plain_text(column), justify=_side(sheet, column), overflow="fold")
     for line in sheet.lines:
-        shown.add_row(*(Text(escape.plain(cell.text), style=cell.style) for cell in line))
-    title = Text(escape.plain(sheet.title), style="italic")
-    return Group(title, *([shown] if sheet.lines else []), *(Text(escape.plain(note)) for note in sheet.notes))
+        shown.add_row(*(Text(escape.plain_text(cell.text), style=cell.style) for cell in line))
+    title = Text(escape.plain_text(sheet.title), style="italic")
+    return Group(title, *([shown] if sheet.lines else []), *(Text(escape.plain_text(note)) for note in sheet.notes))
 
 
 def _side(sheet: Sheet, column: str) -> Literal["left", "right"]:
@@ -39,20 +39,24 @@ def markdown(sheets: Iterable[Sheet]) -> str:
     """Tables as GitHub reads them."""
     marks = {"": "", "bold": "**", "italic": "_"}
 
-    def cell(c: Cell) -> str:
-        return f"{marks[c.style]}{escape.markdown(c.text)}{marks[c.style]}" if c.text else ""
+    def cell(c: SheetCell) -> str:
+        return f"{marks[c.style]}{escape.markdown_text(c.text)}{marks[c.style]}" if c.text else ""
 
     def part(sheet: Sheet) -> str:
         rules = ["---" if c in sheet.words else "---:" for c in sheet.columns]
-        rows = [[escape.markdown(c) for c in sheet.columns], rules, *([cell(c) for c in line] for line in sheet.lines)]
+        rows = [
+            [escape.markdown_text(c) for c in sheet.columns],
+            rules,
+            *([cell(c) for c in line] for line in sheet.lines),
+        ]
         lines = [f"| {' | '.join(row)} |" for row in rows] if sheet.lines else []
-        notes = [f"- {escape.markdown(note)}" for note in sheet.notes]
-        return "\n\n".join(filter(None, [escape.markdown(sheet.title), "\n".join(lines), "\n".join(notes)]))
+        notes = [f"- {escape.markdown_text(note)}" for note in sheet.notes]
+        return "\n\n".join(filter(None, [escape.markdown_text(sheet.title), "\n".join(lines), "\n".join(notes)]))
 
-    return "\n\n".join([*map(part, sheets), escape.markdown(LEGEND)]) + "\n"
+    return "\n\n".join([*map(part, sheets), escape.markdown_text(LEGEND)]) + "\n"
 
 
-LATEX = r"""\documentclass{article}
+LATEX_DOCUMENT = r"""\documentclass{article}
 \usepackage[utf8]{inputenc}
 \usepackage[a4paper,landscape,margin=15mm]{geometry}
 \usepackage{booktabs}
@@ -72,17 +76,17 @@ def latex(sheets: Iterable[Sheet]) -> str:
 
     def part(sheet: Sheet) -> str:
         sides = "".join(_side(sheet, c)[0] for c in sheet.columns)
-        lines = [row(commands[c.style] % escape.latex(c.text) for c in line) for line in sheet.lines]
-        head = [rf"\begin{{tabular}}{{{sides}}}", r"\toprule", row(map(escape.latex, sheet.columns)), r"\midrule"]
+        lines = [row(commands[c.style] % escape.latex_text(c.text) for c in line) for line in sheet.lines]
+        head = [rf"\begin{{tabular}}{{{sides}}}", r"\toprule", row(map(escape.latex_text, sheet.columns)), r"\midrule"]
         body = [*head, *lines, r"\bottomrule", r"\end{tabular}"] if lines else []
-        notes = [rf"\par\footnotesize {escape.latex(note)}" for note in sheet.notes]
-        inner = [r"\centering", rf"\caption{{{escape.latex(sheet.title)}}}", r"\small", *body, *notes]
+        notes = [rf"\par\footnotesize {escape.latex_text(note)}" for note in sheet.notes]
+        inner = [r"\centering", rf"\caption{{{escape.latex_text(sheet.title)}}}", r"\small", *body, *notes]
         return "\n".join([r"\begin{table}[htbp]", *inner, r"\end{table}", r"\clearpage"])
 
-    return LATEX % ("\n\n".join(map(part, sheets)), escape.latex(LEGEND))
+    return LATEX_DOCUMENT % ("\n\n".join(map(part, sheets)), escape.latex_text(LEGEND))
 
 
-HTML = """<!doctype html>
+HTML_DOCUMENT = """<!doctype html>
 <html lang="en">
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
@@ -107,7 +111,7 @@ th, td { padding: .2rem .8rem; text-align: right; border-bottom: 1px solid #8886
 
 def html(sheets: Sequence[Sheet]) -> str:
     """One page without scripts; `benchbox leaderboard --format html --output DIR/` makes a whole site."""
-    return HTML % ("\n".join(html_table(sheet) for sheet in sheets), escape.html(LEGEND))
+    return HTML_DOCUMENT % ("\n".join(html_table(sheet) for sheet in sheets), escape.html_text(LEGEND))
 
 
 def html_table(sheet: Sheet) -> str:
@@ -118,14 +122,16 @@ def html_table(sheet: Sheet) -> str:
         kind = ' class="word"' if column in sheet.words else ""
         return f"<{tag}{kind}>{text}</{tag.split()[0]}>"
 
-    head = "".join(cell('th scope="col"', c, escape.html(c)) for c in sheet.columns)
+    head = "".join(cell('th scope="col"', c, escape.html_text(c)) for c in sheet.columns)
     rows = [
-        "".join(cell("td", c, tags[v.style] % escape.html(v.text)) for c, v in zip(sheet.columns, line, strict=True))
+        "".join(
+            cell("td", c, tags[v.style] % escape.html_text(v.text)) for c, v in zip(sheet.columns, line, strict=True)
+        )
         for line in sheet.lines
     ]
-    caption = f"<caption>{escape.html(sheet.title)}</caption>"
+    caption = f"<caption>{escape.html_text(sheet.title)}</caption>"
     body = "".join(f"<tr>{row}</tr>\n" for row in rows)
-    notes = "".join(f"<li>{escape.html(note)}</li>\n" for note in sheet.notes)
+    notes = "".join(f"<li>{escape.html_text(note)}</li>\n" for note in sheet.notes)
     listed = f"<ul>\n{notes}</ul>" if notes else ""
     table = f"<table>{caption}\n<thead><tr>{head}</tr></thead>\n<tbody>\n{body}</tbody></table>"
     return f'<div class="board" tabindex="0">\n{table}\n{listed}</div>'

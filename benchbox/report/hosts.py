@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from benchbox.errors import UsageError
-from benchbox.report.page.manifest import MANIFEST, ROWS
+from benchbox.report.page.manifest import MANIFEST_FILE, ROWS_FILE
 
-KNOWN = (ROWS, MANIFEST)
+KNOWN_FILES = (ROWS_FILE, MANIFEST_FILE)
 """What is read before a site is replaced."""
 
 
@@ -45,7 +45,7 @@ class Branch:
 
     def fetch(self, folder: Path) -> None:
         """Write what the next site has to know into a folder: the rows and the manifest of the branch."""
-        for name in KNOWN:
+        for name in KNOWN_FILES:
             if self.git("cat-file", "-t", f"{self.ref}:{name}", check=False) == "blob":
                 command = ["git", "-C", str(self.repository), "cat-file", "blob", f"{self.ref}:{name}"]
                 copied(folder, name, subprocess.run(command, capture_output=True, check=True).stdout)
@@ -93,7 +93,7 @@ class DataSet:
 
     def fetch(self, folder: Path) -> None:
         """Write what the next site has to know into a folder: the rows and the manifest of the data set."""
-        for name in KNOWN if self.call("repo_exists") else ():
+        for name in KNOWN_FILES if self.call("repo_exists") else ():
             if self.call("file_exists", filename=name):
                 copied(folder, name, Path(self.call("hf_hub_download", filename=name)).read_bytes())
 

@@ -9,23 +9,23 @@ from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import Literal
 
-from benchbox.report.board import Board, Difference, Entry, Setup, Task, Unranked
+from benchbox.report.board import Board, BoardTask, Difference, Entry, Setup, Unranked
 from benchbox.report.estimate import CONFIDENCE
 from benchbox.report.prepared import RANKED
-from benchbox.report.table import Usual, changed, label, number
-from benchbox.report.ties import LEVEL
+from benchbox.report.table import Usual, changed_options, label, number
+from benchbox.report.ties import TIE_LEVEL
 
 EXTRA = ("dtype", "final", "guidance")
 """Said with a sampler's name where they are not the same for all."""
 
-COSTS = SECONDS, MEMORY = ("s / 1,000", "MB")
+COST_COLUMNS = SECONDS, MEMORY = ("s / 1,000", "MB")
 """Columns that are left out where nothing was measured, as on a busy machine."""
 
 NONE = number(None)
 
 LEGEND = (
     f"± is half of the {CONFIDENCE:.0%} interval of the mean over seeds. A rank is a range where the measurements do "
-    f"not separate samplers (equals are separated with a probability of {LEVEL:.0%}); bold can be the best. "
+    f"not separate samplers (equals are separated with a probability of {TIE_LEVEL:.0%}); bold can be the best. "
     "A difference in italics is paired: over shared seeds, where the common noise cancels. "
     "? means that the uncertainty is not known: one seed, and no interval. "
     "An fid is of so many samples and lies above that of more; its ± is that of fid_inf, the value at infinitely many."
@@ -35,7 +35,7 @@ Style = Literal["", "bold", "italic"]
 
 
 @dataclass(frozen=True)
-class Cell:
+class SheetCell:
     """A cell of a sheet: its text, and how it stands out."""
 
     text: str
@@ -49,7 +49,7 @@ class Sheet:
     title: str
     columns: tuple[str, ...]
     words: frozenset[str]
-    lines: tuple[tuple[Cell, ...], ...]
+    lines: tuple[tuple[SheetCell, ...], ...]
     notes: tuple[str, ...] = ()
 
 
@@ -59,9 +59,9 @@ def sheets(boards: Iterable[Board], usual: Usual) -> list[Sheet]:
 
 
 def sheet(board: Board, usual: Usual) -> Sheet:
-    lines = [_line(entry, board, usual) for entry in board.entries]
+    lines = [_entry_line(entry, board, usual) for entry in board.entries]
     columns = tuple(
-        c for c in (lines[0] if lines else ()) if c not in COSTS or any(line[c].text != NONE for line in lines)
+        c for c in (lines[0] if lines else ()) if c not in COST_COLUMNS or any(line[c].text != NONE for line in lines)
     )
     cells = tuple(tuple(line[c] for c in columns) for line in lines)
     words = frozenset({"sampler", "schedule", "grid"})
@@ -81,18 +81,18 @@ def title(board: Board, usual: Usual, budgets: bool = True) -> str:
     return f"{model(task, usual)}{budget}: {measure(task, usual)} of {task.n_samples:,} samples {terms(board, usual)}"
 
 
-def measure(task: Task, usual: Usual) -> str:
+def measure(task: BoardTask, usual: Usual) -> str:
     """The metric of a task, its extractor, and the options that are not as usual."""
     said = ", ".join(filter(None, (task.features, setting(task, usual))))
     return f"{task.metric} ({said})" if said else task.metric
 
 
-def setting(task: Task, usual: Usual) -> str:
+def setting(task: BoardTask, usual: Usual) -> str:
     """The options of a task's metric that are not as usual."""
-    return changed(json.loads(task.setting), "metric", RANKED[task.metric].metric, usual)
+    return changed_options(json.loads(task.setting), "metric", RANKED[task.metric].metric, usual)
 
 
-def model(task: Task, usual: Usual) -> str:
+def model(task: BoardTask, usual: Usual) -> str:
     """The model of a task, with the options that are not as usual."""
     return label({"model": task.model, "model_options": task.model_options}, "model", usual)
 
@@ -119,20 +119,20 @@ def full_name(setup: Setup, all_setups: Sequence[Setup], usual: Usual) -> str:
     return ", ".join([name(setup, "sampler", usual), *extra])
 
 
-def _line(entry: Entry, board: Board, usual: Usual) -> dict[str, Cell]:
+def _entry_line(entry: Entry, board: Board, usual: Usual) -> dict[str, SheetCell]:
     best: Style = "bold" if entry.rank_low == 1 else ""
-    levels = {k: Cell(name(entry.setup, k, usual)) for k in ("schedule", "grid") if board.levels == "recommended"}
+    levels = {k: SheetCell(name(entry.setup, k, usual)) for k in ("schedule", "grid") if board.levels == "recommended"}
     return {
-        "rank": Cell(rank(entry), best),
-        "sampler": Cell(full_name(entry.setup, board.setups, usual), best),
+        "rank": SheetCell(rank(entry), best),
+        "sampler": SheetCell(full_name(entry.setup, board.setups, usual), best),
         **levels,
-        "NFE": Cell(number(entry.nfe)),
-        board.task.metric: Cell(number(entry.value, 4), best),
-        "±": Cell(number(entry.estimate.half_width, 2) if entry.sure else "?"),
+        "NFE": SheetCell(number(entry.nfe)),
+        board.task.metric: SheetCell(number(entry.value, 4), best),
+        "±": SheetCell(number(entry.estimate.half_width, 2) if entry.sure else "?"),
         "behind": behind(entry.behind),
-        SECONDS: Cell(number(entry.cost.seconds, 3)),
-        MEMORY: Cell(number(entry.cost.memory_mb, 4)),
-        "seeds": Cell(str(len(entry.seeds))),
+        SECONDS: SheetCell(number(entry.cost.seconds, 3)),
+        MEMORY: SheetCell(number(entry.cost.memory_mb, 4)),
+        "seeds": SheetCell(str(len(entry.seeds))),
     }
 
 
@@ -142,12 +142,12 @@ def rank(entry: Entry) -> str:
     return f"{low}–{high}" if high > low else f"{low}" if entry.sure else f"{low}?"
 
 
-def behind(difference: Difference | None) -> Cell:
+def behind(difference: Difference | None) -> SheetCell:
     if difference is None:
-        return Cell("")
+        return SheetCell("")
     half = difference.estimate.half_width
     text = number(difference.estimate.value, 3) + (f" ± {number(half, 2)}" if math.isfinite(half) else "")
-    return Cell(text, "italic" if difference.paired else "")
+    return SheetCell(text, "italic" if difference.paired else "")
 
 
 def _notes(board: Board, usual: Usual) -> Iterable[str]:

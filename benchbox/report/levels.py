@@ -8,10 +8,10 @@ from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from itertools import pairwise
 
-from benchbox.report.board import LEVELS, Kind, Row, grouped
+from benchbox.report.board import LEVELS, BoardRow, LevelsKind, grouped
 
 
-def split(rows: Sequence[Row]) -> Iterator[tuple[Kind, list[Row]]]:
+def split(rows: Sequence[BoardRow]) -> Iterator[tuple[LevelsKind, list[BoardRow]]]:
     """Rows of one task, as boards: `recommended` levels together where they differ, and each setting of them.
 
     A setting that only one sampler has, and recommends, stands on the former alone. Every row is on some board.
@@ -28,7 +28,7 @@ def split(rows: Sequence[Row]) -> Iterator[tuple[Kind, list[Row]]]:
             yield "same", part
 
 
-def recommends(rows: Sequence[Row]) -> list[bool]:
+def recommends(rows: Sequence[BoardRow]) -> list[bool]:
     """Whether each row has levels that its sampler gets where the user asks for none."""
     lines = [(row["sampler"], *(row[name] for name in LEVELS)) for row in rows]
     own = [not chosen(row["command"], row["schedule_options"], row["grid_options"]) for row in rows]

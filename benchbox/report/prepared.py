@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-from benchbox.report.board import SETUP, Row, Task
+from benchbox.report.board import SETUP, BoardRow, BoardTask
 from benchbox.report.estimate import student
 from benchbox.store.values import Value, values
 
@@ -41,21 +41,21 @@ The `_std` of isc is the spread over its splits, and no standard error.
 SAID = ("features", "reference")
 """Options of a metric that columns of its own say, by what they came to."""
 
-TASK = [f.name for f in fields(Task) if f.name != "metric"]
+TASK_COLUMNS = [f.name for f in fields(BoardTask) if f.name != "metric"]
 
 
-def prepared(rows: pd.DataFrame, metric: str) -> list[Row]:
+def prepared(rows: pd.DataFrame, metric: str) -> list[BoardRow]:
     """The rows that were to be measured by a metric, with `value`, `error` (nan: unknown), `dof`, `features`."""
     part = by_value(rows, metric)
-    texts = {*TASK, *SETUP, "command", "reason", "device", "cell", "cuda"} - {*SAID, "n_samples", "setting"}
+    texts = {*TASK_COLUMNS, *SETUP, "command", "reason", "device", "cell", "cuda"} - {*SAID, "n_samples", "setting"}
     for name in texts:
         column = part[name].astype(object) if name in part else pd.Series(None, part.index, dtype=object)
         part[name] = column.fillna("{}" if name.endswith("_options") else "")
     part["value"], part["dof"] = part[metric].astype(float), _dof(part, metric)
-    part["error"] = _errors(part, metric)
+    part["error"] = _standard_errors(part, metric)
     budgets = [None if pd.isna(nfe) else int(nfe) for nfe in part["nfe_requested"]]
     part["nfe_requested"] = pd.Series(budgets, part.index, dtype=object)
-    said = {ending: _said(part, f"{RANKED[metric].metric}_{ending}") for ending in SAID}
+    said = {ending: _texts(part, f"{RANKED[metric].metric}_{ending}") for ending in SAID}
     records: list[Any] = part.assign(**said).to_dict("records")
     return records
 
@@ -107,14 +107,14 @@ def _dof(rows: pd.DataFrame, metric: str) -> pd.Series[float]:
     return jackknife.map({True: RANKED[metric].blocks - 1.0, False: math.inf})
 
 
-def _errors(rows: pd.DataFrame, metric: str) -> pd.Series[float]:
+def _standard_errors(rows: pd.DataFrame, metric: str) -> pd.Series[float]:
     """Standard errors of single rows: from the 95 % interval, else as the metric states them."""
     width = _column(rows, f"{metric}_high") - _column(rows, f"{metric}_low")
     ending = RANKED[metric].error
     return (width / (2 * rows["dof"].map(student))).fillna(_column(rows, f"{metric}{ending}" if ending else ""))
 
 
-def _said(rows: pd.DataFrame, name: str) -> pd.Series[str]:
+def _texts(rows: pd.DataFrame, name: str) -> pd.Series[str]:
     """A column; a row without a value in it stands with those of its model, where they are the same."""
     column = rows.get(name, pd.Series(None, rows.index, dtype=object))
     groups = rows.assign(said=column).groupby(["dataset", "model", "model_sha256"])["said"]

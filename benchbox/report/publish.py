@@ -11,11 +11,11 @@ import pandas as pd
 from benchbox.errors import UsageError
 from benchbox.report.page.site import Site, write_site
 from benchbox.report.prepared import RANKED
-from benchbox.report.rows import records
+from benchbox.report.rows import row_dicts
 from benchbox.store.schema import LATER, ORDER
 from benchbox.store.values import split, values
 
-HEAD = "---\npretty_name: benchbox results"
+CARD_HEAD = "---\npretty_name: benchbox results"
 """With what the card begins."""
 
 Keep = Literal["last", "all"]
@@ -28,20 +28,20 @@ NEEDED = tuple(c for c in ORDER if c not in LATER)
 STATED = ("stream", "cell", "sampler", "model", "schedule", "grid", "seed", "n_samples", "status")
 """Columns that no row may leave empty."""
 
-SAME = (
+STREAM_COLUMNS = (
     "sampler", "sampler_options", "sampler_package", "sampler_version", "model", "model_options", "model_sha256",
     "schedule", "schedule_options", "grid", "grid_options", "seed", "dtype", "final",
 )  # fmt: skip
 """What a stream is the hash of, among the columns: rows of one stream agree in it."""
 
 
-def merged(own: pd.DataFrame, others: Mapping[str, pd.DataFrame], keep: Keep = "last") -> pd.DataFrame:
+def merged_rows(own: pd.DataFrame, others: Mapping[str, pd.DataFrame], keep: Keep = "last") -> pd.DataFrame:
     """Own rows and those of others, who are named in the column `source` unless the rows name somebody already.
 
     keep: of a cell that was measured several times `all` measurements, or the `last` one that was begun. The same
     measurement is never there twice.
     """
-    parts = [own, *(_named(rows, name) for name, rows in others.items())]
+    parts = [own, *(_with_source(rows, name) for name, rows in others.items())]
     rows = pd.concat([p for p in parts if len(p)], ignore_index=True) if any(map(len, parts)) else own
     if "source" not in rows:
         rows = rows.assign(source=None)
@@ -50,28 +50,28 @@ def merged(own: pd.DataFrame, others: Mapping[str, pd.DataFrame], keep: Keep = "
     return ordered.drop_duplicates(same, keep="last" if keep == "last" else "first").reset_index(drop=True)
 
 
-def _named(rows: pd.DataFrame, name: str) -> pd.DataFrame:
+def _with_source(rows: pd.DataFrame, name: str) -> pd.DataFrame:
     source = rows["source"] if "source" in rows else pd.Series(None, rows.index, dtype=object)
     return rows.assign(source=source.astype(object).where(source.notna(), name))
 
 
-def check(rows: pd.DataFrame) -> None:
+def check_publishable(rows: pd.DataFrame) -> None:
     """That rows can be published: whole, and honest as far as they show it. UsageError for the first that is not.
 
     What failed, diverged or overspent is published as such: it has no rank on any board.
     """
     if lacking := [c for c in NEEDED if c not in rows]:
         raise UsageError(f"the rows cannot be published: they lack the column {lacking[0]}.")
-    for row in records(rows):
-        if problem := fault(row):
+    for row in row_dicts(rows):
+        if problem := row_fault(row):
             raise UsageError(f"cell {row['cell']} ({row['sampler']}) cannot be published: {problem}.")
-    streams = rows.groupby("stream")[list(SAME)].nunique(dropna=False)
+    streams = rows.groupby("stream")[list(STREAM_COLUMNS)].nunique(dropna=False)
     for stream, counts in streams[(streams > 1).any(axis=1)].iterrows():
         column = counts.index[counts > 1][0]
         raise UsageError(f"stream {stream} cannot be published: its rows differ in {column}, which it is made from.")
 
 
-def fault(row: Mapping[str, Any]) -> str | None:
+def row_fault(row: Mapping[str, Any]) -> str | None:
     """What is wrong with a row, None where nothing is."""
     for column in STATED:
         if row[column] in (None, ""):
@@ -99,7 +99,7 @@ def write_folder(site: Site, folder: Path) -> None:
     A README.md that somebody else wrote stays.
     """
     files, readme = {".nojekyll": b""}, folder / "README.md"
-    if not readme.exists() or readme.read_bytes().startswith(HEAD.encode()):
+    if not readme.exists() or readme.read_bytes().startswith(CARD_HEAD.encode()):
         files["README.md"] = card(site.rows).encode()
     write_site(site, folder, files)
 
@@ -107,7 +107,7 @@ def write_folder(site: Site, folder: Path) -> None:
 def card(rows: pd.DataFrame) -> str:
     """What the folder is, for people and, in its head, for a hub of data sets."""
     samplers, models = rows["sampler"].nunique(), rows["model"].nunique()
-    return f"""{HEAD}
+    return f"""{CARD_HEAD}
 tags: [diffusion, benchmark]
 configs:
 - config_name: default

@@ -12,8 +12,8 @@ from typing import Any
 
 import pandas as pd
 
-from benchbox.report.board import Board, Task
-from benchbox.report.leaderboard import Cell, Sheet, sheet
+from benchbox.report.board import Board, BoardTask
+from benchbox.report.leaderboard import Sheet, SheetCell, sheet
 from benchbox.report.plots.chart import Chart, Line, Point, drawable
 from benchbox.report.table import Usual, number
 
@@ -27,7 +27,7 @@ def published() -> pd.DataFrame:
     return pd.read_csv(StringIO(text), keep_default_na=False)
 
 
-def of_task(task: Task) -> pd.DataFrame:
+def of_task(task: BoardTask) -> pd.DataFrame:
     """What was published of a task's data set, by source; nothing where the metric is not FID."""
     table = published()
     if task.metric != "fid":
@@ -36,13 +36,13 @@ def of_task(task: Task) -> pd.DataFrame:
     return table[[ours in (_letters(name), _letters(name.split()[0])) for name in table["dataset"]]]
 
 
-def beside(board: Board) -> pd.DataFrame:
+def published_figures(board: Board) -> pd.DataFrame:
     """What was published of a board's data set at its budget."""
     found = of_task(board.task)
     return found.iloc[:0] if board.budget is None else found[found["nfe"] == board.budget]
 
 
-def with_published(chart: Chart, task: Task) -> Chart:
+def with_published(chart: Chart, task: BoardTask) -> Chart:
     """A chart of quality against NFE with what was published, as points that are neither joined nor on the front.
 
     Where the chart is of other features than Inception's, the points are named so, and muted.
@@ -62,11 +62,11 @@ def _point(figure: Mapping[Any, Any]) -> Point:
     return Point(figure["nfe"], figure["fid"], label=f"{what}; {figure['source']}")
 
 
-def sheets(boards: Iterable[Board], usual: Usual) -> Iterator[Sheet]:
+def sheets_with_published(boards: Iterable[Board], usual: Usual) -> Iterator[Sheet]:
     """The sheet of each board, and after it what was published, in italics and without a rank."""
     for board in boards:
         yield sheet(board, usual)
-        figures = beside(board)
+        figures = published_figures(board)
         if len(figures):
             yield _sheet(figures)
 
@@ -74,7 +74,7 @@ def sheets(boards: Iterable[Board], usual: Usual) -> Iterator[Sheet]:
 def _sheet(figures: pd.DataFrame) -> Sheet:
     texts = figures.assign(nfe=figures["nfe"].map(number), fid=[number(fid, 4) for fid in figures["fid"]])
     shown = texts[["sampler", "variant", "model", "nfe", "fid", "source"]].to_numpy()
-    lines = tuple(tuple(Cell(str(text), "italic") for text in line) for line in shown)
+    lines = tuple(tuple(SheetCell(str(text), "italic") for text in line) for line in shown)
     columns, numbers = ("sampler", "variant", "network", "NFE", "fid", "source"), {"NFE", "fid"}
     title = f"Published for {figures['dataset'].iloc[0]}, never ranked ({NOTE})"
     return Sheet(title, columns, frozenset(columns) - numbers, lines)

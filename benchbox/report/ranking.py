@@ -10,10 +10,22 @@ from statistics import fmean
 
 import pandas as pd
 
-from benchbox.report.board import SETUP, Board, Cost, Difference, Entry, Noise, Row, Setup, Task, Unranked, grouped
+from benchbox.report.board import (
+    SETUP,
+    Board,
+    BoardRow,
+    BoardTask,
+    Cost,
+    Difference,
+    Entry,
+    NoiseKey,
+    Setup,
+    Unranked,
+    grouped,
+)
 from benchbox.report.estimate import difference, mean
 from benchbox.report.levels import split
-from benchbox.report.prepared import RANKED, TASK, prepared
+from benchbox.report.prepared import RANKED, TASK_COLUMNS, prepared
 from benchbox.report.ties import rank_ranges
 
 
@@ -25,18 +37,18 @@ def boards(rows: pd.DataFrame) -> list[Board]:
     return [board for metric in RANKED if metric in rows for board in _boards(prepared(rows, metric), metric)]
 
 
-def _boards(rows: Sequence[Row], metric: str) -> Iterator[Board]:
-    for key, part in sorted(grouped(rows, TASK).items()):
+def _boards(rows: Sequence[BoardRow], metric: str) -> Iterator[Board]:
+    for key, part in sorted(grouped(rows, TASK_COLUMNS).items()):
         for levels, shared in split(part):
             budgets = grouped(shared, ["nfe_requested"])
             for (budget,), at in sorted(budgets.items(), key=lambda item: item[0][0] or math.inf):
-                yield board(at, Board(Task(metric, *key), RANKED[metric].highest, budget, levels, (), ()))
+                yield board(at, Board(BoardTask(metric, *key), RANKED[metric].highest, budget, levels, (), ()))
 
 
-def board(rows: Sequence[Row], empty: Board) -> Board:
+def board(rows: Sequence[BoardRow], empty: Board) -> Board:
     """The board of rows that are compared: setups ranked by their means over seeds, everything else listed."""
     measured = [row for row in rows if _counts(row)]
-    device = _most(row["device"] for row in measured)
+    device = _most_frequent(row["device"] for row in measured)
     entries = [entry(Setup(*key), part, device) for key, part in sorted(grouped(measured, SETUP).items())]
     sign = -1 if empty.highest else 1
     signed = [replace(e.estimate, value=sign * e.value) for e in entries]
@@ -50,18 +62,18 @@ def board(rows: Sequence[Row], empty: Board) -> Board:
     return replace(empty, entries=tuple(placed), unranked=tuple(_unranked(row) for row in rows if not _counts(row)))
 
 
-def _counts(row: Row) -> bool:
+def _counts(row: BoardRow) -> bool:
     return row["status"] == "done" and not math.isnan(row["value"])
 
 
-def _unranked(row: Row) -> Unranked:
+def _unranked(row: BoardRow) -> Unranked:
     setup = Setup(*(row[name] for name in SETUP))
     return Unranked(setup, int(row["seed"]), row["nfe"], row["status"], row["reason"], row["cell"], row)
 
 
-def entry(setup: Setup, rows: Sequence[Row], device: str) -> Entry:
+def entry(setup: Setup, rows: Sequence[BoardRow], device: str) -> Entry:
     """The rows of one setup as an entry that has no rank yet; its cost on a device, where it ran there."""
-    noises: dict[Noise, list[Row]] = {}
+    noises: dict[NoiseKey, list[BoardRow]] = {}
     for row in rows:
         noises.setdefault((int(row["seed"]), row["cuda"] != ""), []).append(row)
     values = {noise: fmean(row["value"] for row in same) for noise, same in sorted(noises.items())}
@@ -69,15 +81,15 @@ def entry(setup: Setup, rows: Sequence[Row], device: str) -> Entry:
     estimate = mean(list(values.values()), errors, min(row["dof"] for row in rows))
     nfe = fmean(row["nfe"] for row in rows)
     cells = tuple(row["cell"] for row in rows)
-    return Entry(setup, nfe, estimate, 0, 0, None, cost(rows, device), values, cells, rows[0])
+    return Entry(setup, nfe, estimate, 0, 0, None, mean_cost(rows, device), values, cells, rows[0])
 
 
-def cost(rows: Sequence[Row], device: str) -> Cost:
+def mean_cost(rows: Sequence[BoardRow], device: str) -> Cost:
     """Mean cost on a device, else on the one that most of the rows ran on; rows of invalid timing do not count."""
     valid = [row for row in rows if row.get("timing_valid") is not False and _above_zero(row, "samples_per_s")]
     there = [row for row in valid if row["device"] == device]
     if not there:
-        device = _most(row["device"] for row in valid)
+        device = _most_frequent(row["device"] for row in valid)
         there = [row for row in valid if row["device"] == device]
     if not there:
         return Cost()
@@ -85,7 +97,7 @@ def cost(rows: Sequence[Row], device: str) -> Cost:
     return Cost(fmean(1000 / row["samples_per_s"] for row in there), max(memory[0] or memory[1] or [math.nan]), device)
 
 
-def _above_zero(row: Row, name: str) -> bool:
+def _above_zero(row: BoardRow, name: str) -> bool:
     return (row.get(name) or 0) > 0
 
 
@@ -104,6 +116,6 @@ def _behind(entry: Entry, best: Entry | None, sign: int) -> Difference | None:
     return replace(found, estimate=replace(found.estimate, value=sign * found.estimate.value))
 
 
-def _most(values: Iterable[str]) -> str:
+def _most_frequent(values: Iterable[str]) -> str:
     """The most frequent value; nothing where there is none."""
     return next((value for value, _ in Counter(values).most_common(1)), "")

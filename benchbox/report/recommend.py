@@ -15,7 +15,7 @@ from benchbox.report.leaderboard import name
 from benchbox.report.table import Usual, number
 from benchbox.report.ties import separated
 
-FIRST = ("ancestral,ddim,heun", (5, 10, 20, 50, 100), 1000)
+FIRST_SWEEP = ("ancestral,ddim,heun", (5, 10, 20, 50, 100), 1000)
 """Samplers, budgets and samples for a model of which nothing is known yet."""
 
 MORE_SEEDS = 3
@@ -37,7 +37,7 @@ class Choice:
 
 
 @dataclass(frozen=True)
-class Answer:
+class Recommendation:
     """A measured choice, or None where the rows cannot tell; why; and the command that measures it (again)."""
 
     choice: Choice | None
@@ -45,7 +45,7 @@ class Answer:
     command: str
 
 
-def choices(boards: Iterable[Board], model: str, metric: str = "fid") -> list[Choice]:
+def measured_choices(boards: Iterable[Board], model: str, metric: str = "fid") -> list[Choice]:
     """Every setup and budget of a model once, of the task that has the most samples, then the most measurements.
 
     Times are of the device that most were measured on; the others have none.
@@ -63,28 +63,28 @@ def choices(boards: Iterable[Board], model: str, metric: str = "fid") -> list[Ch
     return [c if c.entry.cost.device == device else _untimed(c) for c in found.values()]
 
 
-def for_target(known: Sequence[Choice], model: str, target: float, usual: Usual) -> Answer:
+def for_target(known: Sequence[Choice], model: str, target: float, usual: Usual) -> Recommendation:
     """The cheapest whose whole 95 % interval is at or below a target. UsageError for a target that is not above 0."""
     if not target > 0:
         raise UsageError(f"a target of {target:g} is not valid: it is above 0.")
     if not known:
-        return _nothing(model)
+        return _nothing_measured(model)
     sure, perhaps = _cheapest_first(known, target)
     if sure:
         best, cheaper = sure[0], [c for c in perhaps if c.price < sure[0].price]
         why = f"{said(best, usual)} Of {len(known)} measured, the cheapest whose whole interval is within {target:g}."
         why += f" Cheaper, and perhaps within it: {said(cheaper[0], usual)}" if cheaper else ""
-        return Answer(best, why, _again(best, usual))
+        return Recommendation(best, why, _again(best, usual))
     if perhaps:
         why = f"the rows cannot tell: what may be within {target:g} is not known well enough; of that, the cheapest: "
-        return Answer(None, why + said(perhaps[0], usual), _again(perhaps[0], usual, MORE_SEEDS))
+        return Recommendation(None, why + said(perhaps[0], usual), _again(perhaps[0], usual, MORE_SEEDS))
     best = min(known, key=lambda c: c.entry.value)
     most = max((c.board.budget for c in known if c.board.budget), default=50)
     why = f"the rows cannot tell: nothing that was measured comes near {target:g}; the best: {said(best, usual)}"
-    return Answer(None, why, _sweep(known, [2 * most, 4 * most], usual))
+    return Recommendation(None, why, _sweep(known, [2 * most, 4 * most], usual))
 
 
-def for_time(known: Sequence[Choice], model: str, seconds: float, usual: Usual) -> Answer:
+def for_time(known: Sequence[Choice], model: str, seconds: float, usual: Usual) -> Recommendation:
     """The best that takes at most so many seconds per 1,000 samples: of those tied for it, the cheapest.
 
     UsageError for a time that is not above 0.
@@ -93,25 +93,25 @@ def for_time(known: Sequence[Choice], model: str, seconds: float, usual: Usual) 
         raise UsageError(f"a time budget of {seconds:g} s is not valid: it is above 0.")
     timed = [c for c in known if math.isfinite(c.entry.cost.seconds)]
     if not known:
-        return _nothing(model)
+        return _nothing_measured(model)
     if not timed:
         why = f"the rows cannot tell: of model {model} no time was measured on a machine at rest."
         budgets = sorted({c.board.budget for c in known if c.board.budget})
-        return Answer(None, why, f"{_sweep(known, budgets, usual)} --exclusive --force")
+        return Recommendation(None, why, f"{_sweep(known, budgets, usual)} --exclusive --force")
     within = sorted((c for c in timed if c.entry.cost.seconds <= seconds), key=lambda c: c.entry.value)
     if not within:
         least = min(timed, key=lambda c: c.price)
         why = f"the rows cannot tell: nothing that was measured is as quick; the quickest: {said(least, usual)}"
         affordable = max(2, int(least.entry.nfe * seconds / least.entry.cost.seconds))
-        return Answer(None, why, _sweep(known, [affordable], usual))
+        return Recommendation(None, why, _sweep(known, [affordable], usual))
     differ = separated([c.entry.estimate for c in within])[0]
     tied = [c for c, other in zip(within, differ, strict=True) if not other and c.entry.sure]
     best = min(tied, key=lambda c: c.price) if within[0].entry.sure else within[0]
     why = f"{said(best, usual)} Of {len(within)} measured within {seconds:g} s it is the best"
     if not best.entry.sure:
-        return Answer(best, f"{why}, as far as one seed tells.", _again(best, usual))
+        return Recommendation(best, f"{why}, as far as one seed tells.", _again(best, usual))
     why += f", and the cheapest of {len(tied)} that are tied." if len(tied) > 1 else "."
-    return Answer(best, why, _again(best, usual))
+    return Recommendation(best, why, _again(best, usual))
 
 
 def said(choice: Choice, usual: Usual) -> str:
@@ -148,8 +148,10 @@ def _again(choice: Choice, usual: Usual, more: int = 0) -> str:
     return run_command(choice.board, choice.entry.setup, list(wanted), usual, choice.entry.row)
 
 
-def _nothing(model: str) -> Answer:
-    return Answer(None, f"the rows cannot tell: none measures model {model}.", _run(["--model", model], *FIRST))
+def _nothing_measured(model: str) -> Recommendation:
+    return Recommendation(
+        None, f"the rows cannot tell: none measures model {model}.", _run(["--model", model], *FIRST_SWEEP)
+    )
 
 
 def _sweep(known: Sequence[Choice], budgets: Sequence[int], usual: Usual) -> str:

@@ -13,7 +13,7 @@ from benchbox.store.atomic import write_whole
 from benchbox.store.schema import ORDER, schema
 
 
-def records(rows: pd.DataFrame) -> list[dict[str, Any]]:
+def row_dicts(rows: pd.DataFrame) -> list[dict[str, Any]]:
     """The rows as plain values; what is unknown is None."""
     plain: list[Any] = rows.astype(object).where(rows.notna(), None).to_dict("records")
     return plain
@@ -30,7 +30,7 @@ def write_rows(rows: pd.DataFrame, path: Path) -> None:
 
     A column that the schema does not know is a metric's.
     """
-    lines = records(rows)
+    lines = row_dicts(rows)
     metrics = {str(name): _example(lines, str(name)) for name in rows if name not in ORDER}
     table = pa.Table.from_pylist(lines, schema=schema(metrics))
     write_whole(path, lambda file: pq.write_table(table, file))

@@ -11,9 +11,9 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from benchbox.report.escape import plain
+from benchbox.report.escape import plain_text
 
-WORDS = {"sampler", "model", "schedule", "grid", "status", "to do"}
+WORD_COLUMNS = {"sampler", "model", "schedule", "grid", "status", "to do"}
 """Columns of words; the others are numbers, and stand to the right."""
 
 SHARED = ("model", "schedule", "grid", "seed")
@@ -26,7 +26,7 @@ Usual = Callable[[str, str], Mapping[str, Any]]
 
 def label(row: Mapping[str, Any], kind: str, usual: Usual) -> str:
     """The sampler (model, schedule, grid) of a row, with the options that are not as usual."""
-    return f"{row[kind]} {changed(json.loads(row[f'{kind}_options']), kind, row[kind], usual)}".strip()
+    return f"{row[kind]} {changed_options(json.loads(row[f'{kind}_options']), kind, row[kind], usual)}".strip()
 
 
 def shared(rows: Iterable[Mapping[str, Any]], usual: Usual) -> Usual:
@@ -46,7 +46,7 @@ def labels(row: Mapping[str, Any], usual: Usual) -> dict[str, str]:
     return named | {"seed": str(row["seed"])}
 
 
-def changed(options: Mapping[str, Any], kind: str, name: str, usual: Usual) -> str:
+def changed_options(options: Mapping[str, Any], kind: str, name: str, usual: Usual) -> str:
     """The options that are not as usual, as one writes them; those of a plugin among them in brackets."""
     known, texts = usual(kind, name), []
     for option, value in options.items():
@@ -55,7 +55,7 @@ def changed(options: Mapping[str, Any], kind: str, name: str, usual: Usual) -> s
         if isinstance(value, dict):
             inner = {k: v for k, v in value.items() if k != "name"}
             kinds = [k for k in ("schedule", "sampler", "grid") if usual(k, value["name"])]
-            rest = changed(inner, kinds[0] if kinds else "", value["name"], usual)
+            rest = changed_options(inner, kinds[0] if kinds else "", value["name"], usual)
             texts.append(f"{option}={value['name']}" + (f" ({rest})" if rest else ""))
         else:
             texts.append(f"{option}={written(value)}")
@@ -67,17 +67,17 @@ def written(value: Any) -> str:
     return ":".join(map(str, value)) if isinstance(value, list) else "none" if value is None else str(value)
 
 
-def compact(title: str, lines: Sequence[Mapping[str, str]]) -> RenderableType:
+def compact_table(title: str, lines: Sequence[Mapping[str, str]]) -> RenderableType:
     """A table of lines under its title, which takes what is the same in all of them."""
     first: Mapping[str, str] = lines[0] if lines else {}
     same = [k for k in SHARED if k in first and len({line[k] for line in lines}) == 1]
     table = Table()
     names = [k for k in first if k not in same]
     for name in names:
-        table.add_column(name, justify="left" if name in WORDS else "right", overflow="fold")
+        table.add_column(name, justify="left" if name in WORD_COLUMNS else "right", overflow="fold")
     for line in lines:
-        table.add_row(*(Text(plain(line[name])) for name in names))
-    return Group(Text(plain(", ".join([title, *(f"{k} {first[k]}" for k in same)])), style="italic"), table)
+        table.add_row(*(Text(plain_text(line[name])) for name in names))
+    return Group(Text(plain_text(", ".join([title, *(f"{k} {first[k]}" for k in same)])), style="italic"), table)
 
 
 def number(value: float | None, digits: int = 6) -> str:
@@ -87,7 +87,7 @@ def number(value: float | None, digits: int = 6) -> str:
     return f"{value:,.{digits}g}" if isinstance(value, float) and abs(value) < 1000 else f"{value:,.0f}"
 
 
-def shown(value: Any) -> str:
+def value_text(value: Any) -> str:
     return value if isinstance(value, str) else number(value, 4)
 
 

@@ -22,13 +22,13 @@ from scipy.special import ndtr, ndtri
 
 from benchbox.report.estimate import Estimate, average, difference, moderated, p_value
 
-LEVEL = 0.07
+TIE_LEVEL = 0.07
 """Probability that equals are separated: with it, four standard errors of a difference are told in over 95 % of cases.
 
 At 0.05 that fails with five seeds each, at 0.1 equals are tied in 90 % only (measured: docs/leaderboards.md).
 """
 
-SHARE = 0.71
+TEST_SHARE = 0.71
 """Of the level, for each of the two tests of a range; as they often reject together, together they use it up."""
 
 
@@ -52,7 +52,7 @@ def deviation_tail(group: Sequence[Estimate]) -> float:
     return min(1.0, len(group) * min(p_value(difference(end, average(rest))) for end, rest in ends))
 
 
-def separated(estimates: Sequence[Estimate], level: float = LEVEL) -> NDArray[np.bool_]:
+def separated(estimates: Sequence[Estimate], level: float = TIE_LEVEL) -> NDArray[np.bool_]:
     """(n, n): which pairs differ; pairs of which nothing is known do not."""
     n, errors = len(estimates), np.nan_to_num([e.error for e in estimates], nan=math.inf)
     order = np.lexsort(
@@ -70,7 +70,7 @@ def separated(estimates: Sequence[Estimate], level: float = LEVEL) -> NDArray[np
     for width in range(n - 1, 0, -1):
         i = np.arange(n - width)
         j = i + width
-        share = level * SHARE if width > 1 else level  # of two values, both tests are the same
+        share = level * TEST_SHARE if width > 1 else level  # of two values, both tests are the same
         far = range_tail(least[i, j], width + 1) <= share
         now = rejected[i, j + 1] & rejected[i + 1, j + 2]
         for k in np.flatnonzero(now & ~far) if width > 1 else ():
@@ -100,7 +100,7 @@ def _p_values(estimates: Sequence[Estimate]) -> NDArray[Any]:
     return p
 
 
-def rank_ranges(estimates: Sequence[Estimate], level: float = LEVEL) -> list[tuple[int, int]]:
+def rank_ranges(estimates: Sequence[Estimate], level: float = TIE_LEVEL) -> list[tuple[int, int]]:
     """The first and the last rank that each may have, the least value first.
 
     Of an estimate whose error is unknown, both are its place in the order of values.

@@ -37,12 +37,12 @@ LAYOUT = {
 """Templates, and where they go in the package."""
 
 
-def write(kind: str, name: str, parent: Path) -> list[Path]:
+def write_package(kind: str, name: str, parent: Path) -> list[Path]:
     """Write the package `name` with one plugin of that kind and name into parent/name; its files.
 
     UsageError for a kind that is none, a name that cannot be used or is taken, and a folder that cannot be written.
     """
-    words, folder = names(kind, name), parent / name
+    words, folder = template_words(kind, name), parent / name
     if folder.exists():
         raise UsageError(f"{name} is there already: choose another name, or another folder to work in.")
     require_free(kind, name, words)
@@ -63,7 +63,7 @@ def fill(template: str, path: Path, words: dict[str, str]) -> None:
     path.write_text(Template(source.read_text(encoding="utf-8")).substitute(words), encoding="utf-8")
 
 
-def names(kind: str, name: str) -> dict[str, str]:
+def template_words(kind: str, name: str) -> dict[str, str]:
     """The words of the templates. UsageError where the kind or the name will not do."""
     if kind not in USE:
         raise unknown("kind", kind, USE)

@@ -81,7 +81,7 @@ def prepared(job: Job, pixels: NDArray[np.uint8]) -> Trainer:
         raise UsageError(f"cannot write to {job.output}: {error.strerror}.") from None
     torch.manual_seed(job.seed)
     device = torch.device(job.device)
-    network = nets.make(architecture, job.prediction, schedule, sigma_data).to(device)
+    network = nets.make_network(architecture, job.prediction, schedule, sigma_data).to(device)
     bfloat16 = device.type == "cuda" if job.bfloat16 == "auto" else job.bfloat16 == "bfloat16"
     warmup = min(200, job.steps // 10)
     recipe = Recipe(

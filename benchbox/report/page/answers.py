@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from benchbox.report.board import Board, Entry
 from benchbox.report.command import run_command
-from benchbox.report.escape import plain
+from benchbox.report.escape import plain_text
 from benchbox.report.page.names import Names, listed, slug
 from benchbox.report.plots.quality import measure
 from benchbox.report.table import Usual, number
@@ -18,7 +18,7 @@ USUAL_BUDGETS = (5, 10, 20, 50, 100)
 
 
 @dataclass(frozen=True)
-class Answer:
+class PageAnswer:
     """Which sampler to use at a budget, in words."""
 
     budget: str
@@ -32,7 +32,7 @@ class Answer:
     """The package that the sampler is in, and its version."""
 
 
-def told(boards: Sequence[Board]) -> list[Board]:
+def answered_boards(boards: Sequence[Board]) -> list[Board]:
     """The boards whose answers are told: all of a few, else those nearest to the usual budgets."""
     if len(boards) <= len(USUAL_BUDGETS) + 1:
         return list(boards)
@@ -41,23 +41,24 @@ def told(boards: Sequence[Board]) -> list[Board]:
     return [b for b in boards if b in near or b.budget is None]
 
 
-def answer(board: Board, names: Names, usual: Usual) -> Answer:
+def page_answer(board: Board, names: Names, usual: Usual) -> PageAnswer:
     """The best of a board, how sure that is, what it costs, and the command that measures it."""
     best = board.entries[0]
-    return Answer(
+    return PageAnswer(
         budget="Any budget (adaptive)" if board.budget is None else f"{board.budget} evaluations",
         use=names[best.setup], href=f"samplers/{slug(best.setup.sampler)}.html",
         quality=(
-            f"{plain(measure(board.task, usual))} {interval(best)}, {count(best)}, {number(best.nfe)} evaluations spent"
+            f"{plain_text(measure(board.task, usual))} {interval_text(best)}, {count(best)}, "
+            f"{number(best.nfe)} evaluations spent"
         ),
         sure=how_sure(board, names), cost=price(best),
-        command=plain(run_command(board, best.setup, best.seeds, usual, best.row)), needs=needed(best),
+        command=plain_text(run_command(board, best.setup, best.seeds, usual, best.row)), needs=package_text(best),
     )  # fmt: skip
 
 
-def needed(entry: Entry) -> str:
+def package_text(entry: Entry) -> str:
     """The package and version that an entry was measured with."""
-    return plain(f"{entry.setup.sampler_package} {entry.setup.sampler_version}".strip())
+    return plain_text(f"{entry.setup.sampler_package} {entry.setup.sampler_version}".strip())
 
 
 def how_sure(board: Board, names: Names) -> str:
@@ -82,7 +83,7 @@ def _seconds(entry: Entry) -> float:
     return math.inf if math.isnan(entry.cost.seconds) else entry.cost.seconds
 
 
-def interval(entry: Entry) -> str:
+def interval_text(entry: Entry) -> str:
     """4.21 (95 %: 4.02 to 4.40)."""
     if not entry.sure:
         return f"{number(entry.value, 4)} (uncertainty not known)"
@@ -98,4 +99,4 @@ def price(entry: Entry) -> str:
     if math.isnan(entry.cost.seconds):
         return "Its time was not measured on a machine at rest."
     memory = "" if math.isnan(entry.cost.memory_mb) else f", {number(entry.cost.memory_mb, 4)} MB at most"
-    return f"{number(entry.cost.seconds, 3)} s per 1,000 samples{memory}, on {plain(entry.cost.device)}."
+    return f"{number(entry.cost.seconds, 3)} s per 1,000 samples{memory}, on {plain_text(entry.cost.device)}."

@@ -7,14 +7,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from benchbox.report.board import Board, Row, Setup, Task, Unranked
+from benchbox.report.board import Board, BoardRow, BoardTask, Setup, Unranked
 from benchbox.report.command import run_command
-from benchbox.report.escape import plain
+from benchbox.report.escape import plain_text
 from benchbox.report.leaderboard import model, rank, terms, title
 from benchbox.report.leaderboard import name as part_name
-from benchbox.report.page.answers import Answer, answer, told
-from benchbox.report.page.names import Names, finite, slug
-from benchbox.report.plots.quality import COSTS, CostName, measure, quality_chart, series, setup_names
+from benchbox.report.page.answers import PageAnswer, answered_boards, page_answer
+from benchbox.report.page.names import Names, finite_or_none, slug
+from benchbox.report.plots.quality import COST_AXES, CostName, measure, quality_chart, series, setup_names
 from benchbox.report.published import with_published
 from benchbox.report.table import Usual
 
@@ -29,9 +29,9 @@ class View:
     """The first part of the title: what is compared."""
     terms: str
     """The rest: on what terms."""
-    task: Task
+    task: BoardTask
     measure: str
-    answers: tuple[Answer, ...]
+    answers: tuple[PageAnswer, ...]
     charts: dict[CostName, dict[str, Any]]
     lines: tuple[dict[str, Any], ...]
     """The table: an entry or an unranked cell each."""
@@ -52,18 +52,18 @@ def views(boards: Iterable[Board], usual: Usual, shared: Usual | None = None) ->
 
 def view(boards: Sequence[Board], usual: Usual, shared: Usual) -> View:
     """The view of one series."""
-    whole, task = plain(title(boards[0], shared, budgets=False)), boards[0].task
-    names = {s: plain(n) for s, n in setup_names([s for b in boards for s in b.setups], shared).items()}
+    whole, task = plain_text(title(boards[0], shared, budgets=False)), boards[0].task
+    names = {s: plain_text(n) for s, n in setup_names([s for b in boards for s in b.setups], shared).items()}
     charts: dict[CostName, dict[str, Any]] = {}
-    for cost in COSTS:
+    for cost in COST_AXES:
         chart = quality_chart(boards, cost, shared)
         if any(line.points for line in chart.lines):
             charts[cost] = (with_published(chart, task) if cost == "nfe" else chart).as_dict()
     return View(
-        id=slug(whole), title=whole, task=task, measure=plain(measure(task, shared)),
-        heading=plain(f"{model(task, shared)}: {measure(task, shared)} of {task.n_samples:,} samples"),
-        terms=plain(terms(boards[0], shared)),
-        answers=tuple(answer(b, names, usual) for b in told(boards) if b.entries),
+        id=slug(whole), title=whole, task=task, measure=plain_text(measure(task, shared)),
+        heading=plain_text(f"{model(task, shared)}: {measure(task, shared)} of {task.n_samples:,} samples"),
+        terms=plain_text(terms(boards[0], shared)),
+        answers=tuple(page_answer(b, names, usual) for b in answered_boards(boards) if b.entries),
         charts=charts, lines=tuple(line for b in boards for line in lines(b, names, usual)),
     )  # fmt: skip
 
@@ -71,26 +71,33 @@ def view(boards: Sequence[Board], usual: Usual, shared: Usual) -> View:
 def lines(board: Board, names: Names, usual: Usual) -> Iterable[dict[str, Any]]:
     """The board as lines of the page's table; what has no rank at the end, a line for each setup and reason."""
     for e in board.entries:
-        yield _line(board, e.setup, e.seeds, names, usual, e.row) | {
-            "rank": rank(e), "place": e.rank_low, "nfe": e.nfe, "value": e.value, "low": finite(e.low),
-            "high": finite(e.high), "seconds": finite(e.cost.seconds), "memory": finite(e.cost.memory_mb),
-            "device": plain(e.cost.device),
+        yield _content_line(board, e.setup, e.seeds, names, usual, e.row) | {
+            "rank": rank(e), "place": e.rank_low, "nfe": e.nfe, "value": e.value, "low": finite_or_none(e.low),
+            "high": finite_or_none(e.high), "seconds": finite_or_none(e.cost.seconds),
+            "memory": finite_or_none(e.cost.memory_mb),
+            "device": plain_text(e.cost.device),
         }  # fmt: skip
     why: dict[tuple[Setup, str], list[Unranked]] = defaultdict(list)
     for u in board.unranked:
-        why[u.setup, plain(f"{u.status}: {u.reason}" if u.reason else u.status)].append(u)
+        why[u.setup, plain_text(f"{u.status}: {u.reason}" if u.reason else u.status)].append(u)
     for (setup, status), cells in why.items():
         seeds = sorted({u.seed for u in cells})
-        yield _line(board, setup, seeds, names, usual, cells[0].row) | {"nfe": finite(cells[0].nfe), "status": status}
+        yield _content_line(board, setup, seeds, names, usual, cells[0].row) | {
+            "nfe": finite_or_none(cells[0].nfe),
+            "status": status,
+        }
 
 
-def _line(board: Board, setup: Setup, seeds: Sequence[int], names: Names, usual: Usual, row: Row) -> dict[str, Any]:
+def _content_line(
+    board: Board, setup: Setup, seeds: Sequence[int], names: Names, usual: Usual, row: BoardRow
+) -> dict[str, Any]:
     """What every line says; what only a rank brings is empty."""
     line: dict[str, Any] = dict.fromkeys(("place", "value", "low", "high", "seconds", "memory"))
     return line | {
         "budget": board.budget, "rank": "–", "name": names[setup], "sampler": setup.sampler, "device": "",
         "page": slug(setup.sampler), "seeds": ", ".join(map(str, seeds)), "status": "",
-        "schedule": plain(part_name(setup, "schedule", usual)), "grid": plain(part_name(setup, "grid", usual)),
-        "package": plain(f"{setup.sampler_package} {setup.sampler_version}"),
-        "command": plain(run_command(board, setup, seeds, usual, row)),
+        "schedule": plain_text(part_name(setup, "schedule", usual)),
+        "grid": plain_text(part_name(setup, "grid", usual)),
+        "package": plain_text(f"{setup.sampler_package} {setup.sampler_version}"),
+        "command": plain_text(run_command(board, setup, seeds, usual, row)),
     }  # fmt: skip

@@ -10,12 +10,12 @@ from typing import Any
 
 from benchbox.errors import UsageError
 from benchbox.files import reading
-from benchbox.report.escape import plain
+from benchbox.report.escape import plain_text
 from benchbox.report.page.names import slug
 from benchbox.report.plots.chart import Chart
 from benchbox.report.plots.exact import budget_chart, order_chart
 
-Certificate = Mapping[str, Any]
+CertificateJSON = Mapping[str, Any]
 """As `benchbox check --json` writes it."""
 
 Budgets = Mapping[str, Any]
@@ -45,19 +45,21 @@ def picture(path: Path) -> Picture:
         content = path.read_bytes()
         with Image.open(BytesIO(content), formats=["PNG"]) as image:
             image.verify()
-            told = {name: plain(str(text)) for name, text in image.info.items() if name in ("Title", "Description")}
+            told = {
+                name: plain_text(str(text)) for name, text in image.info.items() if name in ("Title", "Description")
+            }
     title = told.get("Title") or path.stem
     return Picture(f"{slug(path.stem)}.png", title, told.get("Description") or title, content)
 
 
-def sampler_charts(certificates: Sequence[Certificate], budgets: Sequence[Budgets]) -> dict[str, Any]:
+def sampler_charts(certificates: Sequence[CertificateJSON], budgets: Sequence[Budgets]) -> dict[str, Any]:
     """The charts of one sampler, by their place on its page, as the page's script reads them."""
-    found = {f"orders-{i}": orders(c) for i, c in enumerate(certificates)}
+    found = {f"orders-{i}": order_charts(c) for i, c in enumerate(certificates)}
     found |= {f"budget-{i}": {"": _budget(b)} for i, b in enumerate(budgets)}
     return {id: {"charts": {k: c.as_dict() for k, c in charts.items()}} for id, charts in found.items() if charts}
 
 
-def orders(certificate: Certificate) -> dict[str, Chart]:
+def order_charts(certificate: CertificateJSON) -> dict[str, Chart]:
     """A chart for each kind of error and schedule on which the order was measured."""
     keys = dict.fromkeys((o["kind"], o["schedule"]) for o in certificate.get("orders", ()) if not o["options"])
     charts = {}

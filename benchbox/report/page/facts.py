@@ -9,9 +9,9 @@ from typing import Any
 
 import pandas as pd
 
-from benchbox.report.escape import plain
+from benchbox.report.escape import plain_text
 from benchbox.report.page.content import View
-from benchbox.report.table import changed, number
+from benchbox.report.table import changed_options, number
 
 
 def lede(rows: pd.DataFrame) -> str:
@@ -28,30 +28,30 @@ def lede(rows: pd.DataFrame) -> str:
 
 def about(rows: pd.DataFrame) -> str:
     """Where the rows come from: machines, versions, days."""
-    parts = [f"Measured on {plain(', '.join(_texts(rows, 'device')))}"]
+    parts = [f"Measured on {plain_text(', '.join(_texts(rows, 'device')))}"]
     parts += [f"with {name} {', '.join(found)}" for name in ("benchbox", "torch") if (found := _texts(rows, name))]
     days = sorted(t[:10] for t in _texts(rows, "started_at"))
     span = "" if not days else f", {days[0]}" if days[0] == days[-1] else f", {days[0]} to {days[-1]}"
-    return plain(" ".join(parts) + span + ".")
+    return plain_text(" ".join(parts) + span + ".")
 
 
 def _texts(rows: pd.DataFrame, column: str) -> list[str]:
     return sorted(rows[column].dropna().astype(str).unique()) if column in rows else []
 
 
-def packages(rows: pd.DataFrame) -> list[tuple[str, str]]:
+def measured_packages(rows: pd.DataFrame) -> list[tuple[str, str]]:
     """The packages and versions that a sampler's rows were measured with."""
     pairs = rows[["sampler_package", "sampler_version"]].dropna().drop_duplicates()
-    return [(plain(str(p)), plain(str(v))) for p, v in pairs.itertuples(index=False)]
+    return [(plain_text(str(p)), plain_text(str(v))) for p, v in pairs.itertuples(index=False)]
 
 
-def options(rows: pd.DataFrame) -> list[str]:
+def measured_options(rows: pd.DataFrame) -> list[str]:
     """The options that a sampler's rows were measured with, those of a default value too."""
-    found = [changed(json.loads(text), "sampler", "", _nothing) for text in _texts(rows, "sampler_options")]
-    return [plain(text) for text in found if text]
+    found = [changed_options(json.loads(text), "sampler", "", _no_defaults) for text in _texts(rows, "sampler_options")]
+    return [plain_text(text) for text in found if text]
 
 
-def _nothing(kind: str, name: str) -> dict[str, Any]:
+def _no_defaults(kind: str, name: str) -> dict[str, Any]:
     return {}
 
 
@@ -73,5 +73,5 @@ def places(of: Iterable[View], sampler: str) -> tuple[list[int | None], list[dic
 def facts(rows: pd.DataFrame) -> list[tuple[str, str]]:
     """What rows say of their model."""
     columns = {"Data set": "dataset", "Options": "model_options", "SHA-256 of the weights": "model_sha256"}
-    found = [(name, plain(", ".join(_texts(rows, column)))) for name, column in columns.items()]
+    found = [(name, plain_text(", ".join(_texts(rows, column)))) for name, column in columns.items()]
     return [*((name, text) for name, text in found if text not in ("", "{}")), ("Rows", f"{len(rows):,}")]

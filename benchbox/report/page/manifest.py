@@ -9,7 +9,7 @@ from pathlib import Path
 
 from benchbox.store.atomic import write_bytes
 
-MANIFEST, ROWS = "data/site.json", "data/rows.parquet"
+MANIFEST_FILE, ROWS_FILE = "data/site.json", "data/rows.parquet"
 
 Manifest = Mapping[str, str]
 """The SHA-256 of every file, by its path in the folder."""
@@ -20,18 +20,18 @@ def of(files: Mapping[str, bytes]) -> Manifest:
     return {path: hashlib.sha256(content).hexdigest() for path, content in files.items()}
 
 
-def read(folder: Path) -> Manifest:
+def read_manifest(folder: Path) -> Manifest:
     """What the last site in a folder wrote; nothing where no manifest can be read."""
     try:
-        found = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))["files"]
+        found = json.loads((folder / MANIFEST_FILE).read_text(encoding="utf-8"))["files"]
         return {path: digest for path, digest in found.items() if isinstance(digest, str)}
     except (OSError, ValueError, TypeError, KeyError, AttributeError):
         return {}
 
 
-def write(folder: Path, manifest: Manifest) -> None:
+def write_manifest(folder: Path, manifest: Manifest) -> None:
     text = json.dumps({"files": dict(sorted(manifest.items()))}, indent=0)
-    write_bytes(folder / MANIFEST, text.encode())
+    write_bytes(folder / MANIFEST_FILE, text.encode())
 
 
 def owned(folder: Path, path: str, manifest: Manifest) -> bool:

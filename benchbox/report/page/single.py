@@ -21,7 +21,7 @@ from benchbox.store.atomic import output
 
 def write_charts(charts: Mapping[str, Chart], path: Path) -> None:
     """Charts, by what quality costs (nfe, …), into an SVG, PNG, PDF or HTML file. UsageError as `draw`."""
-    _known(path)
+    _check_kind(path)
     if path.suffix != ".html":
         draw(list(charts.values()), path)
         return
@@ -31,7 +31,7 @@ def write_charts(charts: Mapping[str, Chart], path: Path) -> None:
 
 def write_gallery(lines: Lines, path: Path, title: str, data_range: tuple[float, float]) -> None:
     """Pictures into an SVG, PNG, PDF or HTML file; UsageError as `draw_gallery`."""
-    _known(path)
+    _check_kind(path)
     if path.suffix != ".html":
         draw_gallery(lines, path, title, data_range)
         return
@@ -41,7 +41,7 @@ def write_gallery(lines: Lines, path: Path, title: str, data_range: tuple[float,
     _page(path, title, picture=f"data:image/png;base64,{picture}", description=described(lines))
 
 
-def _known(path: Path) -> None:
+def _check_kind(path: Path) -> None:
     if path.suffix not in (*FORMATS, ".html"):
         raise UsageError(
             f"a plot cannot be written as {path.name}: its name must end in {', '.join(FORMATS)} or .html."

@@ -14,16 +14,16 @@ import jinja2
 import pandas as pd
 
 from benchbox.errors import UsageError
-from benchbox.report.escape import plain
+from benchbox.report.escape import plain_text
 from benchbox.report.page import manifest
 from benchbox.report.page.content import View, views
-from benchbox.report.page.evidence import Budgets, Certificate, Picture, sampler_charts
-from benchbox.report.page.facts import about, facts, lede, options, packages, places
+from benchbox.report.page.evidence import Budgets, CertificateJSON, Picture, sampler_charts
+from benchbox.report.page.facts import about, facts, lede, measured_options, measured_packages, places
 from benchbox.report.page.names import breakable, slug
 from benchbox.report.page.table import encoded, with_commands
 from benchbox.report.prepared import RANKED
 from benchbox.report.ranking import boards
-from benchbox.report.rows import read_rows, records, write_rows
+from benchbox.report.rows import read_rows, row_dicts, write_rows
 from benchbox.report.table import Usual, shared
 from benchbox.store.atomic import write_bytes
 
@@ -34,13 +34,13 @@ class Site:
 
     rows: pd.DataFrame
     usual: Usual
-    certificates: Sequence[Certificate] = ()
+    certificates: Sequence[CertificateJSON] = ()
     budgets: Sequence[Budgets] = ()
     pictures: Sequence[Picture] = ()
 
     @cached_property
     def views(self) -> list[View]:
-        return views(boards(self.rows), self.usual, shared(records(self.rows), self.usual))
+        return views(boards(self.rows), self.usual, shared(row_dicts(self.rows), self.usual))
 
     @cached_property
     def lines(self) -> pd.DataFrame:
@@ -59,23 +59,25 @@ def write_site(site: Site, folder: Path, more: Mapping[str, bytes] | None = None
     refuse_loss(site.rows, folder)
     shown = {picture.path: picture.content for picture in site.pictures}
     files = {**assets(), **shown, **{name: text.encode() for name, text in pages(site)}, **(more or {})}
-    before, now = manifest.read(folder), manifest.of(files)
+    before, now = manifest.read_manifest(folder), manifest.of(files)
     try:
-        for sub in sorted({(folder / name).parent for name in (*files, manifest.ROWS)}):
+        for sub in sorted({(folder / name).parent for name in (*files, manifest.ROWS_FILE)}):
             sub.mkdir(parents=True, exist_ok=True)
-        manifest.write(folder, {**before, **now})  # first, so that nothing is forgotten where this is cut short
-        write_rows(site.rows, folder / manifest.ROWS)
+        manifest.write_manifest(
+            folder, {**before, **now}
+        )  # first, so that nothing is forgotten where this is cut short
+        write_rows(site.rows, folder / manifest.ROWS_FILE)
         for name, content in files.items():
             write_bytes(folder / name, content)
         manifest.remove(folder, before, now)
-        manifest.write(folder, now)
+        manifest.write_manifest(folder, now)
     except OSError as error:
         raise UsageError(f"{error.filename or folder} cannot be written: {error.strerror}.") from None
 
 
 def refuse_loss(rows: pd.DataFrame, folder: Path) -> None:
     """UsageError where a folder has rows of cells that are not among these, or rows that cannot be read."""
-    path = folder / manifest.ROWS
+    path = folder / manifest.ROWS_FILE
     if not path.is_file():
         return
     try:
@@ -98,7 +100,7 @@ def assets() -> dict[str, bytes]:
 
 def shown_text(value: Any) -> Any:
     """Text without control characters; what is HTML already, and what is no text, as it is."""
-    return plain(value) if type(value) is str else value
+    return plain_text(value) if type(value) is str else value
 
 
 def environment() -> jinja2.Environment:
@@ -120,32 +122,41 @@ def pages(site: Site) -> Iterable[tuple[str, str]]:
         return templates.get_template(template).render(root=root, about=about(site.rows), data=data, **content)
 
     yield "index.html", page(
-        "index.html", "", shown(site.views[:1]), views=site.views, lede=lede(site.rows), samplers=site.names("sampler"),
+        "index.html", "", script_views(site.views[:1]), views=site.views, lede=lede(site.rows),
+        samplers=site.names("sampler"),
         models=site.names("model"), pictures=site.pictures,
     )  # fmt: skip
-    yield "rows.html", page("rows.html", "", rows_of(site.lines))
+    yield "rows.html", page("rows.html", "", script_rows(site.lines))
     for name in site.names("sampler"):
         rows = site.lines[site.lines["sampler"] == name]
         certificates = [c for c in site.certificates if c["name"] == name]
         charts = sampler_charts(certificates, [b for b in site.budgets if b["sampler"] == name])
         yield f"samplers/{slug(name)}.html", page(
-            "sampler.html", "../", rows_of(rows) | {"views": charts}, name=plain(name), packages=packages(rows),
-            options=options(rows), places=places(site.views, name), certificates=certificates,
+            "sampler.html", "../", script_rows(rows) | {"views": charts}, name=plain_text(name),
+            packages=measured_packages(rows),
+            options=measured_options(rows), places=places(site.views, name), certificates=certificates,
         )  # fmt: skip
     for name in site.names("model"):
         rows = site.lines[site.lines["model"] == name]
         of = [view for view in site.views if view.task.model == name]
         yield (
             f"models/{slug(name)}.html",
-            page("model.html", "../", shown(of) | rows_of(rows), name=plain(name), views=of, facts=facts(rows)),
+            page(
+                "model.html",
+                "../",
+                script_views(of) | script_rows(rows),
+                name=plain_text(name),
+                views=of,
+                facts=facts(rows),
+            ),
         )
 
 
-def rows_of(lines: pd.DataFrame) -> dict[str, Any]:
+def script_rows(lines: pd.DataFrame) -> dict[str, Any]:
     """Rows as the page's script reads them, and which of their columns are metrics."""
     return {"rows": encoded(lines), "metrics": [name for name in RANKED if name in lines]}
 
 
-def shown(of: Iterable[View]) -> dict[str, Any]:
+def script_views(of: Iterable[View]) -> dict[str, Any]:
     """The views as the page's script reads them."""
     return {"views": {v.id: {"charts": v.charts, "lines": v.lines, "measure": v.measure} for v in of}}

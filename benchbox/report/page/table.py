@@ -7,9 +7,9 @@ from typing import Any
 
 import pandas as pd
 
-from benchbox.report.board import SETUP, Board, Setup, Task
+from benchbox.report.board import SETUP, Board, BoardTask, Setup
 from benchbox.report.command import run_command
-from benchbox.report.escape import plain
+from benchbox.report.escape import plain_text
 from benchbox.report.page.names import slug
 from benchbox.report.table import Usual
 
@@ -17,13 +17,13 @@ from benchbox.report.table import Usual
 def with_commands(rows: pd.DataFrame, usual: Usual) -> pd.DataFrame:
     """The rows with the column `reproduce`, the command that measures that one row, and `page`, its sampler's."""
     lines = rows.astype(object).where(rows.notna(), None).to_dict("records")
-    commands = [reproduce(row, usual) for row in lines]
-    return rows.assign(reproduce=commands, page=[slug(str(name)) for name in rows["sampler"]])
+    commands = [reproduce_command(row, usual) for row in lines]
+    return rows.assign(reproduce_command=commands, page=[slug(str(name)) for name in rows["sampler"]])
 
 
-def reproduce(row: dict[Any, Any], usual: Usual) -> str:
+def reproduce_command(row: dict[Any, Any], usual: Usual) -> str:
     """The command that measures one row."""
-    task = Task("", "", str(row["model"]), row["model_options"] or "{}", "", "", int(row["n_samples"]))
+    task = BoardTask("", "", str(row["model"]), row["model_options"] or "{}", "", "", int(row["n_samples"]))
     budget = None if row["nfe_requested"] is None else int(row["nfe_requested"])
     setup = Setup(*("" if row[name] is None else str(row[name]) for name in SETUP))
     return run_command(Board(task, False, budget, "same", (), ()), setup, [int(row["seed"])], usual, row)
@@ -38,7 +38,7 @@ def encoded(rows: pd.DataFrame) -> dict[str, Any]:
             columns[str(name)] = {"values": [_number(v) for v in column]}
         else:
             codes, texts = pd.factorize(column)
-            columns[str(name)] = {"values": [plain(str(t)) for t in texts], "index": codes.tolist()}
+            columns[str(name)] = {"values": [plain_text(str(t)) for t in texts], "index": codes.tolist()}
     return {"n": len(rows), "columns": columns}
 
 

@@ -65,13 +65,16 @@ class Chart:
             "title": self.title, "x": self.x, "y": self.y, "caption": self.caption, "front": self.front,
             "highest": self.highest,
             "lines": [
-                {"name": line.name, "role": line.role, "muted": line.muted, "points": [_plain(p) for p in line.points]}
+                {
+                    "name": line.name, "role": line.role, "muted": line.muted,
+                    "points": [_point_values(point) for point in line.points],
+                }
                 for line in self.lines
             ],
         }  # fmt: skip
 
 
-def _plain(point: Point) -> dict[str, Any]:
+def _point_values(point: Point) -> dict[str, Any]:
     return {k: None if isinstance(v, float) and not math.isfinite(v) else v for k, v in vars(point).items()}
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchbox.report.plots.chart import Chart, Line, Point
-from benchbox.report.plots.style import DPI, look, save, styled
+from benchbox.report.plots.style import DPI, look, save_figure, styled
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -23,7 +23,7 @@ HOLLOW: Any = {
 """How figures look that others published."""
 PANEL = (5.2, 3.9)
 """Width and height of one chart, in inches."""
-MANY = 14
+MANY_LINES = 14
 """Of so many lines at the most one narrow chart has room, and its legend."""
 
 
@@ -37,22 +37,22 @@ def draw(charts: Sequence[Chart], path: Path) -> None:
 
         names = list(dict.fromkeys(line.name for chart in charts for line in chart.lines if line.role == "line"))
         looks = {name: look(i) for i, name in enumerate(names)}
-        width = max(PANEL[0] * len(charts), 6.4 if len(names) <= MANY else 10.8)
+        width = max(PANEL[0] * len(charts), 6.4 if len(names) <= MANY_LINES else 10.8)
         columns = max(1, int(width / (0.7 + 0.068 * max(map(len, names), default=0))))  # inches of a name in the legend
         height = PANEL[1] + 0.6 + 0.2 * math.ceil((len(names) + 2) / columns)
         figure = Figure(figsize=(width, height), dpi=DPI, layout="constrained")
         panels = figure.subplots(1, len(charts), squeeze=False)[0]
         for axes, chart in zip(panels, charts, strict=True):
             panel(axes, chart, looks)
-        heading(figure, charts[0])
+        draw_heading(figure, charts[0])
         legend(figure, panels, columns)
         figure.draw_without_rendering()
         for axes, chart in zip(panels, charts, strict=True):
             name_front(axes, chart)
-        save(figure, path, charts[0].title, charts[0].caption)
+        save_figure(figure, path, charts[0].title, charts[0].caption)
 
 
-def heading(figure: Figure, chart: Chart) -> None:
+def draw_heading(figure: Figure, chart: Chart) -> None:
     """The title and the caption, above everything."""
     width, height = figure.get_size_inches()
     caption = textwrap.wrap(chart.caption, int(width * 15))

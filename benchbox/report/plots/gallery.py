@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchbox.errors import UsageError
-from benchbox.report.plots.style import COLOURS, save, styled
+from benchbox.report.plots.style import COLOURS, save_figure, styled
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -60,7 +60,7 @@ def draw_gallery(
         share_planes(figure)
         if title:
             figure.suptitle(title, x=0.01, ha="left", fontsize=11, fontweight="bold")
-        save(figure, path, title or "Samples", described(lines))
+        save_figure(figure, path, title or "Samples", described(lines))
 
 
 def described(lines: Lines) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Literal
 
-from benchbox.report.board import Board, Entry, Setup, Task
+from benchbox.report.board import Board, BoardTask, Entry, Setup
 from benchbox.report.leaderboard import full_name, setting
 from benchbox.report.leaderboard import name as part_name
 from benchbox.report.plots.chart import Chart, Line, Point, drawable, non_dominated
@@ -16,7 +16,7 @@ from benchbox.report.table import Usual
 
 CostName = Literal["nfe", "seconds", "memory"]
 
-COSTS: dict[CostName, str] = {
+COST_AXES: dict[CostName, str] = {
     "nfe": "NFE (network evaluations per sample)",
     "seconds": "seconds per 1,000 samples",
     "memory": "peak memory (MB)",
@@ -53,7 +53,7 @@ def quality_chart(boards: Sequence[Board], cost: CostName, usual: Usual) -> Char
         for name, line in sorted(points.items())
     ]
     return Chart(
-        title=heading(boards[0].task, usual), x=COSTS[cost] + (f", {device}" if device else ""),
+        title=task_heading(boards[0].task, usual), x=COST_AXES[cost] + (f", {device}" if device else ""),
         y=measure(boards[0].task, usual),
         lines=tuple(lines), caption=_caption(boards, entries, device, sum(map(len, points.values()))), front=FRONT,
         highest=boards[0].highest,
@@ -79,21 +79,21 @@ def spent(entry: Entry, cost: CostName) -> float:
     return {"nfe": entry.nfe, "seconds": entry.cost.seconds, "memory": entry.cost.memory_mb}[cost]
 
 
-NAMES = {
+METRIC_NAMES = {
     "fid": "FID", "kid": "KID", "isc": "inception score", "f_score": "F score", "w2": "W2", "sw2": "sliced W2",
     "mmd": "MMD", "energy": "energy distance", "mode_recall": "recall of modes", "ode_error": "ODE error",
 }  # fmt: skip
 """Metrics, as a heading says them."""
 
 
-def measure(task: Task, usual: Usual) -> str:
+def measure(task: BoardTask, usual: Usual) -> str:
     """The metric, as a heading says it."""
-    name = NAMES.get(task.metric, task.metric)
+    name = METRIC_NAMES.get(task.metric, task.metric)
     said = ", ".join(filter(None, (task.features, setting(task, usual))))
     return f"{name} ({said})" if said else name
 
 
-def heading(task: Task, usual: Usual) -> str:
+def task_heading(task: BoardTask, usual: Usual) -> str:
     """What was compared: model, metric, samples."""
     return f"{task.model}: {measure(task, usual)} of {task.n_samples:,} samples"
 

@@ -20,7 +20,7 @@ MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*", "<")
 DASHES = ("-", (0, (5, 1.5)), (0, (1, 1.2)), (0, (6, 1.5, 1, 1.5)))
 """With the colours and the markers, of coprime numbers, no two of the first 252 lines look the same."""
 
-SETTINGS: Any = {
+MATPLOTLIB_SETTINGS: Any = {
     "axes.spines.top": False, "axes.spines.right": False, "axes.edgecolor": "#555555", "axes.labelcolor": "#222222",
     "axes.titlelocation": "left", "axes.titlesize": 12, "axes.titleweight": "bold", "font.size": 10,
     "grid.color": "#e4e4e4", "grid.linewidth": 0.6, "legend.frameon": False, "legend.fontsize": 9,
@@ -50,11 +50,11 @@ def styled() -> Iterator[None]:
         import matplotlib.figure
     except ImportError:
         raise UsageError("a plot needs matplotlib: install benchbox-diffusion[plot].") from None
-    with matplotlib.rc_context(SETTINGS):
+    with matplotlib.rc_context(MATPLOTLIB_SETTINGS):
         yield
 
 
-def save(figure: Figure, path: Path, title: str, description: str = "") -> None:
+def save_figure(figure: Figure, path: Path, title: str, description: str = "") -> None:
     """Write a figure, the same bytes for the same content. UsageError for another kind of file, or no room for one."""
     if path.suffix not in FORMATS:
         raise UsageError(f"a plot cannot be written as {path.name}: its name must end in {', '.join(FORMATS)}.")
