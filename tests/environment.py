@@ -19,8 +19,8 @@ import inspect, math, runpy, sys
 import benchbox.cli.run
 
 if sys.argv[1:2] == ["run"]:  # times count as valid, however busy the machine is that runs the tests
-    import benchbox.bench.others
-    benchbox.bench.others.SHARE = math.inf
+    import benchbox.bench.contention
+    benchbox.bench.contention.BUSY_SHARE = math.inf
 run = benchbox.cli.run.run
 names = list(inspect.signature(run).parameters)[-len(run.__defaults__):]
 run.__defaults__ = tuple({samples} if n == "samples" else d for n, d in zip(names, run.__defaults__))

@@ -16,7 +16,7 @@ import pytest
 import torch
 from conftest import Install
 
-from benchbox.bench import meter, others, provenance
+from benchbox.bench import contention, meter, provenance
 from benchbox.bench.meter import Meter, exclusive
 
 CPU = torch.device("cpu")
@@ -75,7 +75,7 @@ def test_an_editable_install_is_traced_to_its_commit_and_to_its_changes(installe
 
 
 def test_of_benchbox_itself_the_code_that_is_loaded_counts(monkeypatch: pytest.MonkeyPatch, checkout: Path) -> None:
-    monkeypatch.setattr(provenance, "OWN", checkout)
+    monkeypatch.setattr(provenance, "OWN_CODE", checkout)
     commit = git(checkout, "rev-parse", "--short", "HEAD")
     assert version("benchbox-diffusion").endswith(f" (git {commit})")
     assert provenance.machine("cpu")["git"] == commit
@@ -148,11 +148,11 @@ def test_the_driver_is_asked_of_nvml_else_of_its_tool(monkeypatch: pytest.Monkey
 def clocks(monkeypatch: pytest.MonkeyPatch) -> dict[str, float]:
     """The clocks of a machine of 4 cores: seconds that pass, and CPU seconds of all, of this process, of children."""
     now = {"time": 100.0, "busy": 50.0, "own": 5.0, "alive": 0.0}
-    monkeypatch.setattr(others, "time", SimpleNamespace(perf_counter=lambda: now["time"]))
+    monkeypatch.setattr(contention, "time", SimpleNamespace(perf_counter=lambda: now["time"]))
     for name in ("busy", "own", "alive"):
-        monkeypatch.setattr(others, name, lambda name=name: now[name])
-    monkeypatch.setattr(others, "usable_cores", lambda: [0, 1, 2, 3])
-    monkeypatch.setattr(others, "SHARE", 0.1)
+        monkeypatch.setattr(contention, name, lambda name=name: now[name])
+    monkeypatch.setattr(contention, "usable_cores", lambda: [0, 1, 2, 3])
+    monkeypatch.setattr(contention, "BUSY_SHARE", 0.1)
     return now
 
 
@@ -179,31 +179,31 @@ def test_a_timing_is_of_a_shared_machine_where_others_take_a_tenth_of_it(
 
 
 def test_the_work_of_another_process_is_seen_and_ones_own_is_not() -> None:
-    start, passed = others.Contention(CPU), time.perf_counter()
-    before = others.busy(), others.own()
+    start, passed = contention.Contention(CPU), time.perf_counter()
+    before = contention.busy(), contention.own()
     while time.perf_counter() - passed < 0.3:
         pass
-    mine = others.own() - before[1]
+    mine = contention.own() - before[1]
     assert mine > 0.02
-    assert others.busy() - before[0] >= mine - 0.1  # it is within the machine's
+    assert contention.busy() - before[0] >= mine - 0.1  # it is within the machine's
     code = "import time; t = time.process_time()\nwhile time.process_time() - t < 0.3: pass\nprint(flush=True); input()"
     helper = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     assert helper.stdout is not None
     helper.stdout.readline()
-    assert others.alive() > 0.25
+    assert contention.alive() > 0.25
     seconds = start.seconds()[1]
     helper.communicate("\n")
     # once ended it is counted by `own`: the same result, but for what others did meanwhile
-    assert others.alive() < 0.25
+    assert contention.alive() < 0.25
     assert start.seconds()[1] >= seconds - 0.15
 
 
 def test_others_on_the_gpu_make_it_shared(monkeypatch: pytest.MonkeyPatch, clocks: dict[str, float]) -> None:
     running = [1]
-    monkeypatch.setattr(others, "nvml_handle", lambda device: "handle")
+    monkeypatch.setattr(contention, "nvml_handle", lambda device: "handle")
     nvml = SimpleNamespace(nvmlDeviceGetComputeRunningProcesses=lambda _: running * running[0], NVMLError=RuntimeError)
     monkeypatch.setitem(sys.modules, "pynvml", nvml)
-    watch = others.Contention(torch.device("cuda"))
+    watch = contention.Contention(torch.device("cuda"))
     assert not watch.there
     running[0] = 2
     assert watch.there
@@ -229,5 +229,5 @@ def test_who_asks_for_a_device_alone_waits_for_the_other(monkeypatch: pytest.Mon
 
 
 def test_no_energy_and_no_processes_where_there_is_no_gpu() -> None:
-    missing: list[Any] = [meter.energy_counter(CPU), others.gpu_processes(CPU), others.nvml_handle(CPU)]
+    missing: list[Any] = [meter.energy_counter(CPU), contention.gpu_processes(CPU), contention.nvml_handle(CPU)]
     assert missing == [None, None, None]

@@ -17,11 +17,11 @@ from hypothesis import strategies as st
 
 from benchbox.bench import configuration
 from benchbox.bench.cell import Cell
+from benchbox.bench.external_code import loads
 from benchbox.bench.rerun import differing_columns, find_row, obstacles, rebuild
 from benchbox.bench.row import blank
 from benchbox.bench.settings import Setting, parse_settings
 from benchbox.bench.sweep import Request, expand
-from benchbox.bench.trust import loads
 from benchbox.bench.values import lacking
 from benchbox.errors import UsageError
 from benchbox.registry import registry

@@ -15,7 +15,7 @@ import psutil
 import torch
 from filelock import FileLock
 
-from benchbox.bench.others import Contention, nvml_handle
+from benchbox.bench.contention import Contention, nvml_handle
 from benchbox.errors import UsageError
 
 MIB = 2**20

@@ -10,11 +10,11 @@ from typing import Any
 import pyarrow.compute as pc
 
 from benchbox.bench.cell import Cell, dumps
+from benchbox.bench.external_code import StoredRow, known, metrics_of, of_text, texts
 from benchbox.bench.meter import device_name, usable
 from benchbox.bench.provenance import ABSENT, package_versions
 from benchbox.bench.settings import model_named
 from benchbox.bench.sweep import Request, budgeted, validate_model, with_levels
-from benchbox.bench.trust import StoredRow, known, metrics_of, of_text, texts
 from benchbox.driver import ADAPTIVE_LEVELS
 from benchbox.errors import UsageError, unknown
 from benchbox.noise import BLOCK

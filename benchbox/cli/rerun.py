@@ -42,8 +42,8 @@ def rerun(
 
 def cell_of(old: Mapping[str, Any], device: str | None, trust: bool, anyway: bool) -> Cell:
     """The cell to run for a row. UsageError where it names code that nobody trusts, or cannot be run as it was."""
+    from benchbox.bench.external_code import loads
     from benchbox.bench.rerun import obstacles, rebuild
-    from benchbox.bench.trust import loads
     from benchbox.report.escape import plain_text
 
     if not trust and (named := loads(old)):

@@ -18,7 +18,7 @@ def with_commands(rows: pd.DataFrame, usual: Usual) -> pd.DataFrame:
     """The rows with the column `reproduce`, the command that measures that one row, and `page`, its sampler's."""
     lines = rows.astype(object).where(rows.notna(), None).to_dict("records")
     commands = [reproduce_command(row, usual) for row in lines]
-    return rows.assign(reproduce_command=commands, page=[slug(str(name)) for name in rows["sampler"]])
+    return rows.assign(reproduce=commands, page=[slug(str(name)) for name in rows["sampler"]])
 
 
 def reproduce_command(row: dict[Any, Any], usual: Usual) -> str:
