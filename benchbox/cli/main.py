@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import sys
+from typing import Annotated
 
 import typer
 
 from benchbox.cli.check import check
 from benchbox.cli.cluster import app as cluster
-from benchbox.cli.common import one_sentence
+from benchbox.cli.common import console, one_sentence
 from benchbox.cli.compare import compare
 from benchbox.cli.doctor import doctor
 from benchbox.cli.leaderboard import leaderboard
@@ -21,6 +22,7 @@ from benchbox.cli.reference import app as reference
 from benchbox.cli.rerun import rerun
 from benchbox.cli.results import app as results
 from benchbox.cli.run import run
+from benchbox.cli.streams import standard_streams
 from benchbox.cli.train import train
 
 INTERRUPTED = 130
@@ -45,15 +47,28 @@ app.command()(new)
 app.command()(doctor)
 
 
+def show_version(asked: bool) -> None:
+    """Say which benchbox this is, and stop."""
+    if asked:
+        from benchbox.plugin import own_version
+
+        console.print(f"benchbox {own_version()}", markup=False)
+        raise typer.Exit
+
+
 @app.callback()
-def benchbox() -> None:
+def benchbox(
+    version: Annotated[
+        bool, typer.Option("--version", callback=show_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
     """Find out which diffusion sampler is best, and prove it."""
 
 
 def main() -> None:
     """Entry point: a user's mistake is one sentence and status 2."""
-    with one_sentence():
+    with standard_streams(), one_sentence():
         status = app(args=sys.argv[1:] or ["--help"], prog_name="benchbox", standalone_mode=False)
         if status == INTERRUPTED:
             raise KeyboardInterrupt
-    raise SystemExit(status if isinstance(status, int) else 0)
+        raise SystemExit(status if isinstance(status, int) else 0)
