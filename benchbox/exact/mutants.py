@@ -75,7 +75,7 @@ def mutants() -> Iterator[Mutant]:
         cls = registry().find("sampler", name).cls
         if not cls.__module__.startswith(benchbox.samplers.__name__):
             continue
-        source = Path(str(sys.modules[cls.__module__].__file__)).read_text()
+        source = Path(str(sys.modules[cls.__module__].__file__)).read_text(encoding="utf-8")
         yield from of_source(name, source)
 
 

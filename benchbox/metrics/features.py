@@ -57,7 +57,7 @@ class MnistCNN(FeatureExtractorBase):  # type: ignore[misc]
 
 def classifier() -> DigitClassifier:
     """The bundled digit classifier, its weights' SHA-256 checked."""
-    card = json.loads((REFERENCES / "mnist-cnn.json").read_text())
+    card = json.loads((REFERENCES / "mnist-cnn.json").read_text(encoding="utf-8"))
     net = DigitClassifier()
     net.load_state_dict(
         load_file(checked(REFERENCES / "mnist-cnn.safetensors", card["sha256"], "the mnist-cnn classifier"))
