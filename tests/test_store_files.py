@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -136,6 +137,40 @@ def test_rows_of_the_first_schema_are_read_and_lack_what_came_later(store: Store
     frame = load_results(store.directory).set_index("cell")
     assert frame["noise_block"].isna().tolist() == [True, False]
     assert store.problems == []
+
+
+# files that pandas wrote
+
+
+def test_rows_that_pandas_wrote_are_read_as_they_were(store: Store, tmp_path: Path) -> None:
+    for i, sampler in enumerate(("heun", "ddim", "heun")):
+        store.put(row(i, sampler=sampler))
+    rows = load_results(store.directory)
+    copy = tmp_path / "copy"
+    copy.mkdir()
+    rows[rows["sampler"] == "heun"].to_parquet(copy / "some.parquet")  # with its index
+    found = load_results(copy)
+    assert list(found.columns) == list(rows.columns)
+    assert sorted(found["cell"]) == [cell_id(0), cell_id(2)]
+
+
+def test_rows_in_partitions_are_read_as_they_were(store: Store, tmp_path: Path) -> None:
+    from benchbox.cli.rows import rows_in
+
+    store.put(row(0, sampler="a/b = 1", nfe_requested=None))
+    store.put(row(1, sampler="heun", nfe_requested=9))
+    rows = load_results(store.directory).sort_values("cell", ignore_index=True)
+    rows.to_parquet(tmp_path / "parts", partition_cols=["sampler", "nfe_requested", "timing_valid"])
+    found = rows_in(tmp_path / "parts").sort_values("cell", ignore_index=True)
+    pd.testing.assert_frame_equal(found, rows, check_dtype=False)
+
+
+def test_rows_that_lack_a_column_are_named(store: Store) -> None:
+    said = {name: value for name, value in row(1).items() if name != "sampler"}
+    (store.directory / "bad.parquet").write_bytes(parquet([said]))
+    store.put(row(2))
+    assert cells(store) == {cell_id(2)}
+    assert store.problems == ["bad.parquet was left out: it lacks the column sampler, which every row has."]
 
 
 # hostile rows

@@ -13,15 +13,21 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from benchbox.errors import UsageError
+from benchbox.store.paths import printable
 
 WIDE = 140
 """Columns of a table that goes to a file or a pipe."""
+
+NARROWEST = 80
+"""Columns below which a table has no room for its words: it is written this wide, for the terminal to fold."""
 
 
 def _console(stderr: bool) -> Console:
     ready = Console(stderr=stderr, highlight=False, emoji=False)
     if not ready.is_terminal and "COLUMNS" not in os.environ:
         ready.width = WIDE
+    elif ready.width < NARROWEST:
+        ready.width = NARROWEST
     return ready
 
 
@@ -59,7 +65,7 @@ def typed() -> str:
 
 def say(sentence: object) -> None:
     """A sentence for the user, on one line of stderr."""
-    errors.print(f"benchbox: {' '.join(str(sentence).split())}", markup=False, soft_wrap=True)
+    errors.print(f"benchbox: {printable(' '.join(str(sentence).split()))}", markup=False, soft_wrap=True)
 
 
 @contextmanager

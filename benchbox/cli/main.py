@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import sys
+from typing import Annotated
 
 import typer
 
 from benchbox.cli.check import check
 from benchbox.cli.cluster import cluster_app as cluster
-from benchbox.cli.common import one_sentence
+from benchbox.cli.common import console, one_sentence
 from benchbox.cli.compare import compare
 from benchbox.cli.doctor import doctor
 from benchbox.cli.leaderboard import leaderboard
@@ -22,6 +23,7 @@ from benchbox.cli.reference import reference_app as reference
 from benchbox.cli.rerun import rerun
 from benchbox.cli.results import results_app as results
 from benchbox.cli.run import run
+from benchbox.cli.streams import standard_streams
 from benchbox.cli.train import train
 from benchbox.threads import passive
 
@@ -47,16 +49,29 @@ app.command()(new)
 app.command()(doctor)
 
 
+def show_version(asked: bool) -> None:
+    """Say which benchbox this is, and stop."""
+    if asked:
+        from benchbox.plugin import own_version
+
+        console.print(f"benchbox {own_version()}", markup=False)
+        raise typer.Exit
+
+
 @app.callback()
-def benchbox() -> None:
+def benchbox(
+    version: Annotated[
+        bool, typer.Option("--version", callback=show_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
     """Find out which diffusion sampler is best, and prove it."""
 
 
 def main() -> None:
     """Entry point: a user's mistake is one sentence and status 2."""
     os.environ.update(passive(os.environ))  # before torch is loaded
-    with one_sentence():
+    with standard_streams(), one_sentence():
         status = app(args=sys.argv[1:] or ["--help"], prog_name="benchbox", standalone_mode=False)
         if status == INTERRUPTED:
             raise KeyboardInterrupt
-    raise SystemExit(status if isinstance(status, int) else 0)
+        raise SystemExit(status if isinstance(status, int) else 0)

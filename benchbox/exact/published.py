@@ -70,7 +70,7 @@ def read_published(directory: Path) -> tuple[list[PublishedRow], Gaussian]:
     for name in (TABLE, EIGENVALUES):
         if not (directory / name).is_file():
             raise UsageError(f"{directory} holds no {name}: see docs/certificates.md for where its authors publish it.")
-    with open(directory / TABLE, newline="") as file:
+    with open(directory / TABLE, newline="", encoding="utf-8") as file:
         lines = list(csv.DictReader(file))
     rows = [PublishedRow(x["scheme"], float(x["epsilon"]), int(x["label_nfe"]), x["start"], x["w2"]) for x in lines]
     return rows, Gaussian(mean=(0.0,), eigenvalues=directory / EIGENVALUES)

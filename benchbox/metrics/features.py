@@ -63,7 +63,7 @@ class MnistCNN(FeatureExtractorBase):  # type: ignore[misc]
 
 def classifier() -> DigitClassifier:
     """The bundled digit classifier, its weights' SHA-256 checked."""
-    card = json.loads((REFERENCES / "mnist-cnn.json").read_text())
+    card = json.loads((REFERENCES / "mnist-cnn.json").read_text(encoding="utf-8"))
     what = "the mnist-cnn classifier"
     weights = load_file(checked(REFERENCES / "mnist-cnn.safetensors", card["sha256"], what))
     return fill(DigitClassifier(), weights, f"the weights of {what}").eval().requires_grad_(False)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,10 +15,14 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from benchbox.store import schema
+from benchbox.store.partitions import partitions, with_partitions
 from benchbox.store.paths import opened, printable
 
 MOST_ROWS, MOST_COLUMNS, MOST_BYTES = 10_000_000, 5_000, 2**33
 """What a file may claim to hold, unpacked."""
+
+INDEX = re.compile("__index_level_[0-9]+__")
+"""A column that pandas makes of a data frame's index."""
 
 WORD = "^[0-9A-Za-z]{1,64}$"
 """The form of a row's `cell`, wherever it was made."""
@@ -34,7 +39,8 @@ class Found(NamedTuple):
 def read(source: Path | bytes) -> Found:
     """The rows in a file. FileNotFoundError; any other error says why they cannot be read: nothing here is trusted."""
     with parquet(source) as file:
-        return checked(file.read(use_threads=False))
+        table = file.read(use_threads=False)
+        return checked(with_partitions(table, partitions(source)) if isinstance(source, Path) else table)
 
 
 def left_out(error: Exception) -> str:
@@ -49,11 +55,15 @@ def parquet(source: Path | bytes) -> Iterator[pq.ParquetFile]:
     opening = io.BytesIO(source) if isinstance(source, bytes) else opened(source)
     with opening as file, pq.ParquetFile(file, pre_buffer=False) as found:
         head, names = found.metadata, found.schema_arrow.names
-        version = (head.metadata or {}).get(b"benchbox_schema", b"")
-        if not version.isdigit() or not head.num_rows or not {"cell", "status"} <= set(names):
+        there = {*names, *(partitions(source) if isinstance(source, Path) else ())}
+        lacking = [name for name in schema.NEEDED if name not in there]
+        version = (head.metadata or {}).get(b"benchbox_schema", b"" if lacking else b"1")  # pandas keeps no mark
+        if not version.isdigit() or not head.num_rows or not {"cell", "status"} <= there:
             raise ValueError("it is not a row of benchbox")
         if int(version) > schema.VERSION:
             raise ValueError(f"its schema {int(version)} is newer than this benchbox's {schema.VERSION}")
+        if lacking:
+            raise ValueError(f"it lacks the column {lacking[0]}, which every row has")
         size = sum(head.row_group(i).total_byte_size for i in range(head.num_row_groups))
         if head.num_rows > MOST_ROWS or len(names) > MOST_COLUMNS or size > MOST_BYTES:
             raise ValueError(f"it says that it holds {head.num_rows:,} rows in {size:,} bytes, which is too much")
@@ -65,7 +75,7 @@ def parquet(source: Path | bytes) -> Iterator[pq.ParquetFile]:
 def checked(table: pa.Table) -> Found:
     """The rows in the types of the schema. ValueError where they cannot be had, or where no row is left."""
     table.validate(full=True)
-    columns = {name: converted(name, table[name]) for name in table.column_names}
+    columns = {name: converted(name, table[name]) for name in table.column_names if not INDEX.fullmatch(name)}
     table = pa.table(columns)
     kept, why = pa.chunked_array([pa.repeat(True, len(table))]), ""
     for name in ("cell", *(c for c in schema.JSON if c in columns)):

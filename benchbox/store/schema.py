@@ -34,6 +34,9 @@ ORDER = (
 LATER = frozenset({"n_timed", "noise_block", "noise_device", "flags", "driver", "packages", "sweep", "metric_values"})
 """Columns that rows of earlier versions lack."""
 
+NEEDED = tuple(name for name in ORDER if name not in LATER)
+"""Columns that every row has."""
+
 JSON = (
     "sampler_options", "model_options", "schedule_options", "grid_options", "metric_options", "metric_values",
     "flags", "packages",

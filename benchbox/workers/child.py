@@ -19,6 +19,7 @@ import traceback
 from collections.abc import Callable
 from contextlib import suppress
 from importlib import import_module
+from io import TextIOWrapper
 from pathlib import Path
 from types import FrameType
 from zlib import crc32
@@ -72,6 +73,8 @@ class Ticker:
 def main(fd: int, parent: int) -> None:
     """Serve the process `parent` over the socket `fd` until there is nothing more to do."""
     be_expendable(parent)
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # as stderr: a plugin may print what the encoding lacks
     with suppress(OSError):
         serve(Channel(fd))
     os._exit(0)  # whatever a task has left running or registered for the end

@@ -14,6 +14,7 @@ import jinja2
 import pandas as pd
 
 from benchbox.errors import UsageError
+from benchbox.files import why
 from benchbox.report.escape import plain_text
 from benchbox.report.page import manifest
 from benchbox.report.page.content import View, views
@@ -81,10 +82,10 @@ def refuse_loss(rows: pd.DataFrame, folder: Path) -> None:
     if not path.is_file():
         return
     try:
-        there = read_rows(path)
-    except (OSError, ValueError) as error:
-        raise UsageError(f"{path} cannot be read, and would be lost: {str(error).rstrip('.')}.") from None
-    lost = set(there["cell"]) - set(rows["cell"])
+        there = set(read_rows(path)["cell"])
+    except Exception as error:
+        raise UsageError(f"{path} cannot be read, and would be lost: {why(error)}.") from None
+    lost = there - set(rows["cell"])
     if lost:
         raise UsageError(
             f"{folder} has {len(lost):,} rows that are not among these: benchbox publish --output {folder} keeps both."

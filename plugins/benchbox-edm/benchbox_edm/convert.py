@@ -13,6 +13,7 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from benchbox.card import Card, checked, sha256
+from benchbox.cli.streams import standard_streams
 from benchbox.errors import UsageError
 from benchbox.store.atomic import output as written
 from benchbox_edm.denoiser import with_weights
@@ -98,6 +99,11 @@ def convert(file: Path, output: Path, name: str, dataset: str | None, licence: s
 
 def main(arguments: list[str] | None = None) -> None:
     """The command line: one sentence and exit status 2 for a mistake."""
+    with standard_streams():
+        command(arguments)
+
+
+def command(arguments: list[str] | None) -> None:
     parser = argparse.ArgumentParser(prog="benchbox-edm-convert", description=__doc__)
     parser.add_argument("file", type=Path, help="a network pickle of EDM or EDM2")
     parser.add_argument("-o", "--output", type=Path, required=True, help="directory for weights and card")
