@@ -7,6 +7,8 @@ import subprocess
 import sys
 import sysconfig
 import venv
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,19 +16,69 @@ ROOT = Path(__file__).parents[1]
 TOOLS = {"pip": "pip", "pytest": "pytest", "benchbox": "benchbox_here"}
 """Commands, and the modules that they run."""
 
-HERE = """
-import inspect, math, runpy, sys
+FEWER = """
+import inspect
 import benchbox.cli.run
 
-if sys.argv[1:2] == ["run"]:  # times count as valid, however busy the machine is that runs the tests
-    import benchbox.bench.contention
-    benchbox.bench.contention.BUSY_SHARE = math.inf
 run = benchbox.cli.run.run
 names = list(inspect.signature(run).parameters)[-len(run.__defaults__):]
 run.__defaults__ = tuple({samples} if n == "samples" else d for n, d in zip(names, run.__defaults__))
+"""
+"""Sets how many samples `benchbox run` makes where the command does not say."""
+
+HERE = """
+import fewer, runpy
+
 runpy.run_module("benchbox", run_name="__main__", alter_sys=True)
 """
-"""benchbox of this checkout, with fewer samples by default."""
+
+SERVER = """
+import json, math, os, socket, sys, traceback
+import fewer, matplotlib.pyplot, pandas, pyarrow.parquet, scipy.stats, torch_fidelity
+import benchbox.bench.contention, benchbox.bench.run, benchbox.exact.certificate, benchbox.metrics.features
+from benchbox.cli.main import main
+
+benchbox.bench.contention.BUSY_SHARE = math.inf  # times count as valid, however busy the machine is that runs the tests
+
+
+def command(connection):
+    message, files, _, _ = socket.recv_fds(connection, 1 << 16, 3)
+    for number, file in enumerate(files):
+        os.dup2(file, number)
+    folder, *sys.argv = json.loads(message)
+    os.chdir(folder)
+    status = 1
+    try:
+        main()
+    except SystemExit as end:
+        status = int(end.code or 0)
+    except BaseException:
+        traceback.print_exc()
+    sys.stdout.flush()
+    connection.send(bytes([status]))
+    os._exit(0)
+
+
+server = socket.socket(socket.AF_UNIX)
+server.bind(sys.argv[1])
+server.listen()
+print("ready", flush=True)
+while True:
+    connection, _ = server.accept()
+    if os.fork() == 0:
+        command(connection)
+    connection.close()
+"""
+"""A process that has imported what takes long, and is forked for each command."""
+
+CLIENT = """
+import json, os, socket, sys
+
+server = socket.socket(socket.AF_UNIX)
+server.connect({address!r})
+socket.send_fds(server, [json.dumps([os.getcwd(), "benchbox", *sys.argv[1:]]).encode()], [0, 1, 2])
+sys.exit(server.recv(1)[0])
+"""
 
 
 @dataclass(frozen=True)
@@ -60,7 +112,8 @@ def create(path: Path, samples: int = 1000) -> Environment:
     (site / "outer.pth").write_text(
         f"import site, sys; site.addsitedir({sysconfig.get_path('purelib')!r}); sys.path.insert(0, {str(ROOT)!r})\n"
     )
-    (site / "benchbox_here.py").write_text(HERE.replace("{samples}", str(samples)))
+    (site / "fewer.py").write_text(FEWER.replace("{samples}", str(samples)))
+    (site / "benchbox_here.py").write_text(HERE)
     bin_ = path / "venv" / "bin"
     for tool, module in TOOLS.items():
         (bin_ / tool).write_text(f'#!/bin/sh\nexec {bin_}/python -P -m {module} "$@"\n')
@@ -71,5 +124,28 @@ def create(path: Path, samples: int = 1000) -> Environment:
         "PATH": f"{bin_}{os.pathsep}{os.environ['PATH']}", "XDG_CACHE_HOME": str(path / "cache"),
         "PIP_NO_BUILD_ISOLATION": "0", "PIP_NO_INDEX": "1", "PIP_NO_CACHE_DIR": "1", "PIP_QUIET": "1",
         "PIP_DISABLE_PIP_VERSION_CHECK": "1", "PYTHONDONTWRITEBYTECODE": "1", "COLUMNS": "140",
+        "OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "passive",
     }  # fmt: skip
     return Environment(path / "work", variables)
+
+
+@contextmanager
+def served(here: Environment) -> Iterator[Environment]:
+    """The same environment, where `benchbox` costs no imports: each command is a fork of one process.
+
+    Packages that are installed later are not seen.
+    """
+    place = here.folder.parent
+    address, python = str(place / "socket"), str(place / "venv" / "bin" / "python")
+    (place / "server.py").write_text(SERVER)
+    (place / "client.py").write_text(CLIENT.format(address=address))
+    tool = place / "venv" / "bin" / "benchbox"
+    tool.write_text(f'#!/bin/sh\nexec {python} -ISE {place}/client.py "$@"\n')
+    command = [python, "-P", str(place / "server.py"), address]
+    with subprocess.Popen(command, env=here.variables, stdout=subprocess.PIPE, text=True) as server:
+        try:
+            assert server.stdout is not None
+            assert server.stdout.readline() == "ready\n"
+            yield here
+        finally:
+            server.terminate()

@@ -96,7 +96,8 @@ def read(page: Page, here: Environment, stand_in: dict[str, str] | None = None) 
                 here.succeeds("python block.py")
         for line in block.lines if block.language == "sh" else []:
             if page.runs(line):
+                typed = f"{line} "
                 for word, meant in (stand_in or {}).items():
-                    line = line.replace(word, meant)
-                printed[line] = here.succeeds(line)
+                    typed = typed.replace(word, meant)
+                printed[line] = here.succeeds(typed)
     return printed

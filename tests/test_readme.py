@@ -1,9 +1,8 @@
-"""The README says what is true: its commands are those that CI runs, its sampler works, its links lead somewhere."""
+"""The README says what is true: CI runs its set-up, its sampler is Euler's, its tables are those of the rows."""
 
 from __future__ import annotations
 
 import re
-import shlex
 from importlib import import_module
 from pathlib import Path
 
@@ -11,7 +10,6 @@ import pytest
 import torch
 
 import benchbox
-from benchbox.cli.main import app
 from benchbox.store import schema
 
 ROOT = Path(__file__).parents[1]
@@ -41,21 +39,6 @@ def test_the_sampler_in_the_readme_is_euler(tmp_path: Path, monkeypatch: pytest.
     assert torch.allclose(mine, reference, rtol=1e-10)
 
 
-def test_every_benchbox_command_in_the_readme_is_a_command_with_these_options() -> None:
-    from typer.main import get_command
-
-    commands = get_command(app).commands  # type: ignore[attr-defined]
-    lines = [
-        line for kind, text in BLOCKS if kind == "sh" for line in text.splitlines() if line.startswith("benchbox ")
-    ]
-    assert len(lines) > 5
-    for line in lines:
-        for part in line.split("  #")[0].split(", benchbox"):
-            words = shlex.split(part.strip().removeprefix("benchbox "))
-            options = {o for p in commands[words[0]].params for o in p.opts}
-            assert {w for w in words[1:] if w.startswith("-")} <= options, line
-
-
 def test_the_leaderboards_are_those_of_the_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(ROOT / "docs")
     measured = import_module("measured")
@@ -66,8 +49,3 @@ def test_the_leaderboards_are_those_of_the_rows(tmp_path: Path, monkeypatch: pyt
 def test_every_column_of_the_schema_is_in_the_readme() -> None:
     said = set(re.findall(r"[a-z0-9_]+", README))
     assert set(schema.ORDER) <= said
-
-
-def test_links_lead_to_files() -> None:
-    for target in re.findall(r"\]\(([^)#]+)\)", README):
-        assert (ROOT / target).exists(), target
