@@ -19,6 +19,7 @@ from torch import Tensor, nn
 
 import benchbox
 from benchbox.bench.cell import Cell
+from benchbox.bench.run import denoiser as loaded
 from benchbox.bench.run import sample
 from benchbox.bench.settings import parse
 from benchbox.bench.sweep import Request, expand
@@ -138,6 +139,7 @@ def test_classes_are_made_in_turn(here: Path) -> None:
 
 CODE = """
 from dataclasses import dataclass
+import torch
 import benchbox
 from benchbox import Model
 from helper_of_mine import VARIANCE
@@ -152,6 +154,7 @@ def make(device):
 @dataclass(frozen=True)
 class Own(Model):
     name = "own"
+    metrics = ()
 
     @property
     def shape(self):
@@ -186,6 +189,20 @@ def pair(y, t):
 def lonely():
     return network
 
+def energy(x, sigma):
+    x.requires_grad_()
+    e = (x**2).sum(1) / (VARIANCE + sigma**2) / 2
+    return x - sigma[:, None] ** 2 * torch.autograd.grad(e.sum(), x)[0]
+
+class Energy(Own):
+    name = "energy"
+
+    def denoiser(self, device):
+        return lambda x, sigma: energy(x, torch.full((len(x),), sigma))
+
+class SaidEnergy(Energy):
+    needs_grad = True
+
 number = 5
 """
 
@@ -212,6 +229,34 @@ def test_a_model_made_of_code_travels_to_another_process(code: Path) -> None:
     model = cell("py:code_of_mine:Own").model
     again = pickle.loads(pickle.dumps(model))
     assert (again, again.shape, again.sha256) == (model, (3,), sha256(code / "code_of_mine.py"))
+
+
+@pytest.mark.parametrize(
+    ("function", "options"), [("energy", f"{SIGMA} {SHAPE} --set needs_grad=true"), ("SaidEnergy", "")]
+)
+def test_a_model_that_says_so_may_take_gradients(code: Path, function: str, options: str) -> None:
+    """An energy model, D = x − σ² ∇E: under a plain sampler, and under one that takes gradients itself."""
+    chosen = cell(f"py:code_of_mine:{function}", options)
+    assert torch.allclose(sample(chosen), exact("edm", "karras"), rtol=1e-4, atol=1e-4)
+    denoise = loaded(chosen.model, "cpu", "float32")
+    x = torch.randn(4, 3)
+    for mode in (torch.inference_mode(), torch.no_grad()):
+        with mode:
+            mine = x.clone()
+            d = denoise(mine, 2.0)
+        assert (d.requires_grad, mine.requires_grad) == (False, False)
+        torch.testing.assert_close(d, x * VARIANCE / (VARIANCE + 4))
+
+
+@pytest.mark.parametrize(("function", "options"), [("energy", f"{SIGMA} {SHAPE}"), ("Energy", "")])
+def test_a_model_that_does_not_say_so_is_told_what_to_say(
+    code: Path, benchbox: Command, function: str, options: str
+) -> None:
+    arguments = ["--nfe", "3", "--samples", "4", "--model", f"py:code_of_mine:{function}", *options.split()]
+    done = benchbox("run", "--sampler", "ddim", *arguments)
+    words = f"model py:code_of_mine:{function} takes gradients inside: its Model must say needs_grad = True"
+    assert words in " ".join((done.out + done.err).split())
+    assert "Traceback" not in done.out + done.err
 
 
 # rows say what ran
