@@ -11,7 +11,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from benchbox.errors import UsageError
+from benchbox.errors import UsageError, no_gradients
+from benchbox.limit import check
 from benchbox.model import Model
 
 Formula = Callable[..., Tensor]
@@ -120,10 +121,11 @@ class Denoiser:
 
     Call it with x of shape (batch, *shape) and any float σ > 0. A level outside the range of the model's schedule is
     clamped, and counted in `clamped`. `rows` counts evaluations times samples, `backward_rows` those of `vjp`.
+    OutOfTime where the time limit of the work is over; UsageError where the model takes gradients and does not say so.
     """
 
     def __init__(self, model: Model, device: torch.device, dtype: torch.dtype = torch.float32) -> None:
-        self.model, self.device = model, device
+        self.model, self.device, self.needs_grad = model, device, model.needs_grad
         formula = model.denoiser(device)
         self.formula: Formula = formula or Wrapped(model, device, dtype)
         schedule = None if formula else model.schedule
@@ -151,14 +153,29 @@ class Denoiser:
         self.conditions = self.model.conditions(index)
 
     def __call__(self, x: Tensor, sigma: float) -> Tensor:
+        check()
         self.rows += len(x)
         if not self.low <= sigma <= self.high:
             self.clamped += len(x)
             sigma = min(max(sigma, self.low), self.high)
         start = self._tick()
-        out = self.formula(x, sigma, **self.conditions)
+        if self.needs_grad and not x.requires_grad:
+            out = self._with_gradients(x, sigma)
+        else:
+            try:
+                out = self.formula(x, sigma, **self.conditions)
+            except RuntimeError as error:
+                if told := no_gradients(self.model.title, error):
+                    raise told from error
+                raise
         self._tock(start)
         return out
+
+    def _with_gradients(self, x: Tensor, sigma: float) -> Tensor:
+        """D where gradients can be taken inside the model, of tensors that are not the sampler's own."""
+        with torch.inference_mode(False), torch.enable_grad():
+            conditions = {name: value.clone() for name, value in self.conditions.items()}
+            return self.formula(x.clone(), sigma, **conditions).detach()
 
     def vjp(self, x: Tensor, sigma: float, v: Tensor) -> tuple[Tensor, Tensor]:
         """D(x, σ) and the gradient of ⟨v, D⟩ with respect to x: one evaluation and one backward."""

@@ -21,6 +21,17 @@ def sentence(error: BaseException, whole: bool = False) -> str:
     return " ".join(text.split()) if whole else text.splitlines()[0].rstrip(".:")
 
 
+def no_gradients(title: str, error: RuntimeError) -> UsageError | None:
+    """What to tell of a model that failed because it takes gradients, and none are kept; None for another failure."""
+    text = str(error)
+    if not any(words in text for words in ("requires_grad", "require grad", "nference tensor", "grad_fn")):
+        return None
+    return UsageError(
+        f"model {title} takes gradients inside: its Model must say needs_grad = True (--set needs_grad=true for a "
+        "network without one)."
+    )
+
+
 def unknown(what: str, name: str, valid: Iterable[str]) -> UsageError:
     """The error for a name that is not among the valid ones, with the nearest of these."""
     names = sorted(valid)

@@ -52,6 +52,11 @@ class Model(ABC):
         return False
 
     @property
+    def needs_grad(self) -> bool:
+        """Whether it takes gradients inside, as classifier guidance and energy models do (torch's modes allow it)."""
+        return False
+
+    @property
     def features(self) -> str | None:
         """The extractor that the model's image metrics use by default."""
         return None

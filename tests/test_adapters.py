@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import pickle
 import re
@@ -15,15 +16,19 @@ import numpy as np
 import pytest
 import torch
 from conftest import Command
+from safetensors.torch import save_file
 from torch import Tensor, nn
 
 import benchbox
 from benchbox.bench.cell import Cell
+from benchbox.bench.run import denoiser as loaded
 from benchbox.bench.run import sample
 from benchbox.bench.settings import parse_settings
 from benchbox.bench.sweep import Request, expand
 from benchbox.card import Card, sha256
 from benchbox.denoiser import edm_coefficients
+from benchbox.models.importing import current_folder
+from benchbox.models.opened import opened, own
 from benchbox.registry import registry
 
 PAGE = (Path(__file__).parents[1] / "docs" / "your-model.md").read_text()
@@ -138,6 +143,7 @@ def test_classes_are_made_in_turn(here: Path) -> None:
 
 CODE = """
 from dataclasses import dataclass
+import torch
 import benchbox
 from benchbox import Model
 from helper_of_mine import VARIANCE
@@ -152,6 +158,7 @@ def make(device):
 @dataclass(frozen=True)
 class Own(Model):
     name = "own"
+    metrics = ()
 
     @property
     def shape(self):
@@ -186,6 +193,20 @@ def pair(y, t):
 def lonely():
     return network
 
+def energy(x, sigma):
+    x.requires_grad_()
+    e = (x**2).sum(1) / (VARIANCE + sigma**2) / 2
+    return x - sigma[:, None] ** 2 * torch.autograd.grad(e.sum(), x)[0]
+
+class Energy(Own):
+    name = "energy"
+
+    def denoiser(self, device):
+        return lambda x, sigma: energy(x, torch.full((len(x),), sigma))
+
+class SaidEnergy(Energy):
+    needs_grad = True
+
 number = 5
 """
 
@@ -211,7 +232,35 @@ def test_code_of_each_form_samples_its_law(code: Path, function: str, options: s
 def test_a_model_made_of_code_travels_to_another_process(code: Path) -> None:
     model = cell("py:code_of_mine:Own").model
     again = pickle.loads(pickle.dumps(model))
-    assert (again, again.shape, again.sha256) == (model, (3,), sha256(code / "code_of_mine.py"))
+    assert (again, again.shape, again.sha256) == (model, (3,), model.sha256)
+
+
+@pytest.mark.parametrize(
+    ("function", "options"), [("energy", f"{SIGMA} {SHAPE} --set needs_grad=true"), ("SaidEnergy", "")]
+)
+def test_a_model_that_says_so_may_take_gradients(code: Path, function: str, options: str) -> None:
+    """An energy model, D = x − σ² ∇E: under a plain sampler, and under one that takes gradients itself."""
+    chosen = cell(f"py:code_of_mine:{function}", options)
+    assert torch.allclose(sample(chosen), exact("edm", "karras"), rtol=1e-4, atol=1e-4)
+    denoise = loaded(chosen.model, "cpu", "float32")
+    x = torch.randn(4, 3)
+    for mode in (torch.inference_mode(), torch.no_grad()):
+        with mode:
+            mine = x.clone()
+            d = denoise(mine, 2.0)
+        assert (d.requires_grad, mine.requires_grad) == (False, False)
+        torch.testing.assert_close(d, x * VARIANCE / (VARIANCE + 4))
+
+
+@pytest.mark.parametrize(("function", "options"), [("energy", f"{SIGMA} {SHAPE}"), ("Energy", "")])
+def test_a_model_that_does_not_say_so_is_told_what_to_say(
+    code: Path, benchbox: Command, function: str, options: str
+) -> None:
+    arguments = ["--nfe", "3", "--samples", "4", "--model", f"py:code_of_mine:{function}", *options.split()]
+    done = benchbox("run", "--sampler", "ddim", *arguments)
+    words = f"model py:code_of_mine:{function} takes gradients inside: its Model must say needs_grad = True"
+    assert words in " ".join((done.out + done.err).split())
+    assert "Traceback" not in done.out + done.err
 
 
 # rows say what ran
@@ -241,9 +290,121 @@ def rows() -> list[dict[str, Any]]:
 def test_code_that_was_edited_is_other_code(code: Path) -> None:
     first = cell("py:code_of_mine:network", f"{SIGMA} {SHAPE}")
     assert first.identity["model"] == "py:code_of_mine:network"
-    assert first.identity["model_sha256"] == sha256(code / "code_of_mine.py")
     (code / "code_of_mine.py").write_text(CODE + "\n")
     assert cell("py:code_of_mine:network", f"{SIGMA} {SHAPE}").stream != first.stream
+    (code / "code_of_mine.py").write_text(CODE)
+    assert cell("py:code_of_mine:network", f"{SIGMA} {SHAPE}").stream == first.stream
+    (code / "helper_of_mine.py").write_text(f"VARIANCE = 2 * {VARIANCE}\n")
+    assert cell("py:code_of_mine:network", f"{SIGMA} {SHAPE}").stream != first.stream
+
+
+READERS = """
+import numpy, safetensors.torch, torch
+from pathlib import Path
+from dataclasses import dataclass
+from code_of_mine import Own
+
+def scaled(w):
+    return lambda x, sigma: x * float(w) / (float(w) + sigma[:, None] ** 2)
+
+def of_torch(device):
+    return scaled(torch.load("w", map_location=device))
+
+def of_mapped(device):
+    return scaled(torch.load("w", mmap=True))
+
+def of_safetensors(device):
+    return scaled(safetensors.torch.load_file("w")["w"])
+
+def of_safe_open(device):
+    with safetensors.safe_open("w", "pt") as file:
+        return scaled(file.get_tensor("w"))
+
+def of_jit(device):
+    return torch.jit.load("w", map_location=device)
+
+def of_numpy(device):
+    return scaled(numpy.load(Path("w"))["w"])
+
+def of_text(device):
+    return scaled(Path("w").read_text())
+
+@dataclass(frozen=True)
+class OfModel(Own):
+    def denoiser(self, device):
+        w = torch.load("w")
+        return lambda x, sigma: x * w / (w + sigma**2)
+"""
+
+
+def write_weights(reader: str, value: float) -> None:
+    match reader.removeprefix("of_"):
+        case "torch" | "mapped" | "OfModel":
+            torch.save(torch.tensor(value), "w")
+        case "safetensors" | "safe_open":
+            save_file({"w": torch.tensor(value)}, "w")
+        case "jit":
+            module = Denoiser()
+            module.variance.data.fill_(value)
+            save(module, Path("w"), torch.ones(2))
+        case "numpy":
+            with open("w", "wb") as file:
+                np.savez(file, w=value)
+        case _:
+            Path("w").write_text(str(value))
+
+
+@pytest.mark.parametrize(
+    "reader", ["of_torch", "of_mapped", "of_safetensors", "of_safe_open", "of_jit", "of_numpy", "of_text", "OfModel"]
+)
+def test_files_that_code_reads_while_it_is_built_are_part_of_what_ran(code: Path, reader: str) -> None:
+    """Retrain, run again: another stream; the first weights again: the first stream, in a worker, too."""
+    (code / "readers_of_mine.py").write_text(READERS)
+    streams = []
+    write_weights(reader, VARIANCE)
+    right = Path("w").read_bytes()
+    write_weights(reader, 3.0)
+    for weights in (right, Path("w").read_bytes(), right):
+        Path("w").write_bytes(weights)
+        chosen = cell(f"py:readers_of_mine:{reader}", "" if reader == "OfModel" else f"{SIGMA} {SHAPE}")
+        streams.append(chosen.stream)
+    assert streams[0] == streams[2] != streams[1]
+    assert pickle.loads(pickle.dumps(chosen)).stream == streams[2]
+    assert torch.allclose(sample(chosen), exact("edm", "karras"), rtol=1e-4, atol=1e-4)
+
+
+def test_what_python_itself_and_installed_packages_read_is_not_part_of_it(code: Path) -> None:
+    """Standard library, site-packages, compiled modules, what is written, and what is gone."""
+    with opened() as files:
+        import wave
+
+        importlib.reload(wave)
+        Path(np.__file__).read_bytes()
+        Path("written").write_text("log")
+        Path("gone").write_text("")
+        Path("gone").read_text()
+        Path("gone").unlink()
+        with current_folder():
+            importlib.import_module("late_helper_of_mine")
+    assert files
+    assert own(files) == {str(code.resolve() / "late_helper_of_mine.py")}
+    with opened() as nothing:
+        pass
+    Path("written").read_text()
+    assert not nothing
+
+
+def test_a_sweep_knows_weights_that_were_trained_anew(code: Path, benchbox: Command) -> None:
+    (code / "readers_of_mine.py").write_text(READERS)
+    arguments = ["run", "--sampler", "ddim", "--nfe", "3", "--samples", "4", "--model", "py:readers_of_mine:of_torch"]
+    outcomes = []
+    for value in (VARIANCE, VARIANCE, 3.0):
+        write_weights("of_torch", value)
+        done = benchbox(*arguments, *f"{SIGMA} {SHAPE}".split())
+        assert done.status == 0, done.err
+        outcomes.append("nothing to do" in done.out)
+    assert outcomes == [False, True, False]
+    assert len({row["model_sha256"] for row in rows()}) == 2
 
 
 def test_cards_of_one_name_do_not_collide(here: Path) -> None:

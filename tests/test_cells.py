@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -15,9 +16,11 @@ from sweeping import measure, run_cells
 
 import benchbox
 from benchbox.bench.cell import Cell
+from benchbox.bench.part import Part
 from benchbox.bench.run import sample
 from benchbox.bench.settings import Setting
 from benchbox.bench.sweep import Request, expand
+from benchbox.bench.task import Compute
 from benchbox.errors import UsageError
 from benchbox.executors.local import Local
 from benchbox.registry import registry
@@ -229,6 +232,32 @@ def test_a_model_that_raises_in_the_middle_fails_its_cell() -> None:
 
 def test_a_model_that_is_not_finite_diverges() -> None:
     assert row("ddim", model="breaks", options={"how": "inf"})["status"] == "diverged"
+
+
+@pytest.mark.parametrize("method", ["dopri5", "scipy_solver"])
+def test_a_model_that_is_not_finite_diverges_under_an_adaptive_solver_too(method: str) -> None:
+    """Whatever the solver makes of it: torchdiffeq asserts that its step did not underflow, scipy gives up."""
+    found = row("ode", None, model="breaks", options={"how": "inf", "ode.method": method})
+    assert (found["status"], found["reason"]) == ("diverged", "samples 0 to 15 are not all finite")
+
+
+@pytest.mark.parametrize("method", ["dopri5", "scipy_solver"])
+def test_the_timeout_holds_inside_one_long_call(monkeypatch: pytest.MonkeyPatch, method: str) -> None:
+    """An adaptive solver yields nothing before its end; the limit holds at its evaluations, here each of one second."""
+    seconds = iter(range(10**6))
+    monkeypatch.setattr("benchbox.limit.monotonic", lambda: next(seconds))
+    found = row("ode", None, timeout=20, dtype="float64", options={"ode.method": method, "rtol": 1e-13, "atol": 1e-13})
+    assert (found["status"], found["reason"]) == ("timeout", "it ran longer than 20 s")
+    assert next(seconds) < 25
+
+
+def test_the_timeout_holds_in_the_evaluations_of_a_metric(monkeypatch: pytest.MonkeyPatch) -> None:
+    (cell,) = cells("ddim", 3, model="mixture")
+    task = Compute(cell, (benchbox.get("metric", "w2"),), timeout=0.0)
+    asks = SimpleNamespace(compute=lambda: task.context().denoiser(torch.zeros(1, *cell.model.shape), 1.0))
+    monkeypatch.setattr(Compute, "accumulators", lambda *_: [asks])
+    said = task(Part({}, {})).said
+    assert (said["status"], said["reason"]) == ("timeout", "it ran longer than 0 s")
 
 
 def test_a_cell_may_not_run_longer_than_the_timeout() -> None:

@@ -111,6 +111,14 @@ def test_published_values_at_50_and_250_points() -> None:
 
 
 @needs_reference
+def test_rk4_runs_on_a_quarter_of_the_points_that_its_label_says() -> None:
+    """Pierret & Galerne's code: NFE // 4 points; with those the label 50 gives 2.60, behind Heun's true 2.04."""
+    _, model = read_published(REFERENCE)
+    (found,) = rerun_published([PublishedRow("RK4", 1e-3, 50, "p_T", "2.60")], model)
+    assert (found.row.points, found.nfe, found.agrees) == (12, 44, True), found.w2
+
+
+@needs_reference
 def test_command_prints_the_published_table() -> None:
     done = CliRunner().invoke(app, ["check", "--published", str(REFERENCE), "--points", "50"])
     assert done.exit_code == 0
@@ -122,7 +130,8 @@ def test_command_prints_the_published_table() -> None:
 def test_every_scheme_of_the_paper_runs(scheme: str) -> None:
     """On a small Gaussian; of first order, but for Heun and RK4."""
     model = Gaussian(mean=(0.0,), eigenvalues=(0.25,))
-    coarse, fine = rerun_published([PublishedRow(scheme, 1e-3, n, "p_T", "0.0") for n in (129, 513)], model)
+    labels = [n * 4 if scheme == "RK4" else n for n in (129, 513)]
+    coarse, fine = rerun_published([PublishedRow(scheme, 1e-3, n, "p_T", "0.0") for n in labels], model)
     law = 1e-3 if scheme in ("RK4", "Heun") else 1e-2  # the truncation at ε is in both
     assert abs(coarse.w2 - fine.w2) < law
     assert fine.nfe == 512 * {"RK4": 4, "Heun": 2}.get(scheme, 1)

@@ -20,9 +20,11 @@ import torch
 from conftest import Command, Install
 from safetensors.torch import save_file
 
-from benchbox import load_results, nets, threads
+from benchbox import get, load_results, nets, threads
 from benchbox.card import Card, sha256
+from benchbox.exact.rules import Trial
 from benchbox.registry import BASES, registry
+from benchbox.samplers import benchbox_samplers
 
 GAUSSIAN = ("--model", "gaussian", "--samples", "32", "--device", "cpu")
 
@@ -471,3 +473,14 @@ def test_a_reader_that_leaves_a_pipe_early_is_no_error(tmp_path: Path) -> None:
     err = done.stderr.read()
     done.wait(timeout=60)
     assert err == ""
+
+
+@pytest.mark.parametrize("name", [sampler.name for sampler in benchbox_samplers()])
+def test_info_states_the_evaluations_that_the_default_options_spend(benchbox: Command, name: str) -> None:
+    """Counted, not the class's attribute: annealed-langevin takes five Langevin steps at each level."""
+    sampler = get("sampler", name)
+    spent = [Trial.of(sampler, get("schedule", "vp")).spent(n) for n in (9, 10)]
+    each = spent[1] - spent[0]
+    besides = spent[1] - 9 * each
+    stated = f"{each:g}, and {besides:g} more in a run" if besides else f"{each:g}"
+    assert f"evaluations per interval: {stated}\n" in benchbox("info", name).out

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from functools import lru_cache
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor
@@ -16,6 +17,8 @@ from benchbox.bench.meter import Meter
 from benchbox.denoiser import Denoiser
 from benchbox.driver import trajectory
 from benchbox.errors import Told
+from benchbox.grid import Levels
+from benchbox.limit import check
 from benchbox.model import Model
 from benchbox.noise import Noise
 
@@ -32,8 +35,23 @@ class Diverged(Told):
     """A sample that is not finite."""
 
 
-class OutOfTime(Told):
-    """A run that lasted longer than it may."""
+def diverged(first: int, n: int) -> Diverged:
+    return Diverged(f"samples {first} to {first + n - 1} are not all finite")
+
+
+class Watched:
+    """A denoiser that remembers whether all its outputs were finite."""
+
+    def __init__(self, denoise: Denoiser) -> None:
+        self.denoise, self.finite = denoise, True
+
+    def __call__(self, x: Tensor, sigma: float) -> Tensor:
+        out = self.denoise(x, sigma)
+        self.finite = self.finite and bool(torch.isfinite(out).all())
+        return out
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.denoise, name)
 
 
 class Run:
@@ -42,8 +60,8 @@ class Run:
     warm: tuple[str, int] | None = None
     """Stream and batch size of the last run in this process: one like it need not be warmed up."""
 
-    def __init__(self, cell: Cell, tick: Tick = lambda: None, timeout: float | None = None) -> None:
-        self.cell, self.tick, self.timeout = cell, tick, timeout
+    def __init__(self, cell: Cell, tick: Tick = lambda: None) -> None:
+        self.cell, self.tick = cell, tick
         self.began = time.monotonic()
         self.device = torch.device(cell.device)
         self.denoise = denoiser(cell.model, cell.device, cell.dtype)
@@ -64,8 +82,7 @@ class Run:
         levels = self.levels if len(self.levels.sigmas) < 2 else self.levels.interval(0)
         self.denoise.at(torch.arange(run, device=self.device))
         try:
-            for _ in trajectory(self.cell.sampler, self.denoise, levels, self.noise(0, run)):
-                self.look_at_the_clock()
+            self.walk(levels, 0, run, "denoise")
         except torch.OutOfMemoryError:
             return  # the run itself says so, and tries a smaller batch
         Run.warm = like
@@ -85,7 +102,7 @@ class Run:
             if x is None:
                 continue
             if not bool(torch.isfinite(x).all()):
-                raise Diverged(f"samples {first} to {first + run - 1} are not all finite")
+                raise diverged(first, run)
             yield x[:kept], torch.arange(first, first + kept, device=self.device)
             first += kept
 
@@ -110,19 +127,36 @@ class Run:
         index = torch.arange(first, first + run, device=self.device)
         with self.meter:
             self.denoise.at(index)
-            for state in trajectory(cell.sampler, self.denoise, self.levels, self.noise(first, run), cell.final):
-                x = state
-                self.tick()
-                self.look_at_the_clock()
+            x = self.walk(self.levels, first, run, cell.final, self.tick)
         with torch.no_grad() if cell.sampler.needs_grad else torch.inference_mode(), self.decoding:
             x = cell.model.decode(x)
         self.rows += run
         self.nfe_max = max(self.nfe_max, (self.denoise.rows - before) / run)
         return x
 
-    def look_at_the_clock(self) -> None:
-        if self.timeout is not None and time.monotonic() - self.began > self.timeout:
-            raise OutOfTime(f"it ran longer than {self.timeout:g} s")
+    def walk(self, levels: Levels, first: int, run: int, final: str, tick: Tick = lambda: None) -> Tensor:
+        """The last state of a batch. Diverged where the sampler fails because the model's output is not finite."""
+        try:
+            for state in trajectory(self.cell.sampler, self.denoise, levels, self.noise(first, run), final):
+                x = state
+                tick()
+                check()
+        except (Told, torch.OutOfMemoryError):
+            raise
+        except Exception as error:
+            if self.finite(levels, first, run, final):
+                raise
+            raise diverged(first, run) from error
+        return x
+
+    def finite(self, levels: Levels, first: int, run: int, final: str) -> bool:
+        """Whether all that the model gives in a batch is finite: a second pass, which is not counted."""
+        before, watched = self.denoise.counts(), Watched(self.denoise)
+        with suppress(Exception):
+            for _ in trajectory(self.cell.sampler, cast(Denoiser, watched), levels, self.noise(first, run), final):
+                pass
+        self.denoise.recount(before)
+        return watched.finite
 
     def noise(self, first: int, run: int) -> Noise:
         cell = self.cell

@@ -17,8 +17,9 @@ from benchbox.bench.interrupt import Interrupted
 from benchbox.bench.meter import exclusive
 from benchbox.bench.part import Part, State
 from benchbox.bench.provenance import machine
-from benchbox.bench.run import Diverged, OutOfTime, Run, Tick, denoiser
+from benchbox.bench.run import Diverged, Run, Tick, denoiser
 from benchbox.errors import UsageError, sentence
+from benchbox.limit import OutOfTime, time_limit
 from benchbox.metric import Accumulator, Context, Metric
 from benchbox.store.schema import ORDER
 
@@ -133,8 +134,8 @@ class Sample(Task):
 
     def work(self, said: dict[str, Any], given: Shard) -> dict[str, State]:
         said |= {"n": 0, "machine": machine(self.cell.device)}
-        with exclusive(self.cell.device) if self.exclusive else nullcontext():
-            run = Run(self.cell, self.tick, self.timeout)
+        with exclusive(self.cell.device) if self.exclusive else nullcontext(), time_limit(self.timeout):
+            run = Run(self.cell, self.tick)
             with counted(run, said):
                 accumulators = self.accumulators()
                 try:
@@ -183,9 +184,10 @@ class Compute(Task):
 
     def work(self, said: dict[str, Any], given: Part) -> dict[str, State]:
         said["columns"] = {}
-        accumulators = self.accumulators(given.states)
-        for (label, metric), accumulator in zip(self.metrics.items(), accumulators, strict=True):
-            said["columns"][label] = columns(metric, accumulator.compute())
+        with time_limit(self.timeout):
+            accumulators = self.accumulators(given.states)
+            for (label, metric), accumulator in zip(self.metrics.items(), accumulators, strict=True):
+                said["columns"][label] = columns(metric, accumulator.compute())
         return {}
 
 

@@ -154,7 +154,16 @@ def publish(directory: Path, points: int | None, as_json: bool) -> bool:
         print(json.dumps([r.as_dict() for r in results], indent=2))
     else:
         shown = Table(
-            "scheme", "ε", "points", "start", "published", "here", "NFE spent", "", title="W2, CIFAR-10 Gaussian"
+            "scheme",
+            "ε",
+            "printed NFE",
+            "points",
+            "start",
+            "published",
+            "here",
+            "NFE spent",
+            "",
+            title="W2, CIFAR-10 Gaussian",
         )
         for r in results:
             mark = "[green]agrees[/]" if r.agrees else "[bold red]differs[/]"
@@ -162,6 +171,7 @@ def publish(directory: Path, points: int | None, as_json: bool) -> bool:
             shown.add_row(
                 row.scheme,
                 f"{row.epsilon:g}",
+                str(row.label),
                 str(row.points),
                 row.start,
                 row.printed,

@@ -117,6 +117,16 @@ def offer_values(offer: Offer) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def evaluations(sampler: Any) -> str:
+    """What one more interval costs, as the budget counts it, and what a run costs besides; without the last denoise."""
+    if sampler.evals_per_step is None:
+        return "adaptive"
+    many = sampler.evals(65)
+    each = many - sampler.evals(64)
+    besides = many - 64 * each
+    return f"{each}, and {besides} more in a run" if besides else str(each)
+
+
 def details(kind: str, cls: Any) -> dict[str, Any]:
     """What more there is to say of a plugin with its default options."""
     from benchbox.options import defaults
@@ -125,10 +135,9 @@ def details(kind: str, cls: Any) -> dict[str, Any]:
         return {}
     plugin = cls()
     if kind == "sampler":
-        per = "adaptive" if plugin.evals_per_step is None else plugin.evals_per_step
         return {
             "order": plugin.order,
-            "evaluations per interval": per,
+            "evaluations per interval": evaluations(plugin),
             "recommended grid": plugin.grid or "the model's",
         }
     if kind == "model":

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from benchbox.errors import UsageError, unknown
+from benchbox.models.opened import opened
 
 
 @contextmanager
@@ -23,13 +24,18 @@ def current_folder() -> Iterator[None]:
         sys.path.remove(folder)
 
 
+READ: dict[str, set[str]] = {}
+"""The files that the import of a module read, by its name: only the first import in a process reads any."""
+
+
 def imported(function: str) -> Any:
-    """The object that package.module:name stands for. UsageError where there is none."""
+    """The object that package.module:name stands for; what its import reads is in `READ`. UsageError: none."""
     module_name, colon, name = function.partition(":")
     if not colon or not all(part.isidentifier() for part in (*module_name.split("."), name)):
         raise UsageError(f"py:{function} is not of the form py:package.module:function.")
+    new = module_name not in sys.modules
     try:
-        with current_folder():
+        with current_folder(), opened() as files:
             module = importlib.import_module(module_name)
     except Exception as error:
         if isinstance(error, ModuleNotFoundError) and f"{module_name}.".startswith(f"{error.name}."):
@@ -38,6 +44,8 @@ def imported(function: str) -> Any:
                 f"py:{function} means {module_name.replace('.', '/')}.py here."
             ) from None
         raise UsageError(f"module {module_name} cannot be imported: {type(error).__name__}: {error}.") from error
+    if new:
+        READ[module_name] = files
     if not hasattr(module, name):
         own = [n for n, value in vars(module).items() if callable(value) and not n.startswith("_")]
         raise unknown(f"function of module {module_name}", name, own)

@@ -25,6 +25,7 @@ class Network(Model):
     prediction: eps, x0, score, v, flow or edm. time: `native`, the schedule's own (k − 1 in 0 … T − 1 on a discrete
     one, c_noise = ¼ ln σ for edm), or `sigma`, the level σ itself; a denoiser D(x, σ) is prediction=x0, time=sigma.
     schedule: that of its training (edm where it is asked at σ). classes: it takes a third argument, the label.
+    needs_grad: it takes gradients inside.
     """
 
     prediction: Prediction | None = None
@@ -37,6 +38,7 @@ class Network(Model):
     dataset: str = ""
     data_range: tuple[float, float] | None = None
     features: str | None = None
+    needs_grad: bool = False
 
     def __post_init__(self) -> None:
         if self.prediction is None:
@@ -75,10 +77,13 @@ class Network(Model):
 
     def checked(self, call: Callable[..., Tensor], device: Any) -> Foreign:
         """The network, tried once on a batch of two. UsageError where it fails or its output has another shape."""
+        import torch
+
         from benchbox.nets.foreign import Foreign
 
         sigma_max = float(self.schedule.sigma(1.0)) if self.time == "sigma" else None
         network = Foreign(call, self.title, sigma_max).to(device).eval().requires_grad_(False)
         discrete = self.schedule.steps is not None and not self.continuous and self.prediction != "edm"
-        network.try_out(self.shape, discrete, bool(self.classes), device)
+        with torch.enable_grad() if self.needs_grad else torch.inference_mode():
+            network.try_out(self.shape, discrete, bool(self.classes), device)
         return network

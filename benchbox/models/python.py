@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import hashlib
 import inspect
+import os
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import Field, dataclass, fields
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
+from benchbox.card import sha256
 from benchbox.errors import UsageError
 from benchbox.model import Model
-from benchbox.models.importing import current_folder, imported
+from benchbox.models.importing import READ, current_folder, imported
 from benchbox.models.network import Network
+from benchbox.models.opened import opened, own
 
 if TYPE_CHECKING:
     import numpy as np
@@ -33,7 +37,16 @@ class Python(Network):
     name = "py"
     function: str
 
+    read: ClassVar[set[str]]
+    """The files that it read to describe itself: of each instance, and not an option."""
+
     def __post_init__(self) -> None:
+        with opened() as files:
+            self._describe()
+        object.__setattr__(self, "read", files)
+
+    def _describe(self) -> None:
+        """Take what the options say of a network; a Model says it itself."""
         if self.model is None:
             super().__post_init__()
             return
@@ -73,12 +86,30 @@ class Python(Network):
 
     @cached_property
     def sha256(self) -> str:
-        """That of the module's source, with that of the Model's weights where it states one."""
+        """That of the module's source, and of what else the code reads while it is imported and built.
+
+        With that of the Model's weights where it states one.
+        """
         module = sys.modules[self.function.partition(":")[0]]
         if not getattr(module, "__file__", None):
             raise UsageError(f"module {module.__name__} has no file, so a row could not say what ran.")
+        source = os.path.realpath(str(module.__file__))
         weights = self.model.sha256 if self.model else None
-        return hashlib.sha256(Path(str(module.__file__)).read_bytes() + (weights or "").encode()).hexdigest()
+        files = own(self.read | READ.get(module.__name__, set()) | self._read_when_built()) - {source}
+        others = "".join(f"{Path(file).name} {sha256(Path(file))}\n" for file in sorted(files))
+        return hashlib.sha256(Path(source).read_bytes() + (weights or "").encode() + others.encode()).hexdigest()
+
+    def _read_when_built(self) -> set[str]:
+        """The files that are read while the network is made, on the CPU; a fault of that is told when it is loaded."""
+        import torch
+
+        device = torch.device("cpu")
+        with opened() as files, suppress(Exception), torch.random.fork_rng(devices=[]):
+            if self.model:
+                self.model.denoiser(device) or self.model.network(device)
+            else:
+                self._network(device)
+        return files
 
     @property
     def grid(self) -> Any:
@@ -97,11 +128,12 @@ class Python(Network):
         return self.model.data_shape if self.model else self.shape
 
     def network(self, device: Any) -> Callable[..., Tensor]:
-        if self.model:
-            return self.model.network(device)
+        return self.model.network(device) if self.model else self.checked(self._network(device), device)
+
+    def _network(self, device: Any) -> Any:
+        """What the function returns for a device, or the function itself."""
         found = imported(self.function)
-        network = found if self._arguments(found) > 1 else self._made(found, device)
-        return self.checked(network, device)
+        return found if self._arguments(found) > 1 else self._made(found, device)
 
     def _arguments(self, found: Any) -> int:
         """How many the function must be given, 1 at least: 1 makes the network, 2 or more are the network's own."""

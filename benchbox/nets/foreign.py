@@ -7,7 +7,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from benchbox.errors import UsageError
+from benchbox.errors import UsageError, no_gradients
 
 
 class Foreign(nn.Module):
@@ -32,7 +32,6 @@ class Foreign(nn.Module):
             )
         return out
 
-    @torch.inference_mode()
     def try_out(self, shape: tuple[int, ...], discrete: bool, labelled: bool, device: torch.device) -> None:
         """One call on a batch of two at a middle level; whatever goes wrong is a UsageError of one sentence."""
         t = torch.full((2,), 1 if discrete else 0.5, dtype=torch.int64 if discrete else torch.float32, device=device)
@@ -42,6 +41,8 @@ class Foreign(nn.Module):
         except UsageError:
             raise
         except Exception as error:
+            if isinstance(error, RuntimeError) and (told := no_gradients(self.title, error)):
+                raise told from error
             # a TorchScript error ends with what happened, after a traceback of its own
             said = (str(error).strip() or "no reason given").splitlines()[-1].rstrip(".")
             what = type(error).__name__

@@ -47,7 +47,7 @@ class Heun(Sampler):
 
     def __call__(self, denoise: Denoiser, x: Tensor, grid: Levels, noise: Noise) -> Iterator[Tensor]:
         for sigma, sigma_next in pairwise(grid.sigmas):
-            x, sigma_hat = self.churned(x, sigma, len(grid.sigmas), noise)
+            x, sigma_hat = self.churned(x, sigma, len(grid.sigmas), noise) if self.s_churn else (x, sigma)
             x_1 = euler(denoise(x, sigma_hat), x, sigma_hat, sigma_next)
             x_2 = euler(denoise(x_1, sigma_next), x_1, sigma_next, 2 * sigma_next - sigma_hat)
             x = x.lerp(x_2, 0.5)

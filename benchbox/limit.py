@@ -1,0 +1,33 @@
+"""The time limit of a piece of work: it holds at every evaluation of a model, wherever in the work that is asked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from time import monotonic
+
+from benchbox.errors import Told
+
+_limit: ContextVar[tuple[float, float] | None] = ContextVar("limit", default=None)
+
+
+class OutOfTime(Told):
+    """Work that lasted longer than it may."""
+
+
+@contextmanager
+def time_limit(seconds: float | None) -> Iterator[None]:
+    """From now on, until it ends, `check` raises OutOfTime after so many seconds (None: never)."""
+    token = _limit.set(None if seconds is None else (monotonic() + seconds, seconds))
+    try:
+        yield
+    finally:
+        _limit.reset(token)
+
+
+def check() -> None:
+    """OutOfTime where the time is over."""
+    limit = _limit.get()
+    if limit is not None and monotonic() > limit[0]:
+        raise OutOfTime(f"it ran longer than {limit[1]:g} s")
