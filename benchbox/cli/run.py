@@ -65,7 +65,7 @@ def run(
     grid: Annotated[
         str | None, typer.Option(help="Grids [default: the sampler's recommended one, else the model's].")
     ] = None,
-    metric: Annotated[str | None, typer.Option(help="Metrics [default: the model's].")] = None,
+    metric: Annotated[str | None, typer.Option(help="Metrics, or none [default: the model's].")] = None,
     samples: Annotated[int, typer.Option(min=1, help="Samples per cell.")] = 1000,
     batch_size: Annotated[int, typer.Option(min=1)] = 64,
     seed: Annotated[str, typer.Option(help="Seeds: 0,1,2 or a range 0-4.")] = "0",
@@ -115,7 +115,7 @@ def run(
     request = Request(
         samplers=names(sampler, "--sampler"), nfe=integers(nfe, "--nfe", 1) if nfe else [],
         models=names(model, "--model"), schedules=names(schedule, "--schedule"), grids=names(grid, "--grid"),
-        metrics=None if metric is None else names(metric, "--metric"), n_samples=samples, batch_size=batch_size,
+        metrics=None if metric is None else chosen(metric), n_samples=samples, batch_size=batch_size,
         seeds=integers(seed, "--seed", 0), device=devices(device), dtype=dtype, settings=parse(set_ or []),
         nfe_policy=nfe_policy, final=final, noise_block=noise_block,
         noise_device=devices(noise_device) if noise_device else None,
@@ -131,11 +131,13 @@ def sweep(request: Request, place: Executor, results: Path, dry_run: bool, force
     from benchbox.bench import interrupt
     from benchbox.bench.configuration import resolved, save
     from benchbox.bench.runner import load, run_sweep
-    from benchbox.bench.sweep import expand
+    from benchbox.bench.sweep import expand, unmeasured
     from benchbox.cli.watch import Progress, plan_table, result_table
     from benchbox.store.store import Store
 
     cells, store = expand(request), Store(results)
+    for problem in () if request.metrics is not None else unmeasured(cells):
+        say(problem)
     plan = plan_table(cells, store, force, costs=dry_run)
     store.inspect()
     for problem in store.problems:
@@ -173,6 +175,11 @@ def sweep(request: Request, place: Executor, results: Path, dry_run: bool, force
         say(problem)
     console.print(result_table(rows))
     raise SystemExit(0 if all(r["status"] in {"done", "skipped"} for r in rows) else 1)
+
+
+def chosen(metrics: str) -> list[str]:
+    """The metrics of a comma list, or none."""
+    return [] if metrics.strip() == "none" else names(metrics, "--metric")
 
 
 def names(text: str | None, what: str) -> list[str]:
