@@ -21,6 +21,7 @@ from benchbox.cli.reference import app as reference
 from benchbox.cli.rerun import rerun
 from benchbox.cli.results import app as results
 from benchbox.cli.run import run
+from benchbox.cli.score import score
 from benchbox.cli.train import train
 
 INTERRUPTED = 130
@@ -29,6 +30,7 @@ INTERRUPTED = 130
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
 app.command()(run)
 app.command()(rerun)
+app.command()(score)
 app.command("list")(list_plugins)
 app.command()(info)
 app.command()(check)

@@ -26,7 +26,8 @@ Usual = Callable[[str, str], Mapping[str, Any]]
 
 def label(row: Mapping[str, Any], kind: str, usual: Usual) -> str:
     """The sampler (model, schedule, grid) of a row, with the options that are not as usual."""
-    return f"{row[kind]} {changed(json.loads(row[f'{kind}_options']), kind, row[kind], usual)}".strip()
+    name = row[kind] or ""  # null where samples were made elsewhere
+    return f"{name} {changed(json.loads(row[f'{kind}_options'] or '{}'), kind, name, usual)}".strip()
 
 
 def shared(rows: Iterable[Mapping[str, Any]], usual: Usual) -> Usual:
@@ -77,7 +78,7 @@ def compact(title: str, lines: Sequence[Mapping[str, str]]) -> RenderableType:
         table.add_column(name, justify="left" if name in WORDS else "right", overflow="fold")
     for line in lines:
         table.add_row(*(Text(plain(line[name])) for name in names))
-    return Group(Text(plain(", ".join([title, *(f"{k} {first[k]}" for k in same)])), style="italic"), table)
+    return Group(Text(plain(", ".join([title, *(f"{k} {first[k]}" for k in same if first[k])])), style="italic"), table)
 
 
 def number(value: float | None, digits: int = 6) -> str:

@@ -72,7 +72,7 @@ def lines(board: Board, names: Names, usual: Usual) -> Iterable[dict[str, Any]]:
     """The board as lines of the page's table; what has no rank at the end, a line for each setup and reason."""
     for e in board.entries:
         yield _line(board, e.setup, e.seeds, names, usual, e.row) | {
-            "rank": rank(e), "place": e.rank_low, "nfe": e.nfe, "value": e.value, "low": finite(e.low),
+            "rank": rank(e), "place": e.rank_low, "nfe": finite(e.nfe), "value": e.value, "low": finite(e.low),
             "high": finite(e.high), "seconds": finite(e.cost.seconds), "memory": finite(e.cost.memory_mb),
             "device": plain(e.cost.device),
         }  # fmt: skip
