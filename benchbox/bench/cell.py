@@ -14,6 +14,7 @@ from typing import Any
 import torch
 
 from benchbox.bench.meter import device_name
+from benchbox.bench.saving import Saver
 from benchbox.bench.weights import weights_sha256
 from benchbox.card import sha256
 from benchbox.driver import planned_nfe
@@ -52,6 +53,7 @@ class Cell:
     skip: str | None = None
     command: str = field(default="", compare=False)
     sweep: str | None = field(default=None, compare=False)
+    save: Saver | None = field(default=None, compare=False)
 
     @property
     def adaptive(self) -> bool:

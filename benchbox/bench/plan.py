@@ -7,13 +7,14 @@ from typing import Any, Literal
 from benchbox.bench.cell import Cell
 from benchbox.bench.resume import begun
 from benchbox.bench.row import noted
+from benchbox.bench.saving import unsaved
 from benchbox.bench.values import lacking
 from benchbox.store.schema import ORDER
 from benchbox.store.store import FINISHED, Store
 from benchbox.store.values import described, values
 
 Todo = Literal["run", "metrics", "done"]
-"""All of a cell, only metrics that its row lacks, or nothing."""
+"""All of a cell, only metrics that its row lacks or samples that are to be in files, or nothing."""
 
 
 def todo(cell: Cell, store: Store, force: bool = False) -> Todo:
@@ -23,7 +24,7 @@ def todo(cell: Cell, store: Store, force: bool = False) -> Todo:
         return "run"
     if cell.skip:
         return "done"
-    if row["status"] == "done" and lacking(cell.metrics, cell.model, row):
+    if row["status"] == "done" and (lacking(cell.metrics, cell.model, row) or unsaved(cell)):
         return "metrics"
     return "done"
 

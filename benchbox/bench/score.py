@@ -124,8 +124,8 @@ class Score:
     def compute(self, metrics: dict[str, Metric], tick: Tick) -> dict[str, dict[str, Any]]:
         """The columns of each metric."""
         device = torch.device(self.device)
-        parts = (cast(Any, NoRun(what)) for what in ("denoiser", "schedule", "grid"))
-        context = Context(self.model, *parts, device, self.seed)
+        denoiser, schedule, grid = (cast(Any, NoRun(what)) for what in ("denoiser", "schedule", "grid"))
+        context = Context(self.model, denoiser, schedule, grid, device, self.seed)
         made = {label: self.attempt(label, lambda m=m: m.start(context)) for label, m in metrics.items()}
         for x, index in self.batches():
             for label, accumulator in made.items():

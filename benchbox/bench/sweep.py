@@ -185,7 +185,8 @@ def model_variants(settings: Settings, name: str) -> list[Model]:
 def metrics_of(request: Request, model: Model, settings: Settings) -> tuple[Metric, ...]:
     """The metrics asked for; else the model's own, of those that can measure it (`unmeasured` says why not)."""
     asked = request.metrics is not None
-    found = [m for n in (request.metrics if asked else model.metrics) for m in settings.variants("metric", n)]
+    names = model.metrics if request.metrics is None else request.metrics
+    found = [metric for name in names for metric in settings.variants("metric", name)]
     kept = []
     for metric in found:
         try:

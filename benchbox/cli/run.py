@@ -17,6 +17,7 @@ from benchbox.cli.common import console, counted, devices, errors, say
 from benchbox.errors import UsageError, unknown
 
 if TYPE_CHECKING:
+    from benchbox.bench.saving import Saver
     from benchbox.bench.sweep import Request
     from benchbox.executor import Executor
 
@@ -102,6 +103,12 @@ def run(
         typer.Option(callback=read_config, is_eager=True, help="A .toml with these options; the command line wins."),
     ] = None,
     results: Annotated[Path, typer.Option(help="Directory of the rows.")] = Path("results"),
+    save_samples: Annotated[
+        Path | None, typer.Option(help="A folder for the samples: in it one for each cell's, by their numbers.")
+    ] = None,
+    save_format: Annotated[
+        Literal["npz", "png"], typer.Option(help="Samples in an .npz for each shard, or a PNG for each.")
+    ] = "npz",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plan and stop.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Measure again what is already done.")] = False,
     timeout: Annotated[float | None, typer.Option(min=0, help="Longest time of one cell in seconds.")] = None,
@@ -109,6 +116,7 @@ def run(
     noise_device: Annotated[str | None, typer.Option(help="Where noise is drawn [default: the device].")] = None,
 ) -> None:
     """Run samplers at NFE budgets and record quality, time and memory, one parquet row per cell."""
+    from benchbox.bench.saving import Saver
     from benchbox.bench.settings import parse
     from benchbox.bench.sweep import Request, integers, one_executor
 
@@ -123,10 +131,13 @@ def run(
     )  # fmt: skip
     given = {"workers": workers, "threads": threads, "isolate": isolate, "address": address}
     place = one_executor(executor, request.settings, {k: v for k, v in given.items() if v is not None})
-    sweep(request, place, results, dry_run, force, timeout=timeout, count=shards, exclusive=exclusive)
+    saver = Saver(save_samples.resolve(), save_format) if save_samples else None
+    sweep(request, place, results, dry_run, force, saver, timeout=timeout, count=shards, exclusive=exclusive)
 
 
-def sweep(request: Request, place: Executor, results: Path, dry_run: bool, force: bool, **how: Any) -> None:
+def sweep(
+    request: Request, place: Executor, results: Path, dry_run: bool, force: bool, saver: Saver | None = None, **how: Any
+) -> None:
     """Show the plan, run it, show the rows. Exit status 1 where a cell failed, that of the signal where one came."""
     from benchbox.bench import interrupt
     from benchbox.bench.configuration import resolved, save
@@ -136,6 +147,10 @@ def sweep(request: Request, place: Executor, results: Path, dry_run: bool, force
     from benchbox.store.store import Store
 
     cells, store = expand(request), Store(results)
+    if saver is not None:
+        cells = [replace(cell, save=saver) for cell in cells]
+        for model in {cell.model for cell in cells}:
+            saver.check(model)
     for problem in () if request.metrics is not None else unmeasured(cells):
         say(problem)
     plan = plan_table(cells, store, force, costs=dry_run)
@@ -148,6 +163,8 @@ def sweep(request: Request, place: Executor, results: Path, dry_run: bool, force
         say(plan.costs)
         raise SystemExit(0)
     store.prepare()
+    if saver is not None:
+        saver.prepare()
     with store.writing():
         sweep_id = save(resolved(request, cells), results)
     cells = [replace(cell, sweep=sweep_id) for cell in cells]

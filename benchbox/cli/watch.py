@@ -13,6 +13,7 @@ from benchbox.bench.cell import Cell
 from benchbox.bench.estimate import Costs, Estimate, total
 from benchbox.bench.meter import MIB
 from benchbox.bench.plan import Todo, ready, todo
+from benchbox.bench.saving import unsaved
 from benchbox.cli.common import counted, errors, progress_bar
 from benchbox.registry import registry
 from benchbox.report.table import changed, compact, label, labels, number, shown, status
@@ -55,7 +56,8 @@ def plan_table(cells: list[Cell], store: Store, force: bool, costs: bool = False
             "evaluations": number(planned * (cell.n_samples - made) if planned else None),
             **(expected(found[-1]) if known else {}),
             "to do": cell.skip or {
-                "run": f"yes, from {made:,}" if made else "yes", "metrics": "metrics", "done": "done already",
+                "run": f"yes, from {made:,}" if made else "yes", "done": "done already",
+                "metrics": "samples" if unsaved(cell) else "metrics",
             }[what],
         })  # fmt: skip
     title = f"{counted(len(cells), 'cell')} of {counted(cells[0].n_samples if cells else 0, 'sample')}"
