@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -81,7 +82,8 @@ class Saver:
 
         yield keep
         if taken:
-            write_shard(place, *map(np.concatenate, zip(*taken, strict=True)), image=is_image(cell.model))
+            samples, index = (np.concatenate(parts) for parts in zip(*taken, strict=True))
+            write_shard(place, samples, index, is_image(cell.model))
 
 
 def unsaved(cell: Cell) -> bool:
@@ -114,5 +116,4 @@ def write_pictures(place: Path, pixels: NDArray[np.uint8], index: NDArray[np.int
     from PIL import Image
 
     for picture, number in zip(pixels, index, strict=True):
-        image = Image.fromarray(picture)
-        write_whole(place / f"{number:07d}.png", lambda file, image=image: image.save(file, "PNG"))
+        write_whole(place / f"{number:07d}.png", partial(Image.fromarray(picture).save, format="PNG"))
