@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import Watcher
+from conftest import Command, Watcher
 from images import blobs, written
 from sweeping import measure, run_cells
 
@@ -24,7 +24,7 @@ from benchbox.report.publish import row_fault
 from benchbox.report.ranking import boards
 from benchbox.store.joining import framed
 from benchbox.store.merging import merge
-from benchbox.store.store import Store
+from benchbox.store.store import Store, load_results
 from benchbox.store.values import values
 
 IMAGES = {"mean": "0", "eigenvalues": ":".join(["1"] * 784), "sample_shape": "1:28:28", "data_range": "-1:1"}
@@ -149,3 +149,46 @@ def test_a_label_that_is_no_option_of_a_value_is_refused(store: Store) -> None:
     stray = row | {"sw2@00000000": 1.0}
     assert row_fault(row) is None
     assert "sw2@00000000" in str(row_fault(stray))
+
+
+def test_a_run_may_have_no_metric(benchbox: Command) -> None:
+    done = benchbox(
+        "run", "--sampler", "ddim", "--nfe", "4", "--model", "gaussian", "--samples", "16", "--metric", "none"
+    )
+    assert (done.status, "w2" in done.out) == (0, False)
+    (row,) = load_results("results").to_dict("records")
+    assert (row["status"], row["metric_options"]) == ("done", "{}")
+
+
+CARD = '''
+from dataclasses import dataclass
+import benchbox
+from benchbox import Model
+
+@dataclass(frozen=True)
+class Mine(Model):
+    """It names no metrics, so the default stands; it has no exact draws."""
+
+    name = "mine"
+    shape = (2,)
+    data_range = (-1.0, 1.0)
+
+    @property
+    def schedule(self):
+        return benchbox.get("schedule", "edm")
+
+    def denoiser(self, device):
+        return lambda x, sigma: x / (1 + sigma**2)
+'''
+
+
+def test_a_default_metric_that_cannot_measure_the_model_is_left_out_and_named(
+    benchbox: Command, tmp_path: Path
+) -> None:
+    (tmp_path / "mine.py").write_text(CARD)
+    run = ("run", "--sampler", "ddim", "--nfe", "4", "--samples", "16", "--model", "py:mine:Mine")
+    done = benchbox(*run)
+    assert done.status == 0
+    assert "py:mine:Mine is run without its sw2: metric sw2 needs exact draws" in done.err
+    assert "needs exact draws" in benchbox(*run, "--metric", "sw2").sentence
+    assert "needs exact draws" in benchbox(*run, "--set", "sw2.projections=8").sentence

@@ -122,7 +122,7 @@ def test_a_new_package_is_there_whole_or_not_at_all(benchbox: Command, tmp_path:
     assert list(tmp_path.iterdir()) == []
 
 
-ASIDE = {"store/atomic.py", "report/hosts.py", "bench/part.py", "store/claims.py", "workers/child.py", "bench/meter.py"}
+ASIDE = {"store/atomic.py", "report/hosts.py", "bench/part.py", "store/leases.py", "workers/child.py", "bench/meter.py"}
 """Which may write otherwise: the function itself, a temporary folder, memory, a results directory's leases, /proc."""
 
 PLACES = re.compile(r"\.write_text\(|\.write_bytes\(|\bsave_file\(|\bopen\([^)]*[\"'][wax]|\bto_csv\(.*path")

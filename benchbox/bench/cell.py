@@ -6,7 +6,7 @@ import hashlib
 import json
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from typing import Any
 import torch
 
 from benchbox.bench.meter import device_name
+from benchbox.bench.saving import Saver
 from benchbox.bench.weights import weights_sha256
 from benchbox.card import sha256
 from benchbox.driver import planned_nfe
@@ -50,6 +51,7 @@ class Cell:
     n_levels: int = 0
     nfe_requested: int | None = None
     skip: str | None = None
+    save: Saver | None = field(default=None, compare=False)
 
     @property
     def adaptive(self) -> bool:

@@ -26,7 +26,7 @@ Configuration = dict[str, Any]
 
 def resolved(request: Request, cells: Sequence[Cell]) -> Configuration:
     """The request, and every plugin of its cells with all its options, as JSON values."""
-    asked = {f.name: getattr(request, f.name) for f in fields(request) if f.name != "settings"}
+    asked = {f.name: getattr(request, f.name) for f in fields(request) if f.name not in ("settings", "save")}
     settings = [
         {"prefix": s.prefix, "option": s.option, "values": list(map(json_value, s.values))} for s in request.settings
     ]

@@ -10,6 +10,7 @@ from benchbox.bench.cell import Cell
 from benchbox.bench.configuration import Configuration
 from benchbox.bench.estimate import CostEstimate, Costs
 from benchbox.bench.resume import begun
+from benchbox.bench.saving import unsaved
 from benchbox.bench.values import lacking
 from benchbox.executor import Executor
 from benchbox.metric import Metric
@@ -17,7 +18,7 @@ from benchbox.store.joining import framed
 from benchbox.store.store import FINISHED, Store
 
 Todo = Literal["run", "metrics", "done"]
-"""All of a cell, only metrics that its row lacks, or nothing."""
+"""All of a cell, only metrics that its row lacks or samples that are to be in files, or nothing."""
 
 Row = dict[str, Any]
 
@@ -88,7 +89,8 @@ def plan_cell(cell: Cell, row: Row | None) -> PlannedCell:
     if row is None or not finished:
         return PlannedCell(cell, "run", lacking(cell.metrics, cell.model))
     metrics = lacking(cell.metrics, cell.model, row) if row["status"] == "done" else {}
-    return PlannedCell(cell, "metrics" if metrics and not cell.skip else "done", metrics, row)
+    more = bool(metrics) or (row["status"] == "done" and unsaved(cell))
+    return PlannedCell(cell, "metrics" if more and not cell.skip else "done", metrics, row)
 
 
 def with_kept(planned: PlannedCell, store: Store) -> PlannedCell:

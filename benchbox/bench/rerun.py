@@ -69,6 +69,8 @@ def plugin(kind: str, row: StoredRow) -> str:
 
 def rebuild(row: StoredRow, device: str | None = None) -> Cell:
     """The cell of a row; device: where to run it, else where torch has what the row ran on. UsageError."""
+    if schema.scored(row):
+        raise UsageError(f"cell {row['cell']} is of samples that were made elsewhere: benchbox score measures them.")
     if row.get("guidance") is not None:
         raise UsageError(f"cell {row['cell']} was guided, which this benchbox cannot do.")
     try:

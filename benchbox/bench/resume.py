@@ -45,7 +45,12 @@ def kept(cell: Cell, metrics: Metrics, store: Store, most: int) -> int:
     """
     counts = {store.statistics.count(name) for name in keys(cell, metrics).values()}
     n = counts.pop() if len(counts) == 1 else 0
-    return 0 if n > most or (cell.adaptive and n % cell.noise_block) else n
+    return 0 if n > min(most, saved(cell)) or (cell.adaptive and n % cell.noise_block) else n
+
+
+def saved(cell: Cell) -> int:
+    """Of how many samples at the most statistics serve: where samples are to be in files, as many as are."""
+    return cell.n_samples if cell.save is None else cell.save.made(cell)
 
 
 def earlier(cell: Cell, metrics: Metrics, store: Store, most: int) -> Part | None:
@@ -80,7 +85,8 @@ def progress(cell: Cell, metrics: Metrics, store: Store) -> Part | None:
         if part is None or part.said["keys"] != keys(cell, metrics) or part.said["where"] != here:
             return None
         n: Any = part.said["n"]
-        fits = isinstance(n, int) and 0 < n < cell.n_samples and not (cell.adaptive and n % cell.noise_block)
+        whole = not (cell.adaptive and n % cell.noise_block)
+        fits = isinstance(n, int) and 0 < n < cell.n_samples and n <= saved(cell) and whole
         return Part(part.said | {"costs": None}, part.states) if fits and part.said["counts"]["rows"] > 0 else None
     except Exception:  # whatever numpy and json make of damaged bytes: it is made anew
         return None

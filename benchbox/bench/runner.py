@@ -71,6 +71,8 @@ def run_sweep(
     if plan.configuration is not None:
         with store.writing():
             plan = replace(plan, sweep=save_configuration(plan.configuration, store.directory))
+    for saver in {planned.cell.save for planned in plan.cells if planned.cell.save}:
+        saver.prepare()
     limits = Limits(timeout, exclusive, plan.isolated)
     with Leases(store.directory) as leases:
         leases.live()  # the files of dead ones are removed

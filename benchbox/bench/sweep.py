@@ -9,13 +9,17 @@ from itertools import product
 from typing import Any
 
 from benchbox.bench.cell import DTYPES, Cell
+from benchbox.bench.saving import Saver
 from benchbox.bench.settings import Setting, Settings, model_named
 from benchbox.driver import ADAPTIVE_LEVELS, least_nfe, plan_levels, planned_nfe
 from benchbox.errors import UsageError, sentence, unknown
 from benchbox.executor import Executor
 from benchbox.grid import Levels
+from benchbox.metric import Metric
 from benchbox.model import Model
 from benchbox.noise import BLOCK
+from benchbox.options import describe
+from benchbox.registry import registry
 from benchbox.sampler import Sampler
 from benchbox.schedule import Schedule
 
@@ -44,6 +48,7 @@ class Request:
     final: str = "denoise"
     noise_block: int = BLOCK
     noise_device: str | None = None
+    save: Saver | None = None
 
     def check(self) -> None:
         """UsageError for a number or a word that no run can have."""
@@ -113,16 +118,13 @@ def _cells(request: Request, settings: Settings) -> Iterator[Cell]:
         schedules = [s for n in request.schedules for s in settings.variants("schedule", n)] or [model.schedule]
         wanted: Sequence[Any] = request.grids or [sampler.grid or model.grid]
         grids = [g for n in wanted for g in grid_variants(settings, n)]
-        names = request.metrics if request.metrics is not None else model.metrics
-        metrics = tuple(m for n in names for m in settings.variants("metric", n))
-        for metric in metrics:
-            metric.check(model)
+        metrics = metrics_of(request, model, settings)
         for schedule, grid, seed in product(schedules, grids, request.seeds):
             cell = Cell(
                 sampler=sampler, model=model, schedule=schedule, grid=grid, metrics=metrics, seed=seed,
                 n_samples=request.n_samples, batch_size=request.batch_size, device=request.device, dtype=request.dtype,
                 final=request.final, nfe_policy=request.nfe_policy, noise_block=request.noise_block,
-                noise_device=request.noise_device,
+                noise_device=request.noise_device, save=request.save,
             )  # fmt: skip
             yield from _at_each_budget(cell, request.nfe)
 
@@ -179,6 +181,32 @@ def model_variants(settings: Settings, name: str) -> list[Model]:
     plugin, required = model_named(name)
     models: list[Model] = settings.variants("model", plugin, **required)
     return models
+
+
+def metrics_of(request: Request, model: Model, settings: Settings) -> tuple[Metric, ...]:
+    """The metrics asked for; else the model's own, of those that can measure it (`unmeasured` says why not)."""
+    asked = request.metrics is not None
+    names = model.metrics if request.metrics is None else request.metrics
+    found = [metric for name in names for metric in settings.variants("metric", name)]
+    kept = []
+    for metric in found:
+        try:
+            metric.check(model)
+            kept.append(metric)
+        except UsageError:
+            if asked or describe(metric) != describe(registry().get("metric", metric.name)):
+                raise
+    return tuple(kept)
+
+
+def unmeasured(cells: Sequence[Cell]) -> Iterator[str]:
+    """Which of their own metrics the models of cells are not measured by, and why."""
+    for model, metrics in {cell.model: cell.metrics for cell in cells}.items():
+        for name in set(model.metrics) - {metric.name for metric in metrics}:
+            try:
+                registry().get("metric", name).check(model)
+            except UsageError as error:
+                yield f"model {model.title} is run without its {name}: {error}"
 
 
 def grid_variants(settings: Settings, grid: Any) -> list[Any]:

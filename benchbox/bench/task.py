@@ -51,6 +51,10 @@ def nothing() -> None:
     """A tick that nobody hears."""
 
 
+def skip(x: torch.Tensor, index: torch.Tensor) -> None:
+    """Samples that are not to be in files."""
+
+
 @dataclass(frozen=True)
 class Task(ABC):
     """A piece of a cell's work. Whatever goes wrong in it is a status with a reason, but for an interrupt.
@@ -138,13 +142,15 @@ class Sample(Task):
             run = Run(self.cell, self.tick)
             with counted(run, said):
                 accumulators = self.accumulators()
-                try:
-                    for x, index in run.samples(given.first, given.n):
-                        for accumulator in accumulators:
-                            accumulator.update(x, index)
-                        said["n"] += len(x)
-                except Interrupted:  # between two batches: what is made is kept
-                    said["status"] = "interrupted"
+                with nullcontext(skip) if self.cell.save is None else self.cell.save.shard(self.cell) as keep:
+                    try:
+                        for x, index in run.samples(given.first, given.n):
+                            for accumulator in accumulators:
+                                accumulator.update(x, index)
+                            keep(x, index)
+                            said["n"] += len(x)
+                    except Interrupted:  # between two batches: what is made is kept
+                        said["status"] = "interrupted"
         return self.states(accumulators)
 
 

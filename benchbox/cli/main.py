@@ -23,6 +23,7 @@ from benchbox.cli.reference import reference_app as reference
 from benchbox.cli.rerun import rerun
 from benchbox.cli.results import results_app as results
 from benchbox.cli.run import run
+from benchbox.cli.score import score
 from benchbox.cli.streams import standard_streams
 from benchbox.cli.train import train
 from benchbox.threads import passive
@@ -33,6 +34,7 @@ INTERRUPTED = 130
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
 app.command()(run)
 app.command()(rerun)
+app.command()(score)
 app.command("list")(list_plugins)
 app.command()(info)
 app.command()(check)

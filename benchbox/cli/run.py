@@ -30,7 +30,7 @@ def run(
     grid: Annotated[
         str | None, typer.Option(help="Grids [default: the sampler's recommended one, else the model's].")
     ] = None,
-    metric: Annotated[str | None, typer.Option(help="Metrics [default: the model's].")] = None,
+    metric: Annotated[str | None, typer.Option(help="Metrics, or none [default: the model's].")] = None,
     samples: Annotated[int, typer.Option(min=1, help="Samples per cell.")] = 1000,
     batch_size: Annotated[int, typer.Option(min=1)] = 64,
     seed: Annotated[str, typer.Option(help="Seeds: 0,1,2 or a range 0-4.")] = "0",
@@ -67,6 +67,12 @@ def run(
         typer.Option(callback=read_config, is_eager=True, help="A .toml with these options; the command line wins."),
     ] = None,
     results: Annotated[Path, typer.Option(help="Directory of the rows.")] = Path("results"),
+    save_samples: Annotated[
+        Path | None, typer.Option(help="A folder for the samples: in it one for each cell's, by their numbers.")
+    ] = None,
+    save_format: Annotated[
+        Literal["npz", "png"], typer.Option(help="Samples in an .npz for each shard, or a PNG for each.")
+    ] = "npz",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plan and stop.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Measure again what is already done.")] = False,
     timeout: Annotated[float | None, typer.Option(min=0, help="Longest time of one cell in seconds.")] = None,
@@ -74,16 +80,18 @@ def run(
     noise_device: Annotated[str | None, typer.Option(help="Where noise is drawn [default: the device].")] = None,
 ) -> None:
     """Run samplers at NFE budgets and record quality, time and memory, one parquet row per cell."""
+    from benchbox.bench.saving import Saver
     from benchbox.bench.settings import parse_settings
     from benchbox.bench.sweep import Request, integers, one_executor
 
     request = Request(
         samplers=names(sampler, "--sampler"), nfe=integers(nfe, "--nfe", 1) if nfe else [],
         models=names(model, "--model"), schedules=names(schedule, "--schedule"), grids=names(grid, "--grid"),
-        metrics=None if metric is None else names(metric, "--metric"), n_samples=samples, batch_size=batch_size,
+        metrics=None if metric is None else chosen(metric), n_samples=samples, batch_size=batch_size,
         seeds=integers(seed, "--seed", 0), device=devices(device), dtype=dtype, settings=parse_settings(set_ or []),
         nfe_policy=nfe_policy, final=final, noise_block=noise_block,
         noise_device=devices(noise_device) if noise_device else None,
+        save=Saver(save_samples.resolve(), save_format) if save_samples else None,
     )  # fmt: skip
     given = {"workers": workers, "threads": threads, "isolate": isolate, "address": address}
     place = one_executor(executor, request.settings, {k: v for k, v in given.items() if v is not None})
@@ -94,7 +102,7 @@ def sweep(request: Request, executor: Executor, results: Path, dry_run: bool, fo
     """Show the plan, execute it, show the rows. Exit status 1 where a cell failed."""
     from benchbox.bench.configuration import resolved
     from benchbox.bench.plan import plan_sweep
-    from benchbox.bench.sweep import expand
+    from benchbox.bench.sweep import expand, unmeasured
     from benchbox.cli.watch import execute, result_table, show_costs
     from benchbox.store.store import Store
 
@@ -103,7 +111,7 @@ def sweep(request: Request, executor: Executor, results: Path, dry_run: bool, fo
         cells, store, executor, force, costs=dry_run, command=typed(), configuration=resolved(request, cells)
     )
     store.inspect()
-    for problem in store.problems:
+    for problem in [*(() if request.metrics is not None else unmeasured(cells)), *store.problems]:
         say(problem)
     if dry_run:
         show_costs(plan)
@@ -117,6 +125,11 @@ def how_to_go_on(n_rows: int, n_cells: int, results: Path) -> str:
     """What a sweep that was stopped says."""
     again = shlex.join(word for word in shlex.split(typed()) if word != "--force")
     return f"stopped: {n_rows} of {n_cells} cells are in {results}; this goes on from there: {again}"
+
+
+def chosen(metrics: str) -> list[str]:
+    """The metrics of a comma list, or none."""
+    return [] if metrics.strip() == "none" else names(metrics, "--metric")
 
 
 def names(text: str | None, what: str) -> list[str]:

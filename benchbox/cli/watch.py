@@ -94,7 +94,8 @@ def plan_line(planned: PlannedCell) -> dict[str, str]:
 
 def to_do(planned: PlannedCell) -> str:
     kept = f"yes, from {planned.n_kept:,}" if planned.n_kept else "yes"
-    return planned.cell.skip or {"run": kept, "metrics": "metrics", "done": "done already"}[planned.todo]
+    more = "metrics" if planned.metrics else "samples"
+    return planned.cell.skip or {"run": kept, "metrics": more, "done": "done already"}[planned.todo]
 
 
 def expected(cost: CostEstimate) -> dict[str, str]:

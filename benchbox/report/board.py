@@ -15,8 +15,9 @@ LEVELS = ("schedule", "schedule_options", "grid", "grid_options")
 BoardRow = Mapping[str, Any]
 """A row of the results, by column."""
 
-LevelsKind = Literal["same", "recommended"]
-"""Of a board's levels: one schedule and grid for all, or for each sampler those that it recommends."""
+LevelsKind = Literal["same", "recommended", "unknown"]
+"""Of a board's levels: one schedule and grid for all, for each sampler those that it recommends, or those of samples
+that were made elsewhere."""
 
 NoiseKey = tuple[int, bool]
 """The seed, and whether it was drawn on a GPU: where both are the same, so is the noise."""
@@ -149,7 +150,7 @@ class Board:
     highest: bool
     """Whether more is better."""
     budget: int | None
-    """NFE asked for; None for adaptive samplers."""
+    """NFE asked for; None for adaptive samplers, and where the levels are unknown."""
     levels: LevelsKind
     entries: tuple[Entry, ...]
     """Best first."""

@@ -77,8 +77,15 @@ def first(sheet: Sheet, top: int | None) -> Sheet:
 def title(board: Board, usual: Usual, budgets: bool = True) -> str:
     """What is compared: model, budget (unless it is left out), metric, features, samples, data set, levels."""
     task = board.task
-    budget = "" if not budgets else ", adaptive" if board.budget is None else f", NFE {board.budget}"
-    return f"{model(task, usual)}{budget}: {measure(task, usual)} of {task.n_samples:,} samples {terms(board, usual)}"
+    what = ", ".join([model(task, usual) or "no model", *([budget(board)] if budgets else [])])
+    return f"{what}: {measure(task, usual)} of {task.n_samples:,} samples {terms(board, usual)}"
+
+
+def budget(board: Board) -> str:
+    """A board's budget in words."""
+    if board.levels == "unknown":
+        return "samples from elsewhere"
+    return "adaptive" if board.budget is None else f"NFE {board.budget}"
 
 
 def measure(task: BoardTask, usual: Usual) -> str:
@@ -100,6 +107,8 @@ def model(task: BoardTask, usual: Usual) -> str:
 def terms(board: Board, usual: Usual) -> str:
     """On what terms is compared: the reference and the levels."""
     setup, against = board.setups[0], f"against {board.task.reference or board.task.dataset}"
+    if board.levels == "unknown":
+        return against
     if board.levels == "recommended":
         return f"{against}, each sampler with its recommended schedule and grid"
     return f"{against}, schedule {name(setup, 'schedule', usual)}, grid {name(setup, 'grid', usual)}"

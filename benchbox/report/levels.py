@@ -9,13 +9,18 @@ from functools import lru_cache
 from itertools import pairwise
 
 from benchbox.report.board import LEVELS, BoardRow, LevelsKind, grouped
+from benchbox.store.schema import scored
 
 
 def split(rows: Sequence[BoardRow]) -> Iterator[tuple[LevelsKind, list[BoardRow]]]:
     """Rows of one task, as boards: `recommended` levels together where they differ, and each setting of them.
 
-    A setting that only one sampler has, and recommends, stands on the former alone. Every row is on some board.
+    A setting that only one sampler has, and recommends, stands on the former alone. Samples that were made elsewhere
+    are apart. Every row is on some board.
     """
+    if elsewhere := [row for row in rows if scored(row)]:
+        yield "unknown", elsewhere
+    rows = [row for row in rows if not scored(row)]
     recommended = recommends(rows)
     together = [row for row, own in zip(rows, recommended, strict=True) if own]
     several = len(grouped(together, LEVELS)) > 1

@@ -50,7 +50,10 @@ def measured_choices(boards: Iterable[Board], model: str, metric: str = "fid") -
 
     Times are of the device that most were measured on; the others have none.
     """
-    every = [board for board in boards if board.task.metric == metric and board.task.model == model]
+    every = [
+        board for board in boards
+        if board.task.metric == metric and board.task.model == model and board.levels != "unknown"
+    ]  # fmt: skip
     tasks = Counter(board.task for board in every for _ in board.entries)
     if not tasks:
         return []

@@ -26,7 +26,8 @@ Usual = Callable[[str, str], Mapping[str, Any]]
 
 def label(row: Mapping[str, Any], kind: str, usual: Usual) -> str:
     """The sampler (model, schedule, grid) of a row, with the options that are not as usual."""
-    return f"{row[kind]} {changed_options(json.loads(row[f'{kind}_options']), kind, row[kind], usual)}".strip()
+    name = row[kind] or ""  # null where samples were made elsewhere
+    return f"{name} {changed_options(json.loads(row[f'{kind}_options'] or '{}'), kind, name, usual)}".strip()
 
 
 def shared(rows: Iterable[Mapping[str, Any]], usual: Usual) -> Usual:
@@ -77,7 +78,8 @@ def compact_table(title: str, lines: Sequence[Mapping[str, str]]) -> RenderableT
         table.add_column(name, justify="left" if name in WORD_COLUMNS else "right", overflow="fold")
     for line in lines:
         table.add_row(*(Text(plain_text(line[name])) for name in names))
-    return Group(Text(plain_text(", ".join([title, *(f"{k} {first[k]}" for k in same)])), style="italic"), table)
+    heading = ", ".join([title, *(f"{k} {first[k]}" for k in same if first[k])])
+    return Group(Text(plain_text(heading), style="italic"), table)
 
 
 def number(value: float | None, digits: int = 6) -> str:

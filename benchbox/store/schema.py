@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import pyarrow as pa
@@ -56,6 +57,15 @@ MEASURED = frozenset({
     "rss_peak_mb", "energy_j", "timing_valid", "host", "sweep", "started_at",
 })  # fmt: skip
 """Columns that differ from one measurement of the same cell to the next (`sweep`: the same cell in another sweep)."""
+
+
+SCORED = "score:"
+"""With what `sampler` begins in a row of samples that were made elsewhere: no schedule, no grid and no NFE is known."""
+
+
+def scored(row: Mapping[str, Any]) -> bool:
+    """Whether a row is of samples that were made elsewhere."""
+    return str(row.get("sampler")).startswith(SCORED)
 
 
 def column(name: str, kind: pa.DataType) -> pa.Field:

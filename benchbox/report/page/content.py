@@ -72,8 +72,8 @@ def lines(board: Board, names: Names, usual: Usual) -> Iterable[dict[str, Any]]:
     """The board as lines of the page's table; what has no rank at the end, a line for each setup and reason."""
     for e in board.entries:
         yield _content_line(board, e.setup, e.seeds, names, usual, e.row) | {
-            "rank": rank(e), "place": e.rank_low, "nfe": e.nfe, "value": e.value, "low": finite_or_none(e.low),
-            "high": finite_or_none(e.high), "seconds": finite_or_none(e.cost.seconds),
+            "rank": rank(e), "place": e.rank_low, "nfe": finite_or_none(e.nfe), "value": e.value,
+            "low": finite_or_none(e.low), "high": finite_or_none(e.high), "seconds": finite_or_none(e.cost.seconds),
             "memory": finite_or_none(e.cost.memory_mb),
             "device": plain_text(e.cost.device),
         }  # fmt: skip

@@ -27,6 +27,7 @@ from benchbox.report.ranking import boards
 from benchbox.report.rows import read_rows, row_dicts, write_rows
 from benchbox.report.table import Usual, shared
 from benchbox.store.atomic import write_bytes
+from benchbox.store.schema import SCORED
 
 
 @dataclass(frozen=True)
@@ -40,15 +41,20 @@ class Site:
     pictures: Sequence[Picture] = ()
 
     @cached_property
+    def own(self) -> pd.DataFrame:
+        """The rows without those of samples that were made elsewhere, whose cost is not known."""
+        return self.rows[~self.rows["sampler"].astype(str).str.startswith(SCORED)]
+
+    @cached_property
     def views(self) -> list[View]:
-        return views(boards(self.rows), self.usual, shared(row_dicts(self.rows), self.usual))
+        return views(boards(self.own), self.usual, shared(row_dicts(self.own), self.usual))
 
     @cached_property
     def lines(self) -> pd.DataFrame:
-        return with_commands(self.rows, self.usual)
+        return with_commands(self.own, self.usual)
 
     def names(self, column: str) -> list[str]:
-        return sorted(self.rows[column].dropna().astype(str).unique())
+        return sorted(self.own[column].dropna().astype(str).unique())
 
 
 def write_site(site: Site, folder: Path, more: Mapping[str, bytes] | None = None) -> None:

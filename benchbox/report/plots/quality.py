@@ -28,9 +28,12 @@ FRONT = "non-dominated front"
 
 
 def series(boards: Iterable[Board]) -> list[list[Board]]:
-    """Boards that differ in the budget alone, together; in the order in which they come."""
+    """Boards that differ in the budget alone, together; in the order in which they come.
+
+    Those of samples that were made elsewhere are left out: what these cost is not known.
+    """
     groups: dict[object, list[Board]] = defaultdict(list)
-    for board in boards:
+    for board in (b for b in boards if b.levels != "unknown"):
         groups[board.series].append(board)
     return list(groups.values())
 

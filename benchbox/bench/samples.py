@@ -1,0 +1,54 @@
+"""Samples in files: a folder of pictures or of shards, an .npz, an .npy or an IDX file."""
+
+from __future__ import annotations
+
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchbox.errors import UsageError
+from benchbox.metrics.images import Images, open_images
+
+KEY, INDEX = "samples", "index"
+"""Arrays of an .npz: samples that are no images, (n, …) of float; and the numbers of the samples, (n,)."""
+
+
+def open_samples(path: Path, key: str | None = None) -> Images:
+    """The samples at a path: images, uint8 (n, channels, h, w), or numbers (n, …). UsageError where there are none.
+
+    A folder of .npz files is one of shards, as `benchbox run --save-samples` writes them.
+    """
+    shards = sorted(path.glob("*.npz")) if path.is_dir() else []
+    if shards:
+        return joined(shards, key)
+    return read(path, key) if path.suffix == ".npz" else open_images(path, key)
+
+
+def read(path: Path, key: str | None) -> Any:
+    """The samples of an .npz."""
+    array = array_of(path, key or KEY)
+    return array if array is not None and array.dtype.kind == "f" and array.ndim > 1 else open_images(path, key)
+
+
+def array_of(path: Path, key: str) -> NDArray[Any] | None:
+    """An array of an .npz, None where there is none that can be read."""
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            return np.asarray(file[key]) if key in file else None
+    except (OSError, ValueError, EOFError, TypeError, AttributeError, zipfile.BadZipFile):
+        return None
+
+
+def joined(shards: list[Path], key: str | None) -> NDArray[Any]:
+    """The samples of all shards in the order of their numbers, each once. UsageError where they do not go together."""
+    parts = [read(path, key) for path in shards]
+    if len({(part.shape[1:], part.dtype) for part in parts}) > 1:
+        raise UsageError(f"the files in {shards[0].parent} hold samples of different shapes or types.")
+    numbers = [array_of(path, INDEX) for path in shards]
+    whole = np.concatenate(parts)
+    if any(n is None or n.shape != (len(part),) for n, part in zip(numbers, parts, strict=True)):
+        return whole
+    return whole[np.unique(np.concatenate([n for n in numbers if n is not None]), return_index=True)[1]]

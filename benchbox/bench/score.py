@@ -1,0 +1,177 @@
+"""Samples that exist already, measured: a row without a sampler's NFE, schedule and grid."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, NoReturn, cast
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from benchbox.bench.cell import digest, dumps, packages
+from benchbox.bench.meter import device_name
+from benchbox.bench.provenance import machine, package_versions
+from benchbox.bench.row import judged, now, valued, with_metrics
+from benchbox.bench.task import columns
+from benchbox.bench.values import about, lacking
+from benchbox.bench.weights import weights_sha256
+from benchbox.errors import UsageError, sentence
+from benchbox.hookspecs import CONTRACT
+from benchbox.metric import Context, Metric
+from benchbox.metrics.images import Images
+from benchbox.model import Model
+from benchbox.options import describe
+from benchbox.registry import own_version
+from benchbox.store.leases import Leases
+from benchbox.store.schema import SCORED
+from benchbox.store.store import Store
+from benchbox.store.values import described
+
+Tick = Callable[[int], None]
+"""Is told how many samples are measured."""
+
+
+@dataclass(frozen=True)
+class Unknown(Model):
+    """Images of which no model is told: they have values from 0 to 255."""
+
+    name = "samples"
+    shape: tuple[int, ...] = ()
+    dataset: str = "samples"
+    data_range: tuple[float, float] = (0.0, 255.0)
+
+
+class NoRun:
+    """In place of what a metric would know of a run."""
+
+    def __init__(self, what: str) -> None:
+        self.what = what
+
+    def __getattr__(self, name: str) -> NoReturn:
+        if name.startswith("__"):  # what copying asks for
+            raise AttributeError(name)
+        what = vars(self).get("what", "model")
+        raise UsageError(f"it needs the run's {what}, which samples that exist already do not have")
+
+
+@dataclass(frozen=True)
+class Score:
+    """Samples under a name, the model whose data they are to be like, and by what they are measured.
+
+    told: the user named the model.
+    """
+
+    samples: Images
+    name: str
+    model: Model
+    told: bool
+    metrics: tuple[Metric, ...]
+    seed: int = 0
+    batch_size: int = 64
+    device: str = "cpu"
+    command: str = ""
+
+    def batches(self) -> Iterator[tuple[Tensor, Tensor]]:
+        """The samples as the model's data, with their numbers. UsageError where they are of another shape."""
+        for first in range(0, len(self.samples), self.batch_size):
+            batch = np.array(self.samples[first : first + self.batch_size])
+            yield as_data(batch, self.model), torch.arange(first, first + len(batch))
+
+    @cached_property
+    def contents(self) -> str:
+        """A hash of the samples."""
+        found = hashlib.sha256()
+        for x, _ in self.batches():
+            found.update(x.numpy().tobytes())
+        return found.hexdigest()
+
+    def identity(self) -> dict[str, Any]:
+        model = {
+            "model": self.model.title, "model_options": dumps(describe(self.model)),
+            "model_sha256": weights_sha256(self.model),
+        }  # fmt: skip
+        return {
+            "sampler": f"{SCORED}{self.name}", "sampler_options": "{}", "dataset": self.model.dataset,
+            "seed": self.seed, "benchbox": own_version(), "contract": CONTRACT,
+            **(model if self.told else {"model": None, "model_options": "{}", "model_sha256": None}),
+        }  # fmt: skip
+
+    @cached_property
+    def stream(self) -> str:
+        return digest([self.identity(), self.contents])
+
+    @cached_property
+    def id(self) -> str:
+        return digest([self.stream, len(self.samples), device_name(self.device)])
+
+    def row(self, metrics: dict[str, Metric]) -> dict[str, Any]:
+        """The row, but for the values of the metrics."""
+        names = {package.split()[0] for part in (self.model, *self.metrics) for package in packages(part)}
+        return self.identity() | machine(self.device) | {
+            "stream": self.stream, "cell": self.id, "n_samples": len(self.samples), "batch_size": self.batch_size,
+            "schedule": None, "schedule_options": "{}", "grid": None, "grid_options": "{}", "guidance": None,
+            "nfe_requested": None, "nfe": None, "nfe_max": None, "timing_valid": False, "status": "done",
+            "reason": None, "executor": "local", "packages": package_versions(names), "command": self.command,
+            "started_at": now(), **described(about(metrics, self.model)),
+        }  # fmt: skip
+
+    def compute(self, metrics: dict[str, Metric], tick: Tick) -> dict[str, dict[str, Any]]:
+        """The columns of each metric."""
+        device = torch.device(self.device)
+        denoiser, schedule, grid = (cast(Any, NoRun(what)) for what in ("denoiser", "schedule", "grid"))
+        context = Context(self.model, denoiser, schedule, grid, device, self.seed)
+        made = {label: self.attempt(label, lambda m=m: m.start(context)) for label, m in metrics.items()}
+        for x, index in self.batches():
+            for label, accumulator in made.items():
+                self.attempt(label, lambda a=accumulator: a.update(x.to(device), index.to(device)))  # noqa: B023
+            tick(int(index[-1]) + 1)
+        return {label: self.attempt(label, lambda k=label: columns(metrics[k], made[k].compute())) for label in made}
+
+    @staticmethod
+    def attempt(label: str, work: Callable[..., Any]) -> Any:
+        try:
+            return work()
+        except Exception as error:
+            raise UsageError(f"metric {label} cannot measure these samples: {sentence(error)}.") from error
+
+
+def as_data(batch: np.ndarray[Any, Any], model: Model) -> Tensor:
+    """Samples (n, …), images of 0 to 255 or numbers, as the model's data. UsageError where they are of another shape.
+
+    Images of three equal channels are grey ones, as a reader of pictures gives them, and grey ones are of three.
+    """
+    wanted, shape = model.data_shape, batch.shape[1:]
+    if len(wanted) == 3 and wanted[1:] == shape[1:] and {wanted[0], *shape[:1]} == {1, 3}:
+        if shape[0] == 3 and not (batch == batch[:, :1]).all():
+            raise UsageError(f"the pictures have colours, and model {model.name} makes grey ones.")
+        batch = batch[:, :1] if shape[0] == 3 else batch.repeat(3, 1)
+    if batch.shape[1:] != wanted:
+        raise UsageError(f"the samples are of shape {shape}, and those of model {model.name} of {wanted}.")
+    x = torch.as_tensor(batch)
+    if batch.dtype != np.uint8 or model.data_range is None:
+        return x.float()
+    low, high = model.data_range
+    return low + x.float() * ((high - low) / 255)
+
+
+def measure(score: Score, store: Store, force: bool = False, tick: Tick = lambda done: None) -> dict[str, Any]:
+    """The row of samples, in the store; metrics that it has are not computed again unless forced. UsageError."""
+    store.prepare()
+    for metric in score.metrics:
+        metric.check(score.model)
+    with Leases(store.directory) as leases:
+        if not leases.take(score.id):
+            raise UsageError("another process measures these samples: wait until it has finished.")
+        old = None if force else store.get(score.id)
+        metrics = lacking(score.metrics, score.model, old)
+        row = old or {}
+        if metrics or old is None:
+            new = judged(valued(score.row(metrics), score.compute(metrics, tick)))
+            row = with_metrics(old, new) if old else new
+            store.put(row)
+        leases.release(score.id)
+    return row
