@@ -87,7 +87,7 @@ def both(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Sweep, Swee
     (info / "entry_points.txt").write_text("[benchbox]\nhostile = hostile\n")
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(str(site))
-        patch.delenv("BENCHBOX_PLUGINS", raising=False)
+        patch.setenv("BENCHBOX_PLUGINS", "hostile")
         patch.setattr("benchbox.workers.pool.available", lambda: int(2.0 * GIB / SHARE) + 1)
         registry.cache_clear()
         yield run(tmp_path_factory.mktemp("all"), ORDER), run(tmp_path_factory.mktemp("alone"), list(NEIGHBOURS))
