@@ -38,7 +38,7 @@ from benchbox.executors.on_ray import Ray
 from benchbox.store.schema import MEASURED
 from benchbox.store.store import Store
 
-PATIENCE = 60
+PATIENCE = 600
 """Seconds for what takes two on an idle machine."""
 
 
