@@ -10,13 +10,18 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import hypothesis
 import pytest
+from hypothesis import HealthCheck
 
 from benchbox.bench.plan import PlannedCell
 from benchbox.registry import registry
 from benchbox.threads import passive
 
 os.environ.update(passive(os.environ))  # as the command line does, so that the suite runs beside other programs
+os.environ["BENCHBOX_PLUGINS"] = "off"  # whatever is installed: a test of packages asks for `installed`
+hypothesis.settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+hypothesis.settings.load_profile("any machine")
 
 Install = Callable[..., None]
 """(distribution, module, source or None where the module is there already, version="1.0")."""
@@ -24,11 +29,14 @@ Install = Callable[..., None]
 
 @pytest.fixture
 def installed(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Iterator[Install]:
-    """A function that writes a package with an entry point of benchbox's group where Python finds installed ones."""
+    """A function that writes a package with an entry point of benchbox's group where Python finds installed ones.
+
+    benchbox sees the packages that it has written and no others.
+    """
     site = tmp_path_factory.mktemp("site")
     before = set(sys.modules)
+    written: list[str] = []
     monkeypatch.syspath_prepend(str(site))
-    monkeypatch.delenv("BENCHBOX_PLUGINS", raising=False)
 
     def install(distribution: str, module: str, source: str | None, version: str = "1.0") -> None:
         info = site / f"{distribution.replace('-', '_')}-{version}.dist-info"
@@ -37,6 +45,8 @@ def installed(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monk
         (info / "entry_points.txt").write_text(f"[benchbox]\n{module} = {module}\n")
         if source is not None:
             (site / f"{module}.py").write_text(source)
+        written.append(distribution)
+        monkeypatch.setenv("BENCHBOX_PLUGINS", ",".join(written))
         importlib.invalidate_caches()
         registry.cache_clear()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -86,6 +87,17 @@ class Slow(Sampler):
         for state in euler(denoise, x, grid):
             time.sleep(0.02)
             yield state
+
+
+@dataclass(frozen=True)
+class Terminates(Sampler):
+    """Has its process told to end, as a cluster would, in the middle of the first batch."""
+
+    name = "terminates"
+
+    def __call__(self, denoise: D, x: Tensor, grid: Levels, noise: Noise) -> Iterator[Tensor]:
+        signal.raise_signal(signal.SIGTERM)
+        yield from euler(denoise, x, grid)
 
 
 @dataclass(frozen=True)
@@ -282,7 +294,7 @@ class DigestAccumulator(Accumulator):
 
 @hookimpl
 def benchbox_samplers() -> list[type[Sampler]]:
-    return [Raises, OutOfMemory, Hungry, Diverges, Slow, Liar, Thrifty, Twice, Short, Gradient]
+    return [Raises, OutOfMemory, Hungry, Diverges, Slow, Terminates, Liar, Thrifty, Twice, Short, Gradient]
 
 
 @hookimpl

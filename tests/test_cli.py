@@ -449,13 +449,12 @@ def test_an_interrupt_keeps_the_finished_rows_and_says_how_to_go_on(tmp_path: Pa
         "run", "--sampler", "ddim", "--nfe", "2,9000", "--model", "gaussian", "--batch-size", "1", cwd=tmp_path
     )
     finished: list[Any] = []
-    until = time.monotonic() + 120
+    until = time.monotonic() + 600
     while not finished and done.poll() is None and time.monotonic() < until:
         time.sleep(0.05)
         finished = list(tmp_path.glob("results/*.parquet"))
-    time.sleep(0.3)
     done.send_signal(signal.SIGINT)
-    _, err = done.communicate(timeout=120)
+    _, err = done.communicate(timeout=600)
     assert done.returncode == 130
     assert "stopped: 1 of 2 cells are in results; this goes on from there: benchbox run --sampler ddim" in err
     assert "Traceback" not in err
@@ -471,7 +470,7 @@ def test_a_reader_that_leaves_a_pipe_early_is_no_error(tmp_path: Path) -> None:
     done.stdout.close()
     assert done.stderr is not None
     err = done.stderr.read()
-    done.wait(timeout=60)
+    done.wait(timeout=600)
     assert err == ""
 
 

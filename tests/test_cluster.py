@@ -32,14 +32,14 @@ HOSTILE = [
 FAKES = {
     "scontrol": r"printf 'one\ntwo\nthree\n'",
     "srun": 'echo "srun $*" >> log; while [[ $1 == -* ]]; do shift; done; exec "$@"',
-    "ray": 'echo "ray $* $RAY_AUTH_MODE ${#RAY_AUTH_TOKEN}" >> log; exec sleep 60',
+    "ray": 'echo "ray $* $RAY_AUTH_MODE ${#RAY_AUTH_TOKEN}" >> log; exec sleep 600',
     "benchbox": """
         if [[ $1 == cluster ]]; then
           until [[ $(grep -cs ^ray log) == 2 ]]; do sleep 0.05; done
           echo "$@" >> log; exit "${LATE:-0}"
         fi
-        printf '%s\\0' "$@" > words
         trap 'echo heard >> log; sleep 0.2; exit 143' TERM
+        printf '%s\\0' "$@" > words
         for ((i = 0; i < ${LONG:-1}; i++)); do sleep 0.05; done
         exit 3""",
 }
@@ -81,7 +81,7 @@ def test_a_job_starts_ray_everywhere_runs_the_sweep_and_ends(node: Path) -> None
         line.removeprefix("#SBATCH ") for line in head
     }
     ended = start(script)
-    assert ended.communicate(timeout=60)[1] == ""
+    assert ended.communicate(timeout=600)[1] == ""
     assert ended.returncode == 3, "the sweep's exit status"
     words = (node / "words").read_text().split("\0")[:-1]
     more = ["--set", "ray.num_gpus=1", "--device", "cuda", "--executor", "ray", "--address", "one:22345"]
@@ -101,13 +101,13 @@ def test_a_job_starts_ray_everywhere_runs_the_sweep_and_ends(node: Path) -> None
 def test_a_job_that_is_told_to_end_passes_it_on_and_waits(node: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LONG", "1000")
     running = start(job().script())
-    end = time.monotonic() + 60
+    end = time.monotonic() + 600
     while not (node / "words").exists():
         assert time.monotonic() < end
         time.sleep(0.05)
     time.sleep(0.1)
     running.send_signal(signal.SIGTERM)
-    running.communicate(timeout=60)
+    running.communicate(timeout=600)
     assert running.returncode == 143
     assert "heard" in (node / "log").read_text()
     gone(running.pid)
@@ -116,7 +116,7 @@ def test_a_job_that_is_told_to_end_passes_it_on_and_waits(node: Path, monkeypatc
 def test_a_job_whose_nodes_do_not_come_ends_without_a_sweep(node: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LATE", "2")
     ended = start(job().script())
-    ended.communicate(timeout=60)
+    ended.communicate(timeout=600)
     assert ended.returncode == 2
     assert not (node / "words").exists()
     gone(ended.pid)

@@ -7,7 +7,6 @@ import html.parser
 import json
 import re
 import shlex
-import time
 from pathlib import Path
 from typing import Any
 
@@ -275,10 +274,9 @@ def many(n: int) -> Any:
     ))  # fmt: skip
 
 
-def test_five_thousand_rows_are_rendered_in_ten_seconds(tmp_path: Path) -> None:
-    frame, began = many(5000), time.process_time()
-    write_site(Site(frame, nothing_usual), tmp_path)
-    assert time.process_time() - began < 10
+def test_five_thousand_rows_are_a_site_of_a_few_megabytes(tmp_path: Path) -> None:
+    """`pytest benchmarks/test_site.py --benchmark-enable` says how long it takes."""
+    write_site(Site(many(5000), nothing_usual), tmp_path)
     assert len(list((tmp_path / "samplers").iterdir())) == 40
     assert (tmp_path / "rows.html").stat().st_size < 5e6
 

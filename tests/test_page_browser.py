@@ -70,7 +70,8 @@ def visit(browser: Any, path: Path, width: int = 1280, scheme: str = "light", **
     context = browser.new_context(
         offline=True, color_scheme=scheme, viewport={"width": width, "height": 900}, reduced_motion="reduce", **options
     )
-    context.set_default_timeout(120_000)
+    context.set_default_timeout(600_000)
+    context.add_init_script("addEventListener('error', (event) => console.error(event.message))")
     made = Visit(context.new_page())
     made.page.on("console", lambda message: made.said.append(message.text))
     made.page.on("pageerror", lambda error: made.said.append(str(error)))
@@ -135,6 +136,14 @@ def test_a_page_keeps_its_own_policy_and_says_nothing(browser: Any, site: Path, 
     assert opened.said == []
     assert opened.page.locator("table tbody tr").count() > 0
     opened.page.context.close()
+
+
+def test_a_page_says_nothing_while_its_window_changes(index: Any) -> None:
+    """The fixture looks at what it said. A drawing that changes its own frame would be told of by the browser."""
+    for width in (900, 600, 390, 1280):
+        index.set_viewport_size({"width": width, "height": 900})
+        drawn = index.locator(".canvas > svg").first
+        assert becomes(index, lambda drawn=drawn: drawn.evaluate("e => e.clientWidth === e.parentNode?.clientWidth"))
 
 
 def texts(index: Any, column: int) -> list[str]:

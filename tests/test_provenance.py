@@ -179,12 +179,12 @@ def test_a_timing_is_of_a_shared_machine_where_others_take_a_tenth_of_it(
 
 
 def test_the_work_of_another_process_is_seen_and_ones_own_is_not() -> None:
-    start, passed = contention.Contention(CPU), time.perf_counter()
+    start, used = contention.Contention(CPU), time.process_time()
     before = contention.busy(), contention.own()
-    while time.perf_counter() - passed < 0.3:
+    while time.process_time() - used < 0.3:
         pass
     mine = contention.own() - before[1]
-    assert mine > 0.02
+    assert mine > 0.25
     assert contention.busy() - before[0] >= mine - 0.1  # it is within the machine's
     code = "import time; t = time.process_time()\nwhile time.process_time() - t < 0.3: pass\nprint(flush=True); input()"
     helper = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
@@ -224,7 +224,7 @@ def test_who_asks_for_a_device_alone_waits_for_the_other(monkeypatch: pytest.Mon
         thread.start()
         time.sleep(0.2)
         told.append("first")
-    thread.join(10)
+    thread.join()
     assert told == ["first", "second"]
 
 

@@ -38,7 +38,7 @@ from benchbox.executors.on_ray import Ray
 from benchbox.store.schema import MEASURED
 from benchbox.store.store import Store
 
-PATIENCE = 60
+PATIENCE = 600
 """Seconds for what takes two on an idle machine."""
 
 
@@ -126,7 +126,7 @@ def test_a_wrong_address_is_said_at_once(answers: Any) -> None:
     }.items():  # fmt: skip
         with pytest.raises(UsageError, match=said):
             _ = Ray(address=address).workers
-    assert time.monotonic() - start < PATIENCE
+    assert time.monotonic() - start < 60, "Ray itself tries for minutes"
 
 
 def test_a_machine_without_ray_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:

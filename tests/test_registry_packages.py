@@ -169,7 +169,9 @@ def test_what_a_package_prints_while_it_is_imported_is_not_in_the_output(
     assert "welcome" in done.err
 
 
-def test_metadata_that_cannot_be_read_stop_nothing(installed: Install, imported: list[str]) -> None:
+def test_metadata_that_cannot_be_read_stop_nothing(
+    installed: Install, imported: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     site = Path(sys.path[0])
     for name, entries in (
         ("bad_entries", "[benchbox]\nnonsense"),
@@ -179,6 +181,7 @@ def test_metadata_that_cannot_be_read_stop_nothing(installed: Install, imported:
         (site / f"{name}-1.0.dist-info" / "entry_points.txt").write_text(entries)
     (site / "made_bare.py").write_text(sampler("bare"))
     installed("made-one", "made_one", sampler("one"))
+    monkeypatch.delenv("BENCHBOX_PLUGINS")
     assert {"bare", "one"} <= set(registry().names("sampler"))
 
 

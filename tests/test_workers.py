@@ -64,7 +64,7 @@ def lost(local: Local, what: str, given: Any = None, **options: Any) -> Lost:
 
 def is_gone(pid: int) -> bool:
     """Soon, at the latest: what a parent that is no more leaves is reaped by the system."""
-    for _ in range(100):
+    for _ in range(3000):
         if not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE:
             return True
         time.sleep(0.02)
@@ -142,7 +142,7 @@ def test_a_hang_ends_at_the_timeout_and_shows_where_it_was(shared: Local) -> Non
     begin = time.monotonic()
     error = lost(shared, "hang", timeout=0.5)
     assert (error.status, str(error)) == ("timeout", "it ran longer than 0.5 s")
-    assert 2.5 <= time.monotonic() - begin < 10
+    assert 2.5 <= time.monotonic() - begin < 60
     assert "in hang" in error.details
 
 

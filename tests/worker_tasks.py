@@ -65,7 +65,7 @@ def leave(task: Task, given: int) -> None:
     os._exit(given)
 
 
-def hang(task: Task, given: Any) -> None:
+def hang(task: Task | None, given: Any) -> None:
     while True:
         time.sleep(0.01)
 
@@ -116,23 +116,29 @@ def fork(task: Task, given: float) -> int:
     return pid
 
 
-def kill_fork(task: Task, given: int) -> int:
+def forked(work: Callable[[], object]) -> int:
+    """A fork that hangs after the work, which is done when this returns."""
+    done, says = os.pipe()
     pid = os.fork()
     if pid == 0:
-        hang(task, None)
-    time.sleep(0.2)  # Python forgets signals that come while it forks
+        work()
+        os.write(says, b".")
+        hang(None, None)
+    os.read(done, 1)
+    os.close(done)
+    os.close(says)
+    return pid
+
+
+def kill_fork(task: Task, given: int) -> int:
+    pid = forked(nothing)  # Python forgets signals that come while it forks
     os.kill(pid, given)
     os.waitpid(pid, 0)
     return pid
 
 
 def daemon(task: Task, given: Any) -> int:
-    pid = os.fork()
-    if pid == 0:
-        os.setsid()
-        hang(task, given)
-    time.sleep(0.1)
-    return pid
+    return forked(os.setsid)
 
 
 def fork_and_die(task: Task, given: Any) -> None:

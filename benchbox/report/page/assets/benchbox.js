@@ -220,7 +220,7 @@
       this.frame = element("div", { class: "canvas" }, this.tip);
       this.caption = element("figcaption");
       figure.replaceChildren(this.choice(), this.frame, this.legend(), this.caption);
-      new ResizeObserver(() => this.draw()).observe(this.frame);
+      new ResizeObserver(() => requestAnimationFrame(() => this.draw())).observe(this.frame); // drawing changes its height
     }
 
     get chart() { return this.charts[this.cost]; }

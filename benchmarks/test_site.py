@@ -1,0 +1,22 @@
+"""The pages of 5,000 rows: `pytest benchmarks/test_site.py --benchmark-enable`; at most ten seconds."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchbox.report.page.site import Site, write_site
+from benchbox.store.store import load_results
+
+REFERENCE = Path(__file__).parents[1] / "results" / "reference"
+N = 5000
+
+
+def test_site(benchmark: Any, tmp_path: Path) -> None:
+    some = load_results(str(REFERENCE))
+    frame = some.iloc[np.arange(N) % len(some)].assign(cell=[f"{i:016x}" for i in range(N)], seed=np.arange(N))
+    benchmark.pedantic(write_site, [Site(frame.reset_index(drop=True), lambda kind, name: {}), tmp_path], rounds=1)
+    if benchmark.stats:
+        assert benchmark.stats.stats.min <= 10
