@@ -22,6 +22,7 @@ from benchbox.store.claims import Claims
 from benchbox.store.guard import Guard
 from benchbox.store.paths import printable
 from benchbox.store.store import Store
+from benchbox.workers.warned import tell
 
 POLL = 0.2
 """Seconds between looks at whether a stop was asked for, while a task runs elsewhere."""
@@ -65,10 +66,12 @@ def apart(cells: Iterable[Cell], executor: Executor) -> bool:
 
 
 def result(future: Future[Part]) -> Part:
-    """What a task gives. Interrupted where a stop is asked for before."""
+    """What a task gives; what was warned of there is said here. Interrupted where a stop is asked for before."""
     while not wait([future], timeout=POLL).done:
         interrupt.check()
-    return future.result()
+    part = future.result()
+    tell(part.said)
+    return part
 
 
 def run_sweep(

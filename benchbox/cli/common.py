@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -53,6 +54,23 @@ def counted(n: int, what: str) -> str:
 def say(sentence: object) -> None:
     """A sentence for the user, on one line of stderr."""
     errors.print(f"benchbox: {' '.join(str(sentence).split())}", markup=False, soft_wrap=True)
+
+
+@contextmanager
+def warnings_in_words() -> Iterator[None]:
+    """Each warning of Python's is a sentence, which does not disturb the bars, in place of a line of source code."""
+
+    def show(message: Warning | str, category: type[Warning], *_: object, **more: object) -> None:
+        from benchbox.report.escape import plain
+
+        who = "" if category.__name__ == "WorkerWarning" else f"{category.__name__}: "
+        say(plain(f"warning: {who}{message}"))
+
+    before, warnings.showwarning = warnings.showwarning, show
+    try:
+        yield
+    finally:
+        warnings.showwarning = before
 
 
 @contextmanager

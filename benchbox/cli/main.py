@@ -8,7 +8,7 @@ import typer
 
 from benchbox.cli.check import check
 from benchbox.cli.cluster import app as cluster
-from benchbox.cli.common import one_sentence
+from benchbox.cli.common import one_sentence, warnings_in_words
 from benchbox.cli.compare import compare
 from benchbox.cli.doctor import doctor
 from benchbox.cli.leaderboard import leaderboard
@@ -52,7 +52,7 @@ def benchbox() -> None:
 
 def main() -> None:
     """Entry point: a user's mistake is one sentence and status 2."""
-    with one_sentence():
+    with one_sentence(), warnings_in_words():
         status = app(args=sys.argv[1:] or ["--help"], prog_name="benchbox", standalone_mode=False)
         if status == INTERRUPTED:
             raise KeyboardInterrupt
