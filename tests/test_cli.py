@@ -114,6 +114,36 @@ def test_a_cell_that_failed_makes_status_1_and_one_skipped_by_policy_0(benchbox:
     assert benchbox("run", "--sampler", "slow", "--nfe", "50", *GAUSSIAN, "--timeout", "0.05").status == 1
 
 
+WARNS = """
+import logging, warnings
+from dataclasses import dataclass
+from benchbox import Sampler, hookimpl
+from benchbox.samplers.ddim import DDIM
+
+@dataclass(frozen=True)
+class Warns(DDIM):
+    name = "warns"
+
+    def __call__(self, denoise, x, grid, noise):
+        warnings.warn("its levels\\033[31m are far apart")
+        logging.getLogger("warns.of").warning("a step over %s levels", 2)
+        yield from super().__call__(denoise, x, grid, noise)
+
+@hookimpl
+def benchbox_samplers():
+    return [Warns]
+"""
+
+
+def test_what_a_plugin_warns_of_in_a_worker_is_said_once(benchbox: Command, installed: Install) -> None:
+    installed("warns", "warns", WARNS)
+    done = benchbox("run", "--sampler", "warns", "--nfe", "3,5", *GAUSSIAN)
+    assert done.status == 0
+    for said in ("UserWarning: its levels[31m are far apart", "warns.of: a step over 2 levels"):
+        assert done.err.count(said) == 1
+        assert f"benchbox: warning: {said}\n" in done.err
+
+
 def test_a_card_of_a_network_runs_like_any_model(benchbox: Command, card: Path, installed: Install) -> None:
     installed("oddities", "oddities", None)
     done = benchbox("run", "--sampler", "heun", "--nfe", "3", "--model", card, "--metric", "gives", "--samples", "2")

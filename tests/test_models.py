@@ -159,7 +159,7 @@ def test_a_card_whose_weights_are_not_those_of_its_network_is_refused_by_name(
     file = tmp_path / model.card.weights
     save_file(edit(load_file(model.weights())), file)
     replace(model.card, sha256=sha256(file)).write(tmp_path / "card.json")
-    with pytest.raises(UsageError, match=f"are not those of the network that is to have them .*{says}"):
+    with pytest.raises(UsageError, match=f"cannot be loaded: they are not those of its network .*{says}"):
         benchbox.sample("ddim", model=str(tmp_path / "card.json"), nfe=2, n=1)
 
 

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -21,12 +22,15 @@ from worker_tasks import CHANGES, Loads, Stop, Task
 
 from benchbox import threads
 from benchbox.bench.part import Part
+from benchbox.clusters import place
+from benchbox.clusters.parcel import Parcel
 from benchbox.errors import UsageError
 from benchbox.executor import Lost
 from benchbox.executors.local import Local
 from benchbox.registry import registry
 from benchbox.workers import memory
 from benchbox.workers.ending import verdict
+from benchbox.workers.warned import KEY, WorkerWarning, tell
 from benchbox.workers.wire import FAILED, PART, TICK, Corrupt, Frames, frame
 
 Make = Callable[..., Local]
@@ -128,6 +132,35 @@ def test_the_traceback_is_kept(shared: Local) -> None:
     crash = lost(shared, "kill", signal.SIGSEGV).details
     assert "Segmentation fault" in crash
     assert "in kill" in crash
+
+
+SAID = ["UserWarning: so be warned", "theirs.loading: 2 weights are random"]
+
+
+def test_what_libraries_warn_of_comes_back_with_the_part_once(shared: Local) -> None:
+    assert shared.submit(Task("warn"), "so be warned").result().said[KEY] == SAID
+    assert KEY not in shared.submit(Task("echo"), None).result().said
+
+
+def test_a_task_of_rays_brings_its_warnings_back_too() -> None:
+    try:
+        answer = place.perform(Parcel.of(Task("warn"), "so be warned"), place.Limits(1, 0.5, 1))
+    finally:
+        if place.place.worker:
+            place.place.worker.close()
+    assert answer.open().said[KEY] == SAID
+
+
+def test_a_warning_of_a_worker_is_told_once() -> None:
+    said = {"status": "done", KEY: ["a: told once", "a: told once", "b: told too"]}
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        tell(said)
+        tell({KEY: ["a: told once"]})
+    assert {warning.category for warning in caught} == {WorkerWarning}
+    assert [str(warning.message) for warning in caught] == ["a: told once", "b: told too"]
+    assert said == {"status": "done"}
+    tell({KEY: "not a list"})
 
 
 def test_a_task_without_memory_says_so(shared: Local) -> None:

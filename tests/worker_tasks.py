@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import random
 import signal
@@ -9,6 +10,7 @@ import socket
 import sys
 import threading
 import time
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -159,6 +161,16 @@ def meet(task: Task, given: tuple[str, int, int] | tuple[str, int]) -> int:
         kill(task, int(number))
     time.sleep(0.3)
     return len(found)
+
+
+def warn(task: Task, given: str) -> None:
+    """A warning, a word of a library's logger that keeps it from the root's, and one that is none of weight."""
+    logger = logging.getLogger("theirs.loading")
+    logger.propagate = False
+    for _ in range(3):
+        warnings.warn(given, stacklevel=1)
+        logger.warning("%d weights\nare random", 2)
+        logger.info("nothing")
 
 
 def tick(task: Task, given: int) -> None:

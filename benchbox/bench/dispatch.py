@@ -13,6 +13,7 @@ from benchbox.bench.part import Part
 from benchbox.bench.task import Load, Task
 from benchbox.errors import UsageError, sentence
 from benchbox.executor import Executor, Lost
+from benchbox.workers.warned import tell
 
 POLL = 0.2
 """Seconds between looks at whether a stop was asked for, while a task runs elsewhere."""
@@ -60,7 +61,9 @@ class Dispatcher:
 
 
 def result(future: Future[Part]) -> Part:
-    """What a task gives. Interrupted where a stop is asked for before."""
+    """What a task gives; its warnings are shown here. Interrupted where a stop is asked for before."""
     while not wait([future], timeout=POLL).done:
         interrupt.raise_if_stopped()
-    return future.result()
+    part = future.result()
+    tell(part.said)
+    return part

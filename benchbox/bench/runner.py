@@ -12,7 +12,7 @@ from typing import Any, Protocol
 from benchbox.bench import interrupt
 from benchbox.bench.cell import Cell
 from benchbox.bench.cell_run import CellRun, Limits
-from benchbox.bench.configuration import save_configuration as save_configuration
+from benchbox.bench.configuration import save_configuration
 from benchbox.bench.dispatch import Dispatcher
 from benchbox.bench.part import Part
 from benchbox.bench.plan import Plan, PlannedCell, plan_cell, with_kept

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 import sys
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -66,6 +67,23 @@ def typed() -> str:
 def say(sentence: object) -> None:
     """A sentence for the user, on one line of stderr."""
     errors.print(f"benchbox: {printable(' '.join(str(sentence).split()))}", markup=False, soft_wrap=True)
+
+
+@contextmanager
+def warnings_in_words() -> Iterator[None]:
+    """Each warning of Python's is a sentence, which does not disturb the bars, in place of a line of source code."""
+
+    def show(message: Warning | str, category: type[Warning], *_: object, **more: object) -> None:
+        from benchbox.report.escape import plain_text
+
+        who = "" if category.__name__ == "WorkerWarning" else f"{category.__name__}: "
+        say(plain_text(f"warning: {who}{message}"))
+
+    before, warnings.showwarning = warnings.showwarning, show
+    try:
+        yield
+    finally:
+        warnings.showwarning = before
 
 
 @contextmanager

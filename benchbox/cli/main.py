@@ -10,7 +10,7 @@ import typer
 
 from benchbox.cli.check import check
 from benchbox.cli.cluster import cluster_app as cluster
-from benchbox.cli.common import console, one_sentence
+from benchbox.cli.common import console, one_sentence, warnings_in_words
 from benchbox.cli.compare import compare
 from benchbox.cli.doctor import doctor
 from benchbox.cli.leaderboard import leaderboard
@@ -72,7 +72,7 @@ def benchbox(
 def main() -> None:
     """Entry point: a user's mistake is one sentence and status 2."""
     os.environ.update(passive(os.environ))  # before torch is loaded
-    with standard_streams(), one_sentence():
+    with standard_streams(), one_sentence(), warnings_in_words():
         status = app(args=sys.argv[1:] or ["--help"], prog_name="benchbox", standalone_mode=False)
         if status == INTERRUPTED:
             raise KeyboardInterrupt

@@ -29,7 +29,7 @@ def refuse_others(what: str, missing: Iterable[str], unexpected: Iterable[str], 
     kinds = {"missing": missing, "without a place": unexpected, "of another shape": shapes}
     faults = [f"{kind}: {listed(names)}" for kind, names in kinds.items() if names]
     if faults:
-        raise UsageError(f"{what} are not those of the network that is to have them ({'; '.join(faults)}).")
+        raise UsageError(f"{what} cannot be loaded: they are not those of its network ({'; '.join(faults)}).")
 
 
 def listed(names: Iterable[str]) -> str:

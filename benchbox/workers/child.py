@@ -26,6 +26,7 @@ from zlib import crc32
 
 from benchbox.errors import sentence
 from benchbox.workers.globals import Globals, seed, snapshot
+from benchbox.workers.warned import KEY, Recorder
 from benchbox.workers.wire import CHANGED, COUNT, FAILED, HEAD, LOADED, PART, TICK, frame
 
 PR_SET_PDEATHSIG = 1
@@ -120,17 +121,21 @@ def serve(channel: Channel) -> None:
 
 
 def perform(channel: Channel, pickled: bytes, given: bytes, start: Globals) -> bytes:
-    """The part that a task gives, and before it, whether the process is still as it was."""
+    """The part that a task gives, with what was warned of, and before it, whether the process is still as it was."""
     number, ticker = crc32(given), Ticker(channel)
     seed(number)
-    task = pickle.loads(pickled)
-    object.__setattr__(task, "tick", ticker)
-    with suppress(BaseException):  # the task meets it again, and says what it means
-        task.prepare()
-    loaded = snapshot()
-    channel.send(LOADED)
-    seed(number)
-    data = task(pickle.loads(given)).to_bytes()
+    with Recorder() as recorder:
+        task = pickle.loads(pickled)
+        object.__setattr__(task, "tick", ticker)
+        with suppress(BaseException):  # the task meets it again, and says what it means
+            task.prepare()
+        loaded = snapshot()
+        channel.send(LOADED)
+        seed(number)
+        part = task(pickle.loads(given))
+    if recorder.texts:
+        part.said[KEY] = list(recorder.texts)
+    data = part.to_bytes()
     ticker.flush()
     if snapshot() != loaded:
         channel.send(CHANGED, b"run")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -42,7 +43,8 @@ class Weights:
         from benchbox.nets.loading import refuse_others
 
         lost = {name for file, names in self.shards.items() for name in names - self.names(folder / file)}
-        net, info = UNet2DModel.from_pretrained(
+        from_pretrained: Callable[..., Any] = UNet2DModel.from_pretrained
+        net, info = from_pretrained(
             folder, variant=self.variant, use_safetensors=self.safe, local_files_only=True, low_cpu_mem_usage=False,
             ignore_mismatched_sizes=True, output_loading_info=True,
         )  # fmt: skip

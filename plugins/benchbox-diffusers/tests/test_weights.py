@@ -115,7 +115,7 @@ def test_the_names_of_older_versions_are_read(net: Any, tmp_path: Path) -> None:
 def test_other_tensors_than_the_networks_are_refused(
     net: Any, tmp_path: Path, edit: Callable[[dict[str, Tensor]], dict[str, Tensor]], sentence: str
 ) -> None:
-    with pytest.raises(UsageError, match=f"are not those of the network .*{sentence}"):
+    with pytest.raises(UsageError, match=f"cannot be loaded: they are not those of its network .*{sentence}"):
         model(edited(net, tmp_path, edit)).network("cpu")
 
 

@@ -169,7 +169,9 @@ def test_converted_weights_that_lack_a_tensor_are_refused_by_name(tmp_path: Path
     name, *others = sorted(tensors := load_file(weights))
     save_file({other: tensors[other] for other in others}, weights)
     card.write_text(json.dumps(json.loads(card.read_text()) | {"sha256": sha256(weights)}))
-    with pytest.raises(UsageError, match=f"the weights of small are not those of the network .*missing: {name}"):
+    with pytest.raises(
+        UsageError, match=f"the weights of small cannot be loaded: they are not those of its network .*missing: {name}"
+    ):
         model(card).network("cpu")
 
 
