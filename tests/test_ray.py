@@ -25,8 +25,8 @@ from worker_tasks import Task
 
 import benchbox
 from benchbox.bench.cell import Cell
-from benchbox.bench.part import Part
 from benchbox.bench.runner import run_sweep
+from benchbox.bench.shard_result import ShardResult
 from benchbox.bench.sweep import Request, expand
 from benchbox.clusters import connection
 from benchbox.clusters.demand import alone, fitting, parse, room
@@ -188,8 +188,8 @@ def ray(machines: Machines) -> Iterator[Ray]:
 
 
 def do(executor: Executor, what: str, given: Any = None, **options: Any) -> dict[str, Any]:
-    part: Part = executor.submit(Task(what, **options), given).result(PATIENCE)
-    return part.said
+    part: ShardResult = executor.submit(Task(what, **options), given).result(PATIENCE)
+    return part.report
 
 
 def test_tasks_end_as_they_do_on_one_machine(machines: Machines, ray: Ray) -> None:
@@ -224,7 +224,7 @@ def test_an_exclusive_task_has_its_machine_alone(machines: Machines, ray: Ray) -
     there = Ray(address=machines.cluster.address, resources="second=0.01")
     assert there.workers == 2
     futures = [there.submit(Alone("span"), 0.2) for _ in range(3)]
-    spans = sorted(future.result(PATIENCE).said["span"] for future in futures)
+    spans = sorted(future.result(PATIENCE).report["span"] for future in futures)
     assert all(end <= begin for (_, end), (begin, _) in pairwise(spans))
 
 
@@ -242,7 +242,7 @@ def test_a_task_of_a_machine_that_dies_is_done_elsewhere(machines: Machines, ray
     until(lambda: sum(map(psutil.pid_exists, pids)) == 1)
     kept = [psutil.pid_exists(pid) for pid in pids].index(True)
     (folders[kept] / "another").touch()
-    said = [future.result(PATIENCE).said for future in futures]
+    said = [future.result(PATIENCE).report for future in futures]
     assert [s["said"] for s in said] == [2, 2]
     assert {s["pid"] for s in said} == {pids[kept]}, "the process that is left has done both"
     with pytest.raises(Lost, match="died, once") as lost:

@@ -18,8 +18,8 @@ from stored_rows import cell_id, row, stream_id
 from benchbox import load_results
 from benchbox.store import atomic
 from benchbox.store.compaction import compact
-from benchbox.store.kept import Kept
 from benchbox.store.leases import COMPACTION, Leases
+from benchbox.store.states import MetricState
 from benchbox.store.store import Store
 
 
@@ -27,8 +27,8 @@ def key(i: int) -> str:
     return f"{stream_id(i)}-w2-{'0' * 16}"
 
 
-def kept(n: int) -> Kept:
-    return Kept(n, {"rows": float(n)}, {"sum": np.full(2, float(n))})
+def kept(n: int) -> MetricState:
+    return MetricState(n, {"rows": float(n)}, {"sum": np.full(2, float(n))})
 
 
 def results(directory: str | Path, *rows: dict[str, Any]) -> Store:
@@ -331,8 +331,9 @@ def test_what_is_of_no_use_is_removed_and_nothing_else(benchbox: Command, untidy
     assert done.out.splitlines()[:-1] == dry.out.splitlines()[:-1]
     assert done.out.splitlines()[-1] == "removed 6 files in results, or rows in them."
     (compacted,) = untidy.directory.glob("rows-*")
+    states = {f"{key(i)}.safetensors" for i in (1, 2)}
     assert names(untidy) == {
-        f"{cell_id(1)}.parquet", f"{cell_id(3)}.parquet", f"{key(1)}.npz", f"{key(2)}.npz", "README.md", compacted.name,
+        f"{cell_id(1)}.parquet", f"{cell_id(3)}.parquet", *states, "README.md", compacted.name,
     }  # fmt: skip
     assert set(values(untidy)) == {cell_id(i) for i in (1, 3, 5)}
     assert benchbox("results", "verify", "results").status == 0
@@ -344,5 +345,5 @@ def test_nothing_of_a_running_process_is_removed(benchbox: Command, untidy: Stor
     with Leases(untidy.directory) as leases:
         assert leases.take(cell_id(2))
         done = benchbox("results", "prune", "results")
-        assert {f"{cell_id(2)}.parquet", f"{cell_id(2)}.log", f"{key(7)}.npz", ours.name} <= names(untidy)
+        assert {f"{cell_id(2)}.parquet", f"{cell_id(2)}.log", f"{key(7)}.safetensors", ours.name} <= names(untidy)
         assert "left 1 cell" in done.out.splitlines()[-1]

@@ -19,7 +19,7 @@ import pytest
 import worker_tasks
 from worker_tasks import CHANGES, Loads, Stop, Task
 
-from benchbox.bench.part import Part
+from benchbox.bench.shard_result import ShardResult
 from benchbox.errors import UsageError
 from benchbox.executor import Lost
 from benchbox.executors.local import Local
@@ -51,8 +51,8 @@ def make() -> Iterator[Make]:
 
 
 def do(local: Local, what: str, given: Any = None, **options: Any) -> dict[str, Any]:
-    part: Part = local.submit(Task(what, **options), given).result()
-    return part.said
+    part: ShardResult = local.submit(Task(what, **options), given).result()
+    return part.report
 
 
 def lost(local: Local, what: str, given: Any = None, **options: Any) -> Lost:
@@ -71,9 +71,9 @@ def is_gone(pid: int) -> bool:
 
 
 def test_a_task_runs_in_another_process_and_its_part_comes_back_whole(shared: Local) -> None:
-    part: Part = shared.submit(Task("echo"), [1, 2.5, "ü", None]).result()
-    assert part.said["said"] == [1, 2.5, "ü", None]
-    assert part.said["pid"] != os.getpid()
+    part: ShardResult = shared.submit(Task("echo"), [1, 2.5, "ü", None]).result()
+    assert part.report["said"] == [1, 2.5, "ü", None]
+    assert part.report["pid"] != os.getpid()
     assert np.array_equal(part.states["m"]["a"], np.arange(3))
 
 
@@ -244,7 +244,7 @@ def test_what_a_task_changes_ends_its_process(shared: Local, what: str) -> None:
 
 def test_a_process_changed_by_loading_is_kept_for_the_same_task(make: Make) -> None:
     local = make(isolate=True)
-    first, again = (local.submit(Loads("echo"), i).result().said["pid"] for i in range(2))
+    first, again = (local.submit(Loads("echo"), i).result().report["pid"] for i in range(2))
     assert first == again
     assert do(local, "echo")["pid"] != first
 
@@ -269,7 +269,7 @@ def test_two_workers_run_at_once_and_a_lost_one_does_not_touch_the_other(make: M
     crash = local.submit(Task("meet"), (str(tmp_path), 2, signal.SIGSEGV))
     with pytest.raises(Lost, match="SIGSEGV"):
         crash.result()
-    assert lasting.result().said["said"] == 2
+    assert lasting.result().report["said"] == 2
 
 
 def test_a_shutdown_in_the_middle_ends_all_and_can_be_repeated(make: Make, tmp_path: Path) -> None:
@@ -287,7 +287,7 @@ def test_workers_end_with_the_process_that_started_them(tmp_path: Path) -> None:
     code = f"""import sys; sys.path.append({str(Path(worker_tasks.__file__).parent)!r})
 from worker_tasks import Task
 from benchbox.executors.local import Local
-print(Local(isolate=True).submit(Task("echo"), 0).result().said["pid"], flush=True)
+print(Local(isolate=True).submit(Task("echo"), 0).result().report["pid"], flush=True)
 sys.stdin.read()"""
     with subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as parent:
         assert parent.stdout

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from benchbox.bench.part import Part
+from benchbox.bench.shard_result import ShardResult
 
 
 def nothing() -> None: ...
@@ -34,9 +34,9 @@ class Task:
     def __getstate__(self) -> dict[str, Any]:
         return self.__dict__ | {"tick": nothing}
 
-    def __call__(self, given: Any) -> Part:
+    def __call__(self, given: Any) -> ShardResult:
         said = globals()[self.what](self, given)
-        return Part({"pid": os.getpid(), "said": said}, {"m": {"a": np.arange(3)}})
+        return ShardResult({"pid": os.getpid(), "said": said}, {"m": {"a": np.arange(3)}})
 
 
 @dataclass(frozen=True)

@@ -6,15 +6,15 @@ from collections.abc import Callable
 from typing import Any
 
 from benchbox.bench.cell import Cell
-from benchbox.bench.part import Part
 from benchbox.bench.plan import Todo
 from benchbox.bench.row import blank, judged, measured
 from benchbox.bench.run import Tick
+from benchbox.bench.shard_result import ShardResult
 from benchbox.bench.task import Compute, Merge, Sample, Task, nothing, together
 from benchbox.metric import Metric
-from benchbox.store.kept import Kept
+from benchbox.store.states import MetricState
 
-Do = Callable[[Task, Any], Part]
+Do = Callable[[Task, Any], ShardResult]
 """Runs a task where it is to run."""
 
 
@@ -35,17 +35,17 @@ class Job:
         self.cell, self.metrics, self.what, self.old = cell, metrics, what, old
         self.timeout, self.exclusive, self.tick, self.apart = timeout, exclusive, tick, apart
         self.first, self.over, self.details = 0, False, ""
-        self.total: Part | None = None
+        self.total: ShardResult | None = None
         self.failure: dict[str, Any] | None = None
         self.blank = blank(cell, metrics)
 
-    def start(self, part: Part) -> None:
+    def start(self, part: ShardResult) -> None:
         """Go on from the first samples, which were made before."""
-        self.first, self.total = int(part.said["n"]), part
+        self.first, self.total = int(part.report["n"]), part
 
     @property
     def n(self) -> int:
-        return 0 if self.total is None else int(self.total.said["n"])
+        return 0 if self.total is None else int(self.total.report["n"])
 
     @property
     def whole(self) -> bool:
@@ -55,7 +55,7 @@ class Job:
     @property
     def spent(self) -> float:
         """Seconds that the shards took so far."""
-        costs = None if self.total is None else self.total.said["costs"]
+        costs = None if self.total is None else self.total.report["costs"]
         return float(costs["elapsed_s"]) if costs else 0.0
 
     def sampling(self) -> Sample:
@@ -67,17 +67,17 @@ class Job:
         """A task that makes no samples."""
         return kind(self.cell, self.metrics, self.timeout, apart=self.apart)
 
-    def add(self, part: Part, do: Do) -> None:
+    def add(self, part: ShardResult, do: Do) -> None:
         """Take in the part of the next shard."""
-        if part.said["status"] not in ("done", "interrupted"):
-            return self.fail(part.said)
+        if part.report["status"] not in ("done", "interrupted"):
+            return self.fail(part.report)
         if self.total is None:
             self.total = part
             return None
         merged = do(self.task(Merge), (self.total, part))
-        if merged.said["status"] != "done":
-            return self.fail(merged.said)
-        self.total = Part(together([self.total.said, part.said]), merged.states)
+        if merged.report["status"] != "done":
+            return self.fail(merged.report)
+        self.total = ShardResult(together([self.total.report, part.report]), merged.states)
         if self.timeout is not None and self.spent > self.timeout and not self.whole:
             return self.fail({"status": "timeout", "reason": ""})
         return None
@@ -88,14 +88,14 @@ class Job:
         reason = f"it ran longer than {self.timeout:g} s" if said["status"] == "timeout" else said["reason"]
         self.failure = {"status": said["status"], "reason": reason}
         if "counts" in said:
-            before = [] if self.total is None else [self.total.said]
-            self.total = Part(together([*before, said]))
+            before = [] if self.total is None else [self.total.report]
+            self.total = ShardResult(together([*before, said]))
 
-    def kept(self) -> dict[str, Kept]:
+    def kept(self) -> dict[str, MetricState]:
         """What the metrics have seen of all samples so far."""
         assert self.total is not None
-        counts = self.total.said["counts"]
-        return {name: Kept(self.n, counts, state) for name, state in self.total.states.items()}
+        counts = self.total.report["counts"]
+        return {name: MetricState(self.n, counts, state) for name, state in self.total.states.items()}
 
     def row(self, do: Do) -> dict[str, Any]:
         """The cell's row."""
@@ -103,23 +103,23 @@ class Job:
             return self.blank
         row = dict(self.blank)
         if self.total is not None:
-            said = self.total.said
+            said = self.total.report
             row |= said.get("machine", {})
             row |= measured(said) if said["costs"] else {}
             row["n_timed"] = self.n - self.first
         row["timing_valid"] = bool(row.get("wall_s") and row["timing_valid"] and not self.first)
         if self.failure is None:
             computed = do(self.task(Compute), self.total)
-            row |= {"status": computed.said["status"], "reason": computed.said["reason"]}
-            row |= computed.said.get("columns", {}) if row["status"] == "done" else {}
-            self.details = computed.said.get("details") or ""
+            row |= {"status": computed.report["status"], "reason": computed.report["reason"]}
+            row |= computed.report.get("columns", {}) if row["status"] == "done" else {}
+            self.details = computed.report.get("details") or ""
         else:
             row |= self.failure
         return judged(self.remarked(row))
 
     def remarked(self, row: dict[str, Any]) -> dict[str, Any]:
         """The row with a word on a batch that was halved."""
-        batch = None if self.total is None else self.total.said.get("batch")
+        batch = None if self.total is None else self.total.report.get("batch")
         if batch and row["status"] == "done":
             row["reason"] = f"a batch of {self.cell.batch_size} did not fit into memory: batches of {batch} were run"
         return row

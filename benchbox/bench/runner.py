@@ -11,10 +11,10 @@ from typing import Any, Protocol
 from benchbox.bench import interrupt
 from benchbox.bench.cell import Cell
 from benchbox.bench.job import Job
-from benchbox.bench.part import Part
 from benchbox.bench.plan import Todo, missing, most, todo, with_metrics
 from benchbox.bench.resume import earlier, key, save
 from benchbox.bench.row import blank, now
+from benchbox.bench.shard_result import ShardResult
 from benchbox.bench.task import SHARDS, Check, Load, Shard, Task, shards
 from benchbox.errors import UsageError, sentence
 from benchbox.executor import Executor, Lost
@@ -51,7 +51,7 @@ def load(cells: Sequence[Cell], executor: Executor, timeout: float | None = None
     first = {(c.model, c.device, c.dtype): c for c in reversed(cells) if not c.skip}
     for cell in first.values():
         try:
-            said = result(executor.submit(Load(cell, timeout=timeout, apart=apart(cells, executor)), None)).said
+            said = result(executor.submit(Load(cell, timeout=timeout, apart=apart(cells, executor)), None)).report
         except Lost:
             continue  # a crash, or a hang, is the cells' own, each in its turn
         if said["status"] == "refused":
@@ -63,7 +63,7 @@ def apart(cells: Iterable[Cell], executor: Executor) -> bool:
     return bool(getattr(executor, "isolate", None)) or any(cell.third_parties for cell in cells if not cell.skip)
 
 
-def result(future: Future[Part]) -> Part:
+def result(future: Future[ShardResult]) -> ShardResult:
     """What a task gives. Interrupted where a stop is asked for before."""
     while not wait([future], timeout=POLL).done:
         interrupt.check()
@@ -135,7 +135,7 @@ class Sweep:
 
     def pipeline(self, cells: Sequence[Cell]) -> Iterator[dict[str, Any]]:
         """Keep a window of shards submitted; what comes back is taken in the order in which it was sent."""
-        steps, pending = self.steps(cells), deque[tuple[Job, Future[Part] | None]]()
+        steps, pending = self.steps(cells), deque[tuple[Job, Future[ShardResult] | None]]()
         while True:
             while len(pending) < self.window and (step := next(steps, None)) is not None:
                 job, shard = step
@@ -190,37 +190,37 @@ class Sweep:
             self.go_on(job, earlier(cell, metrics, self.store, most(cell, what)))
         return job
 
-    def go_on(self, job: Job, part: Part | None) -> None:
+    def go_on(self, job: Job, part: ShardResult | None) -> None:
         """Start from what the metrics saw in an earlier run, where they can."""
         if part is None:
             return
         job.start(part)
         check = self.do(job.task(Check), job.total)
-        if check.said["status"] != "done":
+        if check.report["status"] != "done":
             job.total, job.first = None, 0
             self.store.problems.append(
-                f"the kept statistics of metric {check.said.get('metric')} were left out: {check.said['reason']}."
+                f"the kept statistics of metric {check.report.get('metric')} were left out: {check.report['reason']}."
             )
 
-    def submit(self, task: Task, given: Any) -> Future[Part]:
+    def submit(self, task: Task, given: Any) -> Future[ShardResult]:
         try:
             return self.executor.submit(task, given)
         except Exception as error:  # it cannot be pickled
-            failed: Future[Part] = Future()
+            failed: Future[ShardResult] = Future()
             failed.set_exception(Lost("failed", sentence(error)))
             return failed
 
-    def outcome(self, future: Future[Part]) -> Part:
+    def outcome(self, future: Future[ShardResult]) -> ShardResult:
         try:
             return result(future)
         except Lost as lost:
-            return Part({"status": lost.status, "reason": lost.reason, "details": lost.details})
+            return ShardResult({"status": lost.status, "reason": lost.reason, "details": lost.details})
         except interrupt.Interrupted:
             raise
         except Exception as error:  # of the executor itself
-            return Part({"status": "failed", "reason": sentence(error)})
+            return ShardResult({"status": "failed", "reason": sentence(error)})
 
-    def do(self, task: Task, given: Any) -> Part:
+    def do(self, task: Task, given: Any) -> ShardResult:
         """A task that is no sampling: here, unless there is the code of others."""
         return self.outcome(self.submit(task, given)) if task.key or task.apart else task(given)
 

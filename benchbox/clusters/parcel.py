@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from benchbox.bench.part import Part
+from benchbox.bench.shard_result import ShardResult
 from benchbox.executor import Lost
 from benchbox.workers.job import Job
 
@@ -22,7 +22,7 @@ class Label:
     def tick(self) -> None:
         self.ticks += 1
 
-    def __call__(self, given: Any) -> Part:
+    def __call__(self, given: Any) -> ShardResult:
         raise NotImplementedError("the task itself is in its parcel")
 
 
@@ -52,8 +52,8 @@ class Answer:
     part: bytes = b""
     lost: tuple[str, str, str] | None = None
 
-    def open(self) -> Part:
+    def open(self) -> ShardResult:
         """Lost where the task was."""
         if self.lost:
             raise Lost(*self.lost)
-        return Part.from_bytes(self.part)
+        return ShardResult.from_bytes(self.part)

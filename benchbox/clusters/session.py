@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from benchbox.bench.part import Part
+from benchbox.bench.shard_result import ShardResult
 from benchbox.clusters.connection import connect, library
 from benchbox.clusters.demand import Amounts, alone, fitting, room
 from benchbox.clusters.parcel import Answer, Parcel
@@ -26,7 +26,7 @@ NAMES = {"CPU": "num_cpus", "GPU": "num_gpus", "memory": "memory"}
 class Errand:
     """A task under way, and whom to tell."""
 
-    future: Future[Part]
+    future: Future[ShardResult]
     tick: Callable[[], None]
 
     def done(self, answer: Answer) -> None:
@@ -67,7 +67,7 @@ class Session:
         """How many tasks the cluster holds at once."""
         return max(sum(room(machine, self.wanted) for machine in self.machines()), 1)
 
-    def submit(self, task: Callable[[Any], Any], given: Any) -> Future[Part]:
+    def submit(self, task: Callable[[Any], Any], given: Any) -> Future[ShardResult]:
         errand = Errand(Future(), getattr(task, "tick", lambda: None))
         errand.future.set_running_or_notify_cancel()
         try:

@@ -18,9 +18,9 @@ from benchbox.store import schema
 from benchbox.store.atomic import flush_names, leftover, set_aside, try_to_write, write_bytes, write_whole
 from benchbox.store.compacted import GROUP, TRIES, Compacted
 from benchbox.store.joining import framed, joined
-from benchbox.store.kept import Kept, Statistics
 from benchbox.store.paths import ID, opened, path_of, printable
 from benchbox.store.reading import Found, left_out, parquet, read
+from benchbox.store.states import MetricState, MetricStates
 
 FINISHED = frozenset({"done", "diverged", "dishonest", "skipped"})
 """Statuses that a rerun leaves as they are; the others are tried again."""
@@ -37,7 +37,7 @@ class Store:
         self.problems: list[str] = []
         self._noted: set[Path] = set()
         self.compacted = Compacted(directory, self.note)
-        self.statistics = Statistics(directory, self.note)
+        self.statistics = MetricStates(directory, self.note)
 
     def prepare(self) -> None:
         """Make the directory, see that it can be written to, and remove what killed runs left half written.
@@ -137,7 +137,7 @@ class Store:
         with self.writing():
             path_of(self.directory, cell, ".part").unlink(missing_ok=True)
 
-    def keep(self, statistics: dict[str, Kept]) -> None:
+    def keep(self, statistics: dict[str, MetricState]) -> None:
         """Write statistics, by their keys. UsageError where they cannot be written."""
         with self.writing():
             for key, kept in statistics.items():

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
-from benchbox.bench.part import Part
+from benchbox.bench.shard_result import ShardResult
 from benchbox.executor import Lost
 from benchbox.workers.ending import STOPPED
 from benchbox.workers.job import Job
@@ -34,10 +34,10 @@ class Pool:
         self.idle: list[Worker] = []
         self.busy: set[Worker] = set()
 
-    def submit(self, task: Callable[[Any], Any], given: Any) -> Future[Part]:
+    def submit(self, task: Callable[[Any], Any], given: Any) -> Future[ShardResult]:
         return self.drivers.submit(self._run, task, given)
 
-    def _run(self, task: Callable[[Any], Any], given: Any) -> Part:
+    def _run(self, task: Callable[[Any], Any], given: Any) -> ShardResult:
         job = Job.of(task, given)
         worker = self._take(job)
         try:

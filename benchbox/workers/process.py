@@ -10,7 +10,7 @@ from collections import deque
 from contextlib import suppress
 from time import monotonic
 
-from benchbox.bench.part import Part
+from benchbox.bench.shard_result import ShardResult
 from benchbox.executor import Lost
 from benchbox.workers.ending import STOPPED, failure, verdict
 from benchbox.workers.job import Job
@@ -66,7 +66,7 @@ class Worker:
     def fits(self, job: Job) -> bool:
         return self.key == job.key and self.only in (None, job.cell)
 
-    def run(self, job: Job) -> Part:
+    def run(self, job: Job) -> ShardResult:
         """Do a task. Lost where the process ends, fails, or uses more time or memory than it may: it is spoilt then."""
         was, self.spoilt = self.spoilt, True
         try:
@@ -76,7 +76,7 @@ class Worker:
         self.spoilt = was or self.changed or self.family.look() > 0
         return part
 
-    def _run(self, job: Job) -> Part:
+    def _run(self, job: Job) -> ShardResult:
         self.link.say(job.message, self.memory)
         deadline = None if job.timeout is None else monotonic() + job.timeout + LOADING
         looks, due = 0, 0.0
@@ -149,9 +149,9 @@ class Worker:
         self.link.close()
 
 
-def part(data: bytes) -> Part:
+def part(data: bytes) -> ShardResult:
     """Corrupt where it is none."""
     try:
-        return Part.from_bytes(data)
+        return ShardResult.from_bytes(data)
     except Exception as error:  # whatever numpy and json make of such bytes
         raise Corrupt from error
