@@ -87,7 +87,7 @@ def test_exclusive_is_a_whole_device_and_never_less_than_was_asked() -> None:
     ("gpus", "device", "said"), [(0, "cuda", "ray.num_gpus=1"), (1, "cuda:1", "chooses"), (1, "cpu", "hold a GPU")]
 )
 def test_a_device_that_ray_does_not_give(gpus: int, device: str, said: str) -> None:
-    task: Any = SimpleNamespace(cell=SimpleNamespace(device=device))
+    task: Any = SimpleNamespace(device=device)
     with pytest.raises(UsageError, match=said):
         Ray(num_gpus=gpus).submit(task, None)
 
@@ -202,7 +202,7 @@ def test_tasks_end_as_they_do_on_one_machine(machines: Machines, ray: Ray) -> No
     assert do(there, "threads") == first | {"said": "2"}, "in the process that is there already"
     assert do(there, "tick", 3, tick=lambda: ticks.append(1)) == first | {"said": None}
     assert sum(ticks) == 3
-    assert do(there, "echo", key="other-package")["pid"] != first["pid"]
+    assert do(there, "echo", packages="other-package")["pid"] != first["pid"]
     for what, timeout, status, reason in [
         ("leave", None, "failed", "exit status 7"), ("hang", 0.3, "timeout", "longer than 0.3 s"),
     ]:  # fmt: skip

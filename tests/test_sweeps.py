@@ -23,7 +23,7 @@ from benchbox.bench import interrupt
 from benchbox.bench.cell import Cell
 from benchbox.bench.row import blank, now
 from benchbox.bench.run import Run
-from benchbox.bench.runner import apart, measure, run_sweep
+from benchbox.bench.runner import any_isolated, measure, run_sweep
 from benchbox.bench.settings import parse
 from benchbox.bench.shard_result import ShardResult
 from benchbox.bench.sweep import Request, expand
@@ -32,6 +32,7 @@ from benchbox.executors.local import Local
 from benchbox.store import schema
 from benchbox.store.leases import Leases
 from benchbox.store.store import Store
+from benchbox.workers.message import TaskMessage
 
 HERE = Path(__file__).parent
 
@@ -303,9 +304,16 @@ def test_one_worker_and_two_make_the_same_samples_bit_for_bit(tmp_path: Path, in
 def test_code_of_others_anywhere_in_a_sweep_keeps_all_of_it_out_of_its_process(installed: Install) -> None:
     installed("oddities", "oddities", None)
     (theirs,), (ours,) = cells(samplers="hungry"), cells()
-    assert apart([theirs, ours], Local())
-    assert apart([ours, theirs], Local())
-    assert not apart([ours], Local())
+    assert any_isolated([theirs, ours], Local())
+    assert any_isolated([ours, theirs], Local())
+    assert not any_isolated([ours], Local())
+
+
+def test_no_worker_is_told_where_the_results_are(tmp_path: Path) -> None:
+    (cell,) = cells(command=f"benchbox run --results {tmp_path}")
+    message = TaskMessage.of(Sample(cell), Shard(0, 16))
+    assert message.packages == ""
+    assert str(tmp_path).encode() not in b"".join([message.frame, message.group])
 
 
 # memory

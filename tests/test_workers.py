@@ -26,7 +26,7 @@ from benchbox.executors.local import Local
 from benchbox.registry import registry
 from benchbox.workers import memory
 from benchbox.workers.ending import verdict
-from benchbox.workers.wire import FAILED, PART, TICK, Corrupt, Frames, frame
+from benchbox.workers.wire import FAILED, RESULT, TICK, Corrupt, Frames, frame
 
 Make = Callable[..., Local]
 
@@ -79,11 +79,20 @@ def test_a_task_runs_in_another_process_and_its_part_comes_back_whole(shared: Lo
 
 def test_it_runs_here_unless_something_asks_for_a_process() -> None:
     for local in (Local(), Local(isolate=False)):
-        assert do(local, "echo", key="" if local.isolate is None else "other-package")["pid"] == os.getpid()
-    assert not Local().apart(Task("echo"))
-    assert Local().apart(Task("echo", key="other-package"))
-    for options in ({"workers": 2}, {"isolate": True}, {"threads": 2}, {"memory_gb": 1}):
-        assert Local(**options).apart(Task("echo")), options  # type: ignore[arg-type]
+        assert do(local, "echo", packages="" if local.isolate is None else "other-package")["pid"] == os.getpid()
+    assert not Local().isolated(Task("echo"))
+    assert Local().isolated(Task("echo", packages="other-package"))
+    assert Local().isolated(Task("echo", isolated=True))
+    assert Local(isolate=True).isolated(Task("echo"))
+    assert not Local(isolate=False).isolated(Task("echo", packages="other-package", isolated=True))
+
+
+@pytest.mark.parametrize(
+    "options", [{"workers": 2}, {"isolate": True}, {"threads": 2}, {"memory_gb": 1}, {"packages": "p"}], ids=str
+)
+def test_it_runs_in_a_worker_where_something_asks_for_one(make: Make, options: dict[str, Any]) -> None:
+    packages = options.pop("packages", "")
+    assert do(make(**options), "echo", packages=packages)["pid"] != os.getpid()
 
 
 @pytest.mark.parametrize("options", [{"workers": 0}, {"threads": 0}, {"isolate": False, "memory_gb": 1}], ids=str)
@@ -107,9 +116,9 @@ def test_options_that_mean_nothing_are_refused(options: dict[str, Any]) -> None:
         ("raise_", KeyboardInterrupt, "KeyboardInterrupt: so it is"),
         ("raise_", SystemExit, "SystemExit: so it is"),
         ("talk", b"what is this", "its process sent what cannot be read"),
-        ("talk", frame(PART, b"no part"), "its process sent what cannot be read"),
+        ("talk", frame(RESULT, b"no part"), "its process sent what cannot be read"),
         ("talk", frame(FAILED, b"[]"), "its process sent what cannot be read"),
-        ("talk", struct.pack("!cQ", PART, 2**60), "its process sent what cannot be read"),
+        ("talk", struct.pack("!cQ", RESULT, 2**60), "its process sent what cannot be read"),
     ],
 )  # fmt: skip
 def test_how_a_process_ends_is_the_reason_and_the_next_task_has_a_new_one(
@@ -120,6 +129,19 @@ def test_how_a_process_ends_is_the_reason_and_the_next_task_has_a_new_one(
     assert (error.status, str(error)) == ("failed", reason)
     assert do(shared, "echo")["pid"] != before
     assert is_gone(before)
+
+
+HALF = frame(RESULT, bytes(100))[:50]
+
+
+@pytest.mark.parametrize("half", [HALF, HALF[:5]], ids=["half of a frame", "half of its head"])
+def test_a_process_that_hangs_after_half_a_message_runs_into_its_timeout(make: Make, half: bytes) -> None:
+    error = lost(make(isolate=True), "talk", half, timeout=0.2)
+    assert (error.status, str(error)) == ("timeout", "it ran longer than 0.2 s")
+
+
+def test_a_process_that_is_killed_after_half_a_message_says_how_it_ended(shared: Local) -> None:
+    assert str(lost(shared, "talk_and_kill", HALF)) == "its process was ended by signal 9 (SIGKILL)"
 
 
 def test_the_traceback_is_kept(shared: Local) -> None:
@@ -228,12 +250,12 @@ def test_a_kill_by_the_system_is_told_from_others() -> None:
 
 def test_a_process_is_used_again_for_the_same_packages_alone(make: Make) -> None:
     local = make(isolate=True)
-    first = do(local, "echo", key="a")["pid"]
-    assert do(local, "echo", key="a")["pid"] == first
-    other = do(local, "echo", key="b")["pid"]
+    first = do(local, "echo", packages="a")["pid"]
+    assert do(local, "echo", packages="a")["pid"] == first
+    other = do(local, "echo", packages="b")["pid"]
     assert other != first
     assert is_gone(first)
-    assert do(local, "echo", key="a")["pid"] not in (first, other)
+    assert do(local, "echo", packages="a")["pid"] not in (first, other)
 
 
 @pytest.mark.parametrize("what", CHANGES)
@@ -301,14 +323,14 @@ sys.stdin.read()"""
 
 
 def test_frames_come_whole_out_of_any_pieces() -> None:
-    data = frame(TICK, b"\0\1") + frame(PART) + frame(PART, bytes(1000))
+    data = frame(TICK, b"\0\1") + frame(RESULT) + frame(RESULT, bytes(1000))
     for size in (1, 7, 100, len(data)):
         frames = Frames(1000)
         found = [f for i in range(0, len(data), size) for f in frames.feed(data[i : i + size])]
-        assert found == [(TICK, b"\0\1"), (PART, b""), (PART, bytes(1000))]
+        assert found == [(TICK, b"\0\1"), (RESULT, b""), (RESULT, bytes(1000))]
 
 
-@pytest.mark.parametrize("data", [b"x" * 9, frame(PART, bytes(11)), frame(b"?")], ids=["text", "too long", "unknown"])
+@pytest.mark.parametrize("data", [b"x" * 9, frame(RESULT, bytes(11)), frame(b"?")], ids=["text", "too long", "unknown"])
 def test_bytes_that_are_no_frames_are_corrupt(data: bytes) -> None:
     with pytest.raises(Corrupt):
         list(Frames(10).feed(data))

@@ -30,10 +30,10 @@ class Job:
         timeout: float | None = None,
         exclusive: bool = False,
         tick: Tick = nothing,
-        apart: bool = False,
+        isolated: bool = False,
     ) -> None:
         self.cell, self.metrics, self.what, self.old = cell, metrics, what, old
-        self.timeout, self.exclusive, self.tick, self.apart = timeout, exclusive, tick, apart
+        self.timeout, self.exclusive, self.tick, self.isolated = timeout, exclusive, tick, isolated
         self.first, self.over, self.details = 0, False, ""
         self.total: ShardResult | None = None
         self.failure: dict[str, Any] | None = None
@@ -61,11 +61,11 @@ class Job:
     def sampling(self) -> Sample:
         """The task of its next shard, which has what is left of the cell's time."""
         left = None if self.timeout is None else max(self.timeout - self.spent, 0.0)
-        return Sample(self.cell, self.metrics, left, self.exclusive, self.apart, self.tick)
+        return Sample(self.cell, self.metrics, left, self.exclusive, self.isolated, self.tick)
 
     def task(self, kind: type[Task]) -> Task:
         """A task that makes no samples."""
-        return kind(self.cell, self.metrics, self.timeout, apart=self.apart)
+        return kind(self.cell, self.metrics, self.timeout, isolated=self.isolated)
 
     def add(self, part: ShardResult, do: Do) -> None:
         """Take in the part of the next shard."""

@@ -6,6 +6,7 @@ import time
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, wait
+from functools import partial
 from typing import Any, Protocol
 
 from benchbox.bench import interrupt
@@ -51,16 +52,17 @@ def load(cells: Sequence[Cell], executor: Executor, timeout: float | None = None
     first = {(c.model, c.device, c.dtype): c for c in reversed(cells) if not c.skip}
     for cell in first.values():
         try:
-            said = result(executor.submit(Load(cell, timeout=timeout, apart=apart(cells, executor)), None)).report
+            task = Load(cell, timeout=timeout, isolated=any_isolated(cells, executor))
+            report = result(executor.submit(task, None)).report
         except Lost:
             continue  # a crash, or a hang, is the cells' own, each in its turn
-        if said["status"] == "refused":
-            raise UsageError(said["reason"])
+        if report["status"] == "refused":
+            raise UsageError(report["reason"])
 
 
-def apart(cells: Iterable[Cell], executor: Executor) -> bool:
-    """Whether nothing is to run in the sweep's own process: it imported plugins of others, or the user says so."""
-    return bool(getattr(executor, "isolate", None)) or any(cell.third_parties for cell in cells if not cell.skip)
+def any_isolated(cells: Iterable[Cell], executor: Executor) -> bool:
+    """Whether a cell runs isolated, and so all of them do: the sweep's own process has imported plugins of others."""
+    return any(executor.isolated(Load(cell)) for cell in cells if not cell.skip)
 
 
 def result(future: Future[ShardResult]) -> ShardResult:
@@ -116,14 +118,14 @@ class Sweep:
     ) -> None:
         self.store, self.executor, self.watcher, self.leases = store, executor, watcher, leases
         self.force, self.timeout, self.count, self.exclusive = force, timeout, count, exclusive
-        alone = executor.workers == 1 or (exclusive and executor.name == "local")
-        self.window = 1 if alone else 2 * executor.workers
-        self.apart, self.began = False, now()
+        at_once = executor.at_once(exclusive)
+        self.window = 1 if at_once == 1 else 2 * at_once
+        self.isolated, self.began = False, now()
         self.elsewhere: list[Cell] = []
 
     def rows(self, cells: Sequence[Cell]) -> Iterator[dict[str, Any]]:
         """The cells' rows; those that another process has a lease on come last, once it has let go of them."""
-        self.apart = apart(cells, self.executor)
+        self.isolated = any_isolated(cells, self.executor)
         while cells:
             self.elsewhere = []
             yield from self.pipeline(cells)
@@ -185,7 +187,8 @@ class Sweep:
         self.watcher.start(cell, what)
         wanted = None if old is None else missing(cell, old)
         metrics = tuple(m for m in cell.metrics if wanted is None or m.name in wanted)
-        job = Job(cell, metrics, what, old, self.timeout, self.exclusive, lambda: self.watcher.tick(cell), self.apart)
+        tick = partial(self.watcher.tick, cell)
+        job = Job(cell, metrics, what, old, self.timeout, self.exclusive, tick, self.isolated)
         if not (self.force or job.whole):
             self.go_on(job, earlier(cell, metrics, self.store, most(cell, what)))
         return job
@@ -222,7 +225,7 @@ class Sweep:
 
     def do(self, task: Task, given: Any) -> ShardResult:
         """A task that is no sampling: here, unless there is the code of others."""
-        return self.outcome(self.submit(task, given)) if task.key or task.apart else task(given)
+        return self.outcome(self.submit(task, given)) if self.executor.isolated(task) else task(given)
 
     def note(self, job: Job) -> None:
         """Keep what the metrics have seen so far; a killed sweep goes on from there."""

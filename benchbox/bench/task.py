@@ -6,7 +6,7 @@ import traceback
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from numbers import Real
 from typing import Any
 
@@ -54,27 +54,36 @@ def nothing() -> None:
 class Task(ABC):
     """A piece of a cell's work. Whatever goes wrong in it is a status with a reason, but for an interrupt.
 
-    apart: not in the sweep's own process, which has imported the code of others.
+    isolated: not in the sweep's own process, which has imported the code of others.
     """
 
     cell: Cell
     metrics: tuple[Metric, ...] = ()
     timeout: float | None = None
     exclusive: bool = False
-    apart: bool = False
+    isolated: bool = False
     tick: Tick = field(default=nothing, compare=False)
 
     @property
-    def key(self) -> str:
-        """The packages of others whose code it runs; a process that ran it serves no other packages."""
+    def packages(self) -> str:
+        """The third-party packages whose code it runs; a process that ran it serves no others."""
         return self.cell.third_parties
+
+    @property
+    def group(self) -> Cell:
+        return self.cell
+
+    @property
+    def device(self) -> str:
+        return self.cell.device
 
     def prepare(self) -> None:
         """Load the model."""
         denoiser(self.cell.model, self.cell.device, self.cell.dtype)
 
     def __getstate__(self) -> dict[str, Any]:
-        return self.__dict__ | {"tick": nothing}
+        """Without the command, which may name the results directory: no worker is told where that is."""
+        return self.__dict__ | {"tick": nothing, "cell": replace(self.cell, command="")}
 
     @abstractmethod
     def work(self, report: dict[str, Any], given: Any) -> dict[str, State]:

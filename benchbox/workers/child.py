@@ -25,7 +25,7 @@ from zlib import crc32
 
 from benchbox.errors import sentence
 from benchbox.workers.globals import Globals, seed, snapshot
-from benchbox.workers.wire import CHANGED, COUNT, FAILED, HEAD, LOADED, PART, TICK, frame
+from benchbox.workers.wire import CHANGED, COUNT, FAILED, HEAD, LOADED, RESULT, TICK, frame
 
 PR_SET_PDEATHSIG = 1
 DETAILS = 2**16
@@ -104,21 +104,21 @@ def leave_to_parent(pid: int) -> Callable[[int, FrameType | None], None]:
 def serve(channel: Channel) -> None:
     """Do tasks; after one that failed, no other."""
     start: Globals | None = None
-    while (job := channel.receive()) is not None:
-        module, task, given = pickle.loads(job)
+    while (message := channel.receive()) is not None:
+        module, task, shard = pickle.loads(message)
         try:
             import_module(module)  # benchbox's own, so that the start is that before any plugin's import
             start = start or snapshot()
-            data = perform(channel, task, given, start)
+            data = perform(channel, task, shard, start)
         except BaseException as error:  # a plugin may raise whatever there is
             channel.send(FAILED, failure(error))
             return
-        channel.send(PART, data)
+        channel.send(RESULT, data)
 
 
-def perform(channel: Channel, pickled: bytes, given: bytes, start: Globals) -> bytes:
-    """The part that a task gives, and before it, whether the process is still as it was."""
-    number, ticker = crc32(given), Ticker(channel)
+def perform(channel: Channel, pickled: bytes, shard: bytes, start: Globals) -> bytes:
+    """The result of a task, and before it, whether the process is still as it was."""
+    number, ticker = crc32(shard), Ticker(channel)
     seed(number)
     task = pickle.loads(pickled)
     object.__setattr__(task, "tick", ticker)
@@ -127,7 +127,7 @@ def perform(channel: Channel, pickled: bytes, given: bytes, start: Globals) -> b
     loaded = snapshot()
     channel.send(LOADED)
     seed(number)
-    data = task(pickle.loads(given)).to_bytes()
+    data = task(pickle.loads(shard)).to_bytes()
     ticker.flush()
     if snapshot() != loaded:
         channel.send(CHANGED, b"run")

@@ -1,7 +1,7 @@
 """What a Ray process does with a task: it hands it to a worker process of its own, as an executor on one machine does.
 
 So a crash, a hang or too much memory ends in the same status everywhere, and Ray is left with what it is there for:
-placing tasks, and doing again those of a machine that died.
+placing tasks, and doing again those of a machine that died. No plugin's pickle is opened in a process of Ray.
 """
 
 from __future__ import annotations
@@ -9,9 +9,10 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 
-from benchbox.clusters.parcel import Answer, Parcel
+from benchbox.bench.shard_result import ShardResult
 from benchbox.executor import Lost
 from benchbox.workers.memory import available
+from benchbox.workers.message import TaskMessage
 from benchbox.workers.pool import SHARE
 from benchbox.workers.process import GIB, Worker
 
@@ -31,31 +32,47 @@ class Limits:
         return int(SHARE * available() / self.sharers if self.memory_gb is None else self.memory_gb * GIB)
 
 
-class Place:
-    """A Ray process: it keeps its worker, with the models that this one has loaded, for tasks that may share it."""
+@dataclass(frozen=True)
+class RemoteResult:
+    """How often the task ticked, and its result, or status, reason and details of why there is none."""
+
+    ticks: int
+    result: bytes = b""
+    lost: tuple[str, str, str] | None = None
+
+    def open(self) -> ShardResult:
+        """Lost where the task was."""
+        if self.lost:
+            raise Lost(*self.lost)
+        return ShardResult.from_bytes(self.result)
+
+
+class RemoteWorker:
+    """The worker of a Ray process, kept with the models that it has loaded for tasks that may share it."""
 
     def __init__(self) -> None:
         self.worker: Worker | None = None
         self.terms: object = None
 
-    def take(self, parcel: Parcel, limits: Limits) -> Worker:
+    def take(self, message: TaskMessage, limits: Limits) -> Worker:
         """The worker that is there, or one in its place: a process keeps the GPUs that it was started with."""
         terms = (os.environ.get(VISIBLE), limits)
-        if self.worker and not (self.worker.usable and self.worker.fits(parcel) and terms == self.terms):
+        if self.worker and not (self.worker.usable and self.worker.fits(message) and terms == self.terms):
             self.worker.close()
             self.worker = None
         if self.worker is None:
-            self.worker, self.terms = Worker(parcel.key, limits.threads, limits.bytes()), terms
+            self.worker, self.terms = Worker(message.packages, limits.threads, limits.bytes()), terms
         return self.worker
 
 
-place = Place()
+remote_worker = RemoteWorker()
 
 
-def perform(parcel: Parcel, limits: Limits) -> Answer:
+def perform(message: TaskMessage, limits: Limits) -> RemoteResult:
     """Do the task: the function that Ray runs on the machine that it chose."""
+    ticks: list[None] = []
     try:
-        part = place.take(parcel, limits).run(parcel)
+        result = remote_worker.take(message, limits).run(message, lambda: ticks.append(None))
     except Lost as lost:
-        return Answer(parcel.task.ticks, lost=(lost.status, lost.reason, lost.details))
-    return Answer(parcel.task.ticks, part.to_bytes())
+        return RemoteResult(len(ticks), lost=(lost.status, lost.reason, lost.details))
+    return RemoteResult(len(ticks), result.to_bytes())
