@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from conftest import Command
 from stored_rows import cell_id, row, stream_id
@@ -84,6 +85,24 @@ def test_every_file_and_row_that_is_not_in_order_is_named(benchbox: Command) -> 
     ):  # fmt: skip
         assert any(line.startswith(f"benchbox: {name} {what}") for line in said), (name, said)
     assert done.out.strip() == "results has 2 rows in 5 files: 7 problems."
+
+
+def test_a_number_that_was_changed_in_a_file_is_found_by_its_hash(benchbox: Command) -> None:
+    store = results("results", row(1), row(2))
+    many = store.put_many(pa.Table.from_pylist([row(3), row(4)]))
+    for path in (store.path(cell_id(1)), many):
+        table = pq.read_table(path)
+        place = table.column_names.index("fid")
+        pq.write_table(table.set_column(place, table.schema.field("fid"), pa.array([0.1] * len(table))), path)
+    done = benchbox("results", "verify", "results")
+    assert done.status == 1
+    assert done.err.splitlines() == [
+        f"benchbox: {path.name} was left out: it was changed after it was written: its hash differs."
+        for path in (store.path(cell_id(1)), many)
+    ]
+    fresh = Store(store.directory)
+    assert [fresh.get(cell_id(i)) is None for i in (1, 2, 3)] == [True, False, True]
+    assert len(fresh.problems) == 2
 
 
 def test_the_rows_that_come_with_benchbox_are_in_order(benchbox: Command) -> None:

@@ -20,10 +20,10 @@ from hypothesis import strategies as st
 from stored_rows import cell_id, row, stream_id
 
 from benchbox.store import atomic, schema
-from benchbox.store.joining import framed
 from benchbox.store.paths import printable
 from benchbox.store.states import MetricState
 from benchbox.store.store import Store, load_results
+from benchbox.store.tables import framed
 
 KEY = f"{stream_id(1)}-w2-{'0' * 16}"
 

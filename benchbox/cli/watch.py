@@ -17,8 +17,8 @@ from benchbox.cli.common import counted, errors, progress_bar
 from benchbox.registry import registry
 from benchbox.report.table import compact, label, labels, number, shown, status
 from benchbox.store import schema
-from benchbox.store.joining import framed
 from benchbox.store.store import Store
+from benchbox.store.tables import framed
 
 REFRESH = 0.1
 """Seconds between looks at the clock's bar, so that showing progress costs the measurement nothing."""

@@ -7,6 +7,8 @@ placing tasks, and doing again those of a machine that died. No plugin's pickle 
 from __future__ import annotations
 
 import os
+import signal
+import time
 from dataclasses import dataclass
 
 from benchbox.bench.shard_result import ShardResult
@@ -15,6 +17,9 @@ from benchbox.workers.memory import available
 from benchbox.workers.message import TaskMessage
 from benchbox.workers.pool import SHARE
 from benchbox.workers.process import GIB, Worker
+
+SETTLE = 1.0
+"""Seconds in which Ray ends this process, where it has just killed the worker since the machine is lost."""
 
 VISIBLE = "CUDA_VISIBLE_DEVICES"
 """Where Ray says which GPUs a task has."""
@@ -54,6 +59,11 @@ class RemoteWorker:
         self.worker: Worker | None = None
         self.terms: object = None
 
+    @property
+    def was_killed(self) -> bool:
+        """Whether its worker was ended by SIGKILL."""
+        return self.worker is not None and self.worker.status == -signal.SIGKILL
+
     def take(self, message: TaskMessage, limits: Limits) -> Worker:
         """The worker that is there, or one in its place: a process keeps the GPUs that it was started with."""
         terms = (os.environ.get(VISIBLE), limits)
@@ -74,5 +84,7 @@ def perform(message: TaskMessage, limits: Limits) -> RemoteResult:
     try:
         result = remote_worker.take(message, limits).run(message, lambda: ticks.append(None))
     except Lost as lost:
+        if remote_worker.was_killed:
+            time.sleep(SETTLE)  # a lost machine is for Ray to see: it retries the task
         return RemoteResult(len(ticks), lost=(lost.status, lost.reason, lost.details))
     return RemoteResult(len(ticks), result.to_bytes())

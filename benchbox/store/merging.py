@@ -8,10 +8,10 @@ from typing import NamedTuple
 import pyarrow as pa
 
 from benchbox.store.atomic import write_bytes
-from benchbox.store.joining import DECIDING, places_of_latest
 from benchbox.store.leases import Leases
 from benchbox.store.paths import ID, opened, printable
 from benchbox.store.store import Store
+from benchbox.store.tables import DECIDING, places_of_latest
 from benchbox.store.verify import Fault, Track, faults
 
 

@@ -19,6 +19,9 @@ from benchbox.store.paths import opened, printable
 MOST_ROWS, MOST_COLUMNS, MOST_BYTES = 10_000_000, 5_000, 2**33
 """What a file may claim to hold, unpacked."""
 
+CHANGED = "it was changed after it was written: its hash differs"
+"""What there is to say of such a file."""
+
 WORD = "^[0-9A-Za-z]{1,64}$"
 """The form of a row's `cell`, wherever it was made."""
 
@@ -34,7 +37,11 @@ class Found(NamedTuple):
 def read(source: Path | bytes) -> Found:
     """The rows in a file. FileNotFoundError; any other error says why they cannot be read: nothing here is trusted."""
     with parquet(source) as file:
-        return checked(file.read(use_threads=False))
+        found = checked(file.read(use_threads=False))
+        wanted = file.metadata.metadata.get(schema.HASH)
+    if wanted and not found.left_out and (len(found.table) > 1 or schema.row_hash(found.table) != wanted):
+        raise ValueError(CHANGED)
+    return found
 
 
 def left_out(error: Exception) -> str:

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from benchbox.store.arrays import pack, report_in, unpack
 from benchbox.store.atomic import write_bytes
-from benchbox.store.joining import Note
 from benchbox.store.paths import KEY, opened, path_of
 from benchbox.store.reading import left_out
+from benchbox.store.tables import Note
 
 FORMAT = 2
 SUFFIX, OLD_SUFFIX = ".safetensors", ".npz"
