@@ -8,7 +8,7 @@ from typing import Any
 
 from worker_tasks import Task
 
-from benchbox.bench.part import Part
+from benchbox.bench.shard_result import ShardResult
 
 
 @dataclass(frozen=True)
@@ -17,7 +17,7 @@ class Alone(Task):
 
     exclusive: bool = True
 
-    def __call__(self, given: Any) -> Part:
+    def __call__(self, given: Any) -> ShardResult:
         begin = time.monotonic()
         time.sleep(given)
-        return Part({"span": (begin, time.monotonic())})
+        return ShardResult({"span": (begin, time.monotonic())})

@@ -17,9 +17,9 @@ from sweeping import measure, run_cells
 import benchbox
 from benchbox.bench import meter
 from benchbox.bench.cell import Cell
-from benchbox.bench.part import Part
 from benchbox.bench.run import sample
 from benchbox.bench.settings import Setting
+from benchbox.bench.shard_result import ShardResult
 from benchbox.bench.sweep import Request, expand
 from benchbox.bench.task import Compute
 from benchbox.errors import UsageError
@@ -261,7 +261,7 @@ def test_the_timeout_holds_in_the_evaluations_of_a_metric(monkeypatch: pytest.Mo
     task = Compute(cell, (benchbox.get("metric", "w2"),), timeout=0.0)
     asks = SimpleNamespace(compute=lambda: task.context().denoiser(torch.zeros(1, *cell.model.shape), 1.0))
     monkeypatch.setattr(Compute, "accumulators", lambda *_: [asks])
-    said = task(Part({}, {})).said
+    said = task(ShardResult({}, {})).report
     assert (said["status"], said["reason"]) == ("timeout", "it ran longer than 0 s")
 
 

@@ -491,7 +491,7 @@ def test_an_interrupt_keeps_the_finished_rows_and_says_how_to_go_on(tmp_path: Pa
     assert list(rows(tmp_path / "results")["nfe"]) == [2]
     # the first cell's row and statistics, and what is finished of the second
     files = sorted(p.suffix for p in (tmp_path / "results").iterdir() if p.is_file())
-    assert files in ([".npz", ".parquet"], [".npz", ".parquet", ".part"])
+    assert files in ([".safetensors", ".parquet"], [".safetensors", ".parquet", ".part"])
 
 
 def test_a_reader_that_leaves_a_pipe_early_is_no_error(tmp_path: Path) -> None:

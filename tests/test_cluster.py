@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from conftest import Command
 
-from benchbox.clusters.slurm import Job
+from benchbox.clusters.slurm import SlurmJob
 from benchbox.errors import UsageError
 
 HOSTILE = [
@@ -68,8 +68,8 @@ def start(script: str) -> subprocess.Popen[str]:
     return subprocess.Popen(["bash", "job.sh"], stderr=subprocess.PIPE, text=True, start_new_session=True)
 
 
-def job(*more: str, **options: Any) -> Job:
-    return Job(["run", "--sampler", "heun", *more], **{"nodes": 3, "time": "12:00:00"} | options)
+def job(*more: str, **options: Any) -> SlurmJob:
+    return SlurmJob(["run", "--sampler", "heun", *more], **{"nodes": 3, "time": "12:00:00"} | options)
 
 
 def test_a_job_starts_ray_everywhere_runs_the_sweep_and_ends(node: Path) -> None:
@@ -147,7 +147,7 @@ def test_shellcheck_finds_nothing(options: dict[str, Any]) -> None:
 def test_what_does_not_belong_into_a_script_is_refused(options: dict[str, Any]) -> None:
     given = {"words": ["run"], "nodes": 1, "time": "10"} | options
     with pytest.raises(UsageError):
-        Job(**given)
+        SlurmJob(**given)
 
 
 @pytest.mark.parametrize("time", ["30", "30:00", "12:00:00", "2-12", "2-12:30", "2-12:30:00"])

@@ -141,8 +141,8 @@ def test_the_files_of_the_neighbours_are_those_of_a_sweep_without(both: tuple[Sw
 
 
 def test_nothing_is_left_beside_rows_statistics_and_logs(both: tuple[Sweep, Sweep]) -> None:
-    assert {path.suffix for path in both[0].directory.iterdir()} <= {".parquet", ".npz", ".log", ".damaged"}
-    assert {path.suffix for path in both[1].directory.iterdir()} <= {".parquet", ".npz"}
+    assert {path.suffix for path in both[0].directory.iterdir()} <= {".parquet", ".safetensors", ".log", ".damaged"}
+    assert {path.suffix for path in both[1].directory.iterdir()} <= {".parquet", ".safetensors"}
 
 
 SETTINGS: dict[str, tuple[Callable[[Any], Any], Any, Any]] = {

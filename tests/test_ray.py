@@ -26,7 +26,7 @@ from worker_tasks import Task
 
 import benchbox
 from benchbox.bench.cell import Cell
-from benchbox.bench.part import Part
+from benchbox.bench.shard_result import ShardResult
 from benchbox.bench.sweep import Request, expand
 from benchbox.clusters import connection
 from benchbox.clusters.demand import alone, fitting, parse, room
@@ -87,7 +87,7 @@ def test_exclusive_is_a_whole_device_and_never_less_than_was_asked() -> None:
     ("gpus", "device", "said"), [(0, "cuda", "ray.num_gpus=1"), (1, "cuda:1", "chooses"), (1, "cpu", "hold a GPU")]
 )
 def test_a_device_that_ray_does_not_give(gpus: int, device: str, said: str) -> None:
-    task: Any = SimpleNamespace(cell=SimpleNamespace(device=device))
+    task: Any = SimpleNamespace(device=device)
     with pytest.raises(UsageError, match=said):
         Ray(num_gpus=gpus).submit(task, None)
 
@@ -188,8 +188,8 @@ def ray(machines: Machines) -> Iterator[Ray]:
 
 
 def do(executor: Executor, what: str, given: Any = None, **options: Any) -> dict[str, Any]:
-    part: Part = executor.submit(Task(what, **options), given).result(PATIENCE)
-    return part.said
+    part: ShardResult = executor.submit(Task(what, **options), given).result(PATIENCE)
+    return part.report
 
 
 def test_tasks_end_as_they_do_on_one_machine(machines: Machines, ray: Ray) -> None:
@@ -202,7 +202,7 @@ def test_tasks_end_as_they_do_on_one_machine(machines: Machines, ray: Ray) -> No
     assert do(there, "variable", "OMP_NUM_THREADS") == first | {"said": "2"}, "in the process that is there already"
     assert do(there, "tick", 3, tick=lambda: ticks.append(1)) == first | {"said": None}
     assert sum(ticks) == 3
-    assert do(there, "echo", key="other-package")["pid"] != first["pid"]
+    assert do(there, "echo", packages="other-package")["pid"] != first["pid"]
     for what, timeout, status, reason in [
         ("leave", None, "failed", "exit status 7"), ("hang", 0.3, "timeout", "longer than 0.3 s"),
     ]:  # fmt: skip
@@ -224,7 +224,7 @@ def test_an_exclusive_task_has_its_machine_alone(machines: Machines, ray: Ray) -
     there = Ray(address=machines.cluster.address, resources="second=0.01")
     assert there.workers == 2
     futures = [there.submit(Alone("span"), 0.2) for _ in range(3)]
-    spans = sorted(future.result(PATIENCE).said["span"] for future in futures)
+    spans = sorted(future.result(PATIENCE).report["span"] for future in futures)
     assert all(end <= begin for (_, end), (begin, _) in pairwise(spans))
 
 
@@ -242,7 +242,7 @@ def test_a_task_of_a_machine_that_dies_is_done_elsewhere(machines: Machines, ray
     until(lambda: sum(map(psutil.pid_exists, pids)) == 1)
     kept = [psutil.pid_exists(pid) for pid in pids].index(True)
     (folders[kept] / "another").touch()
-    said = [future.result(PATIENCE).said for future in futures]
+    said = [future.result(PATIENCE).report for future in futures]
     assert [s["said"] for s in said] == [2, 2]
     assert {s["pid"] for s in said} == {pids[kept]}, "the process that is left has done both"
     with pytest.raises(Lost, match="died, once") as lost:

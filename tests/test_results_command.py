@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from conftest import Command
 from stored_rows import cell_id, row, stream_id
@@ -18,8 +19,8 @@ from stored_rows import cell_id, row, stream_id
 from benchbox import load_results
 from benchbox.store import atomic
 from benchbox.store.compaction import compact
-from benchbox.store.kept import Kept
 from benchbox.store.leases import COMPACTION, Leases
+from benchbox.store.states import MetricState
 from benchbox.store.store import Store
 
 
@@ -27,8 +28,8 @@ def key(i: int) -> str:
     return f"{stream_id(i)}-w2-{'0' * 16}"
 
 
-def kept(n: int) -> Kept:
-    return Kept(n, {"rows": float(n)}, {"sum": np.full(2, float(n))})
+def kept(n: int) -> MetricState:
+    return MetricState(n, {"rows": float(n)}, {"sum": np.full(2, float(n))})
 
 
 def results(directory: str | Path, *rows: dict[str, Any]) -> Store:
@@ -84,6 +85,24 @@ def test_every_file_and_row_that_is_not_in_order_is_named(benchbox: Command) -> 
     ):  # fmt: skip
         assert any(line.startswith(f"benchbox: {name} {what}") for line in said), (name, said)
     assert done.out.strip() == "results has 2 rows in 5 files: 7 problems."
+
+
+def test_a_number_that_was_changed_in_a_file_is_found_by_its_hash(benchbox: Command) -> None:
+    store = results("results", row(1), row(2))
+    many = store.put_many(pa.Table.from_pylist([row(3), row(4)]))
+    for path in (store.path(cell_id(1)), many):
+        table = pq.read_table(path)
+        place = table.column_names.index("fid")
+        pq.write_table(table.set_column(place, table.schema.field("fid"), pa.array([0.1] * len(table))), path)
+    done = benchbox("results", "verify", "results")
+    assert done.status == 1
+    assert done.err.splitlines() == [
+        f"benchbox: {path.name} was left out: it was changed after it was written: its hash differs."
+        for path in (store.path(cell_id(1)), many)
+    ]
+    fresh = Store(store.directory)
+    assert [fresh.get(cell_id(i)) is None for i in (1, 2, 3)] == [True, False, True]
+    assert len(fresh.problems) == 2
 
 
 def test_the_rows_that_come_with_benchbox_are_in_order(benchbox: Command) -> None:
@@ -331,8 +350,9 @@ def test_what_is_of_no_use_is_removed_and_nothing_else(benchbox: Command, untidy
     assert done.out.splitlines()[:-1] == dry.out.splitlines()[:-1]
     assert done.out.splitlines()[-1] == "removed 6 files in results, or rows in them."
     (compacted,) = untidy.directory.glob("rows-*")
+    states = {f"{key(i)}.safetensors" for i in (1, 2)}
     assert names(untidy) == {
-        f"{cell_id(1)}.parquet", f"{cell_id(3)}.parquet", f"{key(1)}.npz", f"{key(2)}.npz", "README.md", compacted.name,
+        f"{cell_id(1)}.parquet", f"{cell_id(3)}.parquet", *states, "README.md", compacted.name,
     }  # fmt: skip
     assert set(values(untidy)) == {cell_id(i) for i in (1, 3, 5)}
     assert benchbox("results", "verify", "results").status == 0
@@ -344,5 +364,5 @@ def test_nothing_of_a_running_process_is_removed(benchbox: Command, untidy: Stor
     with Leases(untidy.directory) as leases:
         assert leases.take(cell_id(2))
         done = benchbox("results", "prune", "results")
-        assert {f"{cell_id(2)}.parquet", f"{cell_id(2)}.log", f"{key(7)}.npz", ours.name} <= names(untidy)
+        assert {f"{cell_id(2)}.parquet", f"{cell_id(2)}.log", f"{key(7)}.safetensors", ours.name} <= names(untidy)
         assert "left 1 cell" in done.out.splitlines()[-1]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import io
 import pickle
 from collections.abc import Callable
 from pathlib import Path
@@ -12,12 +12,14 @@ import numpy as np
 import pytest
 from conftest import Command, Watcher
 from images import model
+from safetensors.numpy import save
 from sweeping import run_cells
 
 from benchbox.bench.cell import Cell
 from benchbox.bench.settings import Setting, parse_settings
 from benchbox.bench.sweep import Request, expand
 from benchbox.executors.local import Local
+from benchbox.store.arrays import pack, unpack
 from benchbox.store.store import Store
 
 
@@ -47,7 +49,7 @@ def fresh(tmp_path: Path) -> Store:
 
 
 def statistics(store: Store) -> Path:
-    (path,) = store.directory.glob("*.npz")
+    (path,) = store.directory.glob("*.safetensors")
     return path
 
 
@@ -66,7 +68,7 @@ def test_more_samples_make_only_the_new_ones_and_give_what_all_at_once_give(
     assert (more["timing_valid"], whole["timing_valid"]) == (False, True)
     assert more["w2"] == pytest.approx(whole["w2"], rel=1e-6)
     assert {name: more[name] for name in COUNTS} == {name: whole[name] for name in COUNTS}
-    assert len(list(store.directory.glob("*.npz"))) == 1
+    assert len(list(store.directory.glob("*.safetensors"))) == 1
 
 
 def test_fid_of_more_samples_is_that_of_all_at_once(store: Store, fresh: Store, tmp_path: Path) -> None:
@@ -105,7 +107,7 @@ def test_another_stream_or_another_option_of_the_metric_has_its_own_statistics(s
         store, cell(30), cell(40, s_churn=5), cell(50, metrics=["sw2"]), cell(60, metrics=["sw2"], projections=8)
     )
     assert [row["n_timed"] for row in rows] == [30, 40, 50, 60]
-    assert len(list(store.directory.glob("*.npz"))) == 4
+    assert len(list(store.directory.glob("*.safetensors"))) == 4
 
 
 def test_metrics_go_on_together_or_not_at_all(store: Store) -> None:
@@ -130,17 +132,25 @@ def flipped(path: Path) -> bytes:
 
 
 def foreign(path: Path) -> bytes:
-    np.savez(path, mu=np.zeros(3))
-    return path.read_bytes()
+    return save({"mu": np.zeros(3)})
 
 
 def renamed(path: Path) -> bytes:
     """Statistics of another stream under this name."""
-    with np.load(path) as file:
-        arrays = dict(file)
-    said = json.loads(arrays["benchbox"].item()) | {"key": "0" * 16 + "-w2-" + "0" * 16}
-    np.savez(path, **arrays | {"benchbox": np.array(json.dumps(said))})
-    return path.read_bytes()
+    report, arrays = unpack(path.read_bytes())
+    return pack(report | {"key": "0" * 16 + "-w2-" + "0" * 16}, arrays)
+
+
+def changed(path: Path) -> bytes:
+    """Another number in an array, and nothing else."""
+    data = bytearray(path.read_bytes())
+    data[-1] ^= 1
+    return bytes(data)
+
+
+def of_another_benchbox(path: Path) -> bytes:
+    report, arrays = unpack(path.read_bytes())
+    return pack(report | {"format": 3}, arrays)
 
 
 class Bomb:
@@ -149,15 +159,22 @@ class Bomb:
 
 
 def pickled(path: Path) -> bytes:
-    np.savez(path, benchbox=np.array([Bomb()], dtype=object))
-    return path.read_bytes()
+    file = io.BytesIO()
+    np.savez(file, benchbox=np.array([Bomb()], dtype=object))
+    return file.getvalue()
 
 
 def bare_pickle(path: Path) -> bytes:
     return pickle.dumps(Bomb())
 
 
-@pytest.mark.parametrize("damage", [truncated, flipped, foreign, renamed, pickled, bare_pickle, lambda path: b""])
+@pytest.mark.parametrize(
+    "damage",
+    [
+        truncated, flipped, changed, foreign, renamed, of_another_benchbox, pickled, bare_pickle, lambda path: b"",
+        lambda path: b"\xff" * 100,
+    ],
+)  # fmt: skip
 def test_a_file_that_is_not_the_statistics_is_left_out_with_a_notice(
     store: Store, fresh: Store, damage: Callable[[Path], bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -177,11 +194,19 @@ def test_a_file_that_is_not_the_statistics_is_left_out_with_a_notice(
 def test_a_state_that_does_not_fit_the_metric_is_left_out_with_a_notice(store: Store) -> None:
     run(store, cell(30))
     path = statistics(store)
-    with np.load(path) as file:
-        arrays = {name: file[name] for name in file.files if name in ("benchbox", "state.n")}
-    np.savez(path, **arrays)
+    report, arrays = unpack(path.read_bytes())
+    path.write_bytes(pack(report, {"n": arrays["n"]}))
     assert run(store, cell(40))[0]["n_timed"] == 40
     assert "the kept statistics of metric w2 were left out" in store.problems[0]
+
+
+def test_statistics_in_the_format_of_an_older_benchbox_are_named_and_computed_anew(store: Store) -> None:
+    run(store, cell(30))
+    path = statistics(store)
+    old = path.rename(path.with_suffix(".npz"))
+    assert run(store, cell(40))[0]["n_timed"] == 40
+    store.inspect()
+    assert store.problems == [f"{old.name} is in the format of an older benchbox: its statistics are computed anew."]
 
 
 def test_the_command_line_says_what_it_goes_on_from_and_what_it_leaves_out(benchbox: Command) -> None:

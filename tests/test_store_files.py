@@ -21,10 +21,10 @@ from hypothesis import strategies as st
 from stored_rows import cell_id, row, stream_id
 
 from benchbox.store import atomic, schema
-from benchbox.store.joining import framed
-from benchbox.store.kept import Kept
 from benchbox.store.paths import printable
+from benchbox.store.states import MetricState
 from benchbox.store.store import Store, load_results
+from benchbox.store.tables import framed
 
 KEY = f"{stream_id(1)}-w2-{'0' * 16}"
 
@@ -193,19 +193,19 @@ def test_a_row_whose_cell_is_a_path_is_refused_and_named(store: Store, tmp_path:
     assert [p.name for p in tmp_path.iterdir()] == ["results"]
 
 
-@pytest.mark.parametrize("suffix", ["parquet", "npz"])
+@pytest.mark.parametrize("suffix", ["parquet", "safetensors"])
 def test_a_link_that_leads_out_is_named_and_skipped(store: Store, tmp_path: Path, suffix: str) -> None:
     store.put(row(1))
-    store.keep({KEY: Kept(8, {"rows": 8.0}, {"sum": np.zeros(2)})})
+    store.keep({KEY: MetricState(8, {"rows": 8.0}, {"sum": np.zeros(2)})})
     (path,) = store.directory.glob(f"*.{suffix}")
     outside = path.replace(tmp_path / "outside")
     path.symlink_to(outside)
-    assert store.get(cell_id(1)) is None or suffix == "npz"
+    assert store.get(cell_id(1)) is None or suffix == "safetensors"
     assert store.statistics.get(KEY) is None or suffix == "parquet"
     assert store.problems == [f"{path.name} was left out: it is a link that leads out of the directory."]
     before = outside.read_bytes()
     store.put(row(1))
-    store.keep({KEY: Kept(8, {"rows": 8.0}, {"sum": np.ones(2)})})
+    store.keep({KEY: MetricState(8, {"rows": 8.0}, {"sum": np.ones(2)})})
     assert outside.read_bytes() == before
     assert not path.is_symlink()
 
@@ -391,7 +391,7 @@ def test_no_statistics_stop_the_reader(
 ) -> None:
     store = Store(tmp_path_factory.mktemp("results"))
     path = store.statistics.path(KEY)
-    store.keep({KEY: Kept(8, {"rows": 8.0}, {"sum": np.zeros(2)})})
+    store.keep({KEY: MetricState(8, {"rows": 8.0}, {"sum": np.zeros(2)})})
     whole = path.read_bytes()
     flipped = bytearray(whole)
     for at in flips:

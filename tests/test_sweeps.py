@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow.parquet as pq
 import pytest
 import torch
@@ -20,11 +21,12 @@ from sweeping import measure, run_cells
 
 from benchbox.bench import interrupt
 from benchbox.bench.cell import Cell
-from benchbox.bench.part import Part
-from benchbox.bench.plan import is_isolated
+from benchbox.bench.cell_run import CellRun, Limits
+from benchbox.bench.plan import is_isolated, plan_sweep
 from benchbox.bench.row import blank, now
 from benchbox.bench.run import Run
 from benchbox.bench.settings import parse_settings
+from benchbox.bench.shard_result import ShardResult
 from benchbox.bench.sweep import Request, expand
 from benchbox.bench.task import Sample, Shard, shards
 from benchbox.bench.values import lacking
@@ -32,6 +34,7 @@ from benchbox.executors.local import Local
 from benchbox.store import schema
 from benchbox.store.leases import Leases
 from benchbox.store.store import Store
+from benchbox.workers.message import TaskMessage
 
 HERE = Path(__file__).parent
 
@@ -104,18 +107,33 @@ def test_the_number_of_shards_changes_no_statistic(tmp_path: Path) -> None:
 
 
 @given(state=st.dictionaries(st.text(max_size=5), st.lists(st.floats(allow_nan=False), max_size=4), max_size=3))
-def test_a_part_crosses_a_pipe_as_it_is(state: dict[str, list[float]]) -> None:
+def test_a_result_crosses_a_pipe_as_it_is(state: dict[str, list[float]]) -> None:
     arrays = {name: torch.tensor(values, dtype=torch.float64).numpy() for name, values in state.items()}
-    part = Part({"status": "done", "n": 3}, {"fid": arrays, "none": {}})
-    back = Part.from_bytes(part.to_bytes())
-    assert back.said == part.said
+    part = ShardResult({"status": "done", "n": 3}, {"fid": arrays, "none": {}})
+    back = ShardResult.from_bytes(part.to_bytes())
+    assert back.report == part.report
     assert {m: {k: v.tolist() for k, v in s.items()} for m, s in back.states.items()} == {"fid": state, "none": {}}
 
 
-def test_a_part_with_objects_is_refused() -> None:
+@pytest.mark.parametrize(
+    "array",
+    [
+        np.float64(3), np.zeros((2, 0)), np.arange(6).reshape(2, 3).T, np.arange(3, dtype=">f8"), np.array(True),
+        np.array([1 + 2j]), np.array(["ab", "ü"]), np.array([1, 2], np.complex64), np.arange(3, dtype=np.float16),
+    ],
+    ids=lambda array: f"{array.dtype} {array.shape}",
+)  # fmt: skip
+def test_arrays_of_every_kind_cross_a_pipe(array: np.ndarray[Any, Any]) -> None:
+    back = ShardResult.from_bytes(ShardResult({}, {"fid": {"x": array}}).to_bytes()).states["fid"]["x"]
+    assert (back.shape, back.dtype) == (array.shape, array.dtype.newbyteorder("="))
+    assert np.array_equal(back, array)
+    assert back.flags.writeable
+
+
+def test_a_result_with_objects_is_refused() -> None:
     objects = torch.zeros(1).numpy().astype(object)
     with pytest.raises(ValueError, match="objects"):
-        Part({}, {"fid": {"x": objects}}).to_bytes()
+        ShardResult({}, {"fid": {"x": objects}}).to_bytes()
 
 
 # killed
@@ -126,7 +144,7 @@ def test_a_sweep_killed_at_twenty_random_moments_ends_with_the_rows_of_an_undist
     rows = lasting(stored(tmp_path / "killed"))
     assert (int(done), len(rows)) == (20, 60)
     assert rows == lasting(stored(tmp_path / "undisturbed"))
-    assert {path.suffix for path in (tmp_path / "killed").iterdir()} == {".parquet", ".npz"}
+    assert {path.suffix for path in (tmp_path / "killed").iterdir()} == {".parquet", ".safetensors"}
     assert not list((tmp_path / "killed").glob(".*"))
 
 
@@ -134,7 +152,7 @@ def test_a_cell_goes_on_from_its_last_whole_shard(store: Store, monkeypatch: pyt
     (cell,) = cells()
     (whole,) = run_cells([cell], store, Local(), Watcher(), force=True)
     store.path(cell.id).unlink()
-    for path in store.directory.glob("*.npz"):
+    for path in store.directory.glob("*.safetensors"):
         path.unlink()
 
     calls = iter(range(100))
@@ -287,6 +305,16 @@ def test_code_of_others_anywhere_in_a_sweep_keeps_all_of_it_out_of_its_process(i
     assert is_isolated([theirs, ours], Local())
     assert is_isolated([ours, theirs], Local())
     assert not is_isolated([ours], Local())
+
+
+def test_no_worker_is_told_where_the_results_are(tmp_path: Path) -> None:
+    (cell,) = cells()
+    store = Store(tmp_path)
+    plan = plan_sweep([cell], store, Local(), command=f"benchbox run --results {tmp_path}")
+    run = CellRun(plan.cells[0], Limits(isolated=True))
+    message = TaskMessage.of(run.sampling(), Shard(0, 16))
+    assert message.packages == ""
+    assert str(tmp_path).encode() not in b"".join([message.frame, message.group])
 
 
 # memory

@@ -21,17 +21,17 @@ import worker_tasks
 from worker_tasks import CHANGES, Loads, Stop, Task
 
 from benchbox import threads
-from benchbox.bench.part import Part
-from benchbox.clusters import place
-from benchbox.clusters.parcel import Parcel
+from benchbox.bench.shard_result import ShardResult
+from benchbox.bench.worker_warnings import KEY, WorkerWarning, tell
+from benchbox.clusters import remote
 from benchbox.errors import UsageError
 from benchbox.executor import Lost
 from benchbox.executors.local import Local
 from benchbox.registry import registry
 from benchbox.workers import memory
 from benchbox.workers.ending import verdict
-from benchbox.workers.warned import KEY, WorkerWarning, tell
-from benchbox.workers.wire import FAILED, PART, TICK, Corrupt, Frames, frame
+from benchbox.workers.message import TaskMessage
+from benchbox.workers.wire import FAILED, RESULT, TICK, Corrupt, Frames, frame
 
 Make = Callable[..., Local]
 
@@ -56,8 +56,8 @@ def make() -> Iterator[Make]:
 
 
 def do(local: Local, what: str, given: Any = None, **options: Any) -> dict[str, Any]:
-    part: Part = local.submit(Task(what, **options), given).result()
-    return part.said
+    part: ShardResult = local.submit(Task(what, **options), given).result()
+    return part.report
 
 
 def lost(local: Local, what: str, given: Any = None, **options: Any) -> Lost:
@@ -76,19 +76,28 @@ def is_gone(pid: int) -> bool:
 
 
 def test_a_task_runs_in_another_process_and_its_part_comes_back_whole(shared: Local) -> None:
-    part: Part = shared.submit(Task("echo"), [1, 2.5, "ü", None]).result()
-    assert part.said["said"] == [1, 2.5, "ü", None]
-    assert part.said["pid"] != os.getpid()
+    part: ShardResult = shared.submit(Task("echo"), [1, 2.5, "ü", None]).result()
+    assert part.report["said"] == [1, 2.5, "ü", None]
+    assert part.report["pid"] != os.getpid()
     assert np.array_equal(part.states["m"]["a"], np.arange(3))
 
 
 def test_it_runs_here_unless_something_asks_for_a_process() -> None:
     for local in (Local(), Local(isolate=False)):
-        assert do(local, "echo", key="" if local.isolate is None else "other-package")["pid"] == os.getpid()
-    assert not Local().apart(Task("echo"))
-    assert Local().apart(Task("echo", key="other-package"))
-    for options in ({"workers": 2}, {"isolate": True}, {"threads": 2}, {"memory_gb": 1}):
-        assert Local(**options).apart(Task("echo")), options  # type: ignore[arg-type]
+        assert do(local, "echo", packages="" if local.isolate is None else "other-package")["pid"] == os.getpid()
+    assert not Local().isolated(Task("echo"))
+    assert Local().isolated(Task("echo", packages="other-package"))
+    assert Local().isolated(Task("echo", isolated=True))
+    assert Local(isolate=True).isolated(Task("echo"))
+    assert not Local(isolate=False).isolated(Task("echo", packages="other-package", isolated=True))
+
+
+@pytest.mark.parametrize(
+    "options", [{"workers": 2}, {"isolate": True}, {"threads": 2}, {"memory_gb": 1}, {"packages": "p"}], ids=str
+)
+def test_it_runs_in_a_worker_where_something_asks_for_one(make: Make, options: dict[str, Any]) -> None:
+    packages = options.pop("packages", "")
+    assert do(make(**options), "echo", packages=packages)["pid"] != os.getpid()
 
 
 @pytest.mark.parametrize("options", [{"workers": 0}, {"threads": 0}, {"isolate": False, "memory_gb": 1}], ids=str)
@@ -112,9 +121,9 @@ def test_options_that_mean_nothing_are_refused(options: dict[str, Any]) -> None:
         ("raise_", KeyboardInterrupt, "KeyboardInterrupt: so it is"),
         ("raise_", SystemExit, "SystemExit: so it is"),
         ("talk", b"what is this", "its process sent what cannot be read"),
-        ("talk", frame(PART, b"no part"), "its process sent what cannot be read"),
+        ("talk", frame(RESULT, b"no part"), "its process sent what cannot be read"),
         ("talk", frame(FAILED, b"[]"), "its process sent what cannot be read"),
-        ("talk", struct.pack("!cQ", PART, 2**60), "its process sent what cannot be read"),
+        ("talk", struct.pack("!cQ", RESULT, 2**60), "its process sent what cannot be read"),
     ],
 )  # fmt: skip
 def test_how_a_process_ends_is_the_reason_and_the_next_task_has_a_new_one(
@@ -125,6 +134,19 @@ def test_how_a_process_ends_is_the_reason_and_the_next_task_has_a_new_one(
     assert (error.status, str(error)) == ("failed", reason)
     assert do(shared, "echo")["pid"] != before
     assert is_gone(before)
+
+
+HALF = frame(RESULT, bytes(100))[:50]
+
+
+@pytest.mark.parametrize("half", [HALF, HALF[:5]], ids=["half of a frame", "half of its head"])
+def test_a_process_that_hangs_after_half_a_message_runs_into_its_timeout(make: Make, half: bytes) -> None:
+    error = lost(make(isolate=True), "talk", half, timeout=0.2)
+    assert (error.status, str(error)) == ("timeout", "it ran longer than 0.2 s")
+
+
+def test_a_process_that_is_killed_after_half_a_message_says_how_it_ended(shared: Local) -> None:
+    assert str(lost(shared, "talk_and_kill", HALF)) == "its process was ended by signal 9 (SIGKILL)"
 
 
 def test_the_traceback_is_kept(shared: Local) -> None:
@@ -138,17 +160,17 @@ SAID = ["UserWarning: so be warned", "theirs.loading: 2 weights are random"]
 
 
 def test_what_libraries_warn_of_comes_back_with_the_part_once(shared: Local) -> None:
-    assert shared.submit(Task("warn"), "so be warned").result().said[KEY] == SAID
-    assert KEY not in shared.submit(Task("echo"), None).result().said
+    assert shared.submit(Task("warn"), "so be warned").result().report[KEY] == SAID
+    assert KEY not in shared.submit(Task("echo"), None).result().report
 
 
 def test_a_task_of_rays_brings_its_warnings_back_too() -> None:
     try:
-        answer = place.perform(Parcel.of(Task("warn"), "so be warned"), place.Limits(1, 0.5, 1))
+        answer = remote.perform(TaskMessage.of(Task("warn"), "so be warned"), remote.Limits(1, 0.5, 1))
     finally:
-        if place.place.worker:
-            place.place.worker.close()
-    assert answer.open().said[KEY] == SAID
+        if remote.remote_worker.worker:
+            remote.remote_worker.worker.close()
+    assert answer.open().report[KEY] == SAID
 
 
 def test_a_warning_of_a_worker_is_told_once() -> None:
@@ -262,12 +284,12 @@ def test_a_kill_by_the_system_is_told_from_others() -> None:
 
 def test_a_process_is_used_again_for_the_same_packages_alone(make: Make) -> None:
     local = make(isolate=True)
-    first = do(local, "echo", key="a")["pid"]
-    assert do(local, "echo", key="a")["pid"] == first
-    other = do(local, "echo", key="b")["pid"]
+    first = do(local, "echo", packages="a")["pid"]
+    assert do(local, "echo", packages="a")["pid"] == first
+    other = do(local, "echo", packages="b")["pid"]
     assert other != first
     assert is_gone(first)
-    assert do(local, "echo", key="a")["pid"] not in (first, other)
+    assert do(local, "echo", packages="a")["pid"] not in (first, other)
 
 
 @pytest.mark.parametrize("what", CHANGES)
@@ -278,7 +300,7 @@ def test_what_a_task_changes_ends_its_process(shared: Local, what: str) -> None:
 
 def test_a_process_changed_by_loading_is_kept_for_the_same_task(make: Make) -> None:
     local = make(isolate=True)
-    first, again = (local.submit(Loads("echo"), i).result().said["pid"] for i in range(2))
+    first, again = (local.submit(Loads("echo"), i).result().report["pid"] for i in range(2))
     assert first == again
     assert do(local, "echo")["pid"] != first
 
@@ -315,7 +337,7 @@ def test_two_workers_run_at_once_and_a_lost_one_does_not_touch_the_other(make: M
     crash = local.submit(Task("meet"), (str(tmp_path), 2, signal.SIGSEGV))
     with pytest.raises(Lost, match="SIGSEGV"):
         crash.result()
-    assert lasting.result().said["said"] == 2
+    assert lasting.result().report["said"] == 2
 
 
 def test_a_shutdown_in_the_middle_ends_all_and_can_be_repeated(make: Make, tmp_path: Path) -> None:
@@ -333,7 +355,7 @@ def test_workers_end_with_the_process_that_started_them(tmp_path: Path) -> None:
     code = f"""import sys; sys.path.append({str(Path(worker_tasks.__file__).parent)!r})
 from worker_tasks import Task
 from benchbox.executors.local import Local
-print(Local(isolate=True).submit(Task("echo"), 0).result().said["pid"], flush=True)
+print(Local(isolate=True).submit(Task("echo"), 0).result().report["pid"], flush=True)
 sys.stdin.read()"""
     with subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as parent:
         assert parent.stdout
@@ -347,14 +369,14 @@ sys.stdin.read()"""
 
 
 def test_frames_come_whole_out_of_any_pieces() -> None:
-    data = frame(TICK, b"\0\1") + frame(PART) + frame(PART, bytes(1000))
+    data = frame(TICK, b"\0\1") + frame(RESULT) + frame(RESULT, bytes(1000))
     for size in (1, 7, 100, len(data)):
         frames = Frames(1000)
         found = [f for i in range(0, len(data), size) for f in frames.feed(data[i : i + size])]
-        assert found == [(TICK, b"\0\1"), (PART, b""), (PART, bytes(1000))]
+        assert found == [(TICK, b"\0\1"), (RESULT, b""), (RESULT, bytes(1000))]
 
 
-@pytest.mark.parametrize("data", [b"x" * 9, frame(PART, bytes(11)), frame(b"?")], ids=["text", "too long", "unknown"])
+@pytest.mark.parametrize("data", [b"x" * 9, frame(RESULT, bytes(11)), frame(b"?")], ids=["text", "too long", "unknown"])
 def test_bytes_that_are_no_frames_are_corrupt(data: bytes) -> None:
     with pytest.raises(Corrupt):
         list(Frames(10).feed(data))

@@ -6,14 +6,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from benchbox.bench.part import Part
 from benchbox.bench.plan import PlannedCell
 from benchbox.bench.row import blank, judged, measured, now, valued
 from benchbox.bench.run import Tick
+from benchbox.bench.shard_result import ShardResult
 from benchbox.bench.task import Compute, Merge, Sample, Task, nothing, together
-from benchbox.store.kept import Kept
+from benchbox.store.states import MetricState
 
-Do = Callable[[Task, Any], Part]
+Do = Callable[[Task, Any], ShardResult]
 """Runs a task where it is to run."""
 
 
@@ -40,20 +40,20 @@ class CellRun:
     first: int = 0
     over: bool = False
     details: str = ""
-    total: Part | None = None
+    total: ShardResult | None = None
     failure: dict[str, Any] | None = None
     began: str = field(default_factory=now)
 
     def __post_init__(self) -> None:
         self.cell, self.metrics = self.planned.cell, self.planned.metrics
 
-    def start(self, part: Part) -> None:
+    def start(self, part: ShardResult) -> None:
         """Go on from the first samples, which were made before."""
-        self.first, self.total = int(part.said["n"]), part
+        self.first, self.total = int(part.report["n"]), part
 
     @property
     def n(self) -> int:
-        return 0 if self.total is None else int(self.total.said["n"])
+        return 0 if self.total is None else int(self.total.report["n"])
 
     @property
     def whole(self) -> bool:
@@ -63,7 +63,7 @@ class CellRun:
     @property
     def spent(self) -> float:
         """Seconds that the shards took so far."""
-        costs = None if self.total is None else self.total.said["costs"]
+        costs = None if self.total is None else self.total.report["costs"]
         return float(costs["elapsed_s"]) if costs else 0.0
 
     def sampling(self) -> Sample:
@@ -74,19 +74,19 @@ class CellRun:
 
     def task(self, kind: type[Task]) -> Task:
         """A task that makes no samples."""
-        return kind(self.cell, self.metrics, self.limits.timeout, apart=self.limits.isolated)
+        return kind(self.cell, self.metrics, self.limits.timeout, isolated=self.limits.isolated)
 
-    def add(self, part: Part, do: Do) -> None:
+    def add(self, part: ShardResult, do: Do) -> None:
         """Take in the result of the next shard."""
-        if part.said["status"] not in ("done", "interrupted"):
-            return self.fail(part.said)
+        if part.report["status"] not in ("done", "interrupted"):
+            return self.fail(part.report)
         if self.total is None:
             self.total = part
             return None
         merged = do(self.task(Merge), (self.total, part))
-        if merged.said["status"] != "done":
-            return self.fail(merged.said)
-        self.total = Part(together([self.total.said, part.said]), merged.states)
+        if merged.report["status"] != "done":
+            return self.fail(merged.report)
+        self.total = ShardResult(together([self.total.report, part.report]), merged.states)
         if self.limits.timeout is not None and self.spent > self.limits.timeout and not self.whole:
             return self.fail({"status": "timeout", "reason": ""})
         return None
@@ -97,14 +97,14 @@ class CellRun:
         reason = f"it ran longer than {self.limits.timeout:g} s" if said["status"] == "timeout" else said["reason"]
         self.failure = {"status": said["status"], "reason": reason}
         if "counts" in said:
-            before = [] if self.total is None else [self.total.said]
-            self.total = Part(together([*before, said]))
+            before = [] if self.total is None else [self.total.report]
+            self.total = ShardResult(together([*before, said]))
 
-    def kept(self) -> dict[str, Kept]:
+    def kept(self) -> dict[str, MetricState]:
         """What the metrics have seen of all samples so far."""
         assert self.total is not None
-        counts = self.total.said["counts"]
-        return {name: Kept(self.n, counts, state) for name, state in self.total.states.items()}
+        counts = self.total.report["counts"]
+        return {name: MetricState(self.n, counts, state) for name, state in self.total.states.items()}
 
     def row(self, do: Do) -> dict[str, Any]:
         """The cell's row."""
@@ -120,21 +120,21 @@ class CellRun:
         """What the samples cost that were made now, and where."""
         if self.total is None:
             return {}
-        said = self.total.said
+        said = self.total.report
         return {
             **said.get("machine", {}), **(measured(said) if said["costs"] else {}), "n_timed": self.n - self.first,
         }  # fmt: skip
 
     def computed(self, row: dict[str, Any], do: Do) -> dict[str, Any]:
         """The row with the metrics' columns, and the status that comes of them."""
-        said = do(self.task(Compute), self.total).said
+        said = do(self.task(Compute), self.total).report
         self.details = said.get("details") or ""
         row = row | {"status": said["status"], "reason": said["reason"]}
         return valued(row, said["columns"]) if row["status"] == "done" else row
 
     def remarked(self, row: dict[str, Any]) -> dict[str, Any]:
         """The row with a note on a batch that was halved."""
-        batch = None if self.total is None else self.total.said.get("batch")
+        batch = None if self.total is None else self.total.report.get("batch")
         if batch and row["status"] == "done":
             row["reason"] = f"a batch of {self.cell.batch_size} did not fit into memory: batches of {batch} were run"
         return row

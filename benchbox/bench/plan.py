@@ -11,11 +11,12 @@ from benchbox.bench.configuration import Configuration
 from benchbox.bench.estimate import CostEstimate, Costs
 from benchbox.bench.resume import begun
 from benchbox.bench.saving import unsaved
+from benchbox.bench.task import Load
 from benchbox.bench.values import lacking
 from benchbox.executor import Executor
 from benchbox.metric import Metric
-from benchbox.store.joining import framed
 from benchbox.store.store import FINISHED, Store
+from benchbox.store.tables import framed
 
 Todo = Literal["run", "metrics", "done"]
 """All of a cell, only metrics that its row lacks or samples that are to be in files, or nothing."""
@@ -101,5 +102,5 @@ def with_kept(planned: PlannedCell, store: Store) -> PlannedCell:
 
 
 def is_isolated(cells: Sequence[Cell], executor: Executor) -> bool:
-    """Whether a sweep runs outside the calling process: it has imported code of others, or the user says so."""
-    return bool(getattr(executor, "isolate", None)) or any(cell.third_parties for cell in cells if not cell.skip)
+    """Whether a cell runs isolated, and so all of them do: the sweep's own process has imported code of others."""
+    return any(executor.isolated(Load(cell)) for cell in cells if not cell.skip)

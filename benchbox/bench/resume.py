@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from benchbox.bench.cell import Cell, digest, packages
-from benchbox.bench.part import Part
 from benchbox.bench.provenance import machine
+from benchbox.bench.shard_result import ShardResult
 from benchbox.bench.values import value
 from benchbox.metric import Metric
-from benchbox.store.kept import Kept
+from benchbox.store.states import MetricState
 from benchbox.store.store import Store
 
 Metrics = Mapping[str, Metric]
@@ -35,7 +35,7 @@ def keys(cell: Cell, metrics: Metrics) -> dict[str, str]:
 def begun(cell: Cell, metrics: Metrics, store: Store, most: int) -> int:
     """How many samples need not be made again, `most` at the most."""
     part = progress(cell, metrics, store)
-    return max(part.said["n"] if part else 0, kept(cell, metrics, store, most))
+    return max(part.report["n"] if part else 0, kept(cell, metrics, store, most))
 
 
 def kept(cell: Cell, metrics: Metrics, store: Store, most: int) -> int:
@@ -53,40 +53,46 @@ def saved(cell: Cell) -> int:
     return cell.n_samples if cell.save is None else cell.save.made(cell)
 
 
-def earlier(cell: Cell, metrics: Metrics, store: Store, most: int) -> Part | None:
+def earlier(cell: Cell, metrics: Metrics, store: Store, most: int) -> ShardResult | None:
     """The samples that need not be made again, as the part of them that there is; None where it is damaged."""
     part, n = progress(cell, metrics, store), kept(cell, metrics, store, most)
-    if n <= (part.said["n"] if part else 0):
+    if n <= (part.report["n"] if part else 0):
         return part
     found = {name: store.statistics.get(place) for name, place in keys(cell, metrics).items()}
     whole = {name: k for name, k in found.items() if k is not None}
     return of_kept(whole) if len(whole) == len(metrics) else part
 
 
-def of_kept(found: dict[str, Kept]) -> Part:
+def of_kept(found: dict[str, MetricState]) -> ShardResult:
     """Kept statistics of the same samples as one part."""
     first = next(iter(found.values()))
     said = {"status": "done", "reason": None, "n": first.n, "counts": first.counts, "costs": None}
-    return Part(said, {name: k.state for name, k in found.items()})
+    return ShardResult(said, {name: k.state for name, k in found.items()})
 
 
-def save(cell: Cell, metrics: Metrics, store: Store, part: Part) -> None:
+def save(cell: Cell, metrics: Metrics, store: Store, part: ShardResult) -> None:
     """Keep what is finished of a cell that is not, in one file with all its metrics."""
     here = {name: machine(cell.device)[name] for name in SAME}
-    store.put_progress(cell.id, Part(part.said | {"keys": keys(cell, metrics), "where": here}, part.states).to_bytes())
+    store.put_progress(
+        cell.id, ShardResult(part.report | {"keys": keys(cell, metrics), "where": here}, part.states).to_bytes()
+    )
 
 
-def progress(cell: Cell, metrics: Metrics, store: Store) -> Part | None:
+def progress(cell: Cell, metrics: Metrics, store: Store) -> ShardResult | None:
     """What is finished of a cell, by these metrics, with this code and on a machine like this one."""
     data = store.get_progress(cell.id)
     here = {name: machine(cell.device)[name] for name in SAME}
     try:
-        part = Part.from_bytes(data) if data else None
-        if part is None or part.said["keys"] != keys(cell, metrics) or part.said["where"] != here:
+        part = ShardResult.from_bytes(data) if data else None
+        if part is None or part.report["keys"] != keys(cell, metrics) or part.report["where"] != here:
             return None
-        n: Any = part.said["n"]
+        n: Any = part.report["n"]
         whole = not (cell.adaptive and n % cell.noise_block)
         fits = isinstance(n, int) and 0 < n < cell.n_samples and n <= saved(cell) and whole
-        return Part(part.said | {"costs": None}, part.states) if fits and part.said["counts"]["rows"] > 0 else None
+        return (
+            ShardResult(part.report | {"costs": None}, part.states)
+            if fits and part.report["counts"]["rows"] > 0
+            else None
+        )
     except Exception:  # whatever numpy and json make of damaged bytes: it is made anew
         return None

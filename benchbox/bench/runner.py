@@ -14,10 +14,10 @@ from benchbox.bench.cell import Cell
 from benchbox.bench.cell_run import CellRun, Limits
 from benchbox.bench.configuration import save_configuration
 from benchbox.bench.dispatch import Dispatcher
-from benchbox.bench.part import Part
 from benchbox.bench.plan import Plan, PlannedCell, plan_cell, with_kept
 from benchbox.bench.resume import earlier, key, save
 from benchbox.bench.row import blank, now, with_metrics
+from benchbox.bench.shard_result import ShardResult
 from benchbox.bench.task import SHARDS, Check, Shard, shards
 from benchbox.bench.values import lacking
 from benchbox.executor import Executor
@@ -99,8 +99,8 @@ class Sweep:
     @property
     def window(self) -> int:
         """How many shards are submitted at once."""
-        alone = self.executor.workers == 1 or (self.limits.exclusive and self.executor.name == "local")
-        return 1 if alone else 2 * self.executor.workers
+        n = self.executor.at_once(self.limits.exclusive)
+        return 1 if n == 1 else 2 * n
 
     def rows(self) -> Iterator[Row]:
         """The cells' rows; those that another process has a lease on come last, once it has let go of them."""
@@ -116,7 +116,7 @@ class Sweep:
 
     def pipeline(self, cells: Sequence[PlannedCell]) -> Iterator[Row]:
         """Keep a window of shards submitted; what comes back is taken in the order in which it was sent."""
-        steps, pending = self.steps(cells), deque[tuple[CellRun, Future[Part] | None]]()
+        steps, pending = self.steps(cells), deque[tuple[CellRun, Future[ShardResult] | None]]()
         while True:
             while len(pending) < self.window and (step := next(steps, None)) is not None:
                 run, shard = step
@@ -174,16 +174,16 @@ class Sweep:
             return planned
         return with_kept(plan_cell(planned.cell, row), self.store)
 
-    def go_on(self, run: CellRun, part: Part | None) -> None:
+    def go_on(self, run: CellRun, part: ShardResult | None) -> None:
         """Start from what the metrics saw in an earlier run, where they can."""
         if part is None:
             return
         run.start(part)
         check = self.tasks.do(run.task(Check), run.total)
-        if check.said["status"] != "done":
+        if check.report["status"] != "done":
             run.total, run.first = None, 0
             self.store.problems.append(
-                f"the kept statistics of metric {check.said.get('metric')} were left out: {check.said['reason']}."
+                f"the kept statistics of metric {check.report.get('metric')} were left out: {check.report['reason']}."
             )
 
     def note(self, run: CellRun) -> None:

@@ -1,4 +1,4 @@
-"""The tasks that a cell is made of; each is picklable, runs in any process, and gives a `Part`."""
+"""The tasks that a cell is made of; each is picklable, runs in any process, and gives a `ShardResult`."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ import torch
 from benchbox.bench.cell import Cell
 from benchbox.bench.interrupt import Interrupted
 from benchbox.bench.meter import exclusive
-from benchbox.bench.part import Part, State
 from benchbox.bench.provenance import machine
 from benchbox.bench.run import Diverged, Run, Tick, denoiser
+from benchbox.bench.shard_result import ShardResult, State
 from benchbox.errors import UsageError, sentence
 from benchbox.limit import OutOfTime, time_limit
 from benchbox.metric import Accumulator, Context, Metric
@@ -59,20 +59,29 @@ def skip(x: torch.Tensor, index: torch.Tensor) -> None:
 class Task(ABC):
     """A piece of a cell's work. Whatever goes wrong in it is a status with a reason, but for an interrupt.
 
-    metrics: by their labels in the row. apart: not in the sweep's own process, which has imported the code of others.
+    metrics: by their labels in the row. isolated: not in the sweep's own process, which has imported the code of
+    others.
     """
 
     cell: Cell
     metrics: Mapping[str, Metric] = field(default_factory=dict)
     timeout: float | None = None
     exclusive: bool = False
-    apart: bool = False
+    isolated: bool = False
     tick: Tick = field(default=nothing, compare=False)
 
     @property
-    def key(self) -> str:
-        """The packages of others whose code it runs; a process that ran it serves no other packages."""
+    def packages(self) -> str:
+        """The third-party packages whose code it runs; a process that ran it serves no others."""
         return self.cell.third_parties
+
+    @property
+    def group(self) -> Cell:
+        return self.cell
+
+    @property
+    def device(self) -> str:
+        return self.cell.device
 
     def prepare(self) -> None:
         """Load the model."""
@@ -82,19 +91,19 @@ class Task(ABC):
         return self.__dict__ | {"tick": nothing}
 
     @abstractmethod
-    def work(self, said: dict[str, Any], given: Any) -> dict[str, State]:
-        """Do it: put what is to be said into `said`, and return the metrics' states."""
+    def work(self, report: dict[str, Any], given: Any) -> dict[str, State]:
+        """Do it: put what is to be told into `report`, and return the metrics' states."""
 
-    def __call__(self, given: Any) -> Part:
-        said: dict[str, Any] = {"status": "done", "reason": None}
+    def __call__(self, given: Any) -> ShardResult:
+        report: dict[str, Any] = {"status": "done", "reason": None}
         states: dict[str, State] = {}
         try:
-            states = self.work(said, given)
+            states = self.work(report, given)
         except (Interrupted, KeyboardInterrupt):
             raise
         except BaseException as error:  # whatever a plugin raises is its own cell's
-            said |= {"status": status_of(error), "reason": sentence(error), "details": traceback.format_exc()}
-        return Part(said, states)
+            report |= {"status": status_of(error), "reason": sentence(error), "details": traceback.format_exc()}
+        return ShardResult(report, states)
 
     def context(self) -> Context:
         cell = self.cell
@@ -119,15 +128,15 @@ class Task(ABC):
 class Load(Task):
     """Load the model, before any work; `status` is "refused" where it is the user who is to be told why it cannot."""
 
-    def work(self, said: dict[str, Any], given: Any) -> dict[str, State]:
+    def work(self, report: dict[str, Any], given: Any) -> dict[str, State]:
         try:
             self.prepare()
         except UsageError as error:
-            said |= {"status": "refused", "reason": str(error)}
+            report |= {"status": "refused", "reason": str(error)}
         except Exception as error:
             if status_of(error) == "oom":  # which may pass: the cell's own
                 return {}
-            said |= {
+            report |= {
                 "status": "refused", "reason": f"model {self.cell.model.title} cannot be loaded: {sentence(error)}."
             }  # fmt: skip
         return {}
@@ -136,11 +145,11 @@ class Load(Task):
 class Sample(Task):
     """Make the samples of a shard, and show them to the metrics."""
 
-    def work(self, said: dict[str, Any], given: Shard) -> dict[str, State]:
-        said |= {"n": 0, "machine": machine(self.cell.device)}
+    def work(self, report: dict[str, Any], given: Shard) -> dict[str, State]:
+        report |= {"n": 0, "machine": machine(self.cell.device)}
         with exclusive(self.cell.device) if self.exclusive else nullcontext(), time_limit(self.timeout):
             run = Run(self.cell, self.tick)
-            with counted(run, said):
+            with counted(run, report):
                 accumulators = self.accumulators()
                 with nullcontext(skip) if self.cell.save is None else self.cell.save.shard(self.cell) as keep:
                     try:
@@ -148,29 +157,29 @@ class Sample(Task):
                             for accumulator in accumulators:
                                 accumulator.update(x, index)
                             keep(x, index)
-                            said["n"] += len(x)
+                            report["n"] += len(x)
                     except Interrupted:  # between two batches: what is made is kept
-                        said["status"] = "interrupted"
+                        report["status"] = "interrupted"
         return self.states(accumulators)
 
 
 @contextmanager
-def counted(run: Run, said: dict[str, Any]) -> Iterator[None]:
-    """What was spent is said however the run ends."""
+def counted(run: Run, report: dict[str, Any]) -> Iterator[None]:
+    """What was spent is reported however the run ends."""
     try:
         yield
     finally:
         batch = run.size if run.size < run.cell.batch_size and not run.cell.adaptive else None
-        said |= {"counts": run.counts(), "costs": run.costs(), "batch": batch}
+        report |= {"counts": run.counts(), "costs": run.costs(), "batch": batch}
 
 
 class Check(Task):
     """See whether the metrics can go on from what they are said to have seen."""
 
-    def work(self, said: dict[str, Any], given: Part) -> dict[str, State]:
+    def work(self, report: dict[str, Any], given: ShardResult) -> dict[str, State]:
         context = self.context()
         for label, metric in self.metrics.items():
-            said["metric"] = label
+            report["metric"] = label
             metric.start(context).load(given.states[label])
         return {}
 
@@ -178,7 +187,7 @@ class Check(Task):
 class Merge(Task):
     """Two parts of the cell's samples as one."""
 
-    def work(self, said: dict[str, Any], given: tuple[Part, Part]) -> dict[str, State]:
+    def work(self, report: dict[str, Any], given: tuple[ShardResult, ShardResult]) -> dict[str, State]:
         both = [self.accumulators(part.states) for part in given]
         for accumulator, other in zip(*both, strict=True):
             accumulator.merge(other)
@@ -188,30 +197,32 @@ class Merge(Task):
 class Compute(Task):
     """The metrics' columns, by their labels."""
 
-    def work(self, said: dict[str, Any], given: Part) -> dict[str, State]:
-        said["columns"] = {}
+    def work(self, report: dict[str, Any], given: ShardResult) -> dict[str, State]:
+        report["columns"] = {}
         with time_limit(self.timeout):
             accumulators = self.accumulators(given.states)
             for (label, metric), accumulator in zip(self.metrics.items(), accumulators, strict=True):
-                said["columns"][label] = columns(metric, accumulator.compute())
+                report["columns"][label] = columns(metric, accumulator.compute())
         return {}
 
 
 def together(parts: Iterable[dict[str, Any]]) -> dict[str, Any]:
     """What several shards say, as one: sums of counts, times and joules, and the highest peaks."""
     whole: dict[str, Any] = {}
-    for said in parts:
+    for report in parts:
         if not whole:
-            whole = said
+            whole = report
             continue
-        costs, more = whole["costs"], said["costs"]
-        if costs and any(whole["machine"][k] != said["machine"][k] for k in ("device", "threads", "torch")):
+        costs, more = whole["costs"], report["costs"]
+        if costs and any(whole["machine"][k] != report["machine"][k] for k in ("device", "threads", "torch")):
             more = more | {"timing_valid": False}  # one row, two machines
-        whole = said | {
-            "n": whole["n"] + said["n"],
-            "counts": {k: (max if k == "nfe_max" else sum)((v, said["counts"][k])) for k, v in whole["counts"].items()},
+        whole = report | {
+            "n": whole["n"] + report["n"],
+            "counts": {
+                k: (max if k == "nfe_max" else sum)((v, report["counts"][k])) for k, v in whole["counts"].items()
+            },
             "costs": {k: added(k, v, more.get(k)) for k, v in costs.items()} if costs else more,
-            "batch": min((b for b in (whole.get("batch"), said.get("batch")) if b), default=None),
+            "batch": min((b for b in (whole.get("batch"), report.get("batch")) if b), default=None),
         }
     return whole
 

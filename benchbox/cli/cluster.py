@@ -26,9 +26,9 @@ def slurm(
     output: Annotated[Path | None, typer.Option("--output", "-o", help="A file instead of the terminal.")] = None,
 ) -> None:
     """Print a submission script: Ray on all machines of a Slurm job, and a sweep on it."""
-    from benchbox.clusters.slurm import Job
+    from benchbox.clusters.slurm import SlurmJob
 
-    job = Job(sweep, nodes, time, cpus, gpus, partition, account, setup)
+    job = SlurmJob(sweep, nodes, time, cpus, gpus, partition, account, setup)
     readable(sweep[1:])
     if output is None:
         print(job.script(), end="")

@@ -3,41 +3,40 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from benchbox.bench.part import Part
+from benchbox.bench.shard_result import ShardResult
 from benchbox.clusters.connection import connect, library
 from benchbox.clusters.demand import Amounts, alone, fitting, room
-from benchbox.clusters.parcel import Answer, Parcel
-from benchbox.clusters.place import Limits, perform
+from benchbox.clusters.remote import Limits, RemoteResult, perform
 from benchbox.errors import sentence
-from benchbox.executor import Lost
+from benchbox.executor import Executable, Lost
 from benchbox.workers.ending import STOPPED
+from benchbox.workers.message import TaskMessage
 
 NAMES = {"CPU": "num_cpus", "GPU": "num_gpus", "memory": "memory"}
 """Ray's names of amounts, and of the options that ask for them; `resources` is for the others."""
 
 
 @dataclass(eq=False)
-class Errand:
-    """A task under way, and whom to tell."""
+class PendingTask:
+    """A task under way, and its future."""
 
-    future: Future[Part]
-    tick: Callable[[], None]
+    task: Executable
+    future: Future[ShardResult]
 
-    def done(self, answer: Answer) -> None:
-        for _ in range(answer.ticks):
-            self.tick()
+    def finish(self, remote: RemoteResult) -> None:
+        for _ in range(remote.ticks):
+            self.task.tick()
         try:
-            part = answer.open()
+            result = remote.open()
         except Lost as lost:
             self.future.set_exception(lost)
         else:
-            self.future.set_result(part)
+            self.future.set_result(result)
 
 
 class Session:
@@ -49,7 +48,7 @@ class Session:
     def __init__(self, address: str | None, wanted: Amounts, memory_gb: float | None, retries: int) -> None:
         self.wanted, self.memory_gb, self.retries = wanted, memory_gb, retries
         self.joined, self.ray = connect(address), library()
-        self.lock, self.errands = threading.Lock(), dict[Any, Errand]()
+        self.lock, self.pending = threading.Lock(), dict[Any, PendingTask]()
         try:
             fitting(self.machines(), wanted)
         except BaseException:
@@ -67,20 +66,20 @@ class Session:
         """How many tasks the cluster holds at once."""
         return max(sum(room(machine, self.wanted) for machine in self.machines()), 1)
 
-    def submit(self, task: Callable[[Any], Any], given: Any) -> Future[Part]:
-        errand = Errand(Future(), getattr(task, "tick", lambda: None))
-        errand.future.set_running_or_notify_cancel()
+    def submit(self, task: Executable, shard: Any) -> Future[ShardResult]:
+        future: Future[ShardResult] = Future()
+        future.set_running_or_notify_cancel()
         try:
-            ref = self.send(Parcel.of(task, given), getattr(task, "exclusive", False))
+            ref = self.send(TaskMessage.of(task, shard), task.exclusive)
         except Lost as lost:
-            errand.future.set_exception(lost)
-            return errand.future
+            future.set_exception(lost)
+            return future
         with self.lock:
-            self.errands[ref] = errand
+            self.pending[ref] = PendingTask(task, future)
         ref.future().add_done_callback(partial(self.receive, ref))
-        return errand.future
+        return future
 
-    def send(self, parcel: Parcel, exclusive: bool) -> Any:
+    def send(self, message: TaskMessage, exclusive: bool) -> Any:
         machines = self.machines()
         wanted = alone(machines, self.wanted) if exclusive else self.wanted
         limits = Limits(
@@ -89,20 +88,20 @@ class Session:
         options = {option: wanted[name] for name, option in NAMES.items() if name in wanted}
         others = {name: amount for name, amount in wanted.items() if name not in NAMES}
         ready = self.perform.options(
-            **options, resources=others, max_retries=self.retries, name=f"benchbox {parcel.task.key}".strip()
+            **options, resources=others, max_retries=self.retries, name=f"benchbox {message.packages}".strip()
         )
-        return ready.remote(parcel, limits)
+        return ready.remote(message, limits)
 
-    def receive(self, ref: Any, answer: Future[Answer]) -> None:
+    def receive(self, ref: Any, remote: Future[RemoteResult]) -> None:
         """Tell who asked, unless the session was closed before."""
         with self.lock:
-            errand = self.errands.pop(ref, None)
-        if errand is None:
+            pending = self.pending.pop(ref, None)
+        if pending is None:
             return
         try:
-            errand.done(answer.result())
+            pending.finish(remote.result())
         except Exception as error:
-            errand.future.set_exception(self.lost(error))
+            pending.future.set_exception(self.lost(error))
 
     def lost(self, error: Exception) -> Lost:
         """What became of a task that gave no answer."""
@@ -121,10 +120,10 @@ class Session:
     def close(self) -> None:
         """End what runs; its futures raise Lost. Leave the cluster, if this session joined it."""
         with self.lock:
-            left, self.errands = self.errands, {}
+            left, self.pending = self.pending, {}
         for ref in left:
             self.ray.cancel(ref, force=True)
-        for errand in left.values():
-            errand.future.set_exception(Lost(*STOPPED))
+        for pending in left.values():
+            pending.future.set_exception(Lost(*STOPPED))
         if self.joined:
             self.ray.shutdown()

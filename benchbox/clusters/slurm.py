@@ -28,7 +28,7 @@ OWN = ("--executor", "--address", "--workers", "--dry-run")
 
 
 @dataclass(frozen=True)
-class Job:
+class SlurmJob:
     """A job of so many nodes with so many cores and GPUs each, and the time that it may take.
 
     words: the command, `run …`. setup: a line of shell before everything else. UsageError for what Slurm would not read

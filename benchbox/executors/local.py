@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from benchbox.executor import Executor
+from benchbox.executor import Executable, Executor
 
 if TYPE_CHECKING:
     from benchbox.workers.pool import Pool
@@ -43,13 +42,15 @@ class Local(Executor):
 
         return Pool(self.workers, self.threads, self.memory_gb)
 
-    def apart(self, task: Callable[[Any], Any]) -> bool:
-        """Whether a task runs in a worker process; one that runs here runs when it is submitted."""
-        others = self.isolate is None and (getattr(task, "key", "") != "" or getattr(task, "apart", False))
-        return bool(self.workers > 1 or self.isolate or self.threads or self.memory_gb or others)
+    def isolated(self, task: Executable) -> bool:
+        return super().isolated(task) if self.isolate is None else self.isolate
 
-    def submit(self, task: Callable[[Any], Any], shard: Any) -> Future[Any]:
-        if self.apart(task):
+    def at_once(self, exclusive: bool) -> int:
+        return 1 if exclusive else self.workers
+
+    def submit(self, task: Executable, shard: Any) -> Future[Any]:
+        """In a worker process where it is isolated, or there are several or limits; else here, at once."""
+        if self.isolated(task) or self.workers > 1 or self.threads or self.memory_gb:
             return self.pool.submit(task, shard)
         future: Future[Any] = Future()
         try:

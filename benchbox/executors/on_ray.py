@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass
 from functools import cached_property
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from benchbox.clusters.demand import Amounts, check, parse
 from benchbox.errors import UsageError
-from benchbox.executor import Executor
+from benchbox.executor import Executable, Executor
 
 if TYPE_CHECKING:
     from benchbox.clusters.session import Session
@@ -61,9 +60,9 @@ class Ray(Executor):
     def workers(self) -> int:
         return self.session.workers
 
-    def submit(self, task: Callable[[Any], Any], shard: Any) -> Future[Any]:
+    def submit(self, task: Executable, shard: Any) -> Future[Any]:
         """UsageError where the task is for a device that Ray does not give it, or that no machine has."""
-        device = str(getattr(getattr(task, "cell", None), "device", ""))
+        device = task.device
         if device.startswith("cuda") and not self.num_gpus:
             raise UsageError("a cell on a GPU needs one from Ray: give --set ray.num_gpus=1.")
         if device.startswith("cuda:"):

@@ -12,10 +12,10 @@ from typing import NamedTuple
 import pyarrow as pa
 
 from benchbox.errors import UsageError
-from benchbox.store.joining import joined
 from benchbox.store.leases import COMPACTION, Leases
 from benchbox.store.paths import COMPACTED, ID
 from benchbox.store.store import Store
+from benchbox.store.tables import joined
 from benchbox.store.verify import Track
 
 

@@ -10,10 +10,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from benchbox.store.atomic import write_bytes
-from benchbox.store.joining import DECIDING, places_of_latest
 from benchbox.store.leases import Leases
 from benchbox.store.paths import ID, opened, printable
 from benchbox.store.store import Store
+from benchbox.store.tables import DECIDING, places_of_latest
 from benchbox.store.values import completed
 from benchbox.store.verify import Fault, Track, faults
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import stat
@@ -23,6 +24,11 @@ def path_of(directory: Path, name: str, suffix: str, pattern: re.Pattern[str] = 
     if not pattern.fullmatch(name):
         raise ValueError(f"{printable(name)!r} is no name of a file in a results directory")
     return directory / f"{name}{suffix}"
+
+
+def compacted_name(data: bytes) -> str:
+    """The name of a file of many cells' rows: a hash of what it holds."""
+    return f"rows-{hashlib.sha256(data).hexdigest()[:16]}.parquet"
 
 
 def opened(path: Path) -> IO[bytes]:

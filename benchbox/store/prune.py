@@ -31,6 +31,7 @@ def removals(store: Store, track: Track) -> list[Removal]:
         *unfinished(store, track),
         *(Removal(path, "is damaged") for path in damaged),
         *(Removal(path, "is what a killed run left") for path in store.leftovers()),
+        *(Removal(path, "is in the format of an older benchbox") for path in store.statistics.old()),
         *([] if Leases(directory).live() else orphans(store)),  # a process may be at the row
     ]
 

@@ -24,6 +24,9 @@ MOST_ROWS, MOST_COLUMNS, MOST_BYTES = 10_000_000, 5_000, 2**33
 INDEX = re.compile("__index_level_[0-9]+__")
 """A column that pandas makes of a data frame's index."""
 
+CHANGED = "it was changed after it was written: its hash differs"
+"""What there is to say of such a file."""
+
 WORD = "^[0-9A-Za-z]{1,64}$"
 """The form of a row's `cell`, wherever it was made."""
 
@@ -40,7 +43,11 @@ def read(source: Path | bytes) -> Found:
     """The rows in a file. FileNotFoundError; any other error says why they cannot be read: nothing here is trusted."""
     with parquet(source) as file:
         table = file.read(use_threads=False)
-        return checked(with_partitions(table, partitions(source)) if isinstance(source, Path) else table)
+        wanted = (file.metadata.metadata or {}).get(schema.HASH)
+    found = checked(with_partitions(table, partitions(source)) if isinstance(source, Path) else table)
+    if wanted and not found.left_out and (len(found.table) > 1 or schema.row_hash(found.table) != wanted):
+        raise ValueError(CHANGED)
+    return found
 
 
 def left_out(error: Exception) -> str:

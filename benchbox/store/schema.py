@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -44,6 +46,9 @@ JSON = (
 )  # fmt: skip
 """Columns that hold a JSON object."""
 
+HASH = b"benchbox_sha256"
+"""In the metadata of a cell's own file: the hash of its row, by which a file that was changed is found."""
+
 KINDS: dict[str, pa.DataType] = (
     dict.fromkeys(TEXT, pa.string())
     | dict.fromkeys(INTEGER, pa.int64())
@@ -83,9 +88,16 @@ def schema(metrics: dict[str, Any]) -> pa.Schema:
 
 
 def table(row: dict[str, Any]) -> pa.Table:
-    """A row as a table of one line; what it lacks is null, metric columns are those that the schema does not know."""
+    """A row as a table of one line with a hash of it; what it lacks is null, metric columns are those not in KINDS."""
     metrics = {k: v for k, v in row.items() if k not in ORDER}
-    return pa.Table.from_pylist([{k: plain(v) for k, v in row.items()}], schema=schema(metrics))
+    made = pa.Table.from_pylist([{k: plain(v) for k, v in row.items()}], schema=schema(metrics))
+    return made.replace_schema_metadata(made.schema.metadata | {HASH: row_hash(made)})
+
+
+def row_hash(row: pa.Table) -> bytes:
+    """The SHA-256 of the values of a table of one row."""
+    values = {name: value for name, value in row.to_pylist()[0].items() if value is not None}
+    return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest().encode()
 
 
 def plain(value: Any) -> Any:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,11 +14,11 @@ import pyarrow.parquet as pq
 from benchbox.errors import UsageError
 from benchbox.store import schema
 from benchbox.store.atomic import flush_names, leftover, set_aside, try_to_write, write_bytes, write_whole
-from benchbox.store.compacted import GROUP, TRIES, Compacted
-from benchbox.store.joining import framed, joined
-from benchbox.store.kept import Kept, Statistics
-from benchbox.store.paths import ID, opened, path_of, printable
-from benchbox.store.reading import Found, left_out, parquet, read
+from benchbox.store.compacted import TRIES, Compacted
+from benchbox.store.paths import COMPACTED, ID, compacted_name, opened, path_of, printable
+from benchbox.store.reading import CHANGED, Found, left_out, parquet, read
+from benchbox.store.states import MetricState, MetricStates
+from benchbox.store.tables import framed, joined
 
 FINISHED = frozenset({"done", "diverged", "dishonest", "skipped"})
 """Statuses that a rerun leaves as they are; the others are tried again."""
@@ -35,8 +34,8 @@ class Store:
         self.directory = directory
         self.problems: list[str] = []
         self._noted: set[Path] = set()
-        self.compacted = Compacted(directory, self.note)
-        self.statistics = Statistics(directory, self.note)
+        self.compacted = Compacted(directory, self.read, self.note)
+        self.statistics = MetricStates(directory, self.note)
 
     def prepare(self) -> None:
         """Make the directory, see that it can be written to, and remove what killed runs left half written.
@@ -102,9 +101,9 @@ class Store:
     def put_many(self, table: pa.Table) -> Path:
         """Write rows of many cells into one compacted file, named after its contents; it is on the disk then."""
         file = pa.BufferOutputStream()
-        pq.write_table(schema.marked(table), file, row_group_size=GROUP)
+        pq.write_table(schema.marked(table), file)
         data = file.getvalue().to_pybytes()
-        path = self.directory / f"rows-{hashlib.sha256(data).hexdigest()[:16]}.parquet"
+        path = self.directory / compacted_name(data)
         with self.writing():
             write_bytes(path, data)
             flush_names(self.directory)
@@ -136,7 +135,7 @@ class Store:
         with self.writing():
             path_of(self.directory, cell, ".part").unlink(missing_ok=True)
 
-    def keep(self, statistics: dict[str, Kept]) -> None:
+    def keep(self, statistics: dict[str, MetricState]) -> None:
         """Write statistics, by their keys. UsageError where they cannot be written."""
         with self.writing():
             for key, kept in statistics.items():
@@ -160,7 +159,7 @@ class Store:
     def read(self, path: Path) -> Found | None:
         """The rows in a file, None where there are none that can be read. FileNotFoundError."""
         try:
-            found = read(path)
+            found = read(named_after_contents(path) if COMPACTED.fullmatch(path.name) else path)
             if ID.fullmatch(path.stem) and (cells := found.table["cell"].to_pylist()) != [path.stem]:
                 raise ValueError(f"it holds the row of cell {', '.join(cells[:3])}")
         except (FileNotFoundError, NotADirectoryError):
@@ -181,6 +180,15 @@ class Store:
     def files(self) -> list[Path]:
         """All files that may hold rows."""
         return sorted(self.directory.glob("*.parquet"))
+
+
+def named_after_contents(path: Path) -> bytes:
+    """What a compacted file holds. ValueError where that is not what its name is made from. FileNotFoundError."""
+    with opened(path) as file:
+        data = file.read()
+    if compacted_name(data) != path.name:
+        raise ValueError(CHANGED)
+    return data
 
 
 def load_results(directory: str | Path) -> pd.DataFrame:

@@ -1,1 +1,1 @@
-"""Worker processes: a task runs apart from the sweep, so that what it does to its process is done to nothing else."""
+"""Worker processes: tasks run isolated from the sweep, so that what one does to its process is done to nothing else."""

@@ -24,10 +24,10 @@ from pathlib import Path
 from types import FrameType
 from zlib import crc32
 
+from benchbox.bench.worker_warnings import KEY, Recorder
 from benchbox.errors import sentence
 from benchbox.workers.globals import Globals, seed, snapshot
-from benchbox.workers.warned import KEY, Recorder
-from benchbox.workers.wire import CHANGED, COUNT, FAILED, HEAD, LOADED, PART, TICK, frame
+from benchbox.workers.wire import CHANGED, COUNT, FAILED, HEAD, LOADED, RESULT, TICK, frame
 
 PR_SET_PDEATHSIG = 1
 DETAILS = 2**16
@@ -108,21 +108,21 @@ def leave_to_parent(pid: int) -> Callable[[int, FrameType | None], None]:
 def serve(channel: Channel) -> None:
     """Do tasks; after one that failed, no other."""
     start: Globals | None = None
-    while (job := channel.receive()) is not None:
-        module, task, given = pickle.loads(job)
+    while (message := channel.receive()) is not None:
+        module, task, shard = pickle.loads(message)
         try:
             import_module(module)  # benchbox's own, so that the start is that before any plugin's import
             start = start or snapshot()
-            data = perform(channel, task, given, start)
+            data = perform(channel, task, shard, start)
         except BaseException as error:  # a plugin may raise whatever there is
             channel.send(FAILED, failure(error))
             return
-        channel.send(PART, data)
+        channel.send(RESULT, data)
 
 
-def perform(channel: Channel, pickled: bytes, given: bytes, start: Globals) -> bytes:
-    """The part that a task gives, with what was warned of, and before it, whether the process is still as it was."""
-    number, ticker = crc32(given), Ticker(channel)
+def perform(channel: Channel, pickled: bytes, shard: bytes, start: Globals) -> bytes:
+    """The result of a task, with its warnings, and before it, whether the process is still as it was."""
+    number, ticker = crc32(shard), Ticker(channel)
     seed(number)
     with Recorder() as recorder:
         task = pickle.loads(pickled)
@@ -132,10 +132,10 @@ def perform(channel: Channel, pickled: bytes, given: bytes, start: Globals) -> b
         loaded = snapshot()
         channel.send(LOADED)
         seed(number)
-        part = task(pickle.loads(given))
+        result = task(pickle.loads(shard))
     if recorder.texts:
-        part.said[KEY] = list(recorder.texts)
-    data = part.to_bytes()
+        result.report[KEY] = list(recorder.texts)
+    data = result.to_bytes()
     ticker.flush()
     if snapshot() != loaded:
         channel.send(CHANGED, b"run")

@@ -5,15 +5,14 @@ from __future__ import annotations
 import os
 import sys
 import threading
-from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
-from benchbox.bench.part import Part
-from benchbox.executor import Lost
+from benchbox.bench.shard_result import ShardResult
+from benchbox.executor import Executable, Lost
 from benchbox.workers.ending import STOPPED
-from benchbox.workers.job import Job
 from benchbox.workers.memory import available
+from benchbox.workers.message import TaskMessage
 from benchbox.workers.process import GIB, Worker
 
 SHARE = 0.9
@@ -34,30 +33,30 @@ class Pool:
         self.idle: list[Worker] = []
         self.busy: set[Worker] = set()
 
-    def submit(self, task: Callable[[Any], Any], given: Any) -> Future[Part]:
-        return self.drivers.submit(self._run, task, given)
+    def submit(self, task: Executable, shard: Any) -> Future[ShardResult]:
+        return self.drivers.submit(self._run, task, shard)
 
-    def _run(self, task: Callable[[Any], Any], given: Any) -> Part:
-        job = Job.of(task, given)
-        worker = self._take(job)
+    def _run(self, task: Executable, shard: Any) -> ShardResult:
+        message = TaskMessage.of(task, shard)
+        worker = self._take(message)
         try:
-            return worker.run(job)
+            return worker.run(message, task.tick)
         finally:
             self._give_back(worker)
 
-    def _take(self, job: Job) -> Worker:
-        """An idle worker that may do the job; else a new one, in the place of idle ones that may not."""
+    def _take(self, message: TaskMessage) -> Worker:
+        """An idle worker that may do the task; else a new one, in the place of idle ones that may not."""
         gone: list[Worker] = []
         try:
             with self.lock:
                 if self.closed:
                     raise Lost(*STOPPED)
-                found = next((worker for worker in self.idle if worker.usable and worker.fits(job)), None)
+                found = next((worker for worker in self.idle if worker.usable and worker.fits(message)), None)
                 if found:
                     self.idle.remove(found)
                 while not found and self.idle and len(self.idle) + len(self.busy) >= self.workers:
                     gone.append(self.idle.pop(0))
-                self.busy.add(found := found or Worker(job.key, self.threads, self._memory()))
+                self.busy.add(found := found or Worker(message.packages, self.threads, self._memory()))
                 return found
         finally:
             for worker in gone:

@@ -7,17 +7,18 @@ import signal
 import subprocess
 import sys
 from collections import deque
+from collections.abc import Callable
 from contextlib import suppress
 from time import monotonic
 
-from benchbox.bench.part import Part
+from benchbox.bench.shard_result import ShardResult
 from benchbox.executor import Lost
 from benchbox.threads import passive
 from benchbox.workers.ending import STOPPED, failure, verdict
-from benchbox.workers.job import Job
 from benchbox.workers.link import Link
 from benchbox.workers.memory import Family, oom_kills
-from benchbox.workers.wire import CHANGED, COUNT, FAILED, LOADED, PART, TICK, Corrupt
+from benchbox.workers.message import TaskMessage
+from benchbox.workers.wire import CHANGED, COUNT, FAILED, LOADED, RESULT, TICK, Corrupt
 
 MAIN = """import sys; numbers = map(int, sys.argv[1:3]); sys.path[:] = sys.argv[3:]; del sys.argv[1:]
 from benchbox.workers.child import main; main(*numbers)"""
@@ -34,13 +35,13 @@ GIB = 2**30
 
 
 class Worker:
-    """A process that does tasks of one `key`, one after the other, on `threads` threads and within `memory` bytes.
+    """A process that does tasks of the same `packages`, one by one, on `threads` threads and within `memory` bytes.
 
-    `only` is the one cell that it may still serve, None for any; `usable` whether it may do more.
+    `only` is the one group that it may still serve, None for any; `usable` whether it may do more.
     """
 
-    def __init__(self, key: str, threads: int, memory: int) -> None:
-        self.key, self.memory, self.kills = key, memory, oom_kills()
+    def __init__(self, packages: str, threads: int, memory: int) -> None:
+        self.packages, self.memory, self.kills = packages, memory, oom_kills()
         self.only: bytes | None = None
         self.status: int | None = None
         self.spoilt = self.changed = self.stopped = False
@@ -64,48 +65,50 @@ class Worker:
     def usable(self) -> bool:
         return not self.spoilt and self.link.open and self.process.poll() is None
 
-    def fits(self, job: Job) -> bool:
-        return self.key == job.key and self.only in (None, job.cell)
+    def fits(self, message: TaskMessage) -> bool:
+        return self.packages == message.packages and self.only in (None, message.group)
 
-    def run(self, job: Job) -> Part:
+    def run(self, message: TaskMessage, tick: Callable[[], None]) -> ShardResult:
         """Do a task. Lost where the process ends, fails, or uses more time or memory than it may: it is spoilt then."""
         was, self.spoilt = self.spoilt, True
         try:
-            part = self._run(job)
+            result = self._run(message, tick)
         except Corrupt:
             raise self.lost("failed", "its process sent what cannot be read") from None
         self.spoilt = was or self.changed or self.family.look() > 0
-        return part
+        return result
 
-    def _run(self, job: Job) -> Part:
-        self.link.say(job.message, self.memory)
-        deadline = None if job.timeout is None else monotonic() + job.timeout + LOADING
+    def _run(self, message: TaskMessage, tick: Callable[[], None]) -> ShardResult:
+        self.link.say(memoryview(message.frame), self.memory)
+        timeout = message.timeout
+        deadline = None if timeout is None else monotonic() + timeout + LOADING
         looks, due = 0, 0.0
         while True:
             if over := not self.link.open or self.process.poll() is not None:
                 self.wait_and_kill()
             for kind, data in self.link.hear(0 if over else LOOK):
-                if kind == PART:
-                    return part(data)
-                if kind == LOADED and job.timeout is not None:
-                    deadline = monotonic() + job.timeout + GRACE
-                self.heed(job, kind, data)
+                if kind == RESULT:
+                    return shard_result(data)
+                if kind == LOADED and timeout is not None:
+                    deadline = monotonic() + timeout + GRACE
+                self.heed(message, tick, kind, data)
             if over:
                 raise self.lost(*STOPPED if self.stopped else verdict(self.status, oom_kills() > self.kills))
             if deadline is not None and monotonic() > deadline:
                 self.dump()
-                raise self.lost("timeout", f"it ran longer than {job.timeout:g} s")
+                raise self.lost("timeout", f"it ran longer than {timeout:g} s")
             if monotonic() > due:
                 looks, due = looks + 1, monotonic() + LOOK
                 self.weigh(search=looks % LOOKS == 1)
 
-    def heed(self, job: Job, kind: bytes, data: bytes) -> None:
-        """Take note of what it says besides its part."""
+    def heed(self, message: TaskMessage, tick: Callable[[], None], kind: bytes, data: bytes) -> None:
+        """Take note of what it says besides its result."""
         if kind == TICK and len(data) == COUNT.size:
-            job.tick(*COUNT.unpack(data))
+            for _ in range(*COUNT.unpack(data)):
+                tick()
         elif kind == CHANGED:
             self.changed = data != b"load"
-            self.only = job.cell
+            self.only = message.group
         elif kind == FAILED:
             raise self.lost(*failure(data))
 
@@ -150,9 +153,9 @@ class Worker:
         self.link.close()
 
 
-def part(data: bytes) -> Part:
+def shard_result(data: bytes) -> ShardResult:
     """Corrupt where it is none."""
     try:
-        return Part.from_bytes(data)
-    except Exception as error:  # whatever numpy and json make of such bytes
+        return ShardResult.from_bytes(data)
+    except Exception as error:  # whatever such bytes lead to
         raise Corrupt from error

@@ -1,4 +1,8 @@
-"""What benchbox and a worker process say to each other: frames of a kind, a length and bytes."""
+"""Messages between benchbox and a worker process: frames of a kind, a length and bytes.
+
+`multiprocessing.connection` has frames, too, but its `recv_bytes` and `send_bytes` wait for the rest of a frame: a
+worker that hangs after half of one, or does not read, would hold up its timeout and its memory limit.
+"""
 
 from __future__ import annotations
 
@@ -8,11 +12,11 @@ from collections.abc import Iterator
 HEAD, COUNT = struct.Struct("!cQ"), struct.Struct("!H")
 """A frame's kind and length; the payload of TICK."""
 
-TASK, LOADED, TICK, CHANGED, PART, FAILED = b"j", b"l", b"t", b"c", b"p", b"f"
-"""To the worker: a task. From it: the task is loaded; it ticked, so many times; it left the process changed, how; what
-it gave; why it gave nothing."""
+TASK, LOADED, TICK, CHANGED, RESULT, FAILED = b"j", b"l", b"t", b"c", b"r", b"f"
+"""To the worker: a task. From it: the task is loaded; it ticked, so many times; it left the process changed, how; its
+result; why there is none."""
 
-KINDS = {TASK, LOADED, TICK, CHANGED, PART, FAILED}
+KINDS = {TASK, LOADED, TICK, CHANGED, RESULT, FAILED}
 
 
 class Corrupt(Exception):
