@@ -8,9 +8,9 @@ import torch
 
 from benchbox.errors import UsageError
 from benchbox.exact.law import last
-from benchbox.exact.options import made, other_values
 from benchbox.exact.references import PUBLISHED_FORMULAS, TABLEAUS
 from benchbox.exact.rules import RuleResult, Trial, counted_denoiser, image, relative
+from benchbox.exact.settings import made, other_values
 from benchbox.noise import BLOCK, Noise
 
 AGREE = 1e-9
