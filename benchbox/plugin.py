@@ -34,7 +34,7 @@ DISTRIBUTION = "benchbox-diffusion"
 PLUGIN_NAME = r"[\w+-]+(:[\w+.-]+)?"
 """A plugin's name: a word, or prefix:Word for what is somebody else's (`diffusers:DDIMScheduler`)."""
 
-NEVER_FIELDS = {"sampler": {"name", "aliases", "evals_per_step", "grid", "needs_grad"}}
+NEVER_FIELDS = {"sampler": {"name", "aliases", "evals_per_step", "grid", "needs_grad", "biased_by"}}
 """What a plugin states without an annotation: as a field it would be an option."""
 
 

@@ -19,8 +19,7 @@ class Sampler(ABC):
 
     `order` is the claimed order of convergence with respect to intervals, in the sampler's own frame, without the last
     denoise (None: claims none). `evals_per_step` is the number of network evaluations per interval (None: adaptive).
-    `biased_by` names the options that change the law of the samples on purpose, at any number of intervals: the law is
-    checked at their defaults alone.
+    `biased_by` names the options that change the law of the samples on purpose, however many intervals there are.
     """
 
     name: ClassVar[str]

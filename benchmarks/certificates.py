@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from benchbox.exact.certificate import Certificate
 from benchbox.exact.conformance import certificate_of
-from benchbox.exact.laws import Order
+from benchbox.exact.convergence import Order
 from benchbox.registry import DISTRIBUTION, registry
 
 COLUMNS = (

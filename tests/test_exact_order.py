@@ -14,7 +14,7 @@ from torch import Tensor
 
 from benchbox import Context, Levels, Sampler, get, sample
 from benchbox.denoiser import Denoiser
-from benchbox.exact.laws import measure_orders
+from benchbox.exact.convergence import measure_orders
 from benchbox.exact.order import climb, judge
 from benchbox.exact.rules import Trial, vector
 from benchbox.metrics.ode_error import solution

@@ -22,9 +22,9 @@ from benchbox.metrics.features import extractor
 from benchbox.report.compare import of_directories
 from benchbox.report.publish import row_fault
 from benchbox.report.ranking import boards
-from benchbox.store.joining import framed
 from benchbox.store.merging import merge
 from benchbox.store.store import Store, load_results
+from benchbox.store.tables import framed
 from benchbox.store.values import values
 
 IMAGES = {"mean": "0", "eigenvalues": ":".join(["1"] * 784), "sample_shape": "1:28:28", "data_range": "-1:1"}

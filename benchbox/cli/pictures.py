@@ -67,9 +67,10 @@ def order_chart(names: Sequence[str], files: Sequence[Path], set_: list[str], sc
     if files:
         return order_chart(certificates_in(files), schedule=schedule)
     from benchbox.exact.certificate import measured_orders
+    from benchbox.exact.study import Study
 
     samplers = instances(list(names), set_, "sampler")
-    found = [{"name": s.name, "orders": [o.as_dict() for o in measured_orders(s)]} for s in samplers]
+    found = [{"name": s.name, "orders": [o.as_dict() for o in measured_orders(Study(s))]} for s in samplers]
     return order_chart(found, schedule=schedule)
 
 

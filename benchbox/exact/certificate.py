@@ -5,16 +5,26 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
-from itertools import islice
 from typing import Any
 
-from benchbox import get
-from benchbox.errors import UsageError
 from benchbox.exact.agreement import agrees
 from benchbox.exact.conduct import CONDUCT
-from benchbox.exact.laws import SCHEDULES, Error, Order, errors, measure_orders, right_law, variants
-from benchbox.exact.options import honours, solves, variants_spend
-from benchbox.exact.rules import Rule, RuleResult, Trial, apply, image, vector
+from benchbox.exact.conventions import conventions
+from benchbox.exact.convergence import (
+    Error,
+    Order,
+    errors,
+    law_under_options,
+    measure_orders,
+    orders_hold,
+    right_law,
+)
+from benchbox.exact.level_rules import extremes, levels_reached
+from benchbox.exact.local_rules import local_law, noise_scaling, short_law
+from benchbox.exact.option_rules import honours, runs, solves
+from benchbox.exact.refusal import described, is_refusal
+from benchbox.exact.rules import RuleResult, apply, image, vector
+from benchbox.exact.study import SCHEDULES, Study
 from benchbox.options import describe
 from benchbox.sampler import Sampler
 
@@ -29,6 +39,8 @@ class Certificate:
     errors: tuple[Error, ...] = ()
     orders: tuple[Order, ...] = ()
     kind: str = "sampler"
+    settings: int = 1
+    biased_by: tuple[str, ...] = ()
 
     @property
     def passed(self) -> bool:
@@ -41,71 +53,78 @@ class Certificate:
     def as_dict(self) -> dict[str, Any]:
         return {
             "kind": self.kind, "name": self.name, "options": self.options, "passed": self.passed,
+            "settings": self.settings, "biased_by": list(self.biased_by),
             "checks": [c.as_dict() for c in self.checks], "errors": [e.as_dict() for e in self.errors],
             "orders": [o.as_dict() for o in self.orders],
         }  # fmt: skip
 
 
-def trials(sampler: Sampler) -> Iterator[Trial]:
-    """The sampler on each of the schedules that certificates are measured on. UsageError where it runs on none."""
-    problem: Exception | None = None
-    found = False
-    for name in SCHEDULES:
-        try:
-            trial = Trial.of(sampler, get("schedule", name))
-        except (UsageError, ValueError) as error:
-            problem = error
-            continue
-        found = True
-        yield trial
-    if not found:
-        text = str(problem).rstrip(".")
-        raise UsageError(f"sampler {sampler.name} runs on none of the schedules {', '.join(SCHEDULES)}: {text}.")
-
-
-def rules(trial: Trial, first: bool) -> list[tuple[str, Rule]]:
-    """All checks that are a single rule; conduct does not depend on the schedule and is looked at once."""
-    laws = [
-        (f"law ({trial.schedule.name}, {w})", partial(right_law, model=m, what=w))
-        for m, w in ((vector(), "vector"), (image(), "image"))
-    ]
-    under = [("options", honours), ("evaluations under options", variants_spend), ("solution under options", solves)]
-    reference = [(f"published formulas ({trial.schedule.name})", agrees)]
-    return [*reference, *(CONDUCT if first else ()), *laws, *(under if trial.schedule.name == SCHEDULES[-1] else ())]
-
-
-def measured_orders(sampler: Sampler) -> Iterator[Order]:
-    """The orders of the sampler on each schedule, and of its named variants on the first one that they take."""
-    for variant, instance in variants(sampler):
-        try:
-            for trial in islice(trials(instance), 1 if variant else None):
-                yield from measure_orders(trial, variant)
-        except (UsageError, ValueError):
-            continue  # this variant runs on neither schedule in the range of the measurement
-
-
-def inspect(sampler: Sampler) -> Iterator[RuleResult | Order]:
+def inspect(study: Study, published: bool = True) -> Iterator[RuleResult | Order]:
     """Everything that can fail, cheap things first: a caller may stop at the first failure."""
-    for i, trial in enumerate(trials(sampler)):
-        for rule in rules(trial, not i):
-            yield from apply([rule], trial.cold())
+    for schedule in study.schedules if published else ():
+        yield from apply([(f"published formulas ({schedule})", agrees)], study.own(schedule))
+    first, *_ = study.schedules
+    for name, rule in (("settings", runs), *CONDUCT):
+        yield study.apply(name, rule, first)
+    yield study.apply("extremes", extremes, first, single=True)
+    yield from laws(study)
+    yield from apply([("options", honours)], study.own(study.schedules[-1]))
     try:
-        yield from measured_orders(sampler)
+        yield from measured_orders(study)
     except Exception as error:
-        yield RuleResult("orders", False, f"{type(error).__name__}: {error}".splitlines()[0], "no exception")
+        yield RuleResult("orders", False, described(error), "no exception")
+    yield study.apply("order under options", orders_hold, first, law=True)
+    yield study.apply("names of options", conventions, study.schedules[-1])
 
 
-def certificate(sampler: Sampler, tick: Callable[[str], None] = lambda what: None) -> Certificate:
-    """The certificate of a sampler; tick is told each thing that is done."""
-    checks, found = [], []
-    for item in inspect(sampler):
+def laws(study: Study) -> Iterator[RuleResult]:
+    """The rules that ask for the right law, but under options that are declared to change it."""
+    first, *_ = study.schedules
+    for schedule in study.schedules:
+        single = schedule != first
+        yield study.apply(f"local law ({schedule})", local_law, schedule, law=True, single=single)
+        yield study.apply(f"law from level to level ({schedule})", short_law, schedule, law=True, single=single)
+        for what, model in (("vector", vector()), ("image", image())):
+            yield from apply(
+                [(f"law ({schedule}, {what})", partial(right_law, model=model, what=what))], study.own(schedule)
+            )
+        yield study.apply(f"solution ({schedule})", solves, schedule, law=True, single=single)
+    yield from apply([("levels", levels_reached)], study.own(first))
+    yield study.apply("noise per interval", noise_scaling, first, law=True)
+    if len(study.variants) > 1:
+        yield study.apply("law under options", law_under_options, first, law=True)
+
+
+def measured_orders(study: Study) -> Iterator[Order]:
+    """The orders of the sampler on each schedule, and of its named variants on the first one that they take."""
+    for schedule in study.schedules:
+        yield from measure_orders(study.own(schedule))
+    seen = set[str]()
+    for schedule in SCHEDULES:
+        for variant, trial in study.trials(schedule, law=True):
+            if variant.named and str(variant) not in seen:
+                seen.add(str(variant))
+                try:
+                    yield from measure_orders(trial, str(variant))
+                except Exception as error:
+                    if not is_refusal(error):
+                        raise
+
+
+def certificate(sampler: Sampler, tick: Callable[[str], None] = lambda what: None, quick: bool = False) -> Certificate:
+    """The certificate of a sampler; tick is told each thing that is done. quick: under its own options alone."""
+    study, checks, found = Study(sampler, quick), list[RuleResult](), list[Order]()
+    for item in inspect(study):
         if isinstance(item, Order):
             found.append(item)
             checks += [item.check] if item.check else []
         else:
             checks.append(item)
         tick(checks[-1].name)
-    return Certificate(sampler.name, describe(sampler), tuple(checks), tuple(_run_errors(sampler)), tuple(found))
+    return Certificate(
+        sampler.name, describe(sampler), tuple(checks), tuple(_run_errors(sampler)), tuple(found),
+        settings=len(study.variants), biased_by=sampler.biased_by,
+    )  # fmt: skip
 
 
 def _run_errors(sampler: Sampler) -> list[Error]:
@@ -118,7 +137,7 @@ def _run_errors(sampler: Sampler) -> list[Error]:
 
 def failed_checks(sampler: Sampler, published: bool = True) -> Iterator[RuleResult]:
     """The failed checks, as they are found; published: the published formulas of the built-ins are compared, too."""
-    for item in inspect(sampler):
+    for item in inspect(Study(sampler), published):
         check = item.check if isinstance(item, Order) else item
-        if check is not None and check.passed is False and (published or not check.name.startswith("published")):
+        if check is not None and check.passed is False:
             yield check

@@ -6,8 +6,7 @@ import numpy as np
 import torch
 
 from benchbox.driver import least_nfe, plan_levels
-from benchbox.exact.level_rules import extremes, levels_reached
-from benchbox.exact.noise_rules import generators, noise_source, seeds
+from benchbox.exact.noise_rules import draws_in_order, draws_used, generators, noise_source, seeds
 from benchbox.exact.rules import ROUNDING, RuleResult, Trial, image, relative
 from benchbox.exact.state_rules import in_place, state
 from benchbox.models.gaussian import Gaussian
@@ -109,7 +108,7 @@ def edges(trial: Trial) -> RuleResult:
 
 CONDUCT = (
     ("evaluations", evaluations), ("global generators", generators), ("state", state), ("noise source", noise_source),
-    ("seed", seeds), ("budget", budget_kept), ("input", in_place), ("batches", batch_invariance), ("precision", dtypes),
-    ("shapes", shapes), ("edges", edges), ("levels", levels_reached), ("extremes", extremes),
+    ("draws", draws_used), ("levels of draws", draws_in_order), ("seed", seeds), ("budget", budget_kept),
+    ("input", in_place), ("batches", batch_invariance), ("precision", dtypes), ("shapes", shapes), ("edges", edges),
 )  # fmt: skip
 """The rules of conduct by name."""

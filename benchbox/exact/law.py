@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 
 import numpy as np
 import torch
@@ -81,12 +82,21 @@ def last(states: Iterator[Tensor]) -> Tensor:
 
 
 def output(
-    sampler: Sampler, model: Model | Denoiser, levels: Levels, script: Callable[[int], Tensor], final: str = "none"
+    sampler: Sampler,
+    model: Model | Denoiser,
+    levels: Levels,
+    script: Callable[[int], Tensor],
+    final: str = "none",
+    steps: int | None = None,
 ) -> tuple[Array, int]:
-    """The samples of a scripted run, (rows, dim), and the number of draws, the start included."""
+    """The samples of a scripted run, (rows, dim), and the number of draws, the start included.
+
+    steps: the run is left after so many states (None: at its end).
+    """
     denoise = model if isinstance(model, Denoiser) else Denoiser(model, torch.device("cpu"), torch.float64)
     noise = Scripted(script)
-    x = last(trajectory(sampler, denoise, levels, noise, final))
+    states = trajectory(sampler, denoise, levels, noise, final)
+    x = last(states if steps is None else islice(states, steps + 1))
     return x.flatten(1).double().numpy(), noise.draws
 
 
@@ -97,20 +107,22 @@ def propagate(
     final: str = "none",
     denoise: Denoiser | None = None,
     tick: PropagationTick = lambda done, total: None,
+    steps: int | None = None,
 ) -> Law:
     """The law of an affine sampler by one-hot draws: the output of a unit draw, less that of no draws, is its weight.
 
     A first run counts the draws. denoise: what the sampler is given in place of the model's own denoiser.
+    steps: the law after so many states, in place of the last one.
     """
     denoise = denoise or Denoiser(model, torch.device("cpu"), torch.float64)
     denoise.reset()
     zeros = torch.zeros(1, *model.shape, dtype=torch.float64)
-    offset, draws = output(sampler, denoise, levels, lambda k: zeros.clone(), final)
+    offset, draws = output(sampler, denoise, levels, lambda k: zeros.clone(), final, steps)
     nfe, size = denoise.rows, max(1, STATE_NUMBERS // zeros.numel())
     gain, noise = np.zeros(zeros.numel()), np.zeros(zeros.numel())
     for first in range(0, draws, size):
         rows = range(first, min(first + size, draws))
-        weights = output(sampler, denoise, levels, _one_hot(rows, zeros), final)[0]
+        weights = output(sampler, denoise, levels, _one_hot(rows, zeros), final, steps)[0]
         weights = weights[1:] - weights[0]
         if first == 0:
             gain, weights = weights[0], weights[1:]

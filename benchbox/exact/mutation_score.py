@@ -19,8 +19,8 @@ from benchbox.errors import UsageError
 from benchbox.exact.agreement import settings_of
 from benchbox.exact.certificate import failed_checks
 from benchbox.exact.mutants import Mutant, mutants_of
-from benchbox.exact.options import made
 from benchbox.exact.rules import RuleResult, Trial
+from benchbox.exact.settings import made
 from benchbox.sampler import Sampler
 
 MUTANT_CPU_SECONDS = 120.0

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import random
+from itertools import pairwise
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from benchbox.exact.law import output
+from benchbox.exact.law import last, output
 from benchbox.exact.rules import ROUNDING, RuleResult, Trial, image, relative
+from benchbox.noise import BLOCK, Noise
 
 
 def seeds(trial: Trial) -> RuleResult:
@@ -70,3 +72,60 @@ def generators(trial: Trial) -> RuleResult:
     return RuleResult(
         "global generators", same, "untouched" if same else "torch's global seed changes the samples", expected
     )
+
+
+def draws_used(trial: Trial) -> RuleResult:
+    """Each draw, changed alone, changes the sample."""
+    expected = "another sample for another value of any draw"
+    rng = np.random.default_rng(4)
+    once = Asked()
+    last(trial.states(6, noise=once))
+    draws = len(once.intervals)
+    base, other = rng.standard_normal((2, draws, *image().shape))
+
+    def script(k: int) -> Tensor:
+        z = torch.as_tensor(base[k]).repeat(draws + 1, *[1] * len(image().shape))
+        z[k + 1] = torch.as_tensor(other[k])
+        return z
+
+    x = output(trial.sampler, image(), trial.levels(6), script)[0]
+    unused = [k for k in range(draws) if not np.abs(x[k + 1] - x[0]).max() > 1e-13 * np.abs(x[0]).max()]
+    if unused:
+        sigma, _ = once.intervals[unused[0]]
+        what = f"of {draws} draws {len(unused)} change nothing; the first is asked for at σ = {sigma:.3g}"
+        return RuleResult("draws", False, what, expected)
+    return RuleResult("draws", True, f"each of {draws} changes the sample", expected)
+
+
+def draws_in_order(trial: Trial) -> RuleResult:
+    """Noise is asked for at positive levels that do not rise again: a Brownian source needs them so."""
+    expected = "noise(sigma, sigma_next) with the levels of the run, from the noisiest on"
+    once = Asked()
+    last(trial.states(6, noise=once))
+    wrong = [pair for pair in once.intervals if not all(isinstance(s, float) and 0 < s < np.inf for s in pair)]
+    if wrong:
+        return RuleResult("levels of draws", False, f"a draw is asked for at the levels {wrong[0]}", expected)
+    for (sigma, _), (then, _) in pairwise(once.intervals):
+        if then > sigma * (1 + 1e-9):
+            what = f"a draw at σ = {then:.3g} is asked for after one at {sigma:.3g}"
+            return RuleResult("levels of draws", False, what, expected)
+    return RuleResult("levels of draws", True, "from the noisiest on", expected)
+
+
+def deterministic(trial: Trial) -> bool:
+    """Whether a run on a few levels draws nothing but its start."""
+    once = Asked()
+    last(trial.states(6, noise=once))
+    return len(once.intervals) == 1
+
+
+class Asked(Noise):
+    """Ordinary noise that keeps the intervals that it was asked for."""
+
+    def __init__(self) -> None:
+        super().__init__(5, 0, BLOCK, image().shape, dtype=torch.float64)
+        self.intervals: list[tuple[float, float]] = []
+
+    def __call__(self, sigma: float, sigma_next: float) -> Tensor:
+        self.intervals.append((sigma, sigma_next))
+        return super().__call__(sigma, sigma_next)

@@ -10,6 +10,7 @@ from itertools import pairwise
 from benchbox import get
 from benchbox.errors import UsageError
 from benchbox.exact.law import noised, propagate
+from benchbox.exact.refusal import is_refusal
 from benchbox.grid import Grid, Levels
 from benchbox.models.gaussian import Gaussian
 from benchbox.sampler import Sampler
@@ -73,8 +74,10 @@ def climb(error: Callable[[int], float], claim: int | None = None, floor: float 
     while n <= last:
         try:
             e = error(n)
-        except (ValueError, UsageError):  # a method may ask for more levels than this
-            n *= 2
+        except Exception as problem:
+            if not is_refusal(problem):
+                raise
+            n *= 2  # a method may ask for more levels than this
             continue
         intervals.append(n)
         errors.append(e)

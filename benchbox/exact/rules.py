@@ -13,9 +13,9 @@ from torch import Tensor
 
 from benchbox.denoiser import Denoiser
 from benchbox.driver import trajectory
-from benchbox.errors import UsageError
 from benchbox.exact.law import last
 from benchbox.exact.order import SIGMAS, suited
+from benchbox.exact.refusal import is_refusal
 from benchbox.grid import Grid, Levels
 from benchbox.model import Model
 from benchbox.models.gaussian import Gaussian
@@ -74,6 +74,16 @@ def image() -> Gaussian:
     )
 
 
+@cache
+def large_image() -> Gaussian:
+    """64 pixels, for rules of a sampler that take norms of a sample: in few dimensions these scatter."""
+    return Gaussian(
+        mean=tuple(0.02 * i - 0.6 for i in range(64)),
+        eigenvalues=tuple(2.0 * 0.95**i for i in range(64)),
+        sample_shape=(1, 8, 8),
+    )
+
+
 def relative(a: Tensor, b: Tensor) -> float:
     """The largest difference, relative to the largest value; infinite where a value is not finite."""
     if a.shape != b.shape:
@@ -98,10 +108,9 @@ class Trial:
             noise = Noise(0, 0, BLOCK, vector().shape, dtype=torch.float64)
             try:
                 last(trajectory(copy.deepcopy(sampler), counted_denoiser(vector()), levels, noise, "none"))
-            except (ValueError, UsageError):
-                raise  # a refusal
-            except Exception:
-                return  # a fault, which the rules will show
+            except Exception as error:
+                if is_refusal(error):
+                    raise  # what remains is a fault, which the rules will show
 
         return cls(sampler, schedule, suited(sampler, schedule, accepts, sigmas))
 
@@ -125,11 +134,12 @@ class Trial:
         model: Model | None = None,
         denoise: Denoiser | None = None,
         dtype: torch.dtype = torch.float64,
+        noise: Noise | None = None,
     ) -> Iterator[Tensor]:
         """The states of a run, without the last denoise."""
         model = model or (denoise.model if denoise else image())
         denoise = denoise or counted_denoiser(model, dtype)
-        noise = Noise(seed, first, n, model.shape, dtype=dtype)
+        noise = noise or Noise(seed, first, n, model.shape, dtype=dtype)
         return trajectory(self.sampler, denoise, self.levels(n_levels), noise, "none")
 
     def run(self, n_levels: int = 6, **options: Any) -> Tensor:

@@ -10,20 +10,16 @@ import numpy as np
 
 from benchbox import get
 from benchbox.driver import ADAPTIVE_LEVELS, plan_levels, planned_nfe
-from benchbox.errors import UsageError
 from benchbox.exact.affinity import why_not_exact
-from benchbox.exact.law import noised, propagate
+from benchbox.exact.law import last, noised, propagate
 from benchbox.exact.montecarlo import W2Estimate, estimate_w2, samples
-from benchbox.exact.options import discrete
-from benchbox.exact.order import SlopeFit, weak_slope
+from benchbox.exact.noise_rules import deterministic
+from benchbox.exact.order import SIGMAS, SlopeFit, weak_slope
 from benchbox.exact.pathwise import strong_slope
-from benchbox.exact.rules import RuleResult, Trial, vector
+from benchbox.exact.rules import RuleResult, Trial, large_image, vector
 from benchbox.grid import Levels
 from benchbox.models.gaussian import Gaussian
 from benchbox.sampler import Sampler
-
-SCHEDULES = ("edm", "vp")
-"""Laws and orders are measured on a schedule that explodes and on one that preserves the variance."""
 
 RIGHT = 0.1
 """Largest W2 error of a right law on many intervals, relative to the data's root mean square norm."""
@@ -140,29 +136,60 @@ def measure_orders(trial: Trial, variant: str = "") -> Iterator[Order]:
 
 def right_law(trial: Trial, model: Gaussian, what: str) -> RuleResult:
     """From the exact law at the first level, on many intervals, to that at the last one."""
-    name, expected = (
+    error, how = law_error(trial, model, ADAPTIVE_LEVELS - 1 if trial.adaptive else MANY_INTERVALS)
+    return RuleResult(
         f"law ({trial.schedule.name}, {what})",
+        error.low <= RIGHT,
+        f"W2 error {error.value:.2%} of the data's size, {how}",
         f"a W2 error of at most {RIGHT:.0%} of the data's size on many intervals",
-    )
-    levels = trial.levels((ADAPTIVE_LEVELS if trial.adaptive else MANY_INTERVALS) + 1)
+    )  # fmt: skip
+
+
+def law_under_options(trial: Trial) -> RuleResult:
+    """The law on many intervals, and where it is not right on four times as many."""
+    expected = f"a W2 error of at most {RIGHT:.0%} of the data's size as intervals grow, or the option in biased_by"
+    if deterministic(trial):
+        return RuleResult("law under options", None, "it draws nothing: it has to solve the ODE", expected)
+    for intervals in (ADAPTIVE_LEVELS - 1,) if trial.adaptive else (MANY_INTERVALS, 4 * MANY_INTERVALS):
+        exact = trial.adaptive or why_not_exact(trial.sampler, vector(), trial.levels(6)) is None
+        error, how = law_error(trial, vector() if exact else large_image(), intervals)
+        found = f"W2 error {error.value:.2%} of the data's size on {intervals} intervals, {how}"
+        if error.low <= RIGHT:
+            return RuleResult("law under options", True, found, expected)
+    return RuleResult("law under options", False, found, expected)
+
+
+def law_error(trial: Trial, model: Gaussian, intervals: int) -> tuple[W2Estimate, str]:
+    """The W2 error relative to the data's root mean square norm, and how it was found."""
+    levels = trial.levels(intervals + 1)
     start, target = (noised(model, s) for s in (levels.sigmas[0], levels.sigmas[-1]))
     size = float(np.sqrt(np.sum(target[1]) + np.sum(target[0] ** 2)))
     if why := why_not_exact(trial.sampler, model, levels):
         found = estimate_w2(samples(trial.sampler, model, levels, 2000, start=start), target)
-        how = f"Monte Carlo ({why})"
-    else:
-        exact = propagate(trial.sampler, model, levels).w2(target, start)
-        found, how = W2Estimate(exact, exact, exact), "exact"
-    ok = found.low <= RIGHT * size
-    return RuleResult(name, ok, f"W2 error {found.value / size:.2%} of the data's size, {how}", expected)
+        return W2Estimate(found.value / size, found.low / size, found.high / size), f"Monte Carlo ({why})"
+    exact = propagate(trial.sampler, model, levels).w2(target, start) / size
+    return W2Estimate(exact, exact, exact), "exact"
 
 
-def variants(sampler: Sampler) -> Iterator[tuple[str, Sampler]]:
-    """The sampler, and what its options with named choices make of it, one at a time."""
-    yield "", sampler
-    for option, values in discrete(sampler).items():
-        for value in values:
-            try:
-                yield f"{option}={getattr(value, 'name', value)}", replace(sampler, **{option: value})  # type: ignore[type-var]
-            except (ValueError, UsageError):
-                continue
+def orders_hold(trial: Trial) -> RuleResult:
+    """The claimed order, weak and strong where they can be measured, on another grid than the recommended one."""
+    name, expected = f"order under options ({trial.schedule.name})", "the claimed order, under every option"
+    if trial.sampler.order is None:
+        return RuleResult(name, None, "it claims no order", expected)
+    other = uneven(trial)
+    checks = [order.check for order in measure_orders(other) if order.check]
+    for check in checks:
+        if check.passed is False:
+            return RuleResult(name, False, f"on grid {other.grid.name} {check.measured}", expected)
+    return RuleResult(name, bool(checks) or None, "as claimed" if checks else "not measurable", expected)
+
+
+def uneven(trial: Trial) -> Trial:
+    """The trial on a grid that is even neither in σ nor in ln σ, unless the method asks for equal steps."""
+    grid = get("grid", "karras", sigma_min=SIGMAS[0], sigma_max=SIGMAS[1])
+    other = replace(trial, grid=grid)
+    try:
+        last(other.states(6, model=vector()))
+    except Exception:
+        return trial
+    return other
