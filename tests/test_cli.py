@@ -245,7 +245,7 @@ def test_a_network_that_does_not_fit_its_weights_stops_the_run(
 
 
 def test_a_model_whose_shape_does_not_fit_the_metric_stops_the_run(benchbox: Command, card: Path) -> None:
-    done = benchbox("run", "--sampler", "heun", "--nfe", "3", "--model", card)
+    done = benchbox("run", "--sampler", "heun", "--nfe", "3", "--model", card, "--metric", "fid")
     assert done.status == 2
     assert "mnist-cnn takes 28×28 images, not 8×8" in done.sentence
 

@@ -12,6 +12,8 @@ from images import blobs, written
 from PIL import Image
 
 import benchbox as api
+from benchbox.bench.sweep import one_cell
+from benchbox.bench.trace import trace
 from benchbox.errors import UsageError
 from benchbox.metrics.features import MnistCNN, extractor, suited
 
@@ -104,6 +106,8 @@ def test_pictures_show_what_decode_gives(folder: Path, benchbox: Command) -> Non
     with Image.open("samples.png") as picture:
         assert picture.width > 28
     assert api.sample("heun", model="py:latent:Latent", nfe=9, n=2).shape == (2, 1, 28, 28)
+    traced = trace(one_cell("heun", "py:latent:Latent", 9, n_samples=2))
+    assert {(tuple(x.shape), x.requires_grad) for _, x in traced} == {((2, 1, 28, 28), False)}
 
 
 def test_a_model_that_cannot_decode_zeros_may_state_the_shape(folder: Path, benchbox: Command) -> None:
