@@ -13,7 +13,7 @@ from benchbox.errors import UsageError
 from benchbox.report.page.site import Site, write_site
 from benchbox.report.prepared import RANKED
 from benchbox.report.rows import records
-from benchbox.store.schema import NEEDED
+from benchbox.store.schema import NEEDED, STATED
 
 HEAD = "---\npretty_name: benchbox results"
 """With what the card begins."""
@@ -21,9 +21,6 @@ HEAD = "---\npretty_name: benchbox results"
 Keep = Literal["last", "all"]
 
 STATUSES = {"done", "failed", "diverged", "oom", "timeout", "dishonest", "skipped"}
-
-STATED = ("stream", "cell", "sampler", "model", "schedule", "grid", "seed", "n_samples", "status")
-"""Columns that no row may leave empty."""
 
 SAME = (
     "sampler", "sampler_options", "sampler_package", "sampler_version", "model", "model_options", "model_sha256",
