@@ -88,6 +88,10 @@ def checked(table: pa.Table) -> Found:
             said = f"its {name} is {printable(repr(bad))[:100]}, which is not {form(name)}"
             why = why or (f"it says no {name}" if bad is None and name != "cell" else said)
             kept = pc.and_(kept, good)
+    if {"status", "nfe"} <= columns.keys():
+        good = pc.or_(pc.fill_null(pc.not_equal(table["status"], "done"), True), pc.is_valid(table["nfe"]))
+        if not pc.all(good).as_py():
+            why, kept = why or "it is done and says no nfe", pc.and_(kept, good)
     found = table.filter(kept) if why else table
     if not len(found):
         raise ValueError(why or "it holds no rows")
