@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from conftest import Command
@@ -17,6 +18,7 @@ from damage import FEW, damaged, mistyped, read_or_told
 from hypothesis import given
 from hypothesis import strategies as st
 from safetensors.torch import save
+from stored_rows import row
 from test_page import BUDGETS, CERTIFICATE, CHECK
 
 from benchbox import get
@@ -28,6 +30,7 @@ from benchbox.errors import UsageError
 from benchbox.files import array_in, tensors_in, text_in
 from benchbox.metrics.reference import read_reference, write_arrays
 from benchbox.report.page.evidence import picture
+from benchbox.store.store import Store
 
 VECTORS = np.random.default_rng(0).standard_normal((20, 3))
 STATISTICS = {"mu": VECTORS.mean(0), "sigma": np.cov(VECTORS, rowvar=False)}
@@ -118,6 +121,20 @@ def of_check(path: Path) -> None:
     assert all(isinstance(found, dict) for found in checks_in([path]))
 
 
+def of_rows(path: Path) -> None:
+    store = Store(path.parent)
+    table = store.table()
+    assert len(table) == 2 or store.problems
+    assert all(problem.isprintable() for problem in store.problems)
+    assert None not in table["cell"].to_pylist()
+
+
+def rows_of_pandas() -> bytes:
+    file = io.BytesIO()
+    pd.DataFrame([row(1), row(2)]).to_parquet(file)
+    return file.getvalue()
+
+
 CHECKS = json.dumps([CERTIFICATE | {"checks": [CHECK]}, BUDGETS]).encode()
 
 READERS: dict[str, tuple[Callable[[Path], Any], str, bytes]] = {
@@ -132,6 +149,7 @@ READERS: dict[str, tuple[Callable[[Path], Any], str, bytes]] = {
     "points": (of_points, "d.npz", npz(x_train=np.zeros((3, 4, 4), np.uint8))),
     "safetensors": (tensors_in, "w.safetensors", save({"a": torch.zeros(3), "b": torch.ones(2, 2)})),
     "TorchScript": (of_script, "n.pt", scripted()),
+    "rows": (of_rows, "rows.parquet", rows_of_pandas()),
     "a picture": (picture, "p.png", png()),
 }  # fmt: skip
 

@@ -274,6 +274,9 @@ WRONG = {
     "a struct": {"fid": pa.array([{"a": 1}])},
     "no JSON": {"metric_options": pa.array(["{"])},
     "a JSON list": {"sampler_options": pa.array(["[]"])},
+    "no seed": {"seed": pa.array([None], pa.int64())},
+    "no evaluations": {"nfe": pa.array([None], pa.float64())},
+    "an option without a name": {"sampler_options": pa.array(['{"frame": {"rho": {}}}'])},
     "deep JSON": {"metric_options": pa.array(["[" * 100_000])},
     "no cell": {"cell": pa.array([None], pa.string())},
 }

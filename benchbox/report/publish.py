@@ -12,7 +12,7 @@ from benchbox.errors import UsageError
 from benchbox.report.page.site import Site, write_site
 from benchbox.report.prepared import RANKED
 from benchbox.report.rows import row_dicts
-from benchbox.store.schema import NEEDED, scored
+from benchbox.store.schema import NEEDED, STATED, scored
 from benchbox.store.values import split, values
 
 CARD_HEAD = "---\npretty_name: benchbox results"
@@ -21,9 +21,6 @@ CARD_HEAD = "---\npretty_name: benchbox results"
 Keep = Literal["last", "all"]
 
 STATUSES = {"done", "failed", "diverged", "oom", "timeout", "dishonest", "skipped"}
-
-STATED = ("stream", "cell", "sampler", "model", "schedule", "grid", "seed", "n_samples", "status")
-"""Columns that no row may leave empty."""
 
 STREAM_COLUMNS = (
     "sampler", "sampler_options", "sampler_package", "sampler_version", "model", "model_options", "model_sha256",

@@ -21,6 +21,9 @@ from benchbox.store.paths import opened, printable
 MOST_ROWS, MOST_COLUMNS, MOST_BYTES = 10_000_000, 5_000, 2**33
 """What a file may claim to hold, unpacked."""
 
+OPTIONS = ("sampler_options", "model_options", "schedule_options", "grid_options")
+"""Columns that hold the options of one plugin."""
+
 INDEX = re.compile("__index_level_[0-9]+__")
 """A column that pandas makes of a data frame's index."""
 
@@ -85,12 +88,17 @@ def checked(table: pa.Table) -> Found:
     columns = {name: converted(name, table[name]) for name in table.column_names if not INDEX.fullmatch(name)}
     table = pa.table(columns)
     kept, why = pa.chunked_array([pa.repeat(True, len(table))]), ""
-    for name in ("cell", *(c for c in schema.JSON if c in columns)):
+    for name in ("cell", *(c for c in (*schema.STATED, *schema.JSON) if c in columns and c != "cell")):
         good = fine(name, table[name])
         if not pc.all(good).as_py():
             bad = table[name].filter(pc.invert(good))[0].as_py()
-            why = why or f"its {name} is {printable(repr(bad))[:100]}, which is not {form(name)}"
+            said = f"its {name} is {printable(repr(bad))[:100]}, which is not {form(name)}"
+            why = why or (f"it says no {name}" if bad is None and name != "cell" else said)
             kept = pc.and_(kept, good)
+    if {"status", "nfe"} <= columns.keys():
+        good = pc.or_(pc.fill_null(pc.not_equal(table["status"], "done"), True), pc.is_valid(table["nfe"]))
+        if not pc.all(good).as_py():
+            why, kept = why or "it is done and says no nfe", pc.and_(kept, good)
     found = table.filter(kept) if why else table
     if not len(found):
         raise ValueError(why or "it holds no rows")
@@ -123,15 +131,18 @@ def fits(kind: pa.DataType, want: pa.DataType) -> bool:
 
 
 def fine(name: str, values: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Which of a column's values have its form; an unknown one has, but for the cell's."""
+    """Which of a column's values have its form; an unknown one has, where a row may leave it empty."""
     if name == "cell":
         return pc.fill_null(pc.match_substring_regex(values, WORD), False)
-    bad = [text for text in values.unique().to_pylist() if text is not None and not is_object(text)]
+    if name in schema.STATED:
+        return pc.is_valid(values)
+    right = is_options if name in OPTIONS else is_object
+    bad = [text for text in values.unique().to_pylist() if text is not None and not right(text)]
     return pc.invert(pc.is_in(values, pa.array(bad, pa.string())))
 
 
 def form(name: str) -> str:
-    return "an id" if name == "cell" else "a JSON object"
+    return "an id" if name == "cell" else "a JSON object of options" if name in OPTIONS else "a JSON object"
 
 
 def is_object(text: str) -> bool:
@@ -140,3 +151,14 @@ def is_object(text: str) -> bool:
     except (ValueError, RecursionError):
         return False
     return isinstance(value, dict)
+
+
+def is_options(text: str) -> bool:
+    """Whether it is a JSON object in which every plugin that is an option has its name."""
+    return is_object(text) and all(named(value) for value in json.loads(text).values())
+
+
+def named(value: Any) -> bool:
+    if not isinstance(value, dict):
+        return True
+    return isinstance(value.get("name"), str) and all(map(named, value.values()))

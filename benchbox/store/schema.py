@@ -40,6 +40,9 @@ LATER = frozenset({"n_timed", "noise_block", "noise_device", "flags", "driver", 
 NEEDED = tuple(name for name in ORDER if name not in LATER)
 """Columns that every row has."""
 
+STATED = ("stream", "cell", "sampler", "model", "schedule", "grid", "seed", "n_samples", "status")
+"""Columns that no row may leave empty."""
+
 JSON = (
     "sampler_options", "model_options", "schedule_options", "grid_options", "metric_options", "metric_values",
     "flags", "packages",
