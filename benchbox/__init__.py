@@ -6,7 +6,6 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from pandas import DataFrame
     from torch import Tensor
 
     from benchbox.exact.certificate import Certificate
@@ -18,6 +17,7 @@ if TYPE_CHECKING:
     from benchbox.sampler import Sampler
     from benchbox.schedule import DiscreteSchedule, Schedule
     from benchbox.steps import ancestral_step
+    from benchbox.store.store import load_results
 
 __all__ = [
     "Accumulator", "Context", "DiscreteSchedule", "Executor", "Grid", "Levels", "Metric", "Model", "Sampler",
@@ -27,7 +27,7 @@ __all__ = [
 MODULES = {
     "Accumulator": "metric", "Context": "metric", "DiscreteSchedule": "schedule", "Executor": "executor",
     "Grid": "grid", "Levels": "grid", "Metric": "metric", "Model": "model", "Sampler": "sampler",
-    "Schedule": "schedule", "ancestral_step": "steps", "hookimpl": "hookspecs",
+    "Schedule": "schedule", "ancestral_step": "steps", "hookimpl": "hookspecs", "load_results": "store.store",
 }  # fmt: skip
 """Where each name is defined: it is imported at its first use, so that `benchbox --help` waits for no numpy."""
 
@@ -68,7 +68,7 @@ def sample(
     nfe: the budget in evaluations per sample (None only for an adaptive sampler). UsageError for what cannot be run.
     """
     from benchbox.bench.meter import usable
-    from benchbox.bench.run import sample as run
+    from benchbox.bench.run import make_samples as run
     from benchbox.bench.settings import Setting
     from benchbox.bench.sweep import one_cell
 
@@ -88,10 +88,3 @@ def certify(plugin: Any, kind: str | None = None, **options: Any) -> Certificate
     from benchbox.exact.conformance import certificate_of as run
 
     return run(plugin, kind, **options)
-
-
-def load_results(directory: str) -> DataFrame:
-    """The rows in a results directory, one line each; a warning names every file that cannot be read."""
-    from benchbox.store.store import load_results as load
-
-    return load(directory)

@@ -15,7 +15,7 @@ from benchbox.files import json_in, reading
 from benchbox.model import Prediction
 from benchbox.store.atomic import output
 
-FORMAT = 1
+CARD_FORMAT = 1
 
 MOST_SIDE = 2**20
 """The largest size of a sample in one direction."""
@@ -47,7 +47,7 @@ class Card:
     weights: str = ""
     sha256: str = ""
     plugin: str = "card"
-    format: int = FORMAT
+    format: int = CARD_FORMAT
 
     def write(self, path: Path) -> None:
         """Write the card, whole or not at all. UsageError where it cannot be."""
@@ -56,8 +56,8 @@ class Card:
 
     def fault(self) -> str | None:
         """What is wrong with its values, though their types are right."""
-        if self.format > FORMAT:
-            return f"its format {self.format} is newer than this benchbox's {FORMAT}"
+        if self.format > CARD_FORMAT:
+            return f"its format {self.format} is newer than this benchbox's {CARD_FORMAT}"
         if not self.shape or min(self.shape) < 1 or max(self.shape) > MOST_SIDE:
             return f"its shape is {self.shape}, where sizes from 1 on are needed"
         if len(self.data_range) != 2 or self.data_range[0] >= self.data_range[1]:
@@ -78,7 +78,7 @@ def read_card(path: Path) -> Card:
         types = get_type_hints(Card)
         known = {name: value for name, value in values.items() if name in types}
         for name, value in known.items():
-            if not fits(value, types[name]):
+            if not fits_type(value, types[name]):
                 raise ValueError(f"its {name} is {json.dumps(value)[:60]}, which is not {words(types[name])}")
         card = Card(**known)
         if fault := card.fault():
@@ -86,7 +86,7 @@ def read_card(path: Path) -> Card:
         return card
 
 
-def fits(value: Any, hint: Any) -> bool:
+def fits_type(value: Any, hint: Any) -> bool:
     """Whether a JSON value is of a type, its items, too; a whole number is a number."""
     if hint is Any:
         return True
@@ -96,11 +96,11 @@ def fits(value: Any, hint: Any) -> bool:
         return isinstance(value, int) and not isinstance(value, bool)
     kind, inner = get_origin(hint), get_args(hint)
     if kind is list:
-        return isinstance(value, list) and all(fits(item, inner[0]) for item in value)
+        return isinstance(value, list) and all(fits_type(item, inner[0]) for item in value)
     if kind is dict:
         return isinstance(value, dict)
     if inner:
-        return any(fits(value, option) for option in inner)
+        return any(fits_type(value, option) for option in inner)
     return isinstance(value, hint)
 
 
@@ -112,11 +112,11 @@ def words(hint: Any) -> str:
 def known_sha256(path: Path) -> str:
     """The SHA-256 of a file, read again only where it was touched since."""
     stat = path.stat()
-    return _known(path.resolve(), stat.st_mtime_ns, stat.st_size)
+    return _cached_sha256(path.resolve(), stat.st_mtime_ns, stat.st_size)
 
 
 @lru_cache(maxsize=256)
-def _known(path: Path, modified: int, size: int) -> str:
+def _cached_sha256(path: Path, modified: int, size: int) -> str:
     return sha256(path)
 
 
@@ -125,7 +125,7 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def checked(path: Path, digest: str, what: str) -> Path:
+def verified_file(path: Path, digest: str, what: str) -> Path:
     """The path, once its file is there and has the SHA-256; UsageError otherwise."""
     if not path.is_file():
         raise UsageError(f"{what} is missing: put the file with SHA-256 {digest} at {path}.")

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from benchbox.errors import UsageError, no_gradients
-from benchbox.limit import check
+from benchbox.limit import check_time
 from benchbox.model import Model
 
 Formula = Callable[..., Tensor]
@@ -153,7 +153,7 @@ class Denoiser:
         self.conditions = self.model.conditions(index)
 
     def __call__(self, x: Tensor, sigma: float) -> Tensor:
-        check()
+        check_time()
         self.rows += len(x)
         if not self.low <= sigma <= self.high:
             self.clamped += len(x)

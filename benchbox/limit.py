@@ -26,7 +26,7 @@ def time_limit(seconds: float | None) -> Iterator[None]:
         _limit.reset(token)
 
 
-def check() -> None:
+def check_time() -> None:
     """OutOfTime where the time is over."""
     limit = _limit.get()
     if limit is not None and monotonic() > limit[0]:

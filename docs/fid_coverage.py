@@ -11,7 +11,7 @@ import numpy as np
 import benchbox
 from benchbox.metrics.frechet import frechet_distance
 from benchbox.metrics.statistics import BlockMoments
-from benchbox.metrics.uncertainty import BLOCKS, interval
+from benchbox.metrics.uncertainty import BLOCKS, fid_interval
 
 REPETITIONS = 200
 CASES = {"far": (0.3, 0.5), "near": (0.05, 0.1), "equal": (0.0, 0.0)}
@@ -29,7 +29,7 @@ def line(dim: int, n: int, case: str) -> str:
     for seed in range(REPETITIONS):
         blocks = BlockMoments(dim, BLOCKS)
         blocks.update(model.draw(n, seed).numpy(), np.arange(n))
-        found, whole = interval(blocks.moments, mean, np.diag(variance)), blocks.total
+        found, whole = fid_interval(blocks.moments, mean, np.diag(variance)), blocks.total
         plain.append(frechet_distance(whole.mean, whole.covariance, mean, np.diag(variance)))
         values.append(found.value)
         covered += found.low <= true <= found.high

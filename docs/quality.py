@@ -15,12 +15,12 @@ from torch_fidelity.metric_fid import KEY_METRIC_FID, fid_statistics_to_metric
 import benchbox
 from benchbox.metrics.features import classifier, extractor, to_uint8
 from benchbox.metrics.fid import FIDAccumulator
-from benchbox.metrics.reference import REFERENCES, read_reference
+from benchbox.metrics.reference import REFERENCE_FOLDER, read_reference
 
 
 def floor() -> float:
     """The FID of the test split against the training split."""
-    stats = [read_reference(REFERENCES / f"mnist-cnn-mnist-{s}.npz") for s in ("train", "test")]
+    stats = [read_reference(REFERENCE_FOLDER / f"mnist-cnn-mnist-{s}.npz") for s in ("train", "test")]
     value = fid_statistics_to_metric(*({"mu": s.mu, "sigma": s.sigma} for s in stats), verbose=False)
     return float(value[KEY_METRIC_FID])
 
@@ -31,7 +31,7 @@ def main(model: str, n: int) -> None:
         print(f"| the MNIST test split | 10000 | | | {floor():.2f} |")
         return
     x = benchbox.sample("heun", model=model, nfe=35, n=n)
-    reference = read_reference(REFERENCES / "mnist-cnn-mnist-train.npz")
+    reference = read_reference(REFERENCE_FOLDER / "mnist-cnn-mnist-train.npz")
     fid = FIDAccumulator(extractor("mnist-cnn", "cpu"), "mnist-cnn", reference, (-1.0, 1.0))
     fid.update(x, torch.arange(n))
     with torch.inference_mode():

@@ -21,14 +21,14 @@ from torch import Tensor, nn
 
 import benchbox
 from benchbox.bench.cell import Cell
-from benchbox.bench.run import denoiser as loaded
-from benchbox.bench.run import sample
+from benchbox.bench.run import loaded_denoiser as loaded
+from benchbox.bench.run import make_samples
 from benchbox.bench.settings import parse_settings
 from benchbox.bench.sweep import Request, expand
 from benchbox.card import Card, sha256
 from benchbox.denoiser import edm_coefficients
 from benchbox.models.importing import current_folder
-from benchbox.models.opened import opened, own
+from benchbox.models.opened import opened_files, users_files
 from benchbox.registry import registry
 
 PAGE = (Path(__file__).parents[1] / "docs" / "your-model.md").read_text()
@@ -102,7 +102,7 @@ def cell(model: str, options: str = "", **request: Any) -> Cell:
 
 def exact(schedule: str, grid: str, **request: Any) -> Tensor:
     options = f"--set mean=0 --set eigenvalues={VARIANCE}:{VARIANCE}:{VARIANCE}"
-    return sample(cell("gaussian", options, schedules=[schedule], grids=[grid], **request))
+    return make_samples(cell("gaussian", options, schedules=[schedule], grids=[grid], **request))
 
 
 @pytest.fixture
@@ -125,19 +125,19 @@ def test_a_torchscript_network_of_each_kind_samples_its_law(
     chosen = cell("torchscript:net.pt", f"{options} {SHAPE}")
     grid = "trailing" if schedule == "ddpm" else "karras"
     assert (chosen.schedule.name, chosen.grid.name) == (schedule, grid)
-    assert torch.allclose(sample(chosen), exact(schedule, grid), rtol=1e-4, atol=1e-4)
+    assert torch.allclose(make_samples(chosen), exact(schedule, grid), rtol=1e-4, atol=1e-4)
 
 
 def test_a_network_computes_in_the_type_that_the_run_asks_for(here: Path) -> None:
     save(Denoiser(), here / "net.pt", torch.ones(2))
-    found = sample(cell("torchscript:net.pt", f"{SIGMA} {SHAPE}", dtype="float64"))
+    found = make_samples(cell("torchscript:net.pt", f"{SIGMA} {SHAPE}", dtype="float64"))
     assert found.dtype == torch.float64
     assert torch.allclose(found, exact("edm", "karras", dtype="float64"), rtol=1e-12, atol=1e-12)
 
 
 def test_classes_are_made_in_turn(here: Path) -> None:
     save(Labelled(), here / "net.pt", torch.ones(2), torch.ones(2, dtype=torch.int64))
-    found = sample(cell("torchscript:net.pt", f"{SIGMA} {SHAPE} --set classes=3", batch_size=5))
+    found = make_samples(cell("torchscript:net.pt", f"{SIGMA} {SHAPE} --set classes=3", batch_size=5))
     assert found[:, 0].tolist() == [0, 1, 2, 0, 1, 2, 0, 1]
 
 
@@ -224,7 +224,7 @@ def code(here: Path) -> Path:
 )
 def test_code_of_each_form_samples_its_law(code: Path, function: str, options: str) -> None:
     before = list(sys.path)
-    found = sample(cell(f"py:code_of_mine:{function}", options))
+    found = make_samples(cell(f"py:code_of_mine:{function}", options))
     assert torch.allclose(found, exact("edm", "karras"), rtol=1e-4, atol=1e-4)
     assert sys.path == before
 
@@ -241,7 +241,7 @@ def test_a_model_made_of_code_travels_to_another_process(code: Path) -> None:
 def test_a_model_that_says_so_may_take_gradients(code: Path, function: str, options: str) -> None:
     """An energy model, D = x − σ² ∇E: under a plain sampler, and under one that takes gradients itself."""
     chosen = cell(f"py:code_of_mine:{function}", options)
-    assert torch.allclose(sample(chosen), exact("edm", "karras"), rtol=1e-4, atol=1e-4)
+    assert torch.allclose(make_samples(chosen), exact("edm", "karras"), rtol=1e-4, atol=1e-4)
     denoise = loaded(chosen.model, "cpu", "float32")
     x = torch.randn(4, 3)
     for mode in (torch.inference_mode(), torch.no_grad()):
@@ -370,12 +370,12 @@ def test_files_that_code_reads_while_it_is_built_are_part_of_what_ran(code: Path
         streams.append(chosen.stream)
     assert streams[0] == streams[2] != streams[1]
     assert pickle.loads(pickle.dumps(chosen)).stream == streams[2]
-    assert torch.allclose(sample(chosen), exact("edm", "karras"), rtol=1e-4, atol=1e-4)
+    assert torch.allclose(make_samples(chosen), exact("edm", "karras"), rtol=1e-4, atol=1e-4)
 
 
 def test_what_python_itself_and_installed_packages_read_is_not_part_of_it(code: Path) -> None:
     """Standard library, site-packages, compiled modules, what is written, and what is gone."""
-    with opened() as files:
+    with opened_files() as files:
         import wave
 
         importlib.reload(wave)
@@ -387,8 +387,8 @@ def test_what_python_itself_and_installed_packages_read_is_not_part_of_it(code: 
         with current_folder():
             importlib.import_module("late_helper_of_mine")
     assert files
-    assert own(files) == {str(code.resolve() / "late_helper_of_mine.py")}
-    with opened() as nothing:
+    assert users_files(files) == {str(code.resolve() / "late_helper_of_mine.py")}
+    with opened_files() as nothing:
         pass
     Path("written").read_text()
     assert not nothing

@@ -16,7 +16,7 @@ from benchbox.bench.settings import parse_settings
 from benchbox.bench.sweep import Request, expand
 from benchbox.metrics.features import extractor, to_uint8
 from benchbox.metrics.fid import FIDAccumulator
-from benchbox.metrics.reference import REFERENCES, read_reference
+from benchbox.metrics.reference import REFERENCE_FOLDER, read_reference
 
 ROOT = Path(__file__).parents[1]
 MNIST = ROOT.parent / "shared" / "data" / "mnist.npz"
@@ -64,7 +64,7 @@ def test_mnist_edm_is_twenty_times_better_than_the_gaussian_of_the_training_imag
     gaussian = Request(
         ["heun"], [35], ["gaussian"], metrics=["fid"], n_samples=len(digits), settings=parse_settings(settings)
     )
-    reference = read_reference(REFERENCES / "mnist-cnn-mnist-train.npz")
+    reference = read_reference(REFERENCE_FOLDER / "mnist-cnn-mnist-train.npz")
     accumulator = FIDAccumulator(extractor("mnist-cnn", "cpu"), "mnist-cnn", reference, (-1.0, 1.0))
     accumulator.update(digits, torch.arange(len(digits)))
     assert fid(gaussian) > 20 * accumulator.compute()["fid"]

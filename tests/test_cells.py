@@ -17,11 +17,11 @@ from sweeping import measure, run_cells
 import benchbox
 from benchbox.bench import meter
 from benchbox.bench.cell import Cell
-from benchbox.bench.run import sample
+from benchbox.bench.run import make_samples
 from benchbox.bench.settings import Setting
 from benchbox.bench.shard_result import ShardResult
 from benchbox.bench.sweep import Request, expand
-from benchbox.bench.task import Compute
+from benchbox.bench.task import ComputeMetrics
 from benchbox.denoiser import Denoiser
 from benchbox.errors import UsageError
 from benchbox.executors.local import Local
@@ -97,8 +97,8 @@ def test_a_budget_that_buys_nothing_is_skipped_and_names_the_least(
 def test_one_evaluation_denoises_the_start() -> None:
     (cell,) = cells("heun", 1, dtype="float64")
     gaussian, level = benchbox.get("model", "gaussian"), cell.levels.sigmas[0]
-    start = sample(dataclasses.replace(cell, final="none"))
-    assert torch.equal(sample(cell), gaussian.denoiser("cpu")(start, level))
+    start = make_samples(dataclasses.replace(cell, final="none"))
+    assert torch.equal(make_samples(cell), gaussian.denoiser("cpu")(start, level))
 
 
 @pytest.mark.parametrize(("policy", "statuses"), [("floor", ["done", "done"]), ("skip", ["done", "skipped"])])
@@ -265,9 +265,9 @@ def test_the_timeout_holds_inside_one_long_call(monkeypatch: pytest.MonkeyPatch,
 
 def test_the_timeout_holds_in_the_evaluations_of_a_metric(monkeypatch: pytest.MonkeyPatch) -> None:
     (cell,) = cells("ddim", 3, model="mixture")
-    task = Compute(cell, (benchbox.get("metric", "w2"),), timeout=0.0)
+    task = ComputeMetrics(cell, (benchbox.get("metric", "w2"),), timeout=0.0)
     asks = SimpleNamespace(compute=lambda: task.context().denoiser(torch.zeros(1, *cell.model.shape), 1.0))
-    monkeypatch.setattr(Compute, "accumulators", lambda *_: [asks])
+    monkeypatch.setattr(ComputeMetrics, "accumulators", lambda *_: [asks])
     said = task(ShardResult({}, {})).report
     assert (said["status"], said["reason"]) == ("timeout", "it ran longer than 0 s")
 

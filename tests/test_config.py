@@ -11,7 +11,7 @@ from conftest import Command
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchbox.cli.config import flat
+from benchbox.cli.config import as_typed
 from benchbox.commas import comma_list, quoted
 from benchbox.errors import UsageError
 
@@ -43,13 +43,13 @@ def test_a_comma_in_the_name_of_a_file_that_is_there_belongs_to_it(tmp_path: Pat
     ],
 )  # fmt: skip
 def test_a_value_becomes_the_words_of_a_command(name: str, value: Any, text: Any) -> None:
-    assert flat(name, value) == text
+    assert as_typed(name, value) == text
 
 
 @pytest.mark.parametrize("value", [[[1]], {"a": 1}, [{}], None])
 def test_a_value_that_no_option_takes_is_refused(value: Any) -> None:
     with pytest.raises(UsageError, match=r"nfe = .* is not valid in TOML: it takes text, numbers, true, false"):
-        flat("nfe", value)
+        as_typed("nfe", value)
 
 
 def test_a_config_of_windows_with_a_folder_of_the_user_is_read(

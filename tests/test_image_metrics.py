@@ -18,7 +18,7 @@ from benchbox.metrics.fid import FIDAccumulator
 from benchbox.metrics.kid import variance
 from benchbox.metrics.statistics import BlockMoments
 from benchbox.metrics.stored import StoredFeatures
-from benchbox.metrics.uncertainty import BLOCKS, interval, needed
+from benchbox.metrics.uncertainty import BLOCKS, fid_interval, samples_needed
 
 COLUMNS = {
     "frechet_inception_distance": "fid", "kernel_inception_distance_mean": "kid",
@@ -149,7 +149,7 @@ def test_the_interval_covers_the_true_distance_of_gaussians() -> None:
     for seed in range(200):
         blocks = BlockMoments(4, BLOCKS)
         blocks.update(law.draw(n, seed).numpy(), np.arange(n))
-        found = interval(blocks.moments, *reference)
+        found = fid_interval(blocks.moments, *reference)
         covered += found.low <= true <= found.high
         values.append(found.value)
     assert 0.9 <= covered / 200 <= 0.99
@@ -172,7 +172,7 @@ def test_the_extrapolated_value_has_little_of_the_bias_even_where_samples_are_fe
 
 
 def test_too_few_samples_are_marked_and_have_no_interval() -> None:
-    assert (needed(64), needed(2048)) == (320, 5120)
+    assert (samples_needed(64), samples_needed(2048)) == (320, 5120)
     total = FIDAccumulator(fake_extractor(), "fake", standard(64), RANGE)
     total.update(blobs(319, 0, 8), torch.arange(319))
     out = total.compute()

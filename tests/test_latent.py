@@ -15,7 +15,7 @@ import benchbox as api
 from benchbox.bench.sweep import one_cell
 from benchbox.bench.trace import trace
 from benchbox.errors import UsageError
-from benchbox.metrics.features import MnistCNN, extractor, suited
+from benchbox.metrics.features import MnistCNN, extractor, with_channels
 
 SOURCE = '''
 import torch
@@ -124,9 +124,9 @@ def test_colours_become_grey_for_mnist_cnn_as_pillow_makes_them() -> None:
     colours = torch.randint(256, (5, 3, 28, 28), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
     pictures = [Image.fromarray(x.permute(1, 2, 0).numpy()).convert("L") for x in colours]
     grey = torch.as_tensor(np.stack([np.asarray(picture) for picture in pictures]))[:, None]
-    assert torch.equal(suited(colours, 1), grey)
-    assert torch.equal(suited(grey.expand(-1, 3, -1, -1), 1), grey)
-    assert torch.equal(suited(grey, 3), grey.expand(-1, 3, -1, -1))
+    assert torch.equal(with_channels(colours, 1), grey)
+    assert torch.equal(with_channels(grey.expand(-1, 3, -1, -1), 1), grey)
+    assert torch.equal(with_channels(grey, 3), grey.expand(-1, 3, -1, -1))
     extract = extractor("mnist-cnn", "cpu")
     assert extract.channels == MnistCNN.channels == 1
     assert torch.equal(extract(colours, "fid"), extract(grey, "fid"))

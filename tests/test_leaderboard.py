@@ -9,7 +9,7 @@ from report_rows import known, nothing_usual, rows
 
 from benchbox.report.board import Board
 from benchbox.report.leaderboard import sheet, title
-from benchbox.report.levels import chosen
+from benchbox.report.levels import chosen_by_command
 from benchbox.report.published import published, published_figures, sheets_with_published
 from benchbox.report.ranking import boards
 
@@ -167,7 +167,7 @@ def test_one_grid_for_all_and_recommended_grids_are_separate_boards() -> None:
     ],
 )  # fmt: skip
 def test_a_command_that_names_levels_or_their_options_chose_them(command: str, is_chosen: bool) -> None:
-    assert chosen(command, '{"sigma_min": 0.1}', '{"rho": 7.0}') is is_chosen
+    assert chosen_by_command(command, '{"sigma_min": 0.1}', '{"rho": 7.0}') is is_chosen
 
 
 def test_no_interval_goes_below_zero() -> None:

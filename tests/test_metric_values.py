@@ -14,7 +14,7 @@ from sweeping import measure, run_cells
 
 from benchbox.bench.cell import Cell
 from benchbox.bench.rerun import differing_columns, rebuild
-from benchbox.bench.resume import key
+from benchbox.bench.resume import state_key
 from benchbox.bench.settings import Setting
 from benchbox.bench.sweep import Request, expand
 from benchbox.executors.local import Local
@@ -85,10 +85,10 @@ def test_other_contents_of_a_reference_are_another_value(store: Store, reference
     first, _ = sweep(store, image_cell(reference=str(reference)))
     moved = shutil.copy(reference, tmp_path / "moved.npz")
     assert sweep(store, image_cell(reference=str(moved)))[1] == ["done"]
-    name = key(image_cell(reference=str(reference)), image_cell(reference=str(reference)).metrics[0])
+    name = state_key(image_cell(reference=str(reference)), image_cell(reference=str(reference)).metrics[0])
     written(reference, blobs(80, 2), extractor("mnist-cnn", "cpu"))
     changed = image_cell(reference=str(reference))
-    assert key(changed, changed.metrics[0]) != name
+    assert state_key(changed, changed.metrics[0]) != name
     second, todo = sweep(store, changed)
     (other,) = [value for value in values(second) if value.suffix]
     assert (todo, second["fid"]) == (["metrics"], first["fid"])

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 import benchbox
 from benchbox.errors import UsageError
 from benchbox.metrics.features import to_uint8
-from benchbox.metrics.reference import REFERENCES, read_reference
+from benchbox.metrics.reference import REFERENCE_FOLDER, read_reference
 from benchbox.metrics.statistics import Moments, gaussian_w2
 
 
@@ -77,6 +77,6 @@ def test_w2_and_sw2_are_small_for_exact_draws_and_see_a_shift() -> None:
 
 
 def test_the_shipped_references_are_those_of_mnist() -> None:
-    train, test = (read_reference(REFERENCES / f"mnist-cnn-mnist-{s}.npz") for s in ("train", "test"))
+    train, test = (read_reference(REFERENCE_FOLDER / f"mnist-cnn-mnist-{s}.npz") for s in ("train", "test"))
     assert (train.n, train.split, test.n, test.split) == (60_000, "train", 10_000, "test")
     assert train.mu.shape == (64,)

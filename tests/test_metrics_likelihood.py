@@ -17,7 +17,7 @@ from benchbox.denoiser import Denoiser
 from benchbox.errors import UsageError
 from benchbox.grid import Levels
 from benchbox.metric import Context
-from benchbox.metrics.bound import all_levels, estimate
+from benchbox.metrics.bound import all_levels, bound_estimate
 from benchbox.metrics.data import Data
 from benchbox.metrics.terms import Terms, log_decoder
 from benchbox.model import Model
@@ -151,7 +151,7 @@ def test_the_bound_of_every_level_of_a_short_schedule_is_exact_in_the_mean_and_i
         runs = []
         for seed in range(50):
             data = Data(GAUSSIAN.draw(32, seed), None, None)
-            runs.append(estimate(Terms(denoise, levels, data, count, "small"), np.random.default_rng(seed)))
+            runs.append(bound_estimate(Terms(denoise, levels, data, count, "small"), np.random.default_rng(seed)))
         values, errors = (np.array([run[name] for run in runs], dtype=float) for name in ("vlb", "vlb_std"))
         assert abs(values.mean() - exact) < 3.5 * values.std() / math.sqrt(50)
         assert errors.mean() == pytest.approx(values.std(), rel=0.3)

@@ -76,7 +76,7 @@ def test_mmd_of_normal_laws_is_the_closed_form() -> None:
 
 
 def test_the_squared_distance_and_its_error_are_the_sums_over_different_indices(monkeypatch: Any) -> None:
-    monkeypatch.setattr("benchbox.metrics.two_sample.ROWS", 4)
+    monkeypatch.setattr("benchbox.metrics.two_sample.ROWS_AT_ONCE", 4)
     n, (x, y) = 7, torch.randn(2, 7, 3, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
     k = partial(gaussian_kernel, bandwidth=1.5)
     h = (k(x, x) + k(y, y) - k(x, y) - k(y, x)).numpy()

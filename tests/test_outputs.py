@@ -17,7 +17,8 @@ from conftest import Command
 from benchbox.card import Card
 from benchbox.errors import UsageError
 from benchbox.metrics.reference import write_arrays
-from benchbox.report.plots.style import save, styled
+from benchbox.report.plots.style import save_figure as save
+from benchbox.report.plots.style import styled
 from benchbox.store.atomic import output
 
 ROOT = Path(__file__).parents[1]

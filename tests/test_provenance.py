@@ -180,10 +180,10 @@ def test_a_timing_is_of_a_shared_machine_where_others_take_a_tenth_of_it(
 
 def test_the_work_of_another_process_is_seen_and_ones_own_is_not() -> None:
     start, used = contention.Contention(CPU), time.process_time()
-    before = contention.busy(), contention.own()
+    before = contention.busy(), contention.own_seconds()
     while time.process_time() - used < 0.3:
         pass
-    mine = contention.own() - before[1]
+    mine = contention.own_seconds() - before[1]
     assert mine > 0.25
     assert contention.busy() - before[0] >= mine - 0.1  # it is within the machine's
     code = "import time; t = time.process_time()\nwhile time.process_time() - t < 0.3: pass\nprint(flush=True); input()"

@@ -10,7 +10,7 @@ import pytest
 from conftest import Command
 from report_rows import known, nothing_usual, rows
 
-from benchbox.cli.run import names
+from benchbox.cli.run import name_list
 from benchbox.errors import UsageError
 from benchbox.report.compare import better_of, of_directories, of_samplers, pair_sheets
 from benchbox.report.ranking import boards
@@ -187,7 +187,7 @@ def test_the_commands_read_a_folder_of_folders(benchbox: Command, results: Path)
     assert answer.status == 0
     sentence, command = answer.out.splitlines()
     assert sentence.startswith("heun (schedule edm, grid karras) with 50 evaluations: fid 4 (95 % interval 3.804 to")
-    assert names(shlex.split(command)[3], "--sampler") == ["heun"]
+    assert name_list(shlex.split(command)[3], "--sampler") == ["heun"]
     assert benchbox("recommend", results, "--model", "net", "--target-fid", "1").status == 1
     quick = benchbox("recommend", results, "--model", "net", "--time-budget", "20")
     assert "Of 4 measured within 20 s it is the best, and the cheapest of 2 that are tied." in quick.out

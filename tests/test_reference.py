@@ -21,7 +21,7 @@ from benchbox.card import sha256
 from benchbox.errors import UsageError
 from benchbox.metrics import weights
 from benchbox.metrics.features import LocalDinoV2, extractor, to_uint8
-from benchbox.metrics.reference import REFERENCES, read_reference
+from benchbox.metrics.reference import REFERENCE_FOLDER, read_reference
 
 PIXELS = to_uint8(blobs(12, 0), RANGE).numpy()[:, 0]
 
@@ -160,7 +160,7 @@ def test_kid_and_prc_need_the_features_of_the_reference(tmp_path: Path) -> None:
 
 
 def test_the_features_that_come_with_benchbox_are_those_of_the_data_set() -> None:
-    found = read_reference(REFERENCES / "mnist-cnn-mnist-train.npz", vectors=True)
+    found = read_reference(REFERENCE_FOLDER / "mnist-cnn-mnist-train.npz", vectors=True)
     assert found.vectors is not None
     assert found.vectors.shape == (10_000, 64)
     error = np.sqrt(np.diag(found.sigma) / 10_000)
@@ -173,8 +173,8 @@ def test_the_features_that_come_with_benchbox_are_those_of_the_data_set() -> Non
 def test_every_extractor_of_torch_fidelity_has_a_file_and_hashes_agree_with_file_names() -> None:
     from torch_fidelity.registry import FEATURE_EXTRACTORS_REGISTRY
 
-    assert set(weights.KNOWN) | {"mnist-cnn"} == set(FEATURE_EXTRACTORS_REGISTRY)
-    for name, known in weights.KNOWN.items():
+    assert set(weights.KNOWN_WEIGHTS) | {"mnist-cnn"} == set(FEATURE_EXTRACTORS_REGISTRY)
+    for name, known in weights.KNOWN_WEIGHTS.items():
         stated = Path(known.file).stem.rpartition("-")[2]
         assert name.startswith("dinov2") or (known.sha256 or "").startswith(stated)
 

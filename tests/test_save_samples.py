@@ -15,7 +15,7 @@ from sweeping import run_cells
 
 from benchbox.bench.cell import Cell
 from benchbox.bench.interrupt import Interrupted
-from benchbox.bench.run import Run, sample
+from benchbox.bench.run import Run, make_samples
 from benchbox.bench.samples import open_samples
 from benchbox.bench.saving import Saver
 from benchbox.bench.settings import Setting
@@ -57,18 +57,18 @@ def test_every_shard_is_a_file_and_more_samples_go_on_in_it(store: Store, tmp_pa
     assert made.save is not None
     names = [path.name for path in sorted(made.save.place(made).iterdir())]
     assert names == [f"{i:07d}-{i + 15:07d}.npz" for i in range(0, 64, 16)]
-    np.testing.assert_array_equal(saved(made), sample(made).numpy())
+    np.testing.assert_array_equal(saved(made), make_samples(made).numpy())
     more = cell(tmp_path / "s", n=96)
     row, _ = sweep(store, more)
     assert row["n_timed"] == 32
-    np.testing.assert_array_equal(saved(more), sample(more).numpy())
+    np.testing.assert_array_equal(saved(more), make_samples(more).numpy())
 
 
 @pytest.mark.parametrize("format_", ["npz", "png"])
 def test_images_are_saved_as_the_metrics_see_them(store: Store, tmp_path: Path, format_: Literal["npz", "png"]) -> None:
     made = cell(tmp_path / "s", format_, **IMAGES)
     sweep(store, made)
-    np.testing.assert_array_equal(saved(made), to_uint8(sample(made), (-1.0, 1.0)).numpy())
+    np.testing.assert_array_equal(saved(made), to_uint8(make_samples(made), (-1.0, 1.0)).numpy())
     if format_ == "png":
         assert made.save is not None
         with Image.open(made.save.place(made) / "0000063.png") as picture:
@@ -94,7 +94,7 @@ def test_a_stopped_run_goes_on_from_the_samples_that_are_in_files(
     assert made.save.made(made) == 32
     row, _ = sweep(store, made)
     assert row["n_timed"] == 32
-    np.testing.assert_array_equal(saved(made), sample(made).numpy())
+    np.testing.assert_array_equal(saved(made), make_samples(made).numpy())
 
 
 def test_samples_of_a_done_cell_that_are_in_no_file_are_made_again_and_its_row_stays(
@@ -108,7 +108,7 @@ def test_samples_of_a_done_cell_that_are_in_no_file_are_made_again_and_its_row_s
     (made.save.place(made) / "0000016-0000031.npz").unlink()
     assert made.save.made(made) == 16
     assert sweep(store, made) == (first, ["metrics"])
-    np.testing.assert_array_equal(saved(made), sample(made).numpy())
+    np.testing.assert_array_equal(saved(made), make_samples(made).numpy())
 
 
 def test_the_command_saves_and_refuses_in_one_sentence(benchbox: Command, tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from images import RANGE, blobs
 from PIL import Image
 
 import benchbox as api
-from benchbox.bench.run import sample
+from benchbox.bench.run import make_samples
 from benchbox.bench.sweep import Request, expand
 from benchbox.metrics.features import to_uint8
 
@@ -63,7 +63,7 @@ def test_pictures_of_no_known_model_are_measured_by_a_reference(pictures: Path, 
 
 def test_saved_samples_have_the_values_that_their_run_had(benchbox: Command) -> None:
     (cell,) = expand(Request(["heun"], [9], ["gaussian"], n_samples=64))
-    np.savez("mine.npz", samples=sample(cell).numpy())
+    np.savez("mine.npz", samples=make_samples(cell).numpy())
     run = ("--sampler", "heun", "--nfe", 9, "--model", "gaussian", "--samples", 64, "--device", "cpu")
     assert benchbox("run", *run, "--metric", "sw2,w2,energy").status == 0
     assert benchbox("score", "mine.npz", "--model", "gaussian", "--metric", "sw2,w2,energy").status == 0

@@ -12,11 +12,11 @@ import pytest
 from conftest import Command
 
 from benchbox.cli.common import NARROWEST, _console
-from benchbox.cli.streams import Stream, plain
+from benchbox.cli.streams import Stream, ascii_text
 
 
 def test_text_is_spelled_in_what_the_encoding_has() -> None:
-    assert plain("W2 of σ² − 0.5 ≤ ‖x‖ … Müller, ᾱ, 猫") == "W2 of sigma2 - 0.5 <= ||x|| ... Muller, alpha, ?"
+    assert ascii_text("W2 of σ² − 0.5 ≤ ‖x‖ … Müller, ᾱ, 猫") == "W2 of sigma2 - 0.5 <= ||x|| ... Muller, alpha, ?"
     for encoding, shown in (("ascii", b"sigma - e"), ("cp1252", b"sigma - \xe9"), ("utf-8", "σ − é".encode())):
         under = io.TextIOWrapper(io.BytesIO(), encoding=encoding)
         stream = Stream(under)

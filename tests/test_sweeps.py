@@ -21,14 +21,14 @@ from sweeping import measure, run_cells
 
 from benchbox.bench import interrupt
 from benchbox.bench.cell import Cell
-from benchbox.bench.cell_run import CellRun, Limits
+from benchbox.bench.cell_run import CellRun, TaskLimits
 from benchbox.bench.plan import is_isolated, plan_sweep
 from benchbox.bench.row import blank, now
 from benchbox.bench.run import Run
 from benchbox.bench.settings import parse_settings
 from benchbox.bench.shard_result import ShardResult
 from benchbox.bench.sweep import Request, expand
-from benchbox.bench.task import Sample, Shard, shards
+from benchbox.bench.task import MakeSamples, Shard, shards
 from benchbox.bench.values import lacking
 from benchbox.executors.local import Local
 from benchbox.store import schema
@@ -156,14 +156,14 @@ def test_a_cell_goes_on_from_its_last_whole_shard(store: Store, monkeypatch: pyt
         path.unlink()
 
     calls = iter(range(100))
-    work = Sample.work
+    work = MakeSamples.work
 
-    def dies(task: Sample, said: dict[str, Any], given: Shard) -> Any:
+    def dies(task: MakeSamples, said: dict[str, Any], given: Shard) -> Any:
         if next(calls) == 4:
             raise KeyboardInterrupt
         return work(task, said, given)
 
-    monkeypatch.setattr(Sample, "work", dies)
+    monkeypatch.setattr(MakeSamples, "work", dies)
     with pytest.raises(KeyboardInterrupt):
         list(run_cells([cell], store, Local(), Watcher()))
     assert store.get(cell.id) is None
@@ -311,7 +311,7 @@ def test_no_worker_is_told_where_the_results_are(tmp_path: Path) -> None:
     (cell,) = cells()
     store = Store(tmp_path)
     plan = plan_sweep([cell], store, Local(), command=f"benchbox run --results {tmp_path}")
-    run = CellRun(plan.cells[0], Limits(isolated=True))
+    run = CellRun(plan.cells[0], TaskLimits(isolated=True))
     message = TaskMessage.of(run.sampling(), Shard(0, 16))
     assert message.packages == ""
     assert str(tmp_path).encode() not in b"".join([message.frame, message.group])

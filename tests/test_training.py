@@ -24,10 +24,10 @@ from benchbox.errors import UsageError
 from benchbox.metrics.images import read_images, read_labels
 from benchbox.nets import ScoreNet, UNet
 from benchbox.training.checkpoint import resume_from, save_checkpoint
-from benchbox.training.job import Job
+from benchbox.training.job import TrainingConfig
 from benchbox.training.loop import Recipe, Trainer
 from benchbox.training.losses import Loss
-from benchbox.training.run import run
+from benchbox.training.run import train_model
 
 PAIRS = [
     ("eps", "ddpm"), ("eps", "vp"), ("x0", "ddpm"), ("v", "cosine"), ("score", "ve"), ("edm", "edm"), ("flow", "flow"),
@@ -98,11 +98,11 @@ def test_labels_make_a_class_conditional_network_that_can_also_do_without(tmp_pa
     images = np.zeros((64, 8, 8), dtype=np.uint8)
     images[:32], labels = 255, np.arange(64) // 32  # class 0 is white, class 1 black
     np.savez(tmp_path / "data.npz", x_train=images, y_train=labels)
-    job = Job(
+    job = TrainingConfig(
         tmp_path / "data.npz", tmp_path, "two", "edm", ["p_mean=2", "p_std=1"], labels="y_train", widths="16",
         steps=250, batch_size=32, lr=5e-3,
     )  # fmt: skip
-    card = run(job, lambda step, loss: None)
+    card = train_model(job, lambda step, loss: None)
     x = api.sample("heun", model=str(card), nfe=15, n=8).mean(dim=(1, 2, 3))
     assert (x[::2] > 0.5).all()  # sample i is of class i mod 2
     assert (x[1::2] < -0.5).all()
@@ -214,7 +214,10 @@ def once(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("trained")
     pixels_of(folder / "a.npz", 255)
     pixels_of(folder / "b.npz", 200)
-    run(Job(folder / "a.npz", folder / "out", "tiny", "edm", steps=2, batch_size=8, widths="16"), lambda *_: None)
+    train_model(
+        TrainingConfig(folder / "a.npz", folder / "out", "tiny", "edm", steps=2, batch_size=8, widths="16"),
+        lambda *_: None,
+    )
     return folder
 
 

@@ -22,7 +22,7 @@ from worker_tasks import CHANGES, Loads, Stop, Task
 
 from benchbox import threads
 from benchbox.bench.shard_result import ShardResult
-from benchbox.bench.worker_warnings import KEY, WorkerWarning, tell
+from benchbox.bench.worker_warnings import WARNINGS_KEY, WorkerWarning, tell
 from benchbox.clusters import remote
 from benchbox.errors import UsageError
 from benchbox.executor import Lost
@@ -160,29 +160,29 @@ SAID = ["UserWarning: so be warned", "theirs.loading: 2 weights are random"]
 
 
 def test_what_libraries_warn_of_comes_back_with_the_part_once(shared: Local) -> None:
-    assert shared.submit(Task("warn"), "so be warned").result().report[KEY] == SAID
-    assert KEY not in shared.submit(Task("echo"), None).result().report
+    assert shared.submit(Task("warn"), "so be warned").result().report[WARNINGS_KEY] == SAID
+    assert WARNINGS_KEY not in shared.submit(Task("echo"), None).result().report
 
 
 def test_a_task_of_rays_brings_its_warnings_back_too() -> None:
     try:
-        answer = remote.perform(TaskMessage.of(Task("warn"), "so be warned"), remote.Limits(1, 0.5, 1))
+        answer = remote.perform_remotely(TaskMessage.of(Task("warn"), "so be warned"), remote.WorkerLimits(1, 0.5, 1))
     finally:
         if remote.remote_worker.worker:
             remote.remote_worker.worker.close()
-    assert answer.open().report[KEY] == SAID
+    assert answer.open().report[WARNINGS_KEY] == SAID
 
 
 def test_a_warning_of_a_worker_is_told_once() -> None:
-    said = {"status": "done", KEY: ["a: told once", "a: told once", "b: told too"]}
+    said = {"status": "done", WARNINGS_KEY: ["a: told once", "a: told once", "b: told too"]}
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         tell(said)
-        tell({KEY: ["a: told once"]})
+        tell({WARNINGS_KEY: ["a: told once"]})
     assert {warning.category for warning in caught} == {WorkerWarning}
     assert [str(warning.message) for warning in caught] == ["a: told once", "b: told too"]
     assert said == {"status": "done"}
-    tell({KEY: "not a list"})
+    tell({WARNINGS_KEY: "not a list"})
 
 
 def test_a_task_without_memory_says_so(shared: Local) -> None:

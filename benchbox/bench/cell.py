@@ -86,8 +86,8 @@ class Cell:
         plugins = (self.sampler, self.model, self.schedule, self.grid)
         extra = {
             "levels": self.n_levels, "noise_block": self.noise_block, "noise_device": self.noise_on.type,
-            "packages": sorted({p for plugin in plugins for p in packages(plugin)}),
-            "files": [f for plugin in plugins for f in files(plugin)],
+            "packages": sorted({p for plugin in plugins for p in plugin_packages(plugin)}),
+            "files": [f for plugin in plugins for f in option_files(plugin)],
         }  # fmt: skip
         return digest(self.identity | extra)
 
@@ -108,7 +108,7 @@ class Cell:
     def packages(self) -> list[str]:
         """The packages of everything in it, metrics too."""
         parts = (self.sampler, self.model, self.schedule, self.grid, *self.metrics)
-        return sorted({package.split()[0] for part in parts for package in packages(part)})
+        return sorted({package.split()[0] for part in parts for package in plugin_packages(part)})
 
     @property
     def third_parties(self) -> str:
@@ -124,23 +124,23 @@ def digest(value: Any) -> str:
     return hashlib.sha256(dumps(value).encode()).hexdigest()[:16]
 
 
-def options(plugin: Any) -> Iterator[Any]:
+def option_values(plugin: Any) -> Iterator[Any]:
     """The values of a plugin's options, those of nested plugins too."""
     for option in fields(plugin):
         value = getattr(plugin, option.name)
         yield value
         if isinstance(value, tuple(KIND_OF)):
-            yield from options(value)
+            yield from option_values(value)
 
 
-def packages(plugin: Any) -> Iterator[str]:
+def plugin_packages(plugin: Any) -> Iterator[str]:
     """The packages, with their versions, of a plugin and of those among its options."""
-    for part in (plugin, *options(plugin)):
+    for part in (plugin, *option_values(plugin)):
         kind = next((kind for kind, base in BASES.items() if isinstance(part, base)), None)
         for offer in registry().offers(kind, part.name) if kind else ():
             yield f"{offer.package} {offer.version}"
 
 
-def files(plugin: Any) -> Iterator[str]:
+def option_files(plugin: Any) -> Iterator[str]:
     """The SHA-256 of every file among a plugin's options: other contents are other samples."""
-    return (sha256(v) for v in options(plugin) if isinstance(v, Path) and v.is_file())
+    return (sha256(v) for v in option_values(plugin) if isinstance(v, Path) and v.is_file())

@@ -10,7 +10,7 @@ from benchbox.bench.plan import PlannedCell
 from benchbox.bench.row import blank, judged, measured, now, valued
 from benchbox.bench.run import Tick
 from benchbox.bench.shard_result import ShardResult
-from benchbox.bench.task import Compute, Merge, Sample, Task, nothing, together
+from benchbox.bench.task import ComputeMetrics, MakeSamples, MergeShards, Task, no_tick, together
 from benchbox.store.states import MetricState
 
 Do = Callable[[Task, Any], ShardResult]
@@ -18,7 +18,7 @@ Do = Callable[[Task, Any], ShardResult]
 
 
 @dataclass(frozen=True)
-class Limits:
+class TaskLimits:
     """How the tasks of a cell run.
 
     timeout: seconds for the cell. exclusive: nothing of benchbox runs beside it on its device. isolated: not in the
@@ -35,8 +35,8 @@ class CellRun:
     """A cell under way: `first` of its samples were made earlier, `n` are there in all; `over`: no more will come."""
 
     planned: PlannedCell
-    limits: Limits = Limits()
-    tick: Tick = nothing
+    limits: TaskLimits = TaskLimits()
+    tick: Tick = no_tick
     first: int = 0
     over: bool = False
     details: str = ""
@@ -66,11 +66,11 @@ class CellRun:
         costs = None if self.total is None else self.total.report["costs"]
         return float(costs["elapsed_s"]) if costs else 0.0
 
-    def sampling(self) -> Sample:
+    def sampling(self) -> MakeSamples:
         """The task of its next shard, which has what is left of the cell's time."""
         timeout = self.limits.timeout
         left = None if timeout is None else max(timeout - self.spent, 0.0)
-        return Sample(self.cell, self.metrics, left, self.limits.exclusive, self.limits.isolated, self.tick)
+        return MakeSamples(self.cell, self.metrics, left, self.limits.exclusive, self.limits.isolated, self.tick)
 
     def task(self, kind: type[Task]) -> Task:
         """A task that makes no samples."""
@@ -83,7 +83,7 @@ class CellRun:
         if self.total is None:
             self.total = part
             return None
-        merged = do(self.task(Merge), (self.total, part))
+        merged = do(self.task(MergeShards), (self.total, part))
         if merged.report["status"] != "done":
             return self.fail(merged.report)
         self.total = ShardResult(together([self.total.report, part.report]), merged.states)
@@ -127,7 +127,7 @@ class CellRun:
 
     def computed(self, row: dict[str, Any], do: Do) -> dict[str, Any]:
         """The row with the metrics' columns, and the status that comes of them."""
-        said = do(self.task(Compute), self.total).report
+        said = do(self.task(ComputeMetrics), self.total).report
         self.details = said.get("details") or ""
         row = row | {"status": said["status"], "reason": said["reason"]}
         return valued(row, said["columns"]) if row["status"] == "done" else row

@@ -24,11 +24,11 @@ class Contention:
     def __init__(self, device: torch.device) -> None:
         self.count = gpu_processes(device)
         self.more = self.count is not None and self.count() > 1
-        self.start = time.perf_counter(), busy() - own()
+        self.start = time.perf_counter(), busy() - own_seconds()
 
     def seconds(self) -> tuple[float, float]:
         """Seconds that have passed, and CPU seconds that others have taken in them."""
-        passed, taken = time.perf_counter() - self.start[0], busy() - own() - self.start[1]
+        passed, taken = time.perf_counter() - self.start[0], busy() - own_seconds() - self.start[1]
         if taken > SLACK:  # before that nobody need look for children, which takes a while
             taken -= alive()
         return passed, max(taken, 0.0)
@@ -58,7 +58,7 @@ def busy() -> float:
     return sum(sum(core) - sum(getattr(core, name, 0.0) for name in not_spent) for core in chosen)
 
 
-def own() -> float:
+def own_seconds() -> float:
     """CPU seconds of this process and of those of its children that have ended."""
     times = os.times()
     return time.process_time() + times.children_user + times.children_system

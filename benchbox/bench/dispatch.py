@@ -10,7 +10,7 @@ from typing import Any
 from benchbox.bench import interrupt
 from benchbox.bench.cell import Cell
 from benchbox.bench.shard_result import ShardResult
-from benchbox.bench.task import Load, Task
+from benchbox.bench.task import LoadModel, Task
 from benchbox.bench.worker_warnings import tell
 from benchbox.errors import UsageError, sentence
 from benchbox.executor import Executor, Lost
@@ -30,7 +30,9 @@ class Dispatcher:
         """Load every model of the cells once, where they will run. UsageError where one cannot be loaded."""
         for cell in {(c.model, c.device, c.dtype): c for c in cells if not c.skip}.values():
             try:
-                said = result(self.executor.submit(Load(cell, timeout=timeout, isolated=self.isolated), None)).report
+                said = result(
+                    self.executor.submit(LoadModel(cell, timeout=timeout, isolated=self.isolated), None)
+                ).report
             except Lost:
                 continue  # a crash, or a hang, is the cells' own, each in its turn
             if said["status"] == "refused":

@@ -11,12 +11,12 @@ from pathlib import Path
 import pandas as pd
 import torch
 
-from benchbox.bench.cell import Cell, dumps, options
+from benchbox.bench.cell import Cell, dumps, option_values
 from benchbox.bench.meter import MIB, device_name
 from benchbox.errors import UsageError
 from benchbox.options import describe
 
-ARRAYS = 4
+LEAST_ARRAYS = 4
 """Arrays of a batch that a run holds at the least: state, noise, denoised state, and what the network puts out."""
 
 PLACE = ["device", "threads", "dtype", "model", "model_options", "batch_size"]
@@ -64,7 +64,7 @@ class Costs:
     def _bytes(self, cell: Cell) -> tuple[int, str]:
         if (peak := self.memory.get(groups_of(cell)[0])) is not None:
             return int(peak * MIB), "the most of the rows"
-        return least(cell), f"at the least the weights and {ARRAYS} arrays of a batch"
+        return least(cell), f"at the least the weights and {LEAST_ARRAYS} arrays of a batch"
 
 
 def estimates(cells: Sequence[Cell], rows: pd.DataFrame, made: Sequence[int] = ()) -> list[CostEstimate]:
@@ -107,7 +107,9 @@ def least(cell: Cell) -> int:
     """Bytes that a cell takes at the least."""
     size = 8 if cell.dtype == "float64" else 4  # the state is float32 at the least, whatever the network computes in
     batch = cell.noise_block if cell.adaptive else min(cell.batch_size, cell.n_samples)
-    return sum(file.stat().st_size for file in weight_files(cell)) + ARRAYS * batch * prod(cell.model.shape) * size
+    return (
+        sum(file.stat().st_size for file in weight_files(cell)) + LEAST_ARRAYS * batch * prod(cell.model.shape) * size
+    )
 
 
 def weight_files(cell: Cell) -> Iterator[Path]:
@@ -115,4 +117,4 @@ def weight_files(cell: Cell) -> Iterator[Path]:
     named = getattr(cell.model, "weights", None)
     with suppress(UsageError):  # they are missing or damaged: the run says so
         found = named() if callable(named) else named
-        yield from (file for file in (found, *options(cell.model)) if isinstance(file, Path) and file.is_file())
+        yield from (file for file in (found, *option_values(cell.model)) if isinstance(file, Path) and file.is_file())

@@ -12,7 +12,7 @@ from typing import Any
 from benchbox.errors import UsageError
 from benchbox.options import alternatives, defaults, hints
 from benchbox.registry import registry
-from benchbox.store.values import split
+from benchbox.store.values import split_label
 
 StoredRow = Mapping[str, Any]
 
@@ -22,7 +22,7 @@ PARTS = ("sampler", "model", "schedule", "grid")
 def loads(row: StoredRow) -> list[str]:
     """What a rerun would load at the row's word: code and files that its options name."""
     named = [(kind, known(kind, row) or str(row.get(kind)), of_text(row, f"{kind}_options")) for kind in PARTS]
-    named += [("metric", split(label)[0], options) for label, options in metrics_of(row).items()]
+    named += [("metric", split_label(label)[0], options) for label, options in stored_metrics(row).items()]
     return [f"{kind} {name}: {what}" for kind, name, options in named for what in foreign(kind, name, options)]
 
 
@@ -67,7 +67,7 @@ def of_text(row: StoredRow, column: str) -> dict[str, Any]:
     return value
 
 
-def metrics_of(row: StoredRow) -> dict[str, dict[str, Any]]:
+def stored_metrics(row: StoredRow) -> dict[str, dict[str, Any]]:
     """The options of each value of a metric of a row, by its label. UsageError where they are none."""
     found = of_text(row, "metric_options")
     if not all(isinstance(options, dict) for options in found.values()):

@@ -11,7 +11,7 @@ from benchbox.bench.configuration import Configuration
 from benchbox.bench.estimate import CostEstimate, Costs
 from benchbox.bench.resume import begun
 from benchbox.bench.saving import unsaved
-from benchbox.bench.task import Load
+from benchbox.bench.task import LoadModel
 from benchbox.bench.values import lacking
 from benchbox.executor import Executor
 from benchbox.metric import Metric
@@ -103,4 +103,4 @@ def with_kept(planned: PlannedCell, store: Store) -> PlannedCell:
 
 def is_isolated(cells: Sequence[Cell], executor: Executor) -> bool:
     """Whether a cell runs isolated, and so all of them do: the sweep's own process has imported code of others."""
-    return any(executor.isolated(Load(cell)) for cell in cells if not cell.skip)
+    return any(executor.isolated(LoadModel(cell)) for cell in cells if not cell.skip)

@@ -10,7 +10,7 @@ from typing import Any
 import pyarrow.compute as pc
 
 from benchbox.bench.cell import Cell, dumps
-from benchbox.bench.external_code import StoredRow, known, metrics_of, of_text, texts
+from benchbox.bench.external_code import StoredRow, known, of_text, stored_metrics, texts
 from benchbox.bench.meter import device_name, usable
 from benchbox.bench.provenance import ABSENT, package_versions
 from benchbox.bench.settings import model_named
@@ -22,7 +22,7 @@ from benchbox.options import describe
 from benchbox.registry import registry
 from benchbox.store import schema
 from benchbox.store.store import Store
-from benchbox.store.values import split
+from benchbox.store.values import split_label
 
 WHY = {
     "sampler_options": "the sampler's options are not what they were",
@@ -84,7 +84,7 @@ def _rebuild(row: StoredRow, device: str | None) -> Cell:
     request.check()
     sampler, model = (built(kind, row) for kind in ("sampler", "model"))
     validate_model(model)
-    metrics = tuple(registry().get("metric", split(label)[0], o) for label, o in metrics_of(row).items())
+    metrics = tuple(registry().get("metric", split_label(label)[0], o) for label, o in stored_metrics(row).items())
     for metric in metrics:
         metric.check(model)
     cell = Cell(

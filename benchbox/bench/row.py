@@ -9,10 +9,10 @@ from typing import Any
 
 from benchbox.bench.cell import Cell
 from benchbox.bench.provenance import machine, package_versions
-from benchbox.bench.values import about
+from benchbox.bench.values import metric_values
 from benchbox.metric import Metric
 from benchbox.store.schema import ORDER
-from benchbox.store.values import described, split, values
+from benchbox.store.values import split_label, value_columns, values
 
 
 def blank(cell: Cell, metrics: Mapping[str, Metric]) -> dict[str, Any]:
@@ -24,15 +24,15 @@ def blank(cell: Cell, metrics: Mapping[str, Metric]) -> dict[str, Any]:
         "steps": None if cell.skip else cell.n_levels - 1, "timing_valid": True, "status": "skipped",
         "reason": cell.skip, "executor": "local", "packages": package_versions(cell.packages), "command": "",
         "sweep": None,
-        "started_at": now(), **described(about(metrics, cell.model)),
+        "started_at": now(), **value_columns(metric_values(metrics, cell.model)),
     }  # fmt: skip
 
 
 def valued(row: dict[str, Any], columns: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
     """The row with the columns of its metrics, by their labels."""
     said = [v._replace(columns=tuple(columns.get(v.label, ()))) for v in values(row)]
-    marked = {name + split(label)[1]: x for label, own in columns.items() for name, x in own.items()}
-    return row | marked | described(said)
+    marked = {name + split_label(label)[1]: x for label, own in columns.items() for name, x in own.items()}
+    return row | marked | value_columns(said)
 
 
 def now() -> str:
@@ -70,14 +70,14 @@ def judged(row: dict[str, Any]) -> dict[str, Any]:
 def with_metrics(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
     """The old row with the metric columns of a new one; nothing that was measured before is lost."""
     columns = {name: value for name, value in new.items() if name not in ORDER}
-    return noted(old | columns | described([*values(old), *values(new)]))
+    return noted(old | columns | value_columns([*values(old), *values(new)]))
 
 
 def noted(row: dict[str, Any]) -> dict[str, Any]:
     """The row with the notes of its metrics as its reason."""
     if row["status"] != "done":
         return row
-    found = [(*split(name), text) for name, text in row.items() if text]
+    found = [(*split_label(name), text) for name, text in row.items() if text]
     notes = [f"{name.removesuffix('_note')}{mark}: {text}" for name, mark, text in found if name.endswith("_note")]
     said = [*(row["reason"] or "").split("; "), *notes]
     return row | {"reason": "; ".join(dict.fromkeys(filter(None, said))) or None}

@@ -18,7 +18,7 @@ from benchbox.denoiser import Denoiser
 from benchbox.driver import trajectory
 from benchbox.errors import Told
 from benchbox.grid import Levels
-from benchbox.limit import check
+from benchbox.limit import check_time
 from benchbox.model import Model
 from benchbox.noise import Noise
 
@@ -26,7 +26,7 @@ Tick = Callable[[], None]
 
 
 @lru_cache(maxsize=4)
-def denoiser(model: Model, device: str, dtype: str) -> Denoiser:
+def loaded_denoiser(model: Model, device: str, dtype: str) -> Denoiser:
     """The model, loaded once in a process for all cells that use it."""
     return Denoiser(model, torch.device(device), DTYPES[dtype])
 
@@ -64,7 +64,7 @@ class Run:
         self.cell, self.tick = cell, tick
         self.began = time.monotonic()
         self.device = torch.device(cell.device)
-        self.denoise = denoiser(cell.model, cell.device, cell.dtype)
+        self.denoise = loaded_denoiser(cell.model, cell.device, cell.dtype)
         self.levels = cell.levels
         self.dtype = torch.float64 if cell.dtype == "float64" else torch.float32
         self.size = cell.noise_block if cell.adaptive else cell.batch_size
@@ -140,7 +140,7 @@ class Run:
             for state in trajectory(self.cell.sampler, self.denoise, levels, self.noise(first, run), final):
                 x = state
                 tick()
-                check()
+                check_time()
         except (Told, torch.OutOfMemoryError):
             raise
         except Exception as error:
@@ -180,6 +180,6 @@ class Run:
         }  # fmt: skip
 
 
-def sample(cell: Cell) -> Tensor:
+def make_samples(cell: Cell) -> Tensor:
     """The samples of a cell, (n_samples, *shape)."""
     return torch.cat([x for x, _ in Run(cell).samples()])

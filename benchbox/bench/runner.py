@@ -7,18 +7,18 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
-from typing import Any, Protocol
+from typing import Protocol
 
 from benchbox.bench import interrupt
 from benchbox.bench.cell import Cell
-from benchbox.bench.cell_run import CellRun, Limits
+from benchbox.bench.cell_run import CellRun, TaskLimits
 from benchbox.bench.configuration import save_configuration
 from benchbox.bench.dispatch import Dispatcher
-from benchbox.bench.plan import Plan, PlannedCell, plan_cell, with_kept
-from benchbox.bench.resume import earlier, key, save
+from benchbox.bench.plan import Plan, PlannedCell, Row, plan_cell, with_kept
+from benchbox.bench.resume import earlier, save_progress, state_key
 from benchbox.bench.row import blank, now, with_metrics
 from benchbox.bench.shard_result import ShardResult
-from benchbox.bench.task import SHARDS, Check, Shard, shards
+from benchbox.bench.task import SHARDS, CheckStates, Shard, shards
 from benchbox.bench.values import lacking
 from benchbox.executor import Executor
 from benchbox.store.leases import Leases
@@ -27,8 +27,6 @@ from benchbox.store.store import Store
 
 LEASE_POLL = 1.0
 """Seconds between looks at cells that another process is at."""
-
-Row = dict[str, Any]
 
 
 class Watcher(Protocol):
@@ -73,7 +71,7 @@ def run_sweep(
             plan = replace(plan, sweep=save_configuration(plan.configuration, store.directory))
     for saver in {planned.cell.save for planned in plan.cells if planned.cell.save}:
         saver.prepare()
-    limits = Limits(timeout, exclusive, plan.isolated)
+    limits = TaskLimits(timeout, exclusive, plan.isolated)
     with Leases(store.directory) as leases:
         leases.live()  # the files of dead ones are removed
         yield from Sweep(plan, store, executor, watcher, leases, limits, count).rows()
@@ -88,7 +86,7 @@ class Sweep:
     executor: Executor
     watcher: Watcher
     leases: Leases
-    limits: Limits
+    limits: TaskLimits
     count: int = SHARDS
     began: str = field(default_factory=now)
     elsewhere: list[PlannedCell] = field(default_factory=list)
@@ -179,7 +177,7 @@ class Sweep:
         if part is None:
             return
         run.start(part)
-        check = self.tasks.do(run.task(Check), run.total)
+        check = self.tasks.do(run.task(CheckStates), run.total)
         if check.report["status"] != "done":
             run.total, run.first = None, 0
             self.store.problems.append(
@@ -190,7 +188,7 @@ class Sweep:
         """Keep what the metrics have seen so far; a killed sweep goes on from there."""
         self.watcher.reach(run.cell, run.n)
         if run.total is not None and not run.whole:
-            save(run.cell, run.metrics, self.store, run.total)
+            save_progress(run.cell, run.metrics, self.store, run.total)
 
     def finish(self, run: CellRun) -> Row:
         """Make the row, store it, and release the cell."""
@@ -220,7 +218,7 @@ class Sweep:
         cell, done = run.cell, row["status"] == "done"
         if done and run.total is not None:
             kept = run.kept()
-            self.store.keep({key(cell, m): kept[label] for label, m in run.metrics.items() if label in kept})
+            self.store.keep({state_key(cell, m): kept[label] for label, m in run.metrics.items() if label in kept})
         before = None if done else self.store.get(cell.id)
         if before is None or before["status"] != "done":
             self.store.put(row)

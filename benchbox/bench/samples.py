@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from benchbox.errors import UsageError
 from benchbox.metrics.images import Images, open_images
 
-KEY, INDEX = "samples", "index"
+SAMPLES_KEY, INDEX_KEY = "samples", "index"
 """Arrays of an .npz: samples that are no images, (n, …) of float; and the numbers of the samples, (n,)."""
 
 
@@ -23,13 +23,13 @@ def open_samples(path: Path, key: str | None = None) -> Images:
     """
     shards = sorted(path.glob("*.npz")) if path.is_dir() else []
     if shards:
-        return joined(shards, key)
-    return read(path, key) if path.suffix == ".npz" else open_images(path, key)
+        return joined_shards(shards, key)
+    return read_samples(path, key) if path.suffix == ".npz" else open_images(path, key)
 
 
-def read(path: Path, key: str | None) -> Any:
+def read_samples(path: Path, key: str | None) -> Any:
     """The samples of an .npz."""
-    array = array_of(path, key or KEY)
+    array = array_of(path, key or SAMPLES_KEY)
     return array if array is not None and array.dtype.kind == "f" and array.ndim > 1 else open_images(path, key)
 
 
@@ -42,12 +42,12 @@ def array_of(path: Path, key: str) -> NDArray[Any] | None:
         return None
 
 
-def joined(shards: list[Path], key: str | None) -> NDArray[Any]:
+def joined_shards(shards: list[Path], key: str | None) -> NDArray[Any]:
     """The samples of all shards in the order of their numbers, each once. UsageError where they do not go together."""
-    parts = [read(path, key) for path in shards]
+    parts = [read_samples(path, key) for path in shards]
     if len({(part.shape[1:], part.dtype) for part in parts}) > 1:
         raise UsageError(f"the files in {shards[0].parent} hold samples of different shapes or types.")
-    numbers = [array_of(path, INDEX) for path in shards]
+    numbers = [array_of(path, INDEX_KEY) for path in shards]
     whole = np.concatenate(parts)
     if any(n is None or n.shape != (len(part),) for n, part in zip(numbers, parts, strict=True)):
         return whole

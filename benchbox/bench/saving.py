@@ -22,10 +22,10 @@ if TYPE_CHECKING:
 
     from benchbox.bench.cell import Cell
 
-Keep = Callable[["Tensor", "Tensor"], None]
+KeepSamples = Callable[["Tensor", "Tensor"], None]
 """Takes samples (n, *data_shape) and their numbers (n,)."""
 
-FILES = {"npz": re.compile(r"(\d{7,})-(\d{7,})\.npz"), "png": re.compile(r"(\d{7,})()\.png")}
+SAMPLE_FILES = {"npz": re.compile(r"(\d{7,})-(\d{7,})\.npz"), "png": re.compile(r"(\d{7,})()\.png")}
 
 
 @dataclass(frozen=True)
@@ -60,14 +60,14 @@ class Saver:
         """How many samples from number 0 on are in files."""
         place, end = self.place(cell), 0
         names = sorted(place.iterdir()) if place.is_dir() else []
-        for found in filter(None, (FILES[self.format].fullmatch(path.name) for path in names)):
+        for found in filter(None, (SAMPLE_FILES[self.format].fullmatch(path.name) for path in names)):
             if int(found[1]) > end:
                 break
             end = max(end, int(found[2] or found[1]) + 1)
         return end
 
     @contextmanager
-    def shard(self, cell: Cell) -> Iterator[Keep]:
+    def shard(self, cell: Cell) -> Iterator[KeepSamples]:
         """Takes the samples of a shard, which are in files at the end."""
         place = self.place(cell)
         place.mkdir(parents=True, exist_ok=True)

@@ -12,12 +12,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from benchbox.bench.cell import digest, dumps, packages
+from benchbox.bench.cell import digest, dumps, plugin_packages
 from benchbox.bench.meter import device_name
 from benchbox.bench.provenance import machine, package_versions
 from benchbox.bench.row import judged, now, valued, with_metrics
 from benchbox.bench.task import columns
-from benchbox.bench.values import about, lacking
+from benchbox.bench.values import lacking, metric_values
 from benchbox.bench.weights import weights_sha256
 from benchbox.errors import UsageError, sentence
 from benchbox.hookspecs import CONTRACT
@@ -29,9 +29,9 @@ from benchbox.registry import own_version
 from benchbox.store.leases import Leases
 from benchbox.store.schema import SCORED
 from benchbox.store.store import Store
-from benchbox.store.values import described
+from benchbox.store.values import value_columns
 
-Tick = Callable[[int], None]
+ScoreTick = Callable[[int], None]
 """Is told how many samples are measured."""
 
 
@@ -110,16 +110,16 @@ class Score:
 
     def row(self, metrics: dict[str, Metric]) -> dict[str, Any]:
         """The row, but for the values of the metrics."""
-        names = {package.split()[0] for part in (self.model, *self.metrics) for package in packages(part)}
+        names = {package.split()[0] for part in (self.model, *self.metrics) for package in plugin_packages(part)}
         return self.identity() | machine(self.device) | {
             "stream": self.stream, "cell": self.id, "n_samples": len(self.samples), "batch_size": self.batch_size,
             "schedule": None, "schedule_options": "{}", "grid": None, "grid_options": "{}", "guidance": None,
             "nfe_requested": None, "nfe": None, "nfe_max": None, "timing_valid": False, "status": "done",
             "reason": None, "executor": "local", "packages": package_versions(names), "command": self.command,
-            "started_at": now(), **described(about(metrics, self.model)),
+            "started_at": now(), **value_columns(metric_values(metrics, self.model)),
         }  # fmt: skip
 
-    def compute(self, metrics: dict[str, Metric], tick: Tick) -> dict[str, dict[str, Any]]:
+    def compute(self, metrics: dict[str, Metric], tick: ScoreTick) -> dict[str, dict[str, Any]]:
         """The columns of each metric."""
         device = torch.device(self.device)
         denoiser, schedule, grid = (cast(Any, NoRun(what)) for what in ("denoiser", "schedule", "grid"))
@@ -158,7 +158,9 @@ def as_data(batch: np.ndarray[Any, Any], model: Model) -> Tensor:
     return low + x.float() * ((high - low) / 255)
 
 
-def measure(score: Score, store: Store, force: bool = False, tick: Tick = lambda done: None) -> dict[str, Any]:
+def measure_samples(
+    score: Score, store: Store, force: bool = False, tick: ScoreTick = lambda done: None
+) -> dict[str, Any]:
     """The row of samples, in the store; metrics that it has are not computed again unless forced. UsageError."""
     store.prepare()
     for metric in score.metrics:

@@ -24,7 +24,7 @@ from benchbox.sampler import Sampler
 from benchbox.schedule import Schedule
 
 DEFAULT_MODEL = "mnist-edm"
-MOST = 10_000
+MOST_NUMBERS = 10_000
 """Numbers in one list, and evaluations in one budget: more is a slip of the keyboard."""
 
 
@@ -56,8 +56,8 @@ class Request:
             if getattr(self, what) < 1:
                 raise UsageError(f"{what} is {getattr(self, what)}: the least is 1.")
         for nfe in self.nfe:
-            if nfe != int(nfe) or nfe > MOST:
-                raise UsageError(f"an NFE of {nfe} is not valid: it is a whole number, {MOST} at most.")
+            if nfe != int(nfe) or nfe > MOST_NUMBERS:
+                raise UsageError(f"an NFE of {nfe} is not valid: it is a whole number, {MOST_NUMBERS} at most.")
         for seed in self.seeds:
             if not 0 <= seed < 2**63:
                 raise UsageError(f"seed {seed} is not valid: it is from 0 to 2**63 − 1.")
@@ -81,8 +81,8 @@ def integers(text: str, what: str, least: int) -> list[int]:
             raise UsageError(f"{what} {part!r} is a range backwards: write {last}-{first}.")
         if first < least or step < 1:
             raise UsageError(f"{what} {part!r} is not valid: the least is {least if first < least else 'a step of 1'}.")
-        if len(values := range(first, last + 1, step)) > MOST:
-            raise UsageError(f"{what} {part!r} stands for {len(values):,} numbers: {MOST:,} is the most.")
+        if len(values := range(first, last + 1, step)) > MOST_NUMBERS:
+            raise UsageError(f"{what} {part!r} stands for {len(values):,} numbers: {MOST_NUMBERS:,} is the most.")
         out += values
     return list(dict.fromkeys(out))
 

@@ -16,7 +16,7 @@ from benchbox.bench.cell import Cell
 from benchbox.bench.interrupt import Interrupted
 from benchbox.bench.meter import exclusive
 from benchbox.bench.provenance import machine
-from benchbox.bench.run import Diverged, Run, Tick, denoiser
+from benchbox.bench.run import Diverged, Run, Tick, loaded_denoiser
 from benchbox.bench.shard_result import ShardResult, State
 from benchbox.errors import UsageError, sentence
 from benchbox.limit import OutOfTime, time_limit
@@ -47,7 +47,7 @@ def shards(cell: Cell, begin: int = 0, count: int = SHARDS) -> list[Shard]:
     return [Shard(first, end - first) for first, end in zip(firsts, ends, strict=True) if first < end]
 
 
-def nothing() -> None:
+def no_tick() -> None:
     """A tick that nobody hears."""
 
 
@@ -68,7 +68,7 @@ class Task(ABC):
     timeout: float | None = None
     exclusive: bool = False
     isolated: bool = False
-    tick: Tick = field(default=nothing, compare=False)
+    tick: Tick = field(default=no_tick, compare=False)
 
     @property
     def packages(self) -> str:
@@ -85,10 +85,10 @@ class Task(ABC):
 
     def prepare(self) -> None:
         """Load the model."""
-        denoiser(self.cell.model, self.cell.device, self.cell.dtype)
+        loaded_denoiser(self.cell.model, self.cell.device, self.cell.dtype)
 
     def __getstate__(self) -> dict[str, Any]:
-        return self.__dict__ | {"tick": nothing}
+        return self.__dict__ | {"tick": no_tick}
 
     @abstractmethod
     def work(self, report: dict[str, Any], given: Any) -> dict[str, State]:
@@ -108,7 +108,7 @@ class Task(ABC):
     def context(self) -> Context:
         cell = self.cell
         return Context(
-            cell.model, denoiser(cell.model, cell.device, cell.dtype), cell.schedule, cell.levels,
+            cell.model, loaded_denoiser(cell.model, cell.device, cell.dtype), cell.schedule, cell.levels,
             torch.device(cell.device), cell.seed, cell.final, cell.noise_block, cell.noise_on,
         )  # fmt: skip
 
@@ -125,7 +125,7 @@ class Task(ABC):
         return {label: made.state() for label, made in zip(self.metrics, accumulators, strict=True)}
 
 
-class Load(Task):
+class LoadModel(Task):
     """Load the model, before any work; `status` is "refused" where it is the user who is to be told why it cannot."""
 
     def work(self, report: dict[str, Any], given: Any) -> dict[str, State]:
@@ -142,14 +142,14 @@ class Load(Task):
         return {}
 
 
-class Sample(Task):
+class MakeSamples(Task):
     """Make the samples of a shard, and show them to the metrics."""
 
     def work(self, report: dict[str, Any], given: Shard) -> dict[str, State]:
         report |= {"n": 0, "machine": machine(self.cell.device)}
         with exclusive(self.cell.device) if self.exclusive else nullcontext(), time_limit(self.timeout):
             run = Run(self.cell, self.tick)
-            with counted(run, report):
+            with counting(run, report):
                 accumulators = self.accumulators()
                 with nullcontext(skip) if self.cell.save is None else self.cell.save.shard(self.cell) as keep:
                     try:
@@ -164,7 +164,7 @@ class Sample(Task):
 
 
 @contextmanager
-def counted(run: Run, report: dict[str, Any]) -> Iterator[None]:
+def counting(run: Run, report: dict[str, Any]) -> Iterator[None]:
     """What was spent is reported however the run ends."""
     try:
         yield
@@ -173,7 +173,7 @@ def counted(run: Run, report: dict[str, Any]) -> Iterator[None]:
         report |= {"counts": run.counts(), "costs": run.costs(), "batch": batch}
 
 
-class Check(Task):
+class CheckStates(Task):
     """See whether the metrics can go on from what they are said to have seen."""
 
     def work(self, report: dict[str, Any], given: ShardResult) -> dict[str, State]:
@@ -184,7 +184,7 @@ class Check(Task):
         return {}
 
 
-class Merge(Task):
+class MergeShards(Task):
     """Two parts of the cell's samples as one."""
 
     def work(self, report: dict[str, Any], given: tuple[ShardResult, ShardResult]) -> dict[str, State]:
@@ -194,7 +194,7 @@ class Merge(Task):
         return self.states(both[0])
 
 
-class Compute(Task):
+class ComputeMetrics(Task):
     """The metrics' columns, by their labels."""
 
     def work(self, report: dict[str, Any], given: ShardResult) -> dict[str, State]:

@@ -11,7 +11,7 @@ from benchbox.denoiser import Denoiser
 from benchbox.driver import trajectory
 
 
-class Recorder(Denoiser):
+class RecordingDenoiser(Denoiser):
     """A denoiser that keeps its answers: (σ, D(x, σ)), in the order in which they were asked for."""
 
     def __init__(self, cell: Cell) -> None:
@@ -29,7 +29,7 @@ def trace(cell: Cell) -> list[tuple[float, Tensor]]:
 
     The run is that of the cell: the same noise, and not one evaluation more.
     """
-    run, recorder = Run(cell), Recorder(cell)
+    run, recorder = Run(cell), RecordingDenoiser(cell)
     recorder.at(torch.arange(cell.n_samples, device=run.device))
     for _ in trajectory(cell.sampler, recorder, run.levels, run.noise(0, cell.n_samples), cell.final):
         pass

@@ -32,6 +32,6 @@ def lacking(metrics: Iterable[Metric], model: Model, row: Mapping[str, Any] | No
     return new
 
 
-def about(metrics: Mapping[str, Metric], model: Model) -> list[Value]:
+def metric_values(metrics: Mapping[str, Metric], model: Model) -> list[Value]:
     """The values of labelled metrics."""
     return [value(metric, model, label) for label, metric in metrics.items()]

@@ -12,9 +12,9 @@ from contextlib import suppress
 from functools import cache
 from typing import Any
 
-KEY = "warnings"
+WARNINGS_KEY = "warnings"
 """Where a part says them."""
-MOST, LONGEST = 20, 500
+MOST_WARNINGS, LONGEST_WARNING = 20, 500
 """Warnings of one task, and characters of one."""
 
 
@@ -22,13 +22,13 @@ class WorkerWarning(UserWarning):
     """A warning from a worker process; its text begins with who gave it, a category or a logger."""
 
 
-class Recorder:
+class WarningRecorder:
     """Records each text once: warnings that are shown, and what loggers say at that level, whoever handles it."""
 
     def __init__(self) -> None:
         self.texts: dict[str, None] = {}
 
-    def __enter__(self) -> Recorder:
+    def __enter__(self) -> WarningRecorder:
         self.show, self.make = warnings.showwarning, logging.getLogRecordFactory()
         warnings.showwarning = self.warned
         logging.setLogRecordFactory(self.logged)
@@ -39,8 +39,8 @@ class Recorder:
         logging.setLogRecordFactory(self.make)
 
     def note(self, who: str, what: object) -> None:
-        if len(self.texts) < MOST:
-            self.texts[" ".join(f"{who}: {what}".split())[:LONGEST]] = None
+        if len(self.texts) < MOST_WARNINGS:
+            self.texts[" ".join(f"{who}: {what}".split())[:LONGEST_WARNING]] = None
 
     def warned(self, message: Warning | str, category: type[Warning], *rest: Any, **more: Any) -> None:
         self.note(category.__name__, message)
@@ -57,9 +57,9 @@ class Recorder:
 
 def tell(said: dict[str, Any]) -> None:
     """Take the warnings out of what a part says, and give each once in this process."""
-    texts = said.pop(KEY, [])
+    texts = said.pop(WARNINGS_KEY, [])
     for text in texts if isinstance(texts, list) else []:
-        _tell(str(text)[:LONGEST])
+        _tell(str(text)[:LONGEST_WARNING])
 
 
 @cache

@@ -49,12 +49,12 @@ def check(
 ) -> None:
     """A certificate: exact errors, measured order, conduct. Exit status 1 if any check fails."""
     if published is not None:
-        ok = publish(published, points, json_)
+        ok = show_published(published, points, json_)
     elif not plugins:
         raise UsageError("check needs a plugin to check: benchbox check heun, or benchbox check all.")
     elif budget:
         options = {"schedule": schedule, "grid": grid, "final": final, "score_error": score_error}
-        ok = budgets(plugins, set_ or [], nfe, output, json_, options)
+        ok = show_budgets(plugins, set_ or [], nfe, output, json_, options)
     else:
         ok = certificates(plugins, set_ or [], json_)
     raise typer.Exit(0 if ok else 1)
@@ -85,13 +85,13 @@ def certificates(names: list[str], set_: list[str], as_json: bool) -> bool:
             found.append(certificate_of(plugin, tick=lambda what, task=task: bar.update(task, advance=1, what=what)))  # type: ignore[misc]
             bar.remove_task(task)
             if not as_json:
-                show(found[-1])
+                show_certificate(found[-1])
     if as_json:
         print(json.dumps([c.as_dict() for c in found], indent=2, ensure_ascii=False))
     return all(c.passed for c in found)
 
 
-def show(found: Certificate) -> None:
+def show_certificate(found: Certificate) -> None:
     """A certificate for people: every check, the orders, the errors of whole runs, the verdict."""
     options = ", ".join(f"{k}={v}" for k, v in found.options.items())
     console.print(f"[bold]{found.name}[/bold] ({options})" if options else f"[bold]{found.name}[/bold]")
@@ -107,7 +107,7 @@ def show(found: Certificate) -> None:
     console.print(f"  {verdict}, {len(found.checks)} checks\n")
 
 
-def budgets(
+def show_budgets(
     names: list[str], set_: list[str], nfe: str, output: Path | None, as_json: bool, options: dict[str, Any]
 ) -> bool:
     """The error budgets of samplers on the Gaussian model, as tables and as one plot."""
@@ -139,7 +139,7 @@ def budgets(
     return True
 
 
-def publish(directory: Path, points: int | None, as_json: bool) -> bool:
+def show_published(directory: Path, points: int | None, as_json: bool) -> bool:
     """The published table, value by value; whether every one agrees at the printed digits."""
     from benchbox.exact.published import draws, read_published, rerun_published
 

@@ -26,14 +26,16 @@ def read_config(context: typer.Context, path: Path | None) -> Path | None:
     for name in values:
         if name.replace("-", "_") not in names:
             raise unknown(f"option in {path}", name, [n.replace("_", "-") for n in names])
-    context.default_map = {names[k.replace("-", "_")]: flat(k, v) for k, v in values.items()}
+    context.default_map = {names[k.replace("-", "_")]: as_typed(k, v) for k, v in values.items()}
     return path
 
 
-def flat(name: str, value: Any) -> str | list[str]:
+def as_typed(name: str, value: Any) -> str | list[str]:
     """A value as the command line writes it: lists with commas, but --set once per item."""
     if name == "set":
-        items = list(settings(value)) if isinstance(value, dict) else value if isinstance(value, list) else [value]
+        items = (
+            list(settings_words(value)) if isinstance(value, dict) else value if isinstance(value, list) else [value]
+        )
         return [scalar(name, item) for item in items]
     if isinstance(value, list):
         return ",".join(quoted(scalar(name, item)) for item in value)
@@ -48,10 +50,10 @@ def scalar(name: str, value: Any) -> str:
     return os.path.expanduser(str(value))
 
 
-def settings(table: dict[str, Any], prefix: str = "") -> Iterator[str]:
+def settings_words(table: dict[str, Any], prefix: str = "") -> Iterator[str]:
     """OPTION=V,… of a table; TOML reads ddim.eta = 1 as a table ddim in it."""
     for key, value in table.items():
         if isinstance(value, dict):
-            yield from settings(value, f"{prefix}{key}.")
+            yield from settings_words(value, f"{prefix}{key}.")
         else:
-            yield f"{prefix}{key}={flat(key, value)}"
+            yield f"{prefix}{key}={as_typed(key, value)}"

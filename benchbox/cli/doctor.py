@@ -105,9 +105,9 @@ def extractors() -> Iterator[Finding]:
     """Which of torch-fidelity's extractors have their weights here."""
     from benchbox.metrics import weights
 
-    for name, known in weights.KNOWN.items():
+    for name, known in weights.KNOWN_WEIGHTS.items():
         try:
-            path = weights.find(name)
+            path = weights.find_weights(name)
             yield f"features {name}", True, f"{path}, SHA-256 as published"
         except UsageError as error:
             yield f"features {name}", False if known.path.is_file() and known.sha256 else None, str(error)

@@ -117,7 +117,7 @@ def offer_values(offer: Offer) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def evaluations(sampler: Any) -> str:
+def evaluation_words(sampler: Any) -> str:
     """What one more interval costs, as the budget counts it, and what a run costs besides; without the last denoise."""
     if sampler.evals_per_step is None:
         return "adaptive"
@@ -137,7 +137,7 @@ def details(kind: str, cls: Any) -> dict[str, Any]:
     if kind == "sampler":
         return {
             "order": plugin.order,
-            "evaluations per interval": evaluations(plugin),
+            "evaluations per interval": evaluation_words(plugin),
             "recommended grid": plugin.grid or "the model's",
         }
     if kind == "model":

@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     from benchbox.report.plots.chart import Chart
     from benchbox.report.plots.gallery import Lines, Panel
 
-Pictures = Literal["samples", "trajectory"]
+PictureKind = Literal["samples", "trajectory"]
 
-SHOWN = 10
+LEVELS_SHOWN = 10
 """Evaluations of a trajectory that are drawn, at most; they are spread over the run."""
 
 
@@ -58,7 +58,7 @@ def _entries(group: Sequence[Board]) -> int:
     return sum(len(board.entries) for board in group)
 
 
-def order_chart(names: Sequence[str], files: Sequence[Path], set_: list[str], schedule: str) -> Chart:
+def order_picture(names: Sequence[str], files: Sequence[Path], set_: list[str], schedule: str) -> Chart:
     """Orders from certificates in files, or measured here."""
     from benchbox.cli.check import instances
     from benchbox.cli.site import certificates_in
@@ -74,7 +74,7 @@ def order_chart(names: Sequence[str], files: Sequence[Path], set_: list[str], sc
     return order_chart(found, schedule=schedule)
 
 
-def budget_chart(names: Sequence[str], nfe: str, set_: list[str], schedule: str | None, grid: str | None) -> Chart:
+def budget_picture(names: Sequence[str], nfe: str, set_: list[str], schedule: str | None, grid: str | None) -> Chart:
     """The error budget of one sampler on Gaussian data."""
     from benchbox import get
     from benchbox.bench.sweep import integers
@@ -91,7 +91,7 @@ def budget_chart(names: Sequence[str], nfe: str, set_: list[str], schedule: str 
 
 
 def pictures(
-    kind: Pictures, names: Sequence[str], nfe: str, set_: list[str], request: dict[str, Any]
+    kind: PictureKind, names: Sequence[str], nfe: str, set_: list[str], request: dict[str, Any]
 ) -> tuple[Lines, tuple[float, float]]:
     """A line of panels for each sampler (of samples) or each run (of a trajectory), and the range of the data."""
     from benchbox.bench.settings import parse_settings
@@ -109,7 +109,7 @@ def pictures(
     return list(lines.items()), cells[0].model.data_range or (-1.0, 1.0)
 
 
-def _name(cell: Cell, kind: Pictures) -> str:
+def _name(cell: Cell, kind: PictureKind) -> str:
     from benchbox.options import describe
     from benchbox.registry import registry
     from benchbox.report.table import changed_options
@@ -120,11 +120,11 @@ def _name(cell: Cell, kind: Pictures) -> str:
 
 
 def _samples(cell: Cell) -> Panel:
-    from benchbox.bench.run import sample
+    from benchbox.bench.run import make_samples
     from benchbox.report.plots.gallery import Panel
 
     caption = "adaptive" if cell.nfe_requested is None else f"NFE {cell.nfe_requested}"
-    return Panel(caption, None if cell.skip else sample(cell).numpy())
+    return Panel(caption, None if cell.skip else make_samples(cell).numpy())
 
 
 def _trajectory(cell: Cell) -> list[Panel]:
@@ -135,5 +135,9 @@ def _trajectory(cell: Cell) -> list[Panel]:
         raise UsageError(f"{cell.sampler.name} cannot be run: {cell.skip}.")
     calls = trace(cell)
     last = len(calls) - 1
-    shown = sorted({round(i * last / (SHOWN - 1)) for i in range(SHOWN)}) if last >= SHOWN else range(last + 1)
+    shown = (
+        sorted({round(i * last / (LEVELS_SHOWN - 1)) for i in range(LEVELS_SHOWN)})
+        if last >= LEVELS_SHOWN
+        else range(last + 1)
+    )
     return [Panel(f"σ = {calls[i][0]:.3g}", calls[i][1].numpy()) for i in shown]

@@ -45,10 +45,10 @@ def plot(
     if kind == "quality":
         write_charts(pictures.quality(directory, cost.split(","), metric, model, published), output)
     elif kind == "order":
-        write_charts({"": pictures.order_chart(names, certificate or [], set_ or [], schedule or "edm")}, output)
+        write_charts({"": pictures.order_picture(names, certificate or [], set_ or [], schedule or "edm")}, output)
     elif kind == "budget":
         write_charts(
-            {"": pictures.budget_chart(names, nfe or DEFAULT_BUDGETS[kind], set_ or [], schedule, grid)}, output
+            {"": pictures.budget_picture(names, nfe or DEFAULT_BUDGETS[kind], set_ or [], schedule, grid)}, output
         )
     else:
         request = {

@@ -13,7 +13,7 @@ from benchbox.errors import UsageError
 
 results_app = typer.Typer(help="Verify, compact, merge and prune results directories.")
 
-T = TypeVar("T")
+Tracked = TypeVar("Tracked")
 Directory = Annotated[Path, typer.Argument(help="A results directory.")]
 
 
@@ -113,7 +113,7 @@ def done(sentence: str) -> None:
     console.print(sentence, markup=False, soft_wrap=True)
 
 
-def track(items: Sequence[T], what: str) -> Iterator[T]:
+def track(items: Sequence[Tracked], what: str) -> Iterator[Tracked]:
     """The items one by one, with a bar."""
     with progress_bar() as bar:
         yield from bar.track(items, description=what)

@@ -85,9 +85,10 @@ def run(
     from benchbox.bench.sweep import Request, integers, one_executor
 
     request = Request(
-        samplers=names(sampler, "--sampler"), nfe=integers(nfe, "--nfe", 1) if nfe else [],
-        models=names(model, "--model"), schedules=names(schedule, "--schedule"), grids=names(grid, "--grid"),
-        metrics=None if metric is None else chosen(metric), n_samples=samples, batch_size=batch_size,
+        samplers=name_list(sampler, "--sampler"), nfe=integers(nfe, "--nfe", 1) if nfe else [],
+        models=name_list(model, "--model"), schedules=name_list(schedule, "--schedule"),
+        grids=name_list(grid, "--grid"),
+        metrics=None if metric is None else metric_names(metric), n_samples=samples, batch_size=batch_size,
         seeds=integers(seed, "--seed", 0), device=devices(device), dtype=dtype, settings=parse_settings(set_ or []),
         nfe_policy=nfe_policy, final=final, noise_block=noise_block,
         noise_device=devices(noise_device) if noise_device else None,
@@ -127,12 +128,12 @@ def how_to_go_on(n_rows: int, n_cells: int, results: Path) -> str:
     return f"stopped: {n_rows} of {n_cells} cells are in {results}; this goes on from there: {again}"
 
 
-def chosen(metrics: str) -> list[str]:
+def metric_names(metrics: str) -> list[str]:
     """The metrics of a comma list, or none."""
-    return [] if metrics.strip() == "none" else names(metrics, "--metric")
+    return [] if metrics.strip() == "none" else name_list(metrics, "--metric")
 
 
-def names(text: str | None, what: str) -> list[str]:
+def name_list(text: str | None, what: str) -> list[str]:
     """A comma list. UsageError for an empty item."""
     if text is None:
         return []

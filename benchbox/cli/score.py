@@ -37,9 +37,9 @@ def score(
 ) -> None:
     """Measure samples that exist already, as one row: its sampler is score:NAME, and it has no NFE."""
     from benchbox.bench.samples import open_samples
-    from benchbox.bench.score import Score, measure
+    from benchbox.bench.score import Score, measure_samples
     from benchbox.bench.settings import Settings, parse_settings
-    from benchbox.cli.run import names
+    from benchbox.cli.run import name_list
     from benchbox.cli.watch import result_table
     from benchbox.store.store import Store
 
@@ -49,7 +49,7 @@ def score(
         raise UsageError("--dataset is for samples of no known model: leave it out, or --model.")
     if metric is None and not (model and made_by.metrics):
         raise UsageError("say what to measure, such as --metric fid.")
-    chosen = names(metric, "--metric") if metric else list(made_by.metrics)
+    chosen = name_list(metric, "--metric") if metric else list(made_by.metrics)
     metrics = tuple(m for n in chosen for m in settings.variants("metric", n))
     settings.finish()
     asked = Score(
@@ -58,7 +58,7 @@ def score(
     )  # fmt: skip
     with progress_bar() as bar:
         task = bar.add_task(asked.name, total=len(found))
-        row = measure(asked, Store(results), force, lambda done: bar.update(task, completed=done))
+        row = measure_samples(asked, Store(results), force, lambda done: bar.update(task, completed=done))
     console.print(result_table([row]))
 
 

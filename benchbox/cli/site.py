@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 CERTIFICATE = {"kind", "name", "options", "passed", "checks", "orders"}
 CHECK = {"name", "passed", "measured", "expected"}
-BUDGETS = {"sampler", "score_error", "budgets"}
+BUDGET_KEYS = {"sampler", "score_error", "budgets"}
 
 
 def certificates_in(paths: Sequence[Path]) -> list[dict[str, Any]]:
@@ -25,7 +25,7 @@ def certificates_in(paths: Sequence[Path]) -> list[dict[str, Any]]:
 
 def budgets_in(paths: Sequence[Path]) -> list[dict[str, Any]]:
     """The error budgets in files as `benchbox check --budget --json` writes them. UsageError for other files."""
-    return [b for b in checks_in(paths) if b.keys() >= BUDGETS]
+    return [b for b in checks_in(paths) if b.keys() >= BUDGET_KEYS]
 
 
 def checks_in(paths: Sequence[Path]) -> list[dict[str, Any]]:
@@ -51,7 +51,7 @@ def _is_check(found: Any) -> bool:
             named = isinstance(found["name"], str) and isinstance(found["options"], dict)
             return named and all(check.keys() >= CHECK for check in found["checks"])
         sampler_charts([], [found])
-        return isinstance(found["sampler"], str) and bool(found.keys() >= BUDGETS)
+        return isinstance(found["sampler"], str) and bool(found.keys() >= BUDGET_KEYS)
     except Exception:  # whatever a chart makes of values that nobody foresaw
         return False
 

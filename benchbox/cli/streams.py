@@ -23,7 +23,7 @@ PLAIN = "benchbox.plain"
 """The name of the error handler, as `str.encode` takes it."""
 
 
-def plain(text: str) -> str:
+def ascii_text(text: str) -> str:
     """Text in ASCII, as near as can be."""
     return "".join(_ascii(c) for c in text)
 
@@ -43,7 +43,7 @@ def _ascii(c: str) -> str:
 def _spell(error: UnicodeError) -> tuple[str, int]:
     if not isinstance(error, UnicodeEncodeError):
         raise error
-    return plain(error.object[error.start : error.end]), error.end
+    return ascii_text(error.object[error.start : error.end]), error.end
 
 
 codecs.register_error(PLAIN, _spell)

@@ -53,10 +53,10 @@ def train(
     resume: Annotated[bool, typer.Option(help="Go on from the checkpoint, which must be of this training.")] = True,
 ) -> None:
     """Train a score model from images: safetensors weights and a JSON card, usable as --model DIR/NAME.json."""
-    from benchbox.training.job import Job
-    from benchbox.training.run import run
+    from benchbox.training.job import TrainingConfig
+    from benchbox.training.run import train_model
 
-    job = Job(
+    job = TrainingConfig(
         data=data, output=output, name=name, key=key, prediction=prediction, schedule=schedule, settings=set_ or [],
         widths=widths, blocks=blocks, patch=patch, steps=steps, batch_size=batch_size, lr=lr, clip=clip, ema=ema,
         seed=seed, labels=labels, device=devices(device), bfloat16=precision, dataset=dataset or data.absolute().stem,
@@ -65,5 +65,5 @@ def train(
     )  # fmt: skip
     with progress_bar("loss {task.fields[loss]:.4f}") as bar:
         task = bar.add_task(name, total=steps, loss=float("nan"))
-        card = run(job, lambda step, loss: bar.update(task, completed=step, loss=loss))
+        card = train_model(job, lambda step, loss: bar.update(task, completed=step, loss=loss))
     console.print(f"wrote {card}")

@@ -22,7 +22,7 @@ from benchbox.registry import registry
 from benchbox.report.table import changed_options, compact_table, label, labels, number, status, value_text
 from benchbox.store import schema
 from benchbox.store.store import Store
-from benchbox.store.values import split, values
+from benchbox.store.values import split_label, values
 
 ASIDE = ("_features", "_reference", "_note")
 """Endings of columns that are left out of the table."""
@@ -119,12 +119,12 @@ def result_table(rows: Sequence[Row]) -> RenderableType:
     for row in rows:
         lines.append({
             **labels(row, registry().usual), "NFE asked": number(row["nfe_requested"]), "NFE": number(row.get("nfe")),
-            **{headers[m]: value_text(row.get(m)) for m in metrics if not split(m)[0].endswith(ASIDE)},
+            **{headers[m]: value_text(row.get(m)) for m in metrics if not split_label(m)[0].endswith(ASIDE)},
             "seconds": number(row.get("wall_s"), 3), "samples/s": number(row.get("samples_per_s"), 3),
             "GPU MiB": number(row.get("gpu_mem_peak_mb"), 4), "status": status(row),
         })  # fmt: skip
     features = sorted(
-        {str(row[m]) for row in rows for m in metrics if split(m)[0].endswith("_features") and row.get(m)}
+        {str(row[m]) for row in rows for m in metrics if split_label(m)[0].endswith("_features") and row.get(m)}
     )
     title = f"{rows[0]['n_samples'] if rows else 0} samples" + (f", features {', '.join(features)}" if features else "")
     return compact_table(title, lines)
@@ -132,7 +132,7 @@ def result_table(rows: Sequence[Row]) -> RenderableType:
 
 def header(column: str, rows: Sequence[Row]) -> str:
     """A metric's column, with the options that are not as usual where it stands beside another of its metric's."""
-    name, mark = split(column)
+    name, mark = split_label(column)
     found = next((v for row in rows for v in values(row) if mark and v.suffix == mark), None)
     if found is None:
         return column

@@ -22,7 +22,7 @@ def parse(text: str) -> Amounts:
     return {match[1]: float(match[2]) for match in found}
 
 
-def check(amounts: Amounts) -> None:
+def check_amounts(amounts: Amounts) -> None:
     """ValueError for an amount that Ray refuses: none may be negative, and above 1 all are whole."""
     for name, amount in amounts.items():
         whole = amount <= 1 or amount == int(amount)

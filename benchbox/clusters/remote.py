@@ -26,7 +26,7 @@ VISIBLE = "CUDA_VISIBLE_DEVICES"
 
 
 @dataclass(frozen=True)
-class Limits:
+class WorkerLimits:
     """Of a worker process: threads, and GiB of memory; by default the machine's, shared among so many."""
 
     threads: int
@@ -64,7 +64,7 @@ class RemoteWorker:
         """Whether its worker was ended by SIGKILL."""
         return self.worker is not None and self.worker.status == -signal.SIGKILL
 
-    def take(self, message: TaskMessage, limits: Limits) -> Worker:
+    def take(self, message: TaskMessage, limits: WorkerLimits) -> Worker:
         """The worker that is there, or one in its place: a process keeps the GPUs that it was started with."""
         terms = (os.environ.get(VISIBLE), limits)
         if self.worker and not (self.worker.usable and self.worker.fits(message) and terms == self.terms):
@@ -78,7 +78,7 @@ class RemoteWorker:
 remote_worker = RemoteWorker()
 
 
-def perform(message: TaskMessage, limits: Limits) -> RemoteResult:
+def perform_remotely(message: TaskMessage, limits: WorkerLimits) -> RemoteResult:
     """Do the task: the function that Ray runs on the machine that it chose."""
     ticks: list[None] = []
     try:

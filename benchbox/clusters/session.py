@@ -11,7 +11,7 @@ from typing import Any
 from benchbox.bench.shard_result import ShardResult
 from benchbox.clusters.connection import connect, library
 from benchbox.clusters.demand import Amounts, alone, fitting, room
-from benchbox.clusters.remote import Limits, RemoteResult, perform
+from benchbox.clusters.remote import RemoteResult, WorkerLimits, perform_remotely
 from benchbox.errors import sentence
 from benchbox.executor import Executable, Lost
 from benchbox.workers.ending import STOPPED
@@ -55,7 +55,7 @@ class Session:
             self.close()
             raise
         # max_calls=0: a process that had a GPU stays, with its models; its worker changes when its GPU does
-        self.perform = self.ray.remote(max_calls=0)(perform)
+        self.perform = self.ray.remote(max_calls=0)(perform_remotely)
 
     def machines(self) -> list[Amounts]:
         """What each machine has, of those that are alive."""
@@ -82,7 +82,7 @@ class Session:
     def send(self, message: TaskMessage, exclusive: bool) -> Any:
         machines = self.machines()
         wanted = alone(machines, self.wanted) if exclusive else self.wanted
-        limits = Limits(
+        limits = WorkerLimits(
             max(int(self.wanted["CPU"]), 1), self.memory_gb, max((room(m, wanted) for m in machines), default=1) or 1
         )
         options = {option: wanted[name] for name, option in NAMES.items() if name in wanted}

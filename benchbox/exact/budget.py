@@ -21,7 +21,7 @@ from benchbox.models.gaussian import Gaussian
 from benchbox.sampler import Sampler
 from benchbox.schedule import Schedule
 
-FINE = 512
+FINE_INTERVALS = 512
 """Intervals on which discretisation counts as nothing."""
 
 SCORE_ERROR = 0.01
@@ -93,7 +93,7 @@ def error_budget(setting: BudgetSetting, nfe: int) -> Budget:
     n_levels = plan_levels(sampler, nfe, setting.final)
     if n_levels < 2:
         raise UsageError(f"sampler {sampler.name} makes no step with an NFE of {nfe}: give a larger --nfe.")
-    run, fine = (Levels.cut(setting.schedule, setting.grid, n) for n in (n_levels, max(n_levels, FINE + 1)))
+    run, fine = (Levels.cut(setting.schedule, setting.grid, n) for n in (n_levels, max(n_levels, FINE_INTERVALS + 1)))
     if why := why_not_exact(sampler, model, run):
         raise UsageError(f"sampler {sampler.name} has no exact law, so no error budget: it is {why}.")
     first, end = noised(model, run.sigmas[0]), noised(model, run.sigmas[-1])

@@ -7,14 +7,12 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from benchbox.clusters.demand import Amounts, check, parse
+from benchbox.clusters.demand import Amounts, check_amounts, parse
 from benchbox.errors import UsageError
 from benchbox.executor import Executable, Executor
 
 if TYPE_CHECKING:
     from benchbox.clusters.session import Session
-
-GIB = 2**30
 
 
 @dataclass(frozen=True)
@@ -42,12 +40,12 @@ class Ray(Executor):
             raise ValueError(f"memory_gb is {self.memory_gb:g}: it must be above 0.")
         if self.retries < 0:
             raise ValueError(f"retries is {self.retries}: it must be 0 or more.")
-        check(self.demand)
+        check_amounts(self.demand)
 
     @property
     def demand(self) -> Amounts:
         """What a task asks for."""
-        memory = {} if self.memory_gb is None else {"memory": float(int(self.memory_gb * GIB))}
+        memory = {} if self.memory_gb is None else {"memory": float(int(self.memory_gb * 2**30))}
         return parse(self.resources) | {"CPU": self.num_cpus, "GPU": self.num_gpus} | memory
 
     @cached_property

@@ -20,7 +20,7 @@ from benchbox.schedule import Schedule
 if TYPE_CHECKING:
     from benchbox.denoiser import Denoiser
 
-GROUPS = 16
+ERROR_GROUPS = 16
 """Groups of data, each with random levels of its own: a denoiser takes one level at a time."""
 
 
@@ -65,15 +65,15 @@ def bound(metric: VariationalBound, denoiser: Denoiser, levels: Levels) -> Colum
     denoise = copy.copy(denoiser)
     denoise.reset()
     data = metric.read(denoise.model)
-    return estimate(Terms(denoise, levels, data, metric.levels, metric.variance), np.random.default_rng(1))
+    return bound_estimate(Terms(denoise, levels, data, metric.levels, metric.variance), np.random.default_rng(1))
 
 
-def estimate(terms: Terms, rng: np.random.Generator) -> Columns:
+def bound_estimate(terms: Terms, rng: np.random.Generator) -> Columns:
     """The mean of each term over the data in bits per dimension, and its standard error."""
     import torch
 
     n = len(terms.data.x0)
-    groups = np.array_split(np.arange(n), min(GROUPS, n))
+    groups = np.array_split(np.arange(n), min(ERROR_GROUPS, n))
     with torch.inference_mode():
         nats = np.array([terms(group, rng) for group in groups])
     bits, sizes = nats / (terms.data.dim * math.log(2)), np.array([len(group) for group in groups])

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from benchbox.metrics.features import Extractor
 
-CHUNK = 64
+ROWS_PER_CHUNK = 64
 """Images that go through an extractor at once: torch-fidelity's default, so that features equal its own bit for bit.
 
 It matters for KID: torch-fidelity's float32 arithmetic turns the last bits of features into 1e-5 of its value.
@@ -41,7 +41,7 @@ class Chunks:
 
         self.images.append(to_uint8(batch, self.range))
         self.index.append(index)
-        if sum(map(len, self.images)) >= CHUNK:
+        if sum(map(len, self.images)) >= ROWS_PER_CHUNK:
             self._give(whole=True)
 
     def flush(self) -> None:
@@ -53,7 +53,7 @@ class Chunks:
         import torch
 
         images, index = torch.cat(self.images), torch.cat(self.index)
-        end = len(images) // CHUNK * CHUNK if whole else len(images)
-        for part, numbers in zip(images[:end].split(CHUNK), index[:end].split(CHUNK), strict=True):
+        end = len(images) // ROWS_PER_CHUNK * ROWS_PER_CHUNK if whole else len(images)
+        for part, numbers in zip(images[:end].split(ROWS_PER_CHUNK), index[:end].split(ROWS_PER_CHUNK), strict=True):
             self.take(self.extract(part, self.metric).numpy(), numbers.cpu().numpy())
         self.images, self.index = ([images[end:]], [index[end:]]) if end < len(images) else ([], [])

@@ -16,10 +16,10 @@ from torch_fidelity.feature_extractor_base import FeatureExtractorBase
 from torch_fidelity.feature_extractor_dinov2 import FeatureExtractorDinoV2
 from torch_fidelity.registry import FEATURE_EXTRACTORS_REGISTRY, register_feature_extractor
 
-from benchbox.card import checked
+from benchbox.card import verified_file
 from benchbox.errors import UsageError, unknown
 from benchbox.metrics import weights
-from benchbox.metrics.reference import REFERENCES
+from benchbox.metrics.reference import REFERENCE_FOLDER
 from benchbox.nets.classifier import DigitClassifier
 from benchbox.nets.loading import fill
 
@@ -55,7 +55,7 @@ class MnistCNN(FeatureExtractorBase):  # type: ignore[misc]
         return False
 
     def forward(self, input: Tensor) -> tuple[Tensor, ...]:
-        x = suited(input, self.channels).float() / 127.5 - 1
+        x = with_channels(input, self.channels).float() / 127.5 - 1
         features = self.net.features(x)
         out = {"64": features, "logits": self.net.logits(features)}
         return tuple(out[name] for name in self.features_list)
@@ -63,9 +63,9 @@ class MnistCNN(FeatureExtractorBase):  # type: ignore[misc]
 
 def classifier() -> DigitClassifier:
     """The bundled digit classifier, its weights' SHA-256 checked."""
-    card = json.loads((REFERENCES / "mnist-cnn.json").read_text(encoding="utf-8"))
+    card = json.loads((REFERENCE_FOLDER / "mnist-cnn.json").read_text(encoding="utf-8"))
     what = "the mnist-cnn classifier"
-    weights = load_file(checked(REFERENCES / "mnist-cnn.safetensors", card["sha256"], what))
+    weights = load_file(verified_file(REFERENCE_FOLDER / "mnist-cnn.safetensors", card["sha256"], what))
     return fill(DigitClassifier(), weights, f"the weights of {what}").eval().requires_grad_(False)
 
 
@@ -85,7 +85,7 @@ class LocalDinoV2(FeatureExtractorDinoV2):  # type: ignore[misc]
         self.to(torch.float32).eval().requires_grad_(False)
 
 
-def suited(images: Tensor, channels: int) -> Tensor:
+def with_channels(images: Tensor, channels: int) -> Tensor:
     """uint8 images of 1 or 3 channels with as many as a network takes: 1 or 3.
 
     Grey ones are given three equal channels; of colours the luma is taken, (299 R + 587 G + 114 B)/1000 rounded (ITU-R
@@ -113,7 +113,7 @@ if "mnist-cnn" not in FEATURE_EXTRACTORS_REGISTRY:
 
 def resize_of(name: str) -> str:
     """What an extractor does to the size of an image: none, or torch-fidelity's bilinear rule of TensorFlow 1."""
-    return "none" if name in SHAPES else "bilinear-tf1" if name in weights.KNOWN else "its own"
+    return "none" if name in SHAPES else "bilinear-tf1" if name in weights.KNOWN_WEIGHTS else "its own"
 
 
 def accepts(name: str, shape: tuple[int, ...]) -> str | None:
@@ -154,7 +154,7 @@ class Extractor:
     @torch.inference_mode()
     def features(self, images: Tensor) -> dict[str, Tensor]:
         """Layer to features of uint8 images, with the channels that the network takes."""
-        layers = self.network(suited(images, self.channels).contiguous())
+        layers = self.network(with_channels(images, self.channels).contiguous())
         return {name: layer.float().cpu() for name, layer in zip(self.order, layers, strict=True)}
 
 
@@ -165,7 +165,7 @@ def extractor(name: str, device: str, file: Path | None = None, digest: str | No
     file, digest: weights in place of those in torch's cache, and the SHA-256 to expect of them. UsageError where the
     weights are missing, or others.
     """
-    path = weights.find(name, file, digest)
+    path = weights.find_weights(name, file, digest)
     given = {} if path is None else {"feature_extractor_weights_path": str(path)}
     cls = LocalDinoV2 if name.startswith("dinov2-") else FEATURE_EXTRACTORS_REGISTRY[name]
     layers = {metric: str(cls.get_default_feature_layer_for_metric(metric)) for metric in METRICS}

@@ -13,7 +13,7 @@ from benchbox.metrics.chunks import Chunks
 from benchbox.metrics.frechet import frechet_distance
 from benchbox.metrics.image_metric import ReferenceMetric, image_range
 from benchbox.metrics.statistics import BlockMoments
-from benchbox.metrics.uncertainty import BLOCKS, interval, needed
+from benchbox.metrics.uncertainty import BLOCKS, fid_interval, samples_needed
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -82,14 +82,14 @@ class FIDAccumulator(Accumulator):
         if total.n < 2:
             return none | said | {"fid_note": None}
         out = none | {"fid": frechet_distance(total.mean, total.covariance, mu, sigma)}
-        if total.n >= needed(len(mu)):
-            found = interval(self.blocks.moments, mu, sigma)
+        if total.n >= samples_needed(len(mu)):
+            found = fid_interval(self.blocks.moments, mu, sigma)
             out |= {"fid_low": found.low, "fid_high": found.high, "fid_inf": found.value}
         return out | said | {"fid_note": note(total.n, self.reference.n, len(mu))}
 
 
 def note(n: int, n_ref: int, dim: int) -> str | None:
     """What is to be said of these numbers of samples for so many features; None where they are enough."""
-    few = [f"{n:,} samples, {needed(dim):,} needed"] if n < needed(dim) else []
+    few = [f"{n:,} samples, {samples_needed(dim):,} needed"] if n < samples_needed(dim) else []
     few += [f"a reference of {n_ref:,}, more than {dim:,} needed"] if 0 < n_ref <= dim else []
     return "; ".join(few) or None

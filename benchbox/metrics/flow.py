@@ -19,7 +19,7 @@ FIRST_STEP = 0.1
 """In ln σ. torchdiffeq's own choice is far too long where D(x, σ) is all but x."""
 
 
-class Settings(Protocol):
+class SolverOptions(Protocol):
     """How the ODE is solved."""
 
     @property
@@ -43,7 +43,7 @@ class Solver:
     scale's log-determinant dim·ln s is that of S. The state is float64, whatever the network computes in.
     """
 
-    def __init__(self, denoise: Denoiser, schedule: Schedule, probes: int, settings: Settings) -> None:
+    def __init__(self, denoise: Denoiser, schedule: Schedule, probes: int, settings: SolverOptions) -> None:
         import torch
 
         self.denoise, self.probes, self.settings = denoise, probes, settings

@@ -7,12 +7,12 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-Array = NDArray[np.float64]
+Matrix = NDArray[np.float64]
 
 EPS = float(np.finfo(np.float64).eps)
 
 
-def frechet_distance(mean: Array, covariance: Array, mean_ref: Array, covariance_ref: Array) -> float:
+def frechet_distance(mean: Matrix, covariance: Matrix, mean_ref: Matrix, covariance_ref: Matrix) -> float:
     """‖μ − μ'‖² + tr Σ + tr Σ' − 2 tr (ΣΣ')^½ (Dowson & Landau 1982, eq. 4): the square of W2, and what FID is.
 
     mean: (d,), covariance: (d, d), symmetric and positive semidefinite up to rounding.
@@ -22,7 +22,7 @@ def frechet_distance(mean: Array, covariance: Array, mean_ref: Array, covariance
     return float(shift @ shift + traces - 2 * trace_root(covariance, covariance_ref))
 
 
-def trace_root(a: Array, b: Array) -> float:
+def trace_root(a: Matrix, b: Matrix) -> float:
     """tr (ab)^½ of two covariances: Σ √λ(LᵀbL) with a = LLᵀ, and where a is singular with b = LLᵀ.
 
     Where both are singular, the sum of the singular values of the product of their factors. A factor has as many
@@ -47,20 +47,20 @@ class Factor(NamedTuple):
     Its columns shrink, which keeps the small eigenvalues of `spectrum` accurate (Demmel & Veselić 1992, §3).
     """
 
-    lower: Array
+    lower: Matrix
     order: NDArray[np.int64]
 
     @property
     def full(self) -> bool:
         return self.lower.shape[0] == self.lower.shape[1]
 
-    def columns(self) -> Array:
+    def columns(self) -> Matrix:
         """F with FFᵀ = a."""
         f = np.empty_like(self.lower)
         f[self.order] = self.lower
         return f
 
-    def spectrum(self, b: Array) -> Array:
+    def spectrum(self, b: Matrix) -> Matrix:
         """The eigenvalues of FᵀbF, increasing: those of ab but for zeros."""
         from scipy.linalg.lapack import dsygst
 
@@ -69,7 +69,7 @@ class Factor(NamedTuple):
         return np.asarray(np.linalg.eigvalsh(product, UPLO="L"), dtype=np.float64)
 
 
-def factor(a: Array) -> Factor:
+def factor(a: Matrix) -> Factor:
     """The factor of a covariance, by LAPACK's pstrf with its own tolerance, d·ε·max diagonal."""
     from scipy.linalg.lapack import dpstrf
 
@@ -77,5 +77,5 @@ def factor(a: Array) -> Factor:
     return Factor(np.tril(lower[:, :rank]), pivots.astype(np.int64) - 1)
 
 
-def root_sum(spectrum: Array) -> float:
+def root_sum(spectrum: Matrix) -> float:
     return float(np.sqrt(np.clip(spectrum, 0, None)).sum())

@@ -38,7 +38,7 @@ class ImageMetric(Metric):
         features = self.extractor_name(model)
         if problem := accepts(features, model.data_shape):
             raise UsageError(f"metric {self.name} cannot measure model {model.name}: {problem}")
-        weights.find(features, self.weights, self.weights_sha256)
+        weights.find_weights(features, self.weights, self.weights_sha256)
 
     def files(self, model: Model) -> dict[str, Path]:
         from benchbox.metrics import weights

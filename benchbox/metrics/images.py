@@ -17,13 +17,13 @@ from benchbox.errors import UsageError
 from benchbox.files import mistaken, reading
 from benchbox.metrics.pictures import Pictures, check_memory, in_folder, in_zip
 
-ARRAYS = ("x_train", "images", "arr_0")
+IMAGE_KEYS = ("x_train", "images", "arr_0")
 """Names under which images are looked for in an .npz."""
 
 ZIP, NPY, IDX, GZIP = b"PK", b"\x93NUMPY", b"\0\0\x08", b"\x1f\x8b"
 """How the files begin."""
 
-IMAGES = "a folder or zip of pictures, an .npz, an .npy or an IDX file of images"
+IMAGE_SOURCES = "a folder or zip of pictures, an .npz, an .npy or an IDX file of images"
 
 
 class Images(Protocol):
@@ -46,14 +46,14 @@ def open_images(path: Path, key: str | None = None) -> Images:
         return Pictures(in_folder(path) if path.is_dir() else in_zip(path), path)
     first = beginning(path)
     if first.startswith((ZIP, NPY)):
-        return channels_first(read_array(path, *([key] if key else ARRAYS)), path)
+        return channels_first(read_array(path, *([key] if key else IMAGE_KEYS)), path)
     if first.startswith((IDX, GZIP)):
         return channels_first(read_idx(path), path)
-    raise UsageError(f"{path} is not {IMAGES}: {mistaken(path) or 'it begins as none of these'}.")
+    raise UsageError(f"{path} is not {IMAGE_SOURCES}: {mistaken(path) or 'it begins as none of these'}.")
 
 
 def beginning(path: Path) -> bytes:
-    with reading(path, IMAGES):
+    with reading(path, IMAGE_SOURCES):
         if path.exists() and not path.is_file():
             raise ValueError("it is no file")
         with path.open("rb") as file:
@@ -63,7 +63,7 @@ def beginning(path: Path) -> bytes:
 def _is_zip_of_pictures(path: Path) -> bool:
     if not beginning(path).startswith(ZIP):
         return False
-    with reading(path, IMAGES), zipfile.ZipFile(path) as archive:
+    with reading(path, IMAGE_SOURCES), zipfile.ZipFile(path) as archive:
         return not any(name.endswith(".npy") for name in archive.namelist())
 
 
@@ -136,7 +136,7 @@ def _opened(path: Path) -> IO[bytes]:
     return cast(IO[bytes], gzip.open(path)) if beginning(path).startswith(GZIP) else path.open("rb")
 
 
-def batches(images: Images, size: int) -> Iterator[NDArray[np.uint8]]:
+def image_batches(images: Images, size: int) -> Iterator[NDArray[np.uint8]]:
     """Images in batches, the last one smaller."""
     for first in range(0, len(images), size):
         yield np.array(images[first : first + size])

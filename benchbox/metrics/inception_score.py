@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from benchbox.metric import Context
+from benchbox.metrics.data import Columns
 from benchbox.metrics.image_metric import ImageMetric, image_range
-from benchbox.metrics.stored import LIMIT, Columns, StoredFeatures
+from benchbox.metrics.stored import MOST_STORED, StoredFeatures
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -25,7 +26,7 @@ class InceptionScore(ImageMetric):
     name = "isc"
     aliases = ("inception-score",)
     splits: int = 10
-    samples: int = LIMIT
+    samples: int = MOST_STORED
 
     def __post_init__(self) -> None:
         if min(self.splits, self.samples) < 1:

@@ -41,17 +41,17 @@ def arrays_in_pickle(file: IO[bytes]) -> Mapping[str, Any]:
     found = Reader(file).load()
     if not isinstance(found, dict):
         raise ValueError(f"it is a pickle of a {type(found).__name__}, not of a dictionary")
-    return {str(name): plain(value) for name, value in found.items()}
+    return {str(name): rebuilt(value) for name, value in found.items()}
 
 
-def plain(value: Any) -> Any:
+def rebuilt(value: Any) -> Any:
     """The value, its arrays rebuilt from their bytes."""
     if isinstance(value, dict):
-        return {str(name): plain(inner) for name, inner in value.items() if not isinstance(inner, dict)}
-    return array(value) if isinstance(value, Record) else value
+        return {str(name): rebuilt(inner) for name, inner in value.items() if not isinstance(inner, dict)}
+    return rebuilt_array(value) if isinstance(value, Record) else value
 
 
-def array(record: Record) -> NDArray[Any]:
+def rebuilt_array(record: Record) -> NDArray[Any]:
     """An array of numbers as numpy pickles it: by `_reconstruct` and a state, or by `_frombuffer`."""
     if record.qualified.endswith("._frombuffer"):
         data, kind, shape, order = record.arguments
@@ -62,10 +62,10 @@ def array(record: Record) -> NDArray[Any]:
         raise ValueError(f"it holds a {record.qualified} where arrays are needed")
     if isinstance(data, Record):  # protocol 2 has no bytes: _codecs.encode(text, "latin1") makes them
         data = data.arguments[0].encode("latin-1")
-    return np.frombuffer(data, number(kind)).reshape(shape, order=order)
+    return np.frombuffer(data, number_type(kind)).reshape(shape, order=order)
 
 
-def number(record: Record) -> np.dtype[Any]:
+def number_type(record: Record) -> np.dtype[Any]:
     """The type of an array's numbers. ValueError for objects and the like."""
     kind = np.dtype(str(record.arguments[0]))
     if kind.kind not in "iuf":

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from benchbox.metrics.data import Columns
 from benchbox.metrics.reference import Reference
 from benchbox.metrics.reference_features import ReferenceFeaturesMetric
-from benchbox.metrics.stored import Columns
 
 if TYPE_CHECKING:
     from torch import Tensor

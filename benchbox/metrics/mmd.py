@@ -14,7 +14,7 @@ from benchbox.model import Model
 if TYPE_CHECKING:
     from torch import Tensor
 
-DRAWS = 1000
+REFERENCE_DRAWS = 1000
 """Draws whose distances give the bandwidth."""
 
 
@@ -52,7 +52,7 @@ def median_distance(model: Model) -> float:
     """The median distance between draws of a model's data: the median heuristic (Gretton et al. 2012, §8)."""
     import torch
 
-    draws = model.draw(DRAWS, seed=0)
+    draws = model.draw(REFERENCE_DRAWS, seed=0)
     assert draws is not None
     median = float(torch.pdist(draws.flatten(1).double()).median())
     if median == 0:

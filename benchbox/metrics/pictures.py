@@ -106,7 +106,7 @@ def is_picture(name: str, where: Path) -> bool:
 
 
 @contextmanager
-def opened(file: File) -> Iterator[Image]:
+def opened_picture(file: File) -> Iterator[Image]:
     """The picture in a file, not yet decoded."""
     from PIL import Image
 
@@ -118,7 +118,7 @@ def opened(file: File) -> Iterator[Image]:
 
 def head(file: File) -> tuple[int, tuple[int, int]]:
     """Channels (1 or 3), width and height of a picture. UsageError where its pixels have no certain meaning."""
-    with opened(file) as image:
+    with opened_picture(file) as image:
         # a JPEG that ends with a preview of itself is of the format MPO
         if getattr(image, "n_frames", 1) > 1 and image.format != "MPO":
             raise UsageError(f"the picture {file} holds {image.n_frames} pictures: save each in a file of its own.")  # type: ignore[attr-defined]
@@ -145,9 +145,9 @@ def is_deep(image: Image) -> bool:
 def pixels(file: File) -> NDArray[np.uint8]:
     """A picture as (1 or 3, h, w). UsageError where it is damaged, or transparent somewhere."""
     if file.name.lower().endswith(".png"):
-        with opened(file) as image:
+        with opened_picture(file) as image:
             image.verify()  # decoding alone does not look at the checksums
-    with opened(file) as image:
+    with opened_picture(file) as image:
         if image.has_transparency_data and image.convert("RGBA").getchannel("A").getextrema() != (255, 255):
             raise UsageError(f"the picture {file} is transparent in places: lay it on a background first.")
         if is_deep(image):

@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from benchbox.metrics.data import Columns
 from benchbox.metrics.reference import Reference
 from benchbox.metrics.reference_features import ReferenceFeaturesMetric
-from benchbox.metrics.stored import Columns
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-COLUMNS = ("precision", "recall", "f_score")
+PRC_COLUMNS = ("precision", "recall", "f_score")
 
 LARGE = 10_000
 """Samples from which on distances are not held all at once."""
@@ -44,9 +44,9 @@ class PrecisionRecall(ReferenceFeaturesMetric):
         assert theirs is not None
         if (fewest := min(len(features), len(theirs))) <= self.neighborhood:
             note = f"{fewest:,} samples, {self.neighborhood + 1:,} needed"
-            return dict.fromkeys(COLUMNS) | said | {"prc_note": note}
+            return dict.fromkeys(PRC_COLUMNS) | said | {"prc_note": note}
         found = prc_features_to_metric(
             features, torch.from_numpy(theirs), prc_neighborhood=self.neighborhood, verbose=False,
             save_cpu_ram=max(len(features), len(theirs)) > LARGE,
         )  # fmt: skip
-        return {name: found[name] for name in COLUMNS} | said | {"prc_note": None}
+        return {name: found[name] for name in PRC_COLUMNS} | said | {"prc_note": None}

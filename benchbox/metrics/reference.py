@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from benchbox.card import sha256
 from benchbox.errors import UsageError
 from benchbox.files import reading
-from benchbox.metrics.frechet import Array
-from benchbox.metrics.images import Images, batches
+from benchbox.metrics.frechet import Matrix
+from benchbox.metrics.images import Images, image_batches
 from benchbox.metrics.statistics import Moments
 from benchbox.metrics.statistics_in import WHAT, numbers, statistics_in
 from benchbox.model import Model
@@ -25,10 +25,10 @@ from benchbox.store.atomic import output
 if TYPE_CHECKING:
     from benchbox.metrics.features import Extractor
 
-REFERENCES = Path(__file__).parent / "references"
+REFERENCE_FOLDER = Path(__file__).parent / "references"
 """Those that come with benchbox."""
 
-SUFFIXES = {".npz", ".pt", ".pth", ".pkl"}
+REFERENCE_SUFFIXES = {".npz", ".pt", ".pth", ".pkl"}
 """Of files of statistics."""
 
 Vectors = NDArray[np.float32]
@@ -42,8 +42,8 @@ class Reference:
     the other; of an imported reference, that of the file. vectors: the features themselves of some or all, (·, dim).
     """
 
-    mu: Array
-    sigma: Array
+    mu: Matrix
+    sigma: Matrix
     n: int = 0
     dataset: str = ""
     split: str = ""
@@ -73,7 +73,11 @@ class Reference:
 
 def locate(name: str, features: str) -> Path:
     """The file of a reference: a path with a suffix of `SUFFIXES`, or a data set whose training split comes along."""
-    path = Path(name).expanduser() if Path(name).suffix in SUFFIXES else REFERENCES / f"{features}-{name}-train.npz"
+    path = (
+        Path(name).expanduser()
+        if Path(name).suffix in REFERENCE_SUFFIXES
+        else REFERENCE_FOLDER / f"{features}-{name}-train.npz"
+    )
     if not path.is_file():
         raise UsageError(
             f"there are no {features} statistics of data set {name!r}: make them with benchbox reference make, "
@@ -143,7 +147,7 @@ def make_reference(
     kept = set(np.linspace(0, len(images) - 1, min(keep, len(images))).round().astype(int).tolist())
     moments: Moments | None = None
     vectors, digest, done = [], hashlib.sha256(), 0
-    for batch in batches(images, batch_size):
+    for batch in image_batches(images, batch_size):
         digest.update(batch.tobytes())
         features = extractor.features(torch.as_tensor(batch))[extractor.layers["fid"]].numpy()
         moments = moments or Moments(features.shape[1])

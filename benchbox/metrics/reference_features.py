@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 
 from benchbox.errors import UsageError
 from benchbox.metric import Context
+from benchbox.metrics.data import Columns
 from benchbox.metrics.image_metric import ReferenceMetric, image_range
 from benchbox.metrics.reference import Reference
-from benchbox.metrics.stored import LIMIT, Columns, StoredFeatures
+from benchbox.metrics.stored import MOST_STORED, StoredFeatures
 from benchbox.model import Model
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 class ReferenceFeaturesMetric(ReferenceMetric):
     """A measure of the features of the samples numbered below `samples` against those that the reference holds."""
 
-    samples: int = LIMIT
+    samples: int = MOST_STORED
 
     def read(self, model: Model, vectors: bool = True) -> Reference:
         """The reference with its features. UsageError where it holds none."""

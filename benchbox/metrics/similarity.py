@@ -8,7 +8,7 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING, Any, Literal
 
-from benchbox.card import checked
+from benchbox.card import verified_file
 from benchbox.errors import UsageError
 from benchbox.metrics.weights import VGG16, Weights
 
@@ -45,10 +45,10 @@ def ssim(x: Tensor, y: Tensor, data_range: tuple[float, float]) -> Tensor:
     return values.reshape(len(x))
 
 
-Net = Literal["alex", "vgg", "squeeze"]
+LpipsNet = Literal["alex", "vgg", "squeeze"]
 
 
-def lpips(x: Tensor, y: Tensor, data_range: tuple[float, float], net: Net = "alex") -> Tensor:
+def lpips(x: Tensor, y: Tensor, data_range: tuple[float, float], net: LpipsNet = "alex") -> Tensor:
     """Learned perceptual distance (Zhang et al. 2018, eq. 1, v0.1), 0 for equal images; grey ones are made RGB.
 
     UsageError where torchvision's weights of the net are not in torch's cache, or not the published ones. Images with
@@ -67,12 +67,12 @@ def lpips(x: Tensor, y: Tensor, data_range: tuple[float, float], net: Net = "ale
 
 
 @cache
-def perceptual(net: Net) -> Any:
+def perceptual(net: LpipsNet) -> Any:
     """torchmetrics' LPIPS network, once its weights are checked; nothing is downloaded."""
     torchmetrics()
     from torchmetrics.image.lpip import LearnedPerceptualImagePatchSimilarity
 
     weights = BACKBONES[net]
     assert weights.sha256 is not None
-    checked(weights.path, weights.sha256, f"the {net} network of LPIPS")
+    verified_file(weights.path, weights.sha256, f"the {net} network of LPIPS")
     return LearnedPerceptualImagePatchSimilarity(net_type=net).net

@@ -15,7 +15,7 @@ from benchbox.model import Model
 if TYPE_CHECKING:
     from torch import Tensor
 
-Floats = NDArray[np.float32]
+Float32Array = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ class SlicedW2Accumulator(Accumulator):
         self.parts = [np.empty((0, metric.projections), np.float32)]
         self.index = [np.empty(0, np.int64)]
 
-    def project(self, x: Tensor) -> Floats:
+    def project(self, x: Tensor) -> Float32Array:
         return (x.flatten(1).double().cpu().numpy() @ self.directions).astype(np.float32)
 
     def update(self, batch: Tensor, index: Tensor) -> None:
@@ -88,17 +88,17 @@ class SlicedW2Accumulator(Accumulator):
 class Sorted:
     """Columns (n, columns) of numbers in increasing order, that remember which row each came from."""
 
-    def __init__(self, x: Floats) -> None:
+    def __init__(self, x: Float32Array) -> None:
         self.order = np.argsort(x, axis=0)
         self.values = np.take_along_axis(x, self.order, axis=0)
 
-    def resampled(self, rng: np.random.Generator) -> Floats:
+    def resampled(self, rng: np.random.Generator) -> Float32Array:
         """The columns of a bootstrap sample of the rows (Efron 1979), in order without another sort."""
         n = len(self.values)
         times = np.bincount(rng.integers(n, size=n), minlength=n)[self.order]
         return np.stack([np.repeat(v, t) for v, t in zip(self.values.T, times.T, strict=True)], axis=1)
 
 
-def distance(x: Floats, y: Floats) -> float:
+def distance(x: Float32Array, y: Float32Array) -> float:
     """The root mean square over the columns, in order, of the W2 between as many numbers."""
     return float(np.sqrt(np.mean(np.square(x.astype(np.float64) - y))))

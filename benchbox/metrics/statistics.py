@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchbox.metrics.blocks import block_of
-from benchbox.metrics.frechet import Array, frechet_distance
+from benchbox.metrics.frechet import Matrix, frechet_distance
 
 PENDING = 64
 """Vectors that a block gathers before it takes them in."""
@@ -53,11 +53,11 @@ class Moments:
         self.n += other.n
 
     @property
-    def mean(self) -> Array:
+    def mean(self) -> Matrix:
         return self.origin + self.total / self.n
 
     @property
-    def covariance(self) -> Array:
+    def covariance(self) -> Matrix:
         """Divided by n − 1."""
         return (self.outer - np.outer(self.total, self.total) / self.n) / (self.n - 1)
 
@@ -107,7 +107,7 @@ class BlockMoments:
     @property
     def total(self) -> Moments:
         """Those of all samples."""
-        return merged(self.moments)
+        return merged_moments(self.moments)
 
     def merge(self, other: BlockMoments) -> None:
         """Take in what the other has seen."""
@@ -130,7 +130,7 @@ class BlockMoments:
         self.pending = [[] for _ in self.parts]
 
 
-def merged(parts: Sequence[Moments]) -> Moments:
+def merged_moments(parts: Sequence[Moments]) -> Moments:
     """The moments of all that these have seen; they stay as they are."""
     whole = Moments(len(parts[0].total))
     for part in parts:
@@ -138,6 +138,6 @@ def merged(parts: Sequence[Moments]) -> Moments:
     return whole
 
 
-def gaussian_w2(mean: Array, covariance: Array, mean_ref: Array, root_ref: Array) -> float:
+def gaussian_w2(mean: Matrix, covariance: Matrix, mean_ref: Matrix, root_ref: Matrix) -> float:
     """W2 between N(mean, covariance) and N(mean_ref, root_ref²), root_ref symmetric."""
     return float(np.sqrt(max(frechet_distance(mean, covariance, mean_ref, root_ref @ root_ref), 0.0)))

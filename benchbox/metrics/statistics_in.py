@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from benchbox.files import reading
-from benchbox.metrics.frechet import Array
+from benchbox.metrics.frechet import Matrix
 from benchbox.metrics.inert import arrays_in_pickle
 
 WHAT = "a file of mu and sigma (an .npz, or a dictionary that torch or EDM2 saved)"
@@ -34,7 +34,7 @@ def statistics_in(path: Path, vectors: bool = False) -> dict[str, Any]:
         if "pool_3" in found:
             found |= of_features(found.pop("pool_3"), vectors)
         found |= {name: numbers(found[name], name) for name in ("mu", "sigma")}
-        check(found["mu"], found["sigma"])
+        check_moments(found["mu"], found["sigma"])
         return found
 
 
@@ -93,17 +93,17 @@ def of_features(features: Any, vectors: bool) -> dict[str, Any]:
     return found | ({"vectors": flat.astype(np.float32)} if vectors else {})
 
 
-def numbers(values: Any, name: str) -> Array:
+def numbers(values: Any, name: str) -> Matrix:
     """In float64. ValueError where they are of another type, or not finite."""
     if values.dtype.kind not in "iuf":
         raise ValueError(f"its {name} is of {values.dtype}, where numbers are needed")
-    found: Array = values.astype(np.float64)
+    found: Matrix = values.astype(np.float64)
     if not np.isfinite(found).all():
         raise ValueError(f"its {name} has values that are not finite")
     return found
 
 
-def check(mu: Array, sigma: Array) -> None:
+def check_moments(mu: Matrix, sigma: Matrix) -> None:
     """ValueError where they are no mean and covariance."""
     if mu.ndim != 1 or not mu.size or sigma.shape != 2 * mu.shape:
         raise ValueError(f"mu of shape {mu.shape} and sigma of {sigma.shape} are no statistics")

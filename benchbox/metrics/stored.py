@@ -10,16 +10,15 @@ from numpy.typing import NDArray
 
 from benchbox.metric import Accumulator
 from benchbox.metrics.chunks import Chunks
+from benchbox.metrics.data import Columns
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from benchbox.metrics.features import Extractor
 
-LIMIT = 50_000
+MOST_STORED = 50_000
 """Samples whose features are kept, by default."""
-
-Columns = dict[str, float | str | None]
 
 
 class StoredFeatures(Accumulator):

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 Kernel = Callable[["Tensor", "Tensor"], "Tensor"]
 """x (n, dim) and y (m, dim) to k(x_i, y_j), (n, m)."""
 
-ROWS = 512
+ROWS_AT_ONCE = 512
 """Rows of the kernel matrix that are held at once."""
 
 
@@ -89,8 +89,8 @@ def squared_distance(x: Tensor, y: Tensor, kernel: Kernel) -> tuple[float, float
     n = len(x)
     rows = x.new_zeros(n)
     squares = 0.0
-    for first in range(0, n, ROWS):
-        part = slice(first, first + ROWS)
+    for first in range(0, n, ROWS_AT_ONCE):
+        part = slice(first, first + ROWS_AT_ONCE)
         h = kernel(x[part], x) + kernel(y[part], y) - kernel(x[part], y) - kernel(y[part], x)
         h.diagonal(first).zero_()
         rows[part] = h.sum(1)

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from benchbox.metrics.frechet import Array, frechet_distance
-from benchbox.metrics.statistics import Moments, merged
+from benchbox.metrics.frechet import Matrix, frechet_distance
+from benchbox.metrics.statistics import Moments, merged_moments
 
 BLOCKS = 10
 """Disjoint blocks of samples. The memory of an interval is as many covariances."""
@@ -16,10 +16,10 @@ BLOCKS = 10
 SIZES = (5, 7, 9)
 """Unions of so many blocks are extrapolated from, beside all of them."""
 
-MANY = 10
+MOST_RUNS = 10
 """Times the dimension: with fewer samples the extrapolation has a quadratic term."""
 
-LEVEL = 0.95
+INTERVAL_LEVEL = 0.95
 
 
 @dataclass(frozen=True)
@@ -31,12 +31,12 @@ class Interval:
     high: float
 
 
-def needed(dim: int) -> int:
+def samples_needed(dim: int) -> int:
     """The fewest samples for an interval: half of them must have a covariance of full rank, and each block two runs."""
     return max(5 * dim // 2, 32 * BLOCKS)
 
 
-def interval(blocks: Sequence[Moments], mean_ref: Array, covariance_ref: Array) -> Interval:
+def fid_interval(blocks: Sequence[Moments], mean_ref: Matrix, covariance_ref: Matrix) -> Interval:
     """The distance to a fixed reference that infinitely many samples would have, from blocks of independent samples.
 
     Estimate: distances of 1/2, 7/10, 9/10 and all of the samples, extrapolated to 1/n = 0 (FID∞, Chong & Forsyth 2020,
@@ -46,7 +46,7 @@ def interval(blocks: Sequence[Moments], mean_ref: Array, covariance_ref: Array) 
     """
 
     def distance(parts: Sequence[Moments]) -> tuple[int, float]:
-        whole = merged(parts)
+        whole = merged_moments(parts)
         return whole.n, frechet_distance(whole.mean, whole.covariance, mean_ref, covariance_ref)
 
     k = len(blocks)
@@ -54,9 +54,9 @@ def interval(blocks: Sequence[Moments], mean_ref: Array, covariance_ref: Array) 
     whole = distance(blocks)
     means = [np.mean([(1 / n, d) for n, d in values], axis=0) for values in (*sets.values(), [whole])]
     inverse_n, distances = np.transpose(means)
-    degree = 1 if whole[0] >= MANY * len(mean_ref) else 2
+    degree = 1 if whole[0] >= MOST_RUNS * len(mean_ref) else 2
     value = float(np.polynomial.Polynomial.fit(inverse_n, distances, degree)(0.0))
-    margin = student(k - 1) * jackknife_error(whole, sets[k - 1])
+    margin = student_quantile(k - 1) * jackknife_error(whole, sets[k - 1])
     return Interval(value, value - margin, value + margin)
 
 
@@ -70,8 +70,8 @@ def jackknife_error(whole: tuple[int, float], without: Sequence[tuple[int, float
     return float(np.sqrt(np.mean((pseudo - centre) ** 2 / (h - 1))))
 
 
-def student(freedom: int) -> float:
+def student_quantile(freedom: int) -> float:
     """The two-sided quantile of Student's t."""
     from scipy.special import stdtrit
 
-    return float(stdtrit(freedom, (1 + LEVEL) / 2))
+    return float(stdtrit(freedom, (1 + INTERVAL_LEVEL) / 2))

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from benchbox.errors import UsageError
 from benchbox.metric import Accumulator, Context, Metric
 from benchbox.metrics.blocks import block_error
-from benchbox.metrics.frechet import Array
+from benchbox.metrics.frechet import Matrix
 from benchbox.metrics.statistics import BlockMoments, Moments, gaussian_w2
 from benchbox.model import Model
 
@@ -49,7 +49,7 @@ class W2(Metric):
 class W2Accumulator(Accumulator):
     """Moments of each block of samples; those of all are their sum."""
 
-    def __init__(self, mean: Array, root: Array, blocks: int) -> None:
+    def __init__(self, mean: Matrix, root: Matrix, blocks: int) -> None:
         """root: the symmetric root of the reference covariance."""
         self.mean, self.root = mean, root
         self.moments = BlockMoments(len(mean), blocks)

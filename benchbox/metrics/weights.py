@@ -30,7 +30,7 @@ class Weights:
         return Path(torch.hub.get_dir()) / "checkpoints" / self.file
 
 
-def _known() -> dict[str, Weights]:
+def _known_weights() -> dict[str, Weights]:
     from torch_fidelity.feature_extractor_clip import MODEL_METADATA
 
     clip = {name: Weights(f"{name}-{data['hash']}.pt", data["hash"]) for name, data in MODEL_METADATA.items()}
@@ -51,16 +51,16 @@ DINO = {
     "g": None,
 }
 
-KNOWN = _known()
+KNOWN_WEIGHTS = _known_weights()
 """Extractor to its weights. Those that are not here (`mnist-cnn`, or of a plugin) bring their own."""
 
 
 def place(extractor: str, file: Path | None = None) -> Path | None:
     """Where the weights of an extractor are to be: the file given, or in torch's cache; None where it needs none."""
-    return file or (KNOWN[extractor].path if extractor in KNOWN else None)
+    return file or (KNOWN_WEIGHTS[extractor].path if extractor in KNOWN_WEIGHTS else None)
 
 
-def find(extractor: str, file: Path | None = None, digest: str | None = None) -> Path | None:
+def find_weights(extractor: str, file: Path | None = None, digest: str | None = None) -> Path | None:
     """The checked weights of an extractor: the file given, or the one in torch's cache; None where it needs none.
 
     digest: the SHA-256 to expect in place of the publisher's. UsageError where the file is missing or is another one.
@@ -68,7 +68,7 @@ def find(extractor: str, file: Path | None = None, digest: str | None = None) ->
     path = place(extractor, file)
     if path is None:
         return None
-    known = KNOWN.get(extractor)
+    known = KNOWN_WEIGHTS.get(extractor)
     expected = digest or (known.sha256 if known else None)
     if not path.is_file():
         described = f" (SHA-256 {expected})" if expected else ""

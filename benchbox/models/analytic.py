@@ -11,7 +11,7 @@ from benchbox.files import array_in
 from benchbox.model import Model
 from benchbox.schedule import Schedule
 
-Array = NDArray[np.float64]
+FloatVector = NDArray[np.float64]
 
 
 class Analytic(Model):
@@ -29,7 +29,7 @@ class Analytic(Model):
         return "karras"
 
 
-def array(value: tuple[float, ...] | Path, what: str) -> Array:
+def read_numbers(value: tuple[float, ...] | Path, what: str) -> FloatVector:
     """Numbers given as they are, or as an .npy file. UsageError where the file is not one."""
     if not isinstance(value, Path):
         return np.asarray(value, dtype=np.float64)

@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from benchbox.card import Card, checked, read_card
+from benchbox.card import Card, read_card, verified_file
 from benchbox.files import reading, tensors_in
 from benchbox.model import Model, Prediction
 from benchbox.schedule import Schedule
@@ -87,7 +87,7 @@ class CardModel(Model):
     def weights(self) -> Path:
         """The weights' file. UsageError where it is missing or does not have the card's SHA-256."""
         file = self.card_path().parent / self.card.weights
-        return checked(file, self.card.sha256, f"the weights of model {self.card.name}")
+        return verified_file(file, self.card.sha256, f"the weights of model {self.card.name}")
 
     def conditions(self, index: Tensor) -> dict[str, Tensor]:
         """A class-conditional network makes its classes in turn: sample i is of class i mod classes."""

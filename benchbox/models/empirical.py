@@ -12,12 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchbox.files import array_in, reading
-from benchbox.models.analytic import Analytic, Array
+from benchbox.models.analytic import Analytic, FloatVector
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-CHUNK = 4096
+IMAGES_PER_CHUNK = 4096
 """Data points compared at once, so that memory stays small."""
 
 
@@ -56,7 +56,7 @@ class Empirical(Analytic):
             return points[: self.limit]
 
     @cached_property
-    def points(self) -> Array:
+    def points(self) -> FloatVector:
         """The data, (n, *shape)."""
         points = self.stored
         if points.dtype == np.uint8:
@@ -84,7 +84,7 @@ class Empirical(Analytic):
             flat = x.flatten(1).double()
             top = torch.full((len(flat), 1), -torch.inf, dtype=torch.float64, device=x.device)
             total, mean = torch.zeros_like(top), torch.zeros_like(flat)
-            for part in points.split(CHUNK):
+            for part in points.split(IMAGES_PER_CHUNK):
                 # ‖x − x_i‖² by differences of products: the common ‖x‖² drops out of the softmax
                 logits = (flat @ part.mT - 0.5 * part.square().sum(1)) / sigma**2
                 new_top = torch.maximum(top, logits.amax(1, keepdim=True))

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from benchbox.models.analytic import Analytic, Array, array
+from benchbox.models.analytic import Analytic, FloatVector, read_numbers
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -44,18 +44,18 @@ class Gaussian(Analytic):
             raise ValueError(f"sample_shape {self.shape} does not hold {self.spectrum.size} numbers.")
 
     @cached_property
-    def center(self) -> Array:
-        return np.atleast_1d(array(self.mean, "mean").reshape(-1))
+    def center(self) -> FloatVector:
+        return np.atleast_1d(read_numbers(self.mean, "mean").reshape(-1))
 
     @cached_property
-    def spectrum(self) -> Array:
+    def spectrum(self) -> FloatVector:
         # eigenvalues computed elsewhere may be negative by rounding
-        values = array(self.eigenvalues, "eigenvalues")
+        values = read_numbers(self.eigenvalues, "eigenvalues")
         return np.where(np.abs(values) < 1e-6 * np.abs(values).max(initial=0), np.maximum(values, 0), values)
 
     @cached_property
-    def basis(self) -> Array | None:
-        return None if self.eigenvectors is None else array(self.eigenvectors, "eigenvectors")
+    def basis(self) -> FloatVector | None:
+        return None if self.eigenvectors is None else read_numbers(self.eigenvectors, "eigenvectors")
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -86,7 +86,7 @@ class Gaussian(Analytic):
 
         return denoise
 
-    def gaussian_law(self) -> tuple[Array, Array]:
+    def gaussian_law(self) -> tuple[FloatVector, FloatVector]:
         q = np.eye(self.spectrum.size) if self.basis is None else self.basis
         return np.broadcast_to(self.center, self.spectrum.shape).copy(), (q * np.sqrt(self.spectrum)) @ q.T
 

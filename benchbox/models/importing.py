@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from benchbox.errors import UsageError, unknown
-from benchbox.models.opened import opened
+from benchbox.models.opened import opened_files
 
 
 @contextmanager
@@ -35,7 +35,7 @@ def imported(function: str) -> Any:
         raise UsageError(f"py:{function} is not of the form py:package.module:function.")
     new = module_name not in sys.modules
     try:
-        with current_folder(), opened() as files:
+        with current_folder(), opened_files() as files:
             module = importlib.import_module(module_name)
     except Exception as error:
         if isinstance(error, ModuleNotFoundError) and f"{module_name}.".startswith(f"{error.name}."):

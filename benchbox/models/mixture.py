@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from benchbox.models.analytic import Analytic, Array, array
+from benchbox.models.analytic import Analytic, FloatVector, read_numbers
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -32,16 +32,16 @@ class Mixture(Analytic):
 
     def __post_init__(self) -> None:
         k = len(self.weights)
-        if self.dim < 1 or array(self.means, "means").size != k * self.dim or len(self.stds) != k:
+        if self.dim < 1 or read_numbers(self.means, "means").size != k * self.dim or len(self.stds) != k:
             raise ValueError(f"{k} weights need {k} stds and {k}×{self.dim} means.")
         if min(self.weights) < 0 or sum(self.weights) <= 0 or min(self.stds) < 0:
             raise ValueError("weights and stds must not be negative, nor all weights 0.")
 
     @cached_property
-    def modes(self) -> tuple[Array, Array, Array]:
+    def modes(self) -> tuple[FloatVector, FloatVector, FloatVector]:
         """Means (K, dim), weights that sum to 1, and variances."""
         w = np.asarray(self.weights)
-        return array(self.means, "means").reshape(-1, self.dim), w / w.sum(), np.square(self.stds)
+        return read_numbers(self.means, "means").reshape(-1, self.dim), w / w.sum(), np.square(self.stds)
 
     @property
     def shape(self) -> tuple[int, ...]:

@@ -14,19 +14,19 @@ from importlib.util import source_from_cache
 from pathlib import Path
 from typing import Any
 
-NATIVE = ("safetensors.safe_open", "safetensors.torch.safe_open", "torch.jit.load", "torch.export.load")
+NATIVE_READERS = ("safetensors.safe_open", "safetensors.torch.safe_open", "torch.jit.load", "torch.export.load")
 """Readers that open a file in native code, which raises no audit event."""
 
 _watching: list[set[str]] = []
 
 
 @contextmanager
-def opened() -> Iterator[set[str]]:
+def opened_files() -> Iterator[set[str]]:
     """The files that this process opens for reading while it lasts; see `own` for those that count."""
     _listen()
     files: set[str] = set()
     with ExitStack() as stack:
-        for name in NATIVE:
+        for name in NATIVE_READERS:
             stack.enter_context(_announced(*name.rsplit(".", 1)))
         _watching.append(files)
         try:
@@ -35,7 +35,7 @@ def opened() -> Iterator[set[str]]:
             _watching[:] = [others for others in _watching if others is not files]
 
 
-def own(files: set[str]) -> set[str]:
+def users_files(files: set[str]) -> set[str]:
     """Those that are the user's: they exist, and are not of Python, of an installed package or of benchbox.
 
     Compiled modules are replaced by their sources.

@@ -18,7 +18,7 @@ from benchbox.errors import UsageError
 from benchbox.model import Model
 from benchbox.models.importing import READ, current_folder, imported
 from benchbox.models.network import Network
-from benchbox.models.opened import opened, own
+from benchbox.models.opened import opened_files, users_files
 
 if TYPE_CHECKING:
     import numpy as np
@@ -41,7 +41,7 @@ class Python(Network):
     """The files that it read to describe itself: of each instance, and not an option."""
 
     def __post_init__(self) -> None:
-        with opened() as files:
+        with opened_files() as files:
             self._describe()
         object.__setattr__(self, "read", files)
 
@@ -95,7 +95,7 @@ class Python(Network):
             raise UsageError(f"module {module.__name__} has no file, so a row could not say what ran.")
         source = os.path.realpath(str(module.__file__))
         weights = self.model.sha256 if self.model else None
-        files = own(self.read | READ.get(module.__name__, set()) | self._read_when_built()) - {source}
+        files = users_files(self.read | READ.get(module.__name__, set()) | self._read_when_built()) - {source}
         others = "".join(f"{Path(file).name} {sha256(Path(file))}\n" for file in sorted(files))
         return hashlib.sha256(Path(source).read_bytes() + (weights or "").encode() + others.encode()).hexdigest()
 
@@ -104,7 +104,7 @@ class Python(Network):
         import torch
 
         device = torch.device("cpu")
-        with opened() as files, suppress(Exception), torch.random.fork_rng(devices=[]):
+        with opened_files() as files, suppress(Exception), torch.random.fork_rng(devices=[]):
             if self.model:
                 self.model.denoiser(device) or self.model.network(device)
             else:

@@ -15,7 +15,7 @@ from benchbox.models.network import Network
 if TYPE_CHECKING:
     from benchbox.nets.foreign import Foreign
 
-SUFFIXES = {".pt", ".pth", ".ts"}
+TORCHSCRIPT_SUFFIXES = {".pt", ".pth", ".ts"}
 """How files of torch are named, those of TorchScript among them."""
 
 
@@ -39,7 +39,7 @@ class TorchScript(Network):
 
     @classmethod
     def hint(cls, path: Path) -> str | None:
-        if path.suffix not in SUFFIXES:
+        if path.suffix not in TORCHSCRIPT_SUFFIXES:
             return None
         return f"torchscript:{path} where torch.jit.save wrote it, or py:MODULE:FUNCTION where code has to load it"
 

@@ -11,7 +11,7 @@ from benchbox.errors import UsageError
 
 Net = TypeVar("Net", bound=nn.Module)
 
-SHOWN = 3
+NAMES_SHOWN = 3
 """Names of tensors in one sentence."""
 
 
@@ -27,13 +27,13 @@ def fill(net: Net, tensors: Mapping[str, Tensor], what: str) -> Net:
 def refuse_others(what: str, missing: Iterable[str], unexpected: Iterable[str], shapes: Iterable[str] = ()) -> None:
     """UsageError that names the tensors that a network misses, those that it has no place for, and those misshapen."""
     kinds = {"missing": missing, "without a place": unexpected, "of another shape": shapes}
-    faults = [f"{kind}: {listed(names)}" for kind, names in kinds.items() if names]
+    faults = [f"{kind}: {first_names(names)}" for kind, names in kinds.items() if names]
     if faults:
         raise UsageError(f"{what} cannot be loaded: they are not those of its network ({'; '.join(faults)}).")
 
 
-def listed(names: Iterable[str]) -> str:
+def first_names(names: Iterable[str]) -> str:
     """The first names, and how many more there are."""
     first = sorted(names)
-    more = f" and {len(first) - SHOWN:,} more" if len(first) > SHOWN else ""
-    return ", ".join(first[:SHOWN]) + more
+    more = f" and {len(first) - NAMES_SHOWN:,} more" if len(first) > NAMES_SHOWN else ""
+    return ", ".join(first[:NAMES_SHOWN]) + more

@@ -78,7 +78,7 @@ def title(board: Board, usual: Usual, budgets: bool = True) -> str:
     """What is compared: model, budget (unless it is left out), metric, features, samples, data set, levels."""
     task = board.task
     what = ", ".join([model(task, usual) or "no model", *([budget(board)] if budgets else [])])
-    return f"{what}: {measure(task, usual)} of {task.n_samples:,} samples {terms(board, usual)}"
+    return f"{what}: {metric_words(task, usual)} of {task.n_samples:,} samples {terms(board, usual)}"
 
 
 def budget(board: Board) -> str:
@@ -88,13 +88,13 @@ def budget(board: Board) -> str:
     return "adaptive" if board.budget is None else f"NFE {board.budget}"
 
 
-def measure(task: BoardTask, usual: Usual) -> str:
+def metric_words(task: BoardTask, usual: Usual) -> str:
     """The metric of a task, its extractor, and the options that are not as usual."""
-    said = ", ".join(filter(None, (task.features, setting(task, usual))))
+    said = ", ".join(filter(None, (task.features, metric_setting(task, usual))))
     return f"{task.metric} ({said})" if said else task.metric
 
 
-def setting(task: BoardTask, usual: Usual) -> str:
+def metric_setting(task: BoardTask, usual: Usual) -> str:
     """The options of a task's metric that are not as usual."""
     return changed_options(json.loads(task.setting), "metric", RANKED[task.metric].metric, usual)
 

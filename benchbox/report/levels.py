@@ -12,7 +12,7 @@ from benchbox.report.board import LEVELS, BoardRow, LevelsKind, grouped
 from benchbox.store.schema import scored
 
 
-def split(rows: Sequence[BoardRow]) -> Iterator[tuple[LevelsKind, list[BoardRow]]]:
+def split_by_levels(rows: Sequence[BoardRow]) -> Iterator[tuple[LevelsKind, list[BoardRow]]]:
     """Rows of one task, as boards: `recommended` levels together where they differ, and each setting of them.
 
     A setting that only one sampler has, and recommends, stands on the former alone. Samples that were made elsewhere
@@ -36,13 +36,13 @@ def split(rows: Sequence[BoardRow]) -> Iterator[tuple[LevelsKind, list[BoardRow]
 def recommends(rows: Sequence[BoardRow]) -> list[bool]:
     """Whether each row has levels that its sampler gets where the user asks for none."""
     lines = [(row["sampler"], *(row[name] for name in LEVELS)) for row in rows]
-    own = [not chosen(row["command"], row["schedule_options"], row["grid_options"]) for row in rows]
+    own = [not chosen_by_command(row["command"], row["schedule_options"], row["grid_options"]) for row in rows]
     known = {line for line, default in zip(lines, own, strict=True) if default}
     return [line in known for line in lines]
 
 
 @lru_cache(4096)
-def chosen(command: str, schedule_options: str, grid_options: str) -> bool:
+def chosen_by_command(command: str, schedule_options: str, grid_options: str) -> bool:
     """Whether a command (empty: a call from Python) says the schedule or the grid, or an option of these."""
     try:
         words = shlex.split(command)

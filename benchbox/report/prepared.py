@@ -44,7 +44,7 @@ SAID = ("features", "reference")
 TASK_COLUMNS = [f.name for f in fields(BoardTask) if f.name != "metric"]
 
 
-def prepared(rows: pd.DataFrame, metric: str) -> list[BoardRow]:
+def prepared_rows(rows: pd.DataFrame, metric: str) -> list[BoardRow]:
     """The rows that were to be measured by a metric, with `value`, `error` (nan: unknown), `dof`, `features`."""
     part = by_value(rows, metric)
     texts = {*TASK_COLUMNS, *SETUP, "command", "reason", "device", "cell", "cuda"} - {*SAID, "n_samples", "setting"}

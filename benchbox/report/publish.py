@@ -13,7 +13,7 @@ from benchbox.report.page.site import Site, write_site
 from benchbox.report.prepared import RANKED
 from benchbox.report.rows import row_dicts
 from benchbox.store.schema import NEEDED, STATED, scored
-from benchbox.store.values import split, values
+from benchbox.store.values import split_label, values
 
 CARD_HEAD = "---\npretty_name: benchbox results"
 """With what the card begins."""
@@ -82,7 +82,7 @@ def row_fault(row: Mapping[str, Any]) -> str | None:
     if asked is not None and spent is not None and spent > asked:
         return f"it is done and spent {spent:g} evaluations of a budget of {asked:g}, which is dishonest"
     stated = {value.label for value in values(row)}
-    found = [(name, *split(name)) for name in row if row[name] is not None]
+    found = [(name, *split_label(name)) for name in row if row[name] is not None]
     unasked = [name for name, base, mark in found if base in RANKED and RANKED[base].metric + mark not in stated]
     return f"it has {unasked[0]} and does not say with which options that was measured" if unasked else None
 

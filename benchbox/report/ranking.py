@@ -24,8 +24,8 @@ from benchbox.report.board import (
     grouped,
 )
 from benchbox.report.estimate import difference, mean
-from benchbox.report.levels import split
-from benchbox.report.prepared import RANKED, TASK_COLUMNS, prepared
+from benchbox.report.levels import split_by_levels
+from benchbox.report.prepared import RANKED, TASK_COLUMNS, prepared_rows
 from benchbox.report.ties import rank_ranges
 
 
@@ -34,12 +34,12 @@ def boards(rows: pd.DataFrame) -> list[Board]:
 
     What is not done, or has no value, has no rank; a row that was not asked for a metric is not on its boards.
     """
-    return [board for metric in RANKED if metric in rows for board in _boards(prepared(rows, metric), metric)]
+    return [board for metric in RANKED if metric in rows for board in _boards(prepared_rows(rows, metric), metric)]
 
 
 def _boards(rows: Sequence[BoardRow], metric: str) -> Iterator[Board]:
     for key, part in sorted(grouped(rows, TASK_COLUMNS).items()):
-        for levels, shared in split(part):
+        for levels, shared in split_by_levels(part):
             budgets = grouped(shared, ["nfe_requested"])
             for (budget,), at in sorted(budgets.items(), key=lambda item: item[0][0] or math.inf):
                 yield board(at, Board(BoardTask(metric, *key), RANKED[metric].highest, budget, levels, (), ()))

@@ -22,7 +22,7 @@ USE = {
 }
 """What can be written, and how `benchbox run` uses it."""
 
-LONGEST = 60
+LONGEST_NAME = 60
 """Characters of a name."""
 
 LAYOUT = {
@@ -49,14 +49,14 @@ def write_package(kind: str, name: str, parent: Path) -> list[Path]:
     try:
         with TemporaryDirectory(dir=parent, prefix=f".{name}-") as beside:
             for template, path in LAYOUT.items():
-                fill(template, Path(beside, name, path.format(**words)), words)
+                fill_template(template, Path(beside, name, path.format(**words)), words)
             Path(beside, name).rename(folder)
     except OSError as error:
         raise UsageError(f"{folder} cannot be written: {error.strerror}.") from None
     return [folder / path.format(**words) for path in LAYOUT.values()]
 
 
-def fill(template: str, path: Path, words: dict[str, str]) -> None:
+def fill_template(template: str, path: Path, words: dict[str, str]) -> None:
     """The template with the words in it, at the path."""
     source = files("benchbox.scaffold") / "templates" / f"{template.format(**words)}.txt"
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -67,8 +67,8 @@ def template_words(kind: str, name: str) -> dict[str, str]:
     """The words of the templates. UsageError where the kind or the name will not do."""
     if kind not in USE:
         raise unknown("kind", kind, USE)
-    if not re.fullmatch(r"[a-z][a-z0-9]*(-[a-z0-9]+)*", name) or len(name) > LONGEST:
-        rule = f"it is made of a-z, 0-9 and single -, {LONGEST} at most, as my-{kind}"
+    if not re.fullmatch(r"[a-z][a-z0-9]*(-[a-z0-9]+)*", name) or len(name) > LONGEST_NAME:
+        rule = f"it is made of a-z, 0-9 and single -, {LONGEST_NAME} at most, as my-{kind}"
         raise UsageError(f"{name!r} cannot be the name of a package: {rule}.")
     cls = "".join(part.capitalize() for part in name.split("-"))
     use = USE[kind].format(name=name)

@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import load, save
 
-REPORT, TYPES, HASH = "report", "types", "sha256"
+REPORT, TYPES, ARRAYS_HASH = "report", "types", "sha256"
 """In the header: the report; the types of arrays that are stored as bytes, since safetensors lacks them; a hash."""
 
-NATIVE = frozenset("?bBhHiIlLqQefdF")
+SAFETENSORS_TYPES = frozenset("?bBhHiIlLqQefdF")
 """The types that safetensors has."""
 
 Arrays = Mapping[str, NDArray[Any]]
@@ -27,10 +27,10 @@ def pack(report: Any, arrays: Arrays) -> bytes:
     arrays = {name: np.asarray(array, order="C") for name, array in arrays.items()}
     if any(array.dtype.hasobject for array in arrays.values()):
         raise ValueError("a metric's state holds objects, where arrays of numbers are meant")
-    types = {name: (a.dtype.str, a.shape) for name, a in arrays.items() if a.dtype.char not in NATIVE}
-    stored = {name: flat(a) if name in types else little(a) for name, a in arrays.items()}
+    types = {name: (a.dtype.str, a.shape) for name, a in arrays.items() if a.dtype.char not in SAFETENSORS_TYPES}
+    stored = {name: raw_bytes(a) if name in types else little(a) for name, a in arrays.items()}
     head = {REPORT: json.dumps(report), TYPES: json.dumps(types)}
-    return save(stored, head | {HASH: digest(head, stored)})
+    return save(stored, head | {ARRAYS_HASH: arrays_sha256(head, stored)})
 
 
 def unpack(data: bytes) -> tuple[Any, dict[str, NDArray[Any]]]:
@@ -38,7 +38,7 @@ def unpack(data: bytes) -> tuple[Any, dict[str, NDArray[Any]]]:
     try:
         stored = load(data)
         head = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])["__metadata__"]
-        if head.pop(HASH) != digest(head, stored):
+        if head.pop(ARRAYS_HASH) != arrays_sha256(head, stored):
             raise ValueError("it was changed after it was written: its hash differs")
         types = json.loads(head[TYPES])
         arrays = {name: restored(array, *types[name]) if name in types else array for name, array in stored.items()}
@@ -56,7 +56,7 @@ def report_in(path: Path) -> Any:
         raise ValueError("it is damaged, or no safetensors of benchbox") from error
 
 
-def digest(head: Mapping[str, str], arrays: Arrays) -> str:
+def arrays_sha256(head: Mapping[str, str], arrays: Arrays) -> str:
     """The SHA-256 of a report and of arrays, by their names."""
     found = hashlib.sha256(json.dumps([head[REPORT], head[TYPES]]).encode())
     for name in sorted(arrays):
@@ -65,7 +65,7 @@ def digest(head: Mapping[str, str], arrays: Arrays) -> str:
     return found.hexdigest()
 
 
-def flat(array: NDArray[Any]) -> np.ndarray[Any, np.dtype[np.uint8]]:
+def raw_bytes(array: NDArray[Any]) -> np.ndarray[Any, np.dtype[np.uint8]]:
     """The bytes of an array."""
     return np.frombuffer(array.tobytes(), np.uint8)
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from benchbox.store.paths import COMPACTED
 from benchbox.store.reading import Found
-from benchbox.store.tables import Note, joined
+from benchbox.store.tables import Note, joined_tables
 
 TRIES = 5
 """Times that a directory is looked through anew where files go away meanwhile: those of others who compact it."""
@@ -31,7 +31,7 @@ class Compacted:
         self.directory, self.read, self.note = directory, read, note
         self._changed: int | None = None
         self._stamps: Stamps = {}
-        self._table, self._places = joined({}, note), dict[str, int]()
+        self._table, self._places = joined_tables({}, note), dict[str, int]()
 
     def get(self, cell: str) -> dict[str, Any] | None:
         """The row of a cell, None where no file has one."""
@@ -58,6 +58,6 @@ class Compacted:
         stats = {self.directory / name: (self.directory / name).lstat() for name in names}
         stamps = {path: (stat.st_mtime_ns, stat.st_size) for path, stat in stats.items()}
         if stamps != self._stamps:
-            self._table = joined({path: found.table for path in stamps if (found := self.read(path))}, self.note)
+            self._table = joined_tables({path: found.table for path in stamps if (found := self.read(path))}, self.note)
             self._places = {cell: i for i, cell in enumerate(self._table["cell"].to_pylist())}
             self._stamps = stamps

@@ -15,7 +15,7 @@ from benchbox.errors import UsageError
 from benchbox.store.leases import COMPACTION, Leases
 from benchbox.store.paths import COMPACTED, ID
 from benchbox.store.store import Store
-from benchbox.store.tables import joined
+from benchbox.store.tables import joined_tables
 from benchbox.store.verify import Track
 
 
@@ -38,7 +38,7 @@ def compact(store: Store, track: Track) -> Compaction:
         tables = whole(store, track(files, "read"))
         if not any(ID.fullmatch(path.stem) for path in tables) and len(tables) < 2:
             return Compaction(0, 0)
-        table = joined(tables, lambda path, what: None)
+        table = joined_tables(tables, lambda path, what: None)
         made = store.put_many(table)
         for path in track([path for path in tables if path != made], "remove"):
             if stamp(path) == stamps[path]:
@@ -65,7 +65,7 @@ def whole(store: Store, paths: Iterable[Path]) -> dict[Path, pa.Table]:
         if found and not found.left_out:
             tables[path] = found.table
     odd: set[Path] = set()
-    joined(tables, lambda path, what: odd.add(path))
+    joined_tables(tables, lambda path, what: odd.add(path))
     return {path: table for path, table in tables.items() if path not in odd}
 
 

@@ -37,7 +37,7 @@ def merge(store: Store, others: Sequence[Store], fault: Fault, track: Track) -> 
     store.prepare()
     problems: list[str] = []
     tables = [sound(other, fault, track, problems) for other in others] + [store.table()]
-    said = pa.concat_tables([pa.table({c: column(table, c) for c in DECIDING}) for table in tables])
+    said = pa.concat_tables([pa.table({c: column_or_nulls(table, c) for c in DECIDING}) for table in tables])
     latest, start = set(places_of_latest(said).to_pylist()), 0
     rows = busy = copied = 0
     for other, table in zip(others, tables, strict=False):
@@ -54,7 +54,9 @@ def merge(store: Store, others: Sequence[Store], fault: Fault, track: Track) -> 
 def complete(store: Store, tables: Sequence[pa.Table], track: Track) -> tuple[int, int]:
     """Give rows the values of metrics that other rows of their cells have; how many were, how many a process is at."""
     done = [table.filter(pc.equal(table["status"], "done")) for table in tables]
-    said = pa.concat_tables([pa.table({c: column(table, c) for c in ("cell", "metric_options")}) for table in done])
+    said = pa.concat_tables(
+        [pa.table({c: column_or_nulls(table, c) for c in ("cell", "metric_options")}) for table in done]
+    )
     counts = said.group_by("cell").aggregate([("metric_options", "count_distinct")])
     cells = counts.filter(pc.greater(counts["metric_options_count_distinct"], 1))["cell"]
     found = [row for table in done for row in table.filter(pc.is_in(table["cell"], cells)).to_pylist()]
@@ -83,7 +85,7 @@ def sound(other: Store, fault: Fault, track: Track, problems: list[str]) -> pa.T
     return table.take(pa.array([i for i in range(len(table)) if i not in wrong], pa.int64()))
 
 
-def column(table: pa.Table, name: str) -> pa.ChunkedArray:
+def column_or_nulls(table: pa.Table, name: str) -> pa.ChunkedArray:
     return table[name] if name in table.column_names else pa.chunked_array([pa.nulls(len(table), pa.string())])
 
 

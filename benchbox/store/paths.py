@@ -12,7 +12,7 @@ from typing import IO
 ID = re.compile(r"[0-9a-f]{16}")
 """A stream or a cell."""
 
-KEY = re.compile(r"[0-9a-f]{16}-[a-z0-9+-]{1,150}-[0-9a-f]{16}")
+STATE_KEY = re.compile(r"[0-9a-f]{16}-[a-z0-9+-]{1,150}-[0-9a-f]{16}")
 """Statistics: a stream, a metric, its options."""
 
 COMPACTED = re.compile(r"rows-[0-9a-f]{16}\.parquet")

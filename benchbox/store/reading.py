@@ -24,10 +24,10 @@ MOST_ROWS, MOST_COLUMNS, MOST_BYTES = 10_000_000, 5_000, 2**33
 OPTIONS = ("sampler_options", "model_options", "schedule_options", "grid_options")
 """Columns that hold the options of one plugin."""
 
-INDEX = re.compile("__index_level_[0-9]+__")
+PANDAS_INDEX = re.compile("__index_level_[0-9]+__")
 """A column that pandas makes of a data frame's index."""
 
-CHANGED = "it was changed after it was written: its hash differs"
+CHANGED_FILE = "it was changed after it was written: its hash differs"
 """What there is to say of such a file."""
 
 WORD = "^[0-9A-Za-z]{1,64}$"
@@ -42,14 +42,14 @@ class Found(NamedTuple):
     why: str = ""
 
 
-def read(source: Path | bytes) -> Found:
+def read_table(source: Path | bytes) -> Found:
     """The rows in a file. FileNotFoundError; any other error says why they cannot be read: nothing here is trusted."""
     with parquet(source) as file:
         table = file.read(use_threads=False)
-        wanted = (file.metadata.metadata or {}).get(schema.HASH)
+        wanted = (file.metadata.metadata or {}).get(schema.ROW_HASH)
     found = checked(with_partitions(table, partitions(source)) if isinstance(source, Path) else table)
     if wanted and not found.left_out and (len(found.table) > 1 or schema.row_hash(found.table) != wanted):
-        raise ValueError(CHANGED)
+        raise ValueError(CHANGED_FILE)
     return found
 
 
@@ -85,7 +85,7 @@ def parquet(source: Path | bytes) -> Iterator[pq.ParquetFile]:
 def checked(table: pa.Table) -> Found:
     """The rows in the types of the schema. ValueError where they cannot be had, or where no row is left."""
     table.validate(full=True)
-    columns = {name: converted(name, table[name]) for name in table.column_names if not INDEX.fullmatch(name)}
+    columns = {name: converted(name, table[name]) for name in table.column_names if not PANDAS_INDEX.fullmatch(name)}
     table = pa.table(columns)
     kept, why = pa.chunked_array([pa.repeat(True, len(table))]), ""
     for name in ("cell", *(c for c in (*schema.STATED, *schema.JSON) if c in columns and c != "cell")):
@@ -110,8 +110,8 @@ def converted(name: str, values: pa.ChunkedArray) -> pa.ChunkedArray:
     if pa.types.is_dictionary(values.type):
         values = values.cast(values.type.value_type)
     kind = values.type
-    want = schema.KINDS.get(name) or (pa.string() if is_text(kind) else pa.float64())
-    if kind != want and not fits(kind, want):
+    want = schema.COLUMN_TYPES.get(name) or (pa.string() if is_text(kind) else pa.float64())
+    if kind != want and not castable(kind, want):
         raise ValueError(f"its column {printable(name)} is of type {kind}, not {want}")
     return values if kind == want else values.cast(want)
 
@@ -120,7 +120,7 @@ def is_text(kind: pa.DataType) -> bool:
     return pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)
 
 
-def fits(kind: pa.DataType, want: pa.DataType) -> bool:
+def castable(kind: pa.DataType, want: pa.DataType) -> bool:
     """Whether a column's values may be those of another type; a cast refuses the single values that are not."""
     if pa.types.is_null(kind):
         return True

@@ -49,10 +49,10 @@ JSON = (
 )  # fmt: skip
 """Columns that hold a JSON object."""
 
-HASH = b"benchbox_sha256"
+ROW_HASH = b"benchbox_sha256"
 """In the metadata of a cell's own file: the hash of its row, by which a file that was changed is found."""
 
-KINDS: dict[str, pa.DataType] = (
+COLUMN_TYPES: dict[str, pa.DataType] = (
     dict.fromkeys(TEXT, pa.string())
     | dict.fromkeys(INTEGER, pa.int64())
     | dict.fromkeys(NUMBER, pa.float64())
@@ -76,7 +76,7 @@ def scored(row: Mapping[str, Any]) -> bool:
     return str(row.get("sampler")).startswith(SCORED)
 
 
-def column(name: str, kind: pa.DataType) -> pa.Field:
+def schema_field(name: str, kind: pa.DataType) -> pa.Field:
     return pa.field(name, kind, metadata={"measured": "true" if name in MEASURED else "false"})
 
 
@@ -84,17 +84,17 @@ def schema(metrics: dict[str, Any]) -> pa.Schema:
     """The schema of a row with these metric columns."""
     extra = {name: pa.string() if isinstance(value, str) else pa.float64() for name, value in metrics.items()}
     at = ORDER.index("metric_options")
-    fields = [column(n, KINDS[n]) for n in ORDER[:at]]
-    fields += [column(n, k) for n, k in extra.items()]
-    fields += [column(n, KINDS[n]) for n in ORDER[at:]]
+    fields = [schema_field(n, COLUMN_TYPES[n]) for n in ORDER[:at]]
+    fields += [schema_field(n, k) for n, k in extra.items()]
+    fields += [schema_field(n, COLUMN_TYPES[n]) for n in ORDER[at:]]
     return pa.schema(fields, metadata={"benchbox_schema": str(VERSION)})
 
 
 def table(row: dict[str, Any]) -> pa.Table:
     """A row as a table of one line with a hash of it; what it lacks is null, metric columns are those not in KINDS."""
     metrics = {k: v for k, v in row.items() if k not in ORDER}
-    made = pa.Table.from_pylist([{k: plain(v) for k, v in row.items()}], schema=schema(metrics))
-    return made.replace_schema_metadata(made.schema.metadata | {HASH: row_hash(made)})
+    made = pa.Table.from_pylist([{k: storable_text(v) for k, v in row.items()}], schema=schema(metrics))
+    return made.replace_schema_metadata(made.schema.metadata | {ROW_HASH: row_hash(made)})
 
 
 def row_hash(row: pa.Table) -> bytes:
@@ -103,14 +103,14 @@ def row_hash(row: pa.Table) -> bytes:
     return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest().encode()
 
 
-def plain(value: Any) -> Any:
+def storable_text(value: Any) -> Any:
     """Text as a file can hold it: half a surrogate pair, as in a file name of other bytes, is written out."""
     return value.encode("utf-8", "backslashreplace").decode() if isinstance(value, str) else value
 
 
 def marked(rows: pa.Table) -> pa.Table:
     """Rows with the schema's marks; a column that they lack is null."""
-    metrics = {n: "" if pa.types.is_string(rows[n].type) else 0.0 for n in rows.column_names if n not in KINDS}
+    metrics = {n: "" if pa.types.is_string(rows[n].type) else 0.0 for n in rows.column_names if n not in COLUMN_TYPES}
     wanted = schema(metrics)
     columns = [rows[f.name] if f.name in rows.column_names else pa.nulls(len(rows), f.type) for f in wanted]
     return pa.Table.from_arrays(columns, schema=wanted).combine_chunks()

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from benchbox.store.arrays import pack, report_in, unpack
 from benchbox.store.atomic import write_bytes
-from benchbox.store.paths import KEY, opened, path_of
+from benchbox.store.paths import STATE_KEY, opened, path_of
 from benchbox.store.reading import left_out
 from benchbox.store.tables import Note
 
@@ -38,15 +38,15 @@ class MetricStates:
 
     def path(self, key: str) -> Path:
         """Where the state of that key is. ValueError for what is no key."""
-        return path_of(self.directory, key, SUFFIX, KEY)
+        return path_of(self.directory, key, SUFFIX, STATE_KEY)
 
     def stored(self) -> list[str]:
         """The keys of which there are files."""
-        return sorted(path.stem for path in self.directory.glob(f"*{SUFFIX}") if KEY.fullmatch(path.stem))
+        return sorted(path.stem for path in self.directory.glob(f"*{SUFFIX}") if STATE_KEY.fullmatch(path.stem))
 
     def old(self) -> list[Path]:
         """Files in the format of an earlier benchbox, which are not read."""
-        return sorted(path for path in self.directory.glob(f"*{OLD_SUFFIX}") if KEY.fullmatch(path.stem))
+        return sorted(path for path in self.directory.glob(f"*{OLD_SUFFIX}") if STATE_KEY.fullmatch(path.stem))
 
     def count(self, key: str) -> int:
         """Of how many samples there is a state."""

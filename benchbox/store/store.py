@@ -16,9 +16,9 @@ from benchbox.store import schema
 from benchbox.store.atomic import flush_names, leftover, set_aside, try_to_write, write_bytes, write_whole
 from benchbox.store.compacted import TRIES, Compacted
 from benchbox.store.paths import COMPACTED, ID, compacted_name, opened, path_of, printable
-from benchbox.store.reading import CHANGED, Found, left_out, parquet, read
+from benchbox.store.reading import CHANGED_FILE, Found, left_out, parquet, read_table
 from benchbox.store.states import MetricState, MetricStates
-from benchbox.store.tables import framed, joined
+from benchbox.store.tables import framed, joined_tables
 
 FINISHED = frozenset({"done", "diverged", "dishonest", "skipped"})
 """Statuses that a rerun leaves as they are; the others are tried again."""
@@ -154,12 +154,12 @@ class Store:
                     gone = True
             if not gone:
                 break
-        return joined(tables, self.note)
+        return joined_tables(tables, self.note)
 
     def read(self, path: Path) -> Found | None:
         """The rows in a file, None where there are none that can be read. FileNotFoundError."""
         try:
-            found = read(named_after_contents(path) if COMPACTED.fullmatch(path.name) else path)
+            found = read_table(named_after_contents(path) if COMPACTED.fullmatch(path.name) else path)
             if ID.fullmatch(path.stem) and (cells := found.table["cell"].to_pylist()) != [path.stem]:
                 raise ValueError(f"it holds the row of cell {', '.join(cells[:3])}")
         except (FileNotFoundError, NotADirectoryError):
@@ -187,7 +187,7 @@ def named_after_contents(path: Path) -> bytes:
     with opened(path) as file:
         data = file.read()
     if compacted_name(data) != path.name:
-        raise ValueError(CHANGED)
+        raise ValueError(CHANGED_FILE)
     return data
 
 

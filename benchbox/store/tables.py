@@ -20,7 +20,7 @@ DECIDING = ("cell", "status", "started_at")
 """Columns by which one row of a cell is preferred to another."""
 
 
-def joined(tables: Mapping[Path, pa.Table], note: Note) -> pa.Table:
+def joined_tables(tables: Mapping[Path, pa.Table], note: Note) -> pa.Table:
     """The rows of all files: of a cell that has its own file, that one; of one in several compacted files, the latest.
 
     A published file is none of these: all its rows count, several of a cell, too.
@@ -40,7 +40,7 @@ def of_one_type(tables: Mapping[Path, pa.Table], note: Note) -> Mapping[Path, pa
     """The tables, each metric's column of numbers in all of them or of text in all, as most rows have it."""
     seen: defaultdict[str, Counter[pa.DataType]] = defaultdict(Counter)
     for table in tables.values():
-        for name in set(table.column_names) - schema.KINDS.keys():
+        for name in set(table.column_names) - schema.COLUMN_TYPES.keys():
             seen[name][table[name].type] += len(table) - table[name].null_count
     mixed = {name: prevailing(kinds) for name, kinds in seen.items() if len(kinds) > 1}
     return {path: retyped(table, mixed, path, note) for path, table in tables.items()} if mixed else tables
@@ -66,7 +66,7 @@ def concatenated(tables: list[pa.Table]) -> pa.Table:
     if not tables:
         return schema.schema({}).empty_table().replace_schema_metadata(None)
     table = pa.concat_tables(tables, promote_options="default")
-    metrics = [name for name in table.column_names if name not in schema.KINDS]
+    metrics = [name for name in table.column_names if name not in schema.COLUMN_TYPES]
     at = schema.ORDER.index("metric_options")
     order = [*schema.ORDER[:at], *metrics, *schema.ORDER[at:]]
     return table.select([name for name in order if name in table.column_names])

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 MARKED = re.compile(r"(.+)(@[0-9a-f]{8})", re.DOTALL)
 
-Row = Mapping[str, Any]
+AnyRow = Mapping[str, Any]
 
 
 class Value(NamedTuple):
@@ -30,11 +30,11 @@ class Value(NamedTuple):
 
     @property
     def metric(self) -> str:
-        return split(self.label)[0]
+        return split_label(self.label)[0]
 
     @property
     def suffix(self) -> str:
-        return split(self.label)[1]
+        return split_label(self.label)[1]
 
     @property
     def setting(self) -> dict[str, Any]:
@@ -57,13 +57,13 @@ class Value(NamedTuple):
         return self._replace(label=f"{self.metric}@{hashlib.sha256(text.encode()).hexdigest()[:8]}")
 
 
-def split(name: str) -> tuple[str, str]:
+def split_label(name: str) -> tuple[str, str]:
     """A label or a column without its mark, and the mark ("" where it has none)."""
     found = MARKED.fullmatch(name)
     return (found[1], found[2]) if found else (name, "")
 
 
-def values(row: Row) -> list[Value]:
+def values(row: AnyRow) -> list[Value]:
     """The values that a row has, or was to have."""
     options, said = (_objects(row.get(name)) for name in ("metric_options", "metric_values"))
     return [_value(label, given, said.get(label)) for label, given in options.items()]
@@ -83,7 +83,7 @@ def _objects(text: Any) -> dict[str, dict[str, Any]]:
     return {name: value for name, value in found.items() if isinstance(value, dict)}
 
 
-def described(found: Iterable[Value]) -> dict[str, str]:
+def value_columns(found: Iterable[Value]) -> dict[str, str]:
     """The columns of a row that say what its values are."""
     found = list(found)
     said = {v.label: {"files": v.files, "columns": v.columns} for v in found}
@@ -98,7 +98,7 @@ def _dumps(value: Any) -> str:
     return json.dumps(value, sort_keys=True, ensure_ascii=False)
 
 
-def completed(row: Row, other: Row) -> dict[str, Any]:
+def completed(row: AnyRow, other: AnyRow) -> dict[str, Any]:
     """The row with the values of another row of its cell that it lacks, as far as that says which columns they are."""
     out, there = dict(row), values(row)
     for value in values(other):
@@ -107,4 +107,4 @@ def completed(row: Row, other: Row) -> dict[str, Any]:
         new = value.beside(there)
         there.append(new)
         out |= {name + new.suffix: other.get(name + value.suffix) for name in value.columns}
-    return out | described(there) if len(there) > len(values(row)) else out
+    return out | value_columns(there) if len(there) > len(values(row)) else out

@@ -14,7 +14,7 @@ from benchbox.store import schema
 from benchbox.store.paths import printable
 from benchbox.store.store import Store
 
-T = TypeVar("T")
+Item = TypeVar("Item")
 Fault = Callable[[Mapping[str, Any]], str | None]
 """Says what is wrong with a row, None where nothing is."""
 
@@ -28,7 +28,7 @@ BATCH = 1_000
 class Track(Protocol):
     """Goes through items one by one, and shows how far it is."""
 
-    def __call__(self, items: Sequence[T], what: str) -> Iterable[T]: ...
+    def __call__(self, items: Sequence[Item], what: str) -> Iterable[Item]: ...
 
 
 def verify(store: Store, fault: Fault, same: Sequence[str], configuration: Load, track: Track) -> list[str]:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from benchbox.training.loop import Trainer
 
 
-def digest(tensor: Tensor | None) -> str | None:
+def tensor_digest(tensor: Tensor | None) -> str | None:
     """The first digits of the SHA-256 of a tensor's shape and values."""
     if tensor is None:
         return None
@@ -36,7 +36,7 @@ def identity(trainer: Trainer, architecture: Mapping[str, Any]) -> dict[str, Any
     loss = trainer.loss
     schedule = {"schedule": loss.schedule.name} | {f"schedule.{k}": v for k, v in describe(loss.schedule).items()}
     network = {f"network.{k}": v for k, v in architecture.items()}
-    data = {"images": digest(trainer.images), "labels": digest(trainer.labels)}
+    data = {"images": tensor_digest(trainer.images), "labels": tensor_digest(trainer.labels)}
     options = {"prediction": loss.prediction, "sigma_data": loss.sigma_data, **loss.options}
     return json.loads(json.dumps(data | options | schedule | network | asdict(trainer.recipe)))
 

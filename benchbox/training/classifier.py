@@ -20,20 +20,22 @@ from benchbox.metrics.reference import make_reference, write_reference
 from benchbox.nets.classifier import DigitClassifier
 from benchbox.store.atomic import output as written
 
-EPOCHS, BATCH, RATE = 8, 128, 2e-3
-KEPT = 10_000
+EPOCHS, CLASSIFIER_BATCH, RATE = 8, 128, 2e-3
+HELD_OUT = 10_000
 """Features of training images that the reference keeps, for kid and prc."""
 
 
-def train(images: Tensor, labels: Tensor, seed: int = 0) -> DigitClassifier:
+def train_classifier(images: Tensor, labels: Tensor, seed: int = 0) -> DigitClassifier:
     """Adam with a one-cycle rate; images are shifted by up to two pixels."""
     torch.manual_seed(seed)
     net = DigitClassifier()
     optimizer = torch.optim.Adam(net.parameters(), lr=RATE)
-    steps = EPOCHS * (len(images) // BATCH)
+    steps = EPOCHS * (len(images) // CLASSIFIER_BATCH)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, RATE, total_steps=steps)
     for _ in range(EPOCHS):
-        for index in torch.randperm(len(images))[: len(images) // BATCH * BATCH].split(BATCH):
+        for index in torch.randperm(len(images))[: len(images) // CLASSIFIER_BATCH * CLASSIFIER_BATCH].split(
+            CLASSIFIER_BATCH
+        ):
             dy, dx = torch.randint(0, 5, (2,)).tolist()
             x = F.pad(scaled(images[index]), (2, 2, 2, 2), value=-1.0)[:, :, dy : dy + 28, dx : dx + 28]
             loss = F.cross_entropy(net(x), labels[index], label_smoothing=0.0)
@@ -54,18 +56,18 @@ def accuracy(net: DigitClassifier, images: Tensor, labels: Tensor) -> float:
     return float((logits.argmax(1) == labels).double().mean())
 
 
-def main(data: Path, output: Path) -> None:
+def train_and_save(data: Path, output: Path) -> None:
     with np.load(data, allow_pickle=False) as file:
         labels = {split: torch.as_tensor(file[f"y_{split}"]).long() for split in ("train", "test")}
     images = {split: torch.as_tensor(read_images(data, f"x_{split}")) for split in ("train", "test")}
-    net = train(images["train"], labels["train"])
+    net = train_classifier(images["train"], labels["train"])
     output.mkdir(parents=True, exist_ok=True)
     weights = output / "mnist-cnn.safetensors"
     with written(weights) as file:
         file.write(save({n: t.contiguous() for n, t in net.state_dict().items()}))
     extract = Extractor("mnist-cnn", lambda x: (net.features(scaled(x[:, :1])),), {"fid": "64"})
     for split in ("train", "test"):
-        keep = KEPT if split == "train" else 0
+        keep = HELD_OUT if split == "train" else 0
         reference = make_reference(images[split].numpy(), extract, keep, 500, dataset="mnist", split=split)
         write_reference(output / f"mnist-cnn-mnist-{split}.npz", reference)
     card = {
@@ -80,4 +82,4 @@ def main(data: Path, output: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), Path(sys.argv[2]))
+    train_and_save(Path(sys.argv[1]), Path(sys.argv[2]))

@@ -18,7 +18,7 @@ LOSS_OPTIONS = {"sigma_data": float, "ladder": int, "p_mean": float, "p_std": fl
 
 
 @dataclass(frozen=True)
-class Job:
+class TrainingConfig:
     """One training, as the command line asks for it."""
 
     data: Path

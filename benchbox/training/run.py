@@ -19,7 +19,7 @@ from benchbox.metrics.reference import Reference, locate, make_reference, write_
 from benchbox.options import describe
 from benchbox.registry import registry
 from benchbox.training.checkpoint import resume_from, save_checkpoint, write_tensors
-from benchbox.training.job import Job
+from benchbox.training.job import TrainingConfig
 from benchbox.training.loop import Recipe, Trainer
 from benchbox.training.losses import Loss
 
@@ -28,14 +28,14 @@ KEPT = 10_000
 """Features of training images that a reference keeps, for kid and prc."""
 
 
-def run(job: Job, report: Callable[[int, float], None]) -> Path:
+def train_model(job: TrainingConfig, report: Callable[[int, float], None]) -> Path:
     """Train, and write weights and card; returns the card's path. `report(step, loss)` is called now and then.
 
     UsageError, before any step, for whatever would stop it later: names, extractor, a directory that is not writable.
     """
     pixels = read_images(job.data, job.key)
     check_features(job, pixels.shape[1:])
-    trainer = prepared(job, pixels)
+    trainer = prepared_training(job, pixels)
     checkpoint = job.output / f"{job.name}.checkpoint.safetensors"
     if job.resume and checkpoint.exists():
         resume_from(trainer, checkpoint)
@@ -46,10 +46,10 @@ def run(job: Job, report: Callable[[int, float], None]) -> Path:
         report(step, mean)
     if job.reference:
         write_reference(job.output / f"{job.name}.reference.npz", reference_of(job, pixels))
-    return write(job, trainer)
+    return write_model(job, trainer)
 
 
-def check_features(job: Job, shape: tuple[int, ...]) -> None:
+def check_features(job: TrainingConfig, shape: tuple[int, ...]) -> None:
     """UsageError where the model could not be measured by the features that are asked for."""
     if not job.features:
         return
@@ -66,7 +66,7 @@ def check_features(job: Job, shape: tuple[int, ...]) -> None:
         ) from None
 
 
-def prepared(job: Job, pixels: NDArray[np.uint8]) -> Trainer:
+def prepared_training(job: TrainingConfig, pixels: NDArray[np.uint8]) -> Trainer:
     """The training at its first step. UsageError where the options do not fit the images, or nothing can be written."""
     schedule, options = job.schedule_and_loss()
     sigma_data = options.pop("sigma_data", None) or round(float((pixels[:10_000] / 127.5 - 1).std()), 3)
@@ -92,13 +92,13 @@ def prepared(job: Job, pixels: NDArray[np.uint8]) -> Trainer:
     return Trainer(network, loss, torch.as_tensor(pixels).to(device), recipe, labels, architecture)
 
 
-def reference_of(job: Job, pixels: NDArray[np.uint8]) -> Reference:
+def reference_of(job: TrainingConfig, pixels: NDArray[np.uint8]) -> Reference:
     """The statistics of the training images, for fid, kid and prc of the trained model."""
     extract = extractor(job.features or "", job.device)
     return make_reference(pixels, extract, KEPT, dataset=job.dataset, split="train")
 
 
-def write(job: Job, trainer: Trainer) -> Path:
+def write_model(job: TrainingConfig, trainer: Trainer) -> Path:
     """The averaged weights as safetensors, and the card."""
     weights = job.output / f"{job.name}.safetensors"
     write_tensors(weights, trainer.average)

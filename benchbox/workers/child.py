@@ -24,7 +24,7 @@ from pathlib import Path
 from types import FrameType
 from zlib import crc32
 
-from benchbox.bench.worker_warnings import KEY, Recorder
+from benchbox.bench.worker_warnings import WARNINGS_KEY, WarningRecorder
 from benchbox.errors import sentence
 from benchbox.workers.globals import Globals, seed, snapshot
 from benchbox.workers.wire import CHANGED, COUNT, FAILED, HEAD, LOADED, RESULT, TICK, frame
@@ -71,7 +71,7 @@ class Ticker:
         self.count, self.sent = 0, time.monotonic()
 
 
-def main(fd: int, parent: int) -> None:
+def serve_parent(fd: int, parent: int) -> None:
     """Serve the process `parent` over the socket `fd` until there is nothing more to do."""
     be_expendable(parent)
     if isinstance(sys.stdout, TextIOWrapper):
@@ -115,7 +115,7 @@ def serve(channel: Channel) -> None:
             start = start or snapshot()
             data = perform(channel, task, shard, start)
         except BaseException as error:  # a plugin may raise whatever there is
-            channel.send(FAILED, failure(error))
+            channel.send(FAILED, failure_bytes(error))
             return
         channel.send(RESULT, data)
 
@@ -124,7 +124,7 @@ def perform(channel: Channel, pickled: bytes, shard: bytes, start: Globals) -> b
     """The result of a task, with its warnings, and before it, whether the process is still as it was."""
     number, ticker = crc32(shard), Ticker(channel)
     seed(number)
-    with Recorder() as recorder:
+    with WarningRecorder() as recorder:
         task = pickle.loads(pickled)
         object.__setattr__(task, "tick", ticker)
         with suppress(BaseException):  # the task meets it again, and says what it means
@@ -134,7 +134,7 @@ def perform(channel: Channel, pickled: bytes, shard: bytes, start: Globals) -> b
         seed(number)
         result = task(pickle.loads(shard))
     if recorder.texts:
-        result.report[KEY] = list(recorder.texts)
+        result.report[WARNINGS_KEY] = list(recorder.texts)
     data = result.to_bytes()
     ticker.flush()
     if snapshot() != loaded:
@@ -144,7 +144,7 @@ def perform(channel: Channel, pickled: bytes, shard: bytes, start: Globals) -> b
     return data
 
 
-def failure(error: BaseException) -> bytes:
+def failure_bytes(error: BaseException) -> bytes:
     """Status, reason and traceback as JSON."""
     try:
         said = {"reason": sentence(error)[:1000], "details": "".join(traceback.format_exception(error))[-DETAILS:]}

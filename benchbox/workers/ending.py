@@ -25,7 +25,7 @@ def verdict(code: int | None, out_of_memory: bool) -> tuple[str, str]:
     return "failed", f"its process ended with exit status {code} before it was done"
 
 
-def failure(data: bytes) -> tuple[str, str, str]:
+def read_failure(data: bytes) -> tuple[str, str, str]:
     """Status, reason and details of what a process says of its failure. Corrupt where it is no such thing."""
     try:
         said = json.loads(data)

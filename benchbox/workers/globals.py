@@ -25,7 +25,7 @@ TORCHS = {"CUDA_MODULE_LOADING", "TORCHINDUCTOR_CACHE_DIR"}
 def snapshot() -> Globals:
     """The state of this process: its environment, streams, signals, threads, and the settings of numpy and torch."""
     torch = sys.modules.get("torch")
-    probes = process() | (settings(torch) if torch else {})
+    probes = process() | (torch_settings(torch) if torch else {})
     return {what: answer(probe) for what, probe in probes.items()}
 
 
@@ -48,7 +48,7 @@ def process() -> dict[str, Callable[[], Any]]:
     }
 
 
-def settings(torch: Any) -> dict[str, Callable[[], Any]]:
+def torch_settings(torch: Any) -> dict[str, Callable[[], Any]]:
     cuda, cudnn = torch.backends.cuda.matmul, torch.backends.cudnn
     return {
         "torch's default dtype": torch.get_default_dtype,

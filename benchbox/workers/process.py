@@ -14,14 +14,14 @@ from time import monotonic
 from benchbox.bench.shard_result import ShardResult
 from benchbox.executor import Lost
 from benchbox.threads import passive
-from benchbox.workers.ending import STOPPED, failure, verdict
+from benchbox.workers.ending import STOPPED, read_failure, verdict
 from benchbox.workers.link import Link
 from benchbox.workers.memory import Family, oom_kills
 from benchbox.workers.message import TaskMessage
 from benchbox.workers.wire import CHANGED, COUNT, FAILED, LOADED, RESULT, TICK, Corrupt
 
 MAIN = """import sys; numbers = map(int, sys.argv[1:3]); sys.path[:] = sys.argv[3:]; del sys.argv[1:]
-from benchbox.workers.child import main; main(*numbers)"""
+from benchbox.workers.child import serve_parent; serve_parent(*numbers)"""
 """Started so, it finds what this process finds, and looks into no working directory first."""
 
 THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
@@ -110,7 +110,7 @@ class Worker:
             self.changed = data != b"load"
             self.only = message.group
         elif kind == FAILED:
-            raise self.lost(*failure(data))
+            raise self.lost(*read_failure(data))
 
     def weigh(self, search: bool) -> None:
         """Lost where it and its descendants hold more memory than they may."""

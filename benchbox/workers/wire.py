@@ -16,7 +16,7 @@ TASK, LOADED, TICK, CHANGED, RESULT, FAILED = b"j", b"l", b"t", b"c", b"r", b"f"
 """To the worker: a task. From it: the task is loaded; it ticked, so many times; it left the process changed, how; its
 result; why there is none."""
 
-KINDS = {TASK, LOADED, TICK, CHANGED, RESULT, FAILED}
+MESSAGE_KINDS = {TASK, LOADED, TICK, CHANGED, RESULT, FAILED}
 
 
 class Corrupt(Exception):
@@ -38,7 +38,7 @@ class Frames:
         self.data += data
         while len(self.data) >= HEAD.size:
             kind, n = HEAD.unpack_from(self.data)
-            if kind not in KINDS or n > self.most:
+            if kind not in MESSAGE_KINDS or n > self.most:
                 raise Corrupt
             end = HEAD.size + n
             if len(self.data) < end:

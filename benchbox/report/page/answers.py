@@ -10,7 +10,7 @@ from benchbox.report.board import Board, Entry
 from benchbox.report.command import run_command
 from benchbox.report.escape import plain_text
 from benchbox.report.page.names import Names, listed, slug
-from benchbox.report.plots.quality import measure
+from benchbox.report.plots.quality import metric_heading
 from benchbox.report.table import Usual, number
 
 USUAL_BUDGETS = (5, 10, 20, 50, 100)
@@ -48,7 +48,7 @@ def page_answer(board: Board, names: Names, usual: Usual) -> PageAnswer:
         budget="Any budget (adaptive)" if board.budget is None else f"{board.budget} evaluations",
         use=names[best.setup], href=f"samplers/{slug(best.setup.sampler)}.html",
         quality=(
-            f"{plain_text(measure(board.task, usual))} {interval_text(best)}, {count(best)}, "
+            f"{plain_text(metric_heading(board.task, usual))} {interval_text(best)}, {count(best)}, "
             f"{number(best.nfe)} evaluations spent"
         ),
         sure=how_sure(board, names), cost=price(best),

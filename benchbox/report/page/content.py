@@ -14,7 +14,7 @@ from benchbox.report.leaderboard import model, rank, terms, title
 from benchbox.report.leaderboard import name as part_name
 from benchbox.report.page.answers import PageAnswer, answered_boards, page_answer
 from benchbox.report.page.names import Names, finite_or_none, slug
-from benchbox.report.plots.quality import COST_AXES, CostName, measure, quality_chart, series, setup_names
+from benchbox.report.plots.quality import COST_AXES, CostName, metric_heading, quality_chart, series, setup_names
 from benchbox.report.published import with_published
 from benchbox.report.table import Usual
 
@@ -60,8 +60,8 @@ def view(boards: Sequence[Board], usual: Usual, shared: Usual) -> View:
         if any(line.points for line in chart.lines):
             charts[cost] = (with_published(chart, task) if cost == "nfe" else chart).as_dict()
     return View(
-        id=slug(whole), title=whole, task=task, measure=plain_text(measure(task, shared)),
-        heading=plain_text(f"{model(task, shared)}: {measure(task, shared)} of {task.n_samples:,} samples"),
+        id=slug(whole), title=whole, task=task, measure=plain_text(metric_heading(task, shared)),
+        heading=plain_text(f"{model(task, shared)}: {metric_heading(task, shared)} of {task.n_samples:,} samples"),
         terms=plain_text(terms(boards[0], shared)),
         answers=tuple(page_answer(b, names, usual) for b in answered_boards(boards) if b.entries),
         charts=charts, lines=tuple(line for b in boards for line in lines(b, names, usual)),

@@ -26,16 +26,16 @@ def lede(rows: pd.DataFrame) -> str:
     )
 
 
-def about(rows: pd.DataFrame) -> str:
+def origin_of_rows(rows: pd.DataFrame) -> str:
     """Where the rows come from: machines, versions, days."""
-    parts = [f"Measured on {plain_text(', '.join(_texts(rows, 'device')))}"]
-    parts += [f"with {name} {', '.join(found)}" for name in ("benchbox", "torch") if (found := _texts(rows, name))]
-    days = sorted(t[:10] for t in _texts(rows, "started_at"))
+    parts = [f"Measured on {plain_text(', '.join(_distinct(rows, 'device')))}"]
+    parts += [f"with {name} {', '.join(found)}" for name in ("benchbox", "torch") if (found := _distinct(rows, name))]
+    days = sorted(t[:10] for t in _distinct(rows, "started_at"))
     span = "" if not days else f", {days[0]}" if days[0] == days[-1] else f", {days[0]} to {days[-1]}"
     return plain_text(" ".join(parts) + span + ".")
 
 
-def _texts(rows: pd.DataFrame, column: str) -> list[str]:
+def _distinct(rows: pd.DataFrame, column: str) -> list[str]:
     return sorted(rows[column].dropna().astype(str).unique()) if column in rows else []
 
 
@@ -47,7 +47,9 @@ def measured_packages(rows: pd.DataFrame) -> list[tuple[str, str]]:
 
 def measured_options(rows: pd.DataFrame) -> list[str]:
     """The options that a sampler's rows were measured with, those of a default value too."""
-    found = [changed_options(json.loads(text), "sampler", "", _no_defaults) for text in _texts(rows, "sampler_options")]
+    found = [
+        changed_options(json.loads(text), "sampler", "", _no_defaults) for text in _distinct(rows, "sampler_options")
+    ]
     return [plain_text(text) for text in found if text]
 
 
@@ -73,5 +75,5 @@ def places(of: Iterable[View], sampler: str) -> tuple[list[int | None], list[dic
 def facts(rows: pd.DataFrame) -> list[tuple[str, str]]:
     """What rows say of their model."""
     columns = {"Data set": "dataset", "Options": "model_options", "SHA-256 of the weights": "model_sha256"}
-    found = [(name, plain_text(", ".join(_texts(rows, column)))) for name, column in columns.items()]
+    found = [(name, plain_text(", ".join(_distinct(rows, column)))) for name, column in columns.items()]
     return [*((name, text) for name, text in found if text not in ("", "{}")), ("Rows", f"{len(rows):,}")]

@@ -14,7 +14,7 @@ from benchbox.errors import UsageError
 from benchbox.report.page.site import environment
 from benchbox.report.plots.chart import Chart
 from benchbox.report.plots.draw import draw
-from benchbox.report.plots.gallery import Lines, described, draw_gallery
+from benchbox.report.plots.gallery import Lines, draw_gallery, gallery_description
 from benchbox.report.plots.style import FORMATS
 from benchbox.store.atomic import output
 
@@ -38,7 +38,7 @@ def write_gallery(lines: Lines, path: Path, title: str, data_range: tuple[float,
     with tempfile.TemporaryDirectory() as folder:
         draw_gallery(lines, Path(folder) / "gallery.png", "", data_range)
         picture = base64.b64encode((Path(folder) / "gallery.png").read_bytes()).decode()
-    _page(path, title, picture=f"data:image/png;base64,{picture}", description=described(lines))
+    _page(path, title, picture=f"data:image/png;base64,{picture}", description=gallery_description(lines))
 
 
 def _check_kind(path: Path) -> None:

@@ -19,7 +19,7 @@ from benchbox.report.escape import plain_text
 from benchbox.report.page import manifest
 from benchbox.report.page.content import View, views
 from benchbox.report.page.evidence import Budgets, CertificateJSON, Picture, sampler_charts
-from benchbox.report.page.facts import about, facts, lede, measured_options, measured_packages, places
+from benchbox.report.page.facts import facts, lede, measured_options, measured_packages, origin_of_rows, places
 from benchbox.report.page.names import breakable, slug
 from benchbox.report.page.table import encoded, with_commands
 from benchbox.report.prepared import RANKED
@@ -126,7 +126,7 @@ def pages(site: Site) -> Iterable[tuple[str, str]]:
     templates = environment()
 
     def page(template: str, root: str, data: dict[str, Any], **content: Any) -> str:
-        return templates.get_template(template).render(root=root, about=about(site.rows), data=data, **content)
+        return templates.get_template(template).render(root=root, about=origin_of_rows(site.rows), data=data, **content)
 
     yield "index.html", page(
         "index.html", "", script_views(site.views[:1]), views=site.views, lede=lede(site.rows),

@@ -60,10 +60,10 @@ def draw_gallery(
         share_planes(figure)
         if title:
             figure.suptitle(title, x=0.01, ha="left", fontsize=11, fontweight="bold")
-        save_figure(figure, path, title or "Samples", described(lines))
+        save_figure(figure, path, title or "Samples", gallery_description(lines))
 
 
-def described(lines: Lines) -> str:
+def gallery_description(lines: Lines) -> str:
     """What a gallery shows, for who cannot see it."""
     says = "; ".join(f"{name}: {', '.join(panel.caption for panel in panels)}" for name, panels in lines)
     return f"Line by line: {says}."

@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Literal
 
 from benchbox.report.board import Board, BoardTask, Entry, Setup
-from benchbox.report.leaderboard import full_name, setting
+from benchbox.report.leaderboard import full_name, metric_setting
 from benchbox.report.leaderboard import name as part_name
 from benchbox.report.plots.chart import Chart, Line, Point, drawable, non_dominated
 from benchbox.report.table import Usual
@@ -57,7 +57,7 @@ def quality_chart(boards: Sequence[Board], cost: CostName, usual: Usual) -> Char
     ]
     return Chart(
         title=task_heading(boards[0].task, usual), x=COST_AXES[cost] + (f", {device}" if device else ""),
-        y=measure(boards[0].task, usual),
+        y=metric_heading(boards[0].task, usual),
         lines=tuple(lines), caption=_caption(boards, entries, device, sum(map(len, points.values()))), front=FRONT,
         highest=boards[0].highest,
     )  # fmt: skip
@@ -89,16 +89,16 @@ METRIC_NAMES = {
 """Metrics, as a heading says them."""
 
 
-def measure(task: BoardTask, usual: Usual) -> str:
+def metric_heading(task: BoardTask, usual: Usual) -> str:
     """The metric, as a heading says it."""
     name = METRIC_NAMES.get(task.metric, task.metric)
-    said = ", ".join(filter(None, (task.features, setting(task, usual))))
+    said = ", ".join(filter(None, (task.features, metric_setting(task, usual))))
     return f"{name} ({said})" if said else name
 
 
 def task_heading(task: BoardTask, usual: Usual) -> str:
     """What was compared: model, metric, samples."""
-    return f"{task.model}: {measure(task, usual)} of {task.n_samples:,} samples"
+    return f"{task.model}: {metric_heading(task, usual)} of {task.n_samples:,} samples"
 
 
 def _caption(boards: Sequence[Board], entries: Sequence[tuple[Board, Entry]], device: str, drawn: int) -> str:

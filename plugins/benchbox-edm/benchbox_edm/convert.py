@@ -12,7 +12,7 @@ import torch
 from safetensors.torch import save
 from torch import Tensor, nn
 
-from benchbox.card import Card, checked, sha256
+from benchbox.card import Card, sha256, verified_file
 from benchbox.cli.streams import standard_streams
 from benchbox.errors import UsageError
 from benchbox.store.atomic import output as written
@@ -117,7 +117,7 @@ def command(arguments: list[str] | None) -> None:
         if not given.file.is_file():
             raise UsageError(f"there is no file {given.file}.")
         if given.sha256:
-            checked(given.file, given.sha256.lower(), "the pickle")
+            verified_file(given.file, given.sha256.lower(), "the pickle")
         if not given.trust_pickle:
             raise UsageError(
                 "loading a pickle runs whatever code is in it: if you trust who made it, add --trust-pickle."

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import benchbox
 from benchbox import Model, Schedule
-from benchbox.card import checked, read_card, sha256
+from benchbox.card import read_card, sha256, verified_file
 from benchbox.errors import UsageError
 from benchbox.files import reading, tensors_in
 
@@ -57,7 +57,7 @@ class NvidiaEDM(Model):
                 "say --set trust_pickle=true, or convert it once with benchbox-edm-convert."
             )
         if self.expect_sha256:
-            checked(self.file, self.expect_sha256.lower(), "the network")
+            verified_file(self.file, self.expect_sha256.lower(), "the network")
         object.__setattr__(self, "dataset", self.dataset or self.facts.dataset)
 
     @classmethod
@@ -146,7 +146,7 @@ class NvidiaEDM(Model):
 
         if self.is_card:
             what = f"the weights of {self.title}"
-            weights = checked(self.file.parent / self.converted.weights, self.converted.sha256, what)
+            weights = verified_file(self.file.parent / self.converted.weights, self.converted.sha256, what)
             net = with_weights(self.converted.architecture, tensors_in(weights), what)
         else:
             from benchbox_edm.pickles import FromPickle
