@@ -25,6 +25,8 @@ from benchbox.card import Card, sha256
 from benchbox.registry import BASES, registry
 
 GAUSSIAN = ("--model", "gaussian", "--samples", "32", "--device", "cpu")
+HERE = "--no-isolate"
+"""Where the process of a plugin is not what is tested: no other one has to load torch."""
 
 
 def rows(directory: Path | str = "results") -> pd.DataFrame:
@@ -109,12 +111,14 @@ def test_a_cell_that_failed_makes_status_1_and_one_skipped_by_policy_0(benchbox:
     assert "failed (RuntimeError: the middle)" in done.out
     assert sorted(rows()["status"]) == ["done", "failed"]
     assert benchbox("run", "--sampler", "ald", "--nfe", "5", *GAUSSIAN).status == 0
-    assert benchbox("run", "--sampler", "slow", "--nfe", "50", *GAUSSIAN, "--timeout", "0.05").status == 1
+    assert benchbox("run", "--sampler", "slow", "--nfe", "50", *GAUSSIAN, "--timeout", "0.05", HERE).status == 1
 
 
 def test_a_card_of_a_network_runs_like_any_model(benchbox: Command, card: Path, installed: Install) -> None:
     installed("oddities", "oddities", None)
-    done = benchbox("run", "--sampler", "heun", "--nfe", "3", "--model", card, "--metric", "gives", "--samples", "2")
+    done = benchbox(
+        "run", "--sampler", "heun", "--nfe", "3", "--model", card, "--metric", "gives", "--samples", "2", HERE
+    )
     assert done.status == 0
     (found,) = rows().to_dict("records")
     assert (found["model"], found["dataset"], found["nfe"], found["given"]) == ("tiny", "nothing", 3, 2)
@@ -191,7 +195,7 @@ def test_a_checkpoint_with_a_wrong_sha_256_stops_the_run(benchbox: Command, card
     data = bytearray(weights.read_bytes())
     data[-1] ^= 1
     weights.write_bytes(data)
-    done = benchbox("run", "--sampler", "heun", "--nfe", "3", "--model", card, "--metric", "gives")
+    done = benchbox("run", "--sampler", "heun", "--nfe", "3", "--model", card, "--metric", "gives", HERE)
     assert done.status == 2
     assert sha256(weights) in done.sentence
     assert "it was changed or damaged" in done.sentence
@@ -205,7 +209,7 @@ def test_a_network_that_does_not_fit_its_weights_stops_the_run(
     values = json.loads(card.read_text())
     values["architecture"]["widths"] = [32]
     card.write_text(json.dumps(values))
-    done = benchbox("run", "--sampler", "heun", "--nfe", "3", "--model", card, "--metric", "gives")
+    done = benchbox("run", "--sampler", "heun", "--nfe", "3", "--model", card, "--metric", "gives", HERE)
     assert done.status == 2
     assert "cannot be loaded" in done.sentence
 
@@ -363,7 +367,7 @@ def test_help_list_and_info_import_no_torch_and_threads_will_wait_passively() ->
 
 def test_the_leaderboard_ranks_what_may_be_compared(benchbox: Command, installed: Install) -> None:
     installed("oddities", "oddities", None)
-    benchbox("run", "--sampler", "heun,ddim,liar,raises", "--nfe", "18", *GAUSSIAN, "--set", "eta=0,0.5")
+    benchbox("run", "--sampler", "heun,ddim,liar,raises", "--nfe", "18", *GAUSSIAN, "--set", "eta=0,0.5", HERE)
     benchbox("run", "--sampler", "ddim", "--nfe", "9", *GAUSSIAN)
     benchbox("run", "--sampler", "ddim", "--nfe", "9", *GAUSSIAN, "--samples", "64")
     benchbox("run", "--sampler", "ode", *GAUSSIAN, "--set", "method=dopri5")
@@ -399,7 +403,7 @@ def test_rows_of_a_package_that_is_not_installed_are_named_by_what_tells_them_ap
     benchbox: Command, installed: Install, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     installed("oddities", "oddities", None)
-    benchbox("run", "--sampler", "hungry,ddim", "--nfe", "5,9", *GAUSSIAN, "--set", "hungry.fits=100")
+    benchbox("run", "--sampler", "hungry,ddim", "--nfe", "5,9", *GAUSSIAN, "--set", "hungry.fits=100", HERE)
     assert "hungry fits=100" in benchbox("leaderboard").out
     monkeypatch.setenv("BENCHBOX_PLUGINS", "off")
     registry.cache_clear()
