@@ -82,8 +82,8 @@ def flush_names(directory: Path) -> None:
 
 def leftover(path: Path) -> bool:
     """Whether nobody writes this temporary file any more: its process is dead, or it is STALE."""
-    found = NAME.fullmatch(path.name)
-    if found and found["host"] == HOST and not psutil.pid_exists(int(found["pid"])):
+    name = NAME.fullmatch(path.name)
+    if name and name["host"] == HOST and not psutil.pid_exists(int(name["pid"])):
         return True
     with suppress(FileNotFoundError):
         return time.time() - path.lstat().st_mtime > STALE

@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from benchbox.store import schema
-from benchbox.store.paths import opened, printable
+from benchbox.store.paths import compacted_name, opened, printable
 
 MOST_ROWS, MOST_COLUMNS, MOST_BYTES = 10_000_000, 5_000, 2**33
 """What a file may claim to hold, unpacked."""
@@ -26,7 +26,7 @@ WORD = "^[0-9A-Za-z]{1,64}$"
 """The form of a row's `cell`, wherever it was made."""
 
 
-class Found(NamedTuple):
+class ReadRows(NamedTuple):
     """The rows that a file holds; how many of its rows were left out, and why."""
 
     table: pa.Table
@@ -34,14 +34,23 @@ class Found(NamedTuple):
     why: str = ""
 
 
-def read(source: Path | bytes) -> Found:
+def read(source: Path | bytes) -> ReadRows:
     """The rows in a file. FileNotFoundError; any other error says why they cannot be read: nothing here is trusted."""
     with parquet(source) as file:
-        found = checked(file.read(use_threads=False))
+        rows = checked(file.read(use_threads=False))
         wanted = file.metadata.metadata.get(schema.HASH)
-    if wanted and not found.left_out and (len(found.table) > 1 or schema.row_hash(found.table) != wanted):
+    if wanted and not rows.left_out and (len(rows.table) > 1 or schema.row_hash(rows.table) != wanted):
         raise ValueError(CHANGED)
-    return found
+    return rows
+
+
+def named_after_contents(path: Path) -> bytes:
+    """What a compacted file holds. ValueError where that is not what its name is made from. FileNotFoundError."""
+    with opened(path) as file:
+        data = file.read()
+    if compacted_name(data) != path.name:
+        raise ValueError(CHANGED)
+    return data
 
 
 def left_out(error: Exception) -> str:
@@ -54,8 +63,8 @@ def left_out(error: Exception) -> str:
 def parquet(source: Path | bytes) -> Iterator[pq.ParquetFile]:
     """A file, once it says that it holds rows of a version that is known, and not too many."""
     opening = io.BytesIO(source) if isinstance(source, bytes) else opened(source)
-    with opening as file, pq.ParquetFile(file, pre_buffer=False) as found:
-        head, names = found.metadata, found.schema_arrow.names
+    with opening as file, pq.ParquetFile(file, pre_buffer=False) as parquet_file:
+        head, names = parquet_file.metadata, parquet_file.schema_arrow.names
         version = (head.metadata or {}).get(b"benchbox_schema", b"")
         if not version.isdigit() or not head.num_rows or not {"cell", "status"} <= set(names):
             raise ValueError("it is not a row of benchbox")
@@ -66,10 +75,10 @@ def parquet(source: Path | bytes) -> Iterator[pq.ParquetFile]:
             raise ValueError(f"it says that it holds {head.num_rows:,} rows in {size:,} bytes, which is too much")
         if len(set(names)) < len(names):
             raise ValueError("two of its columns have one name")
-        yield found
+        yield parquet_file
 
 
-def checked(table: pa.Table) -> Found:
+def checked(table: pa.Table) -> ReadRows:
     """The rows in the types of the schema. ValueError where they cannot be had, or where no row is left."""
     table.validate(full=True)
     columns = {name: converted(name, table[name]) for name in table.column_names}
@@ -81,10 +90,10 @@ def checked(table: pa.Table) -> Found:
             bad = table[name].filter(pc.invert(good))[0].as_py()
             why = why or f"its {name} is {printable(repr(bad))[:100]}, which is not {form(name)}"
             kept = pc.and_(kept, good)
-    found = table.filter(kept) if why else table
-    if not len(found):
+    rows = table.filter(kept) if why else table
+    if not len(rows):
         raise ValueError(why or "it holds no rows")
-    return Found(found, len(table) - len(found), why)
+    return ReadRows(rows, len(table) - len(rows), why)
 
 
 def converted(name: str, values: pa.ChunkedArray) -> pa.ChunkedArray:
