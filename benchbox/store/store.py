@@ -85,11 +85,10 @@ class Store:
 
     def _own(self, cell: str) -> dict[str, Any] | None:
         """The row in the cell's own file."""
-        try:
+        with suppress(FileNotFoundError, NotADirectoryError):
             rows = self.read(self.path(cell))
-        except (FileNotFoundError, NotADirectoryError):
-            return None
-        return None if rows is None else rows.table.to_pylist()[0]
+            return None if rows is None else rows.table.to_pylist()[0]
+        return None
 
     def put(self, row: dict[str, Any]) -> None:
         """Write a row into its cell's own file. A damaged file in its place is kept aside."""
