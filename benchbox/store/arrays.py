@@ -58,11 +58,11 @@ def report_in(path: Path) -> Any:
 
 def arrays_sha256(head: Mapping[str, str], arrays: Arrays) -> str:
     """The SHA-256 of a report and of arrays, by their names."""
-    found = hashlib.sha256(json.dumps([head[REPORT], head[TYPES]]).encode())
+    checksum = hashlib.sha256(json.dumps([head[REPORT], head[TYPES]]).encode())
     for name in sorted(arrays):
-        found.update(f"{name} {arrays[name].dtype} {arrays[name].shape}".encode())
-        found.update(arrays[name].tobytes())
-    return found.hexdigest()
+        checksum.update(f"{name} {arrays[name].dtype} {arrays[name].shape}".encode())
+        checksum.update(arrays[name].tobytes())
+    return checksum.hexdigest()
 
 
 def raw_bytes(array: NDArray[Any]) -> np.ndarray[Any, np.dtype[np.uint8]]:

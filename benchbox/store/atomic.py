@@ -110,8 +110,8 @@ def leftover(path: Path) -> bool:
     """Whether nobody writes this temporary file any more: its process is dead, or it is STALE."""
     import psutil  # here, because what writes files need not wait for it
 
-    found = NAME.fullmatch(path.name)
-    if found and found["host"] == HOST and not psutil.pid_exists(int(found["pid"])):
+    name = NAME.fullmatch(path.name)
+    if name and name["host"] == HOST and not psutil.pid_exists(int(name["pid"])):
         return True
     with suppress(FileNotFoundError):
         return time.time() - path.lstat().st_mtime > STALE

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from benchbox.store.paths import COMPACTED
-from benchbox.store.reading import Found
+from benchbox.store.reading import ReadRows
 from benchbox.store.tables import Note, joined_tables
 
 TRIES = 5
@@ -27,7 +27,7 @@ class Compacted:
     read: gives the rows of a file, None where they cannot be read; FileNotFoundError. note: is told what is left out.
     """
 
-    def __init__(self, directory: Path, read: Callable[[Path], Found | None], note: Note) -> None:
+    def __init__(self, directory: Path, read: Callable[[Path], ReadRows | None], note: Note) -> None:
         self.directory, self.read, self.note = directory, read, note
         self._changed: int | None = None
         self._stamps: Stamps = {}
@@ -58,6 +58,6 @@ class Compacted:
         stats = {self.directory / name: (self.directory / name).lstat() for name in names}
         stamps = {path: (stat.st_mtime_ns, stat.st_size) for path, stat in stats.items()}
         if stamps != self._stamps:
-            self._table = joined_tables({path: found.table for path in stamps if (found := self.read(path))}, self.note)
+            self._table = joined_tables({path: rows.table for path in stamps if (rows := self.read(path))}, self.note)
             self._places = {cell: i for i, cell in enumerate(self._table["cell"].to_pylist())}
             self._stamps = stamps

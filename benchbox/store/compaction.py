@@ -59,11 +59,11 @@ def whole(store: Store, paths: Iterable[Path]) -> dict[Path, pa.Table]:
     tables = {}
     for path in paths:
         try:
-            found = store.read(path)
+            rows = store.read(path)
         except FileNotFoundError:
             continue
-        if found and not found.left_out:
-            tables[path] = found.table
+        if rows and not rows.left_out:
+            tables[path] = rows.table
     odd: set[Path] = set()
     joined_tables(tables, lambda path, what: odd.add(path))
     return {path: table for path, table in tables.items() if path not in odd}
@@ -72,7 +72,7 @@ def whole(store: Store, paths: Iterable[Path]) -> dict[Path, pa.Table]:
 def stamp(path: Path) -> tuple[int, int, int] | None:
     """What changes where somebody writes a file; None where there is none."""
     try:
-        said = path.stat()
+        stat = path.stat()
     except OSError:
         return None
-    return said.st_ino, said.st_size, said.st_mtime_ns
+    return stat.st_ino, stat.st_size, stat.st_mtime_ns

@@ -71,8 +71,8 @@ class Leases:
         return self.directory / f".{name}.lease"
 
     def _lease(self, name: str) -> SoftFileLease:
-        found = self.held.get(name) or self._refused.get(name)
-        return found or SoftFileLease(self._path(name), lease_duration=self.duration, thread_local=False)
+        known = self.held.get(name) or self._refused.get(name)
+        return known or SoftFileLease(self._path(name), lease_duration=self.duration, thread_local=False)
 
     def _acquire(self, name: str) -> bool:
         lease = self._lease(name)

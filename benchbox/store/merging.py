@@ -37,8 +37,8 @@ def merge(store: Store, others: Sequence[Store], fault: Fault, track: Track) -> 
     store.prepare()
     problems: list[str] = []
     tables = [sound(other, fault, track, problems) for other in others] + [store.table()]
-    said = pa.concat_tables([pa.table({c: column_or_nulls(table, c) for c in DECIDING}) for table in tables])
-    latest, start = set(places_of_latest(said).to_pylist()), 0
+    deciding = pa.concat_tables([pa.table({c: column_or_nulls(table, c) for c in DECIDING}) for table in tables])
+    latest, start = set(places_of_latest(deciding).to_pylist()), 0
     rows = busy = copied = 0
     for other, table in zip(others, tables, strict=False):
         wins = table.take(pa.array([i for i in range(len(table)) if start + i in latest], pa.int64()))

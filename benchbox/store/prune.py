@@ -58,11 +58,11 @@ def orphans(store: Store) -> Iterator[Removal]:
             yield Removal(store.statistics.path(key), "has the statistics of no row")
 
 
-def prune(store: Store, found: Sequence[Removal]) -> int:
+def prune(store: Store, removed: Sequence[Removal]) -> int:
     """Remove it; how many files were left, because a process is at their cell."""
     busy = 0
     with Leases(store.directory) as leases, store.writing():
-        for path, _ in found:
+        for path, _ in removed:
             if COMPACTED.fullmatch(path.name):
                 take_out(store, path)
             elif path.suffix == ".parquet":

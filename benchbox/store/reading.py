@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 
 from benchbox.store import schema
 from benchbox.store.partitions import partitions, with_partitions
-from benchbox.store.paths import opened, printable
+from benchbox.store.paths import compacted_name, opened, printable
 
 MOST_ROWS, MOST_COLUMNS, MOST_BYTES = 10_000_000, 5_000, 2**33
 """What a file may claim to hold, unpacked."""
@@ -34,7 +34,7 @@ WORD = "^[0-9A-Za-z]{1,64}$"
 """The form of a row's `cell`, wherever it was made."""
 
 
-class Found(NamedTuple):
+class ReadRows(NamedTuple):
     """The rows that a file holds; how many of its rows were left out, and why."""
 
     table: pa.Table
@@ -42,15 +42,24 @@ class Found(NamedTuple):
     why: str = ""
 
 
-def read_table(source: Path | bytes) -> Found:
+def read_table(source: Path | bytes) -> ReadRows:
     """The rows in a file. FileNotFoundError; any other error says why they cannot be read: nothing here is trusted."""
     with parquet(source) as file:
         table = file.read(use_threads=False)
         wanted = (file.metadata.metadata or {}).get(schema.ROW_HASH)
-    found = checked(with_partitions(table, partitions(source)) if isinstance(source, Path) else table)
-    if wanted and not found.left_out and (len(found.table) > 1 or schema.row_hash(found.table) != wanted):
+    rows = checked(with_partitions(table, partitions(source)) if isinstance(source, Path) else table)
+    if wanted and not rows.left_out and (len(rows.table) > 1 or schema.row_hash(rows.table) != wanted):
         raise ValueError(CHANGED_FILE)
-    return found
+    return rows
+
+
+def named_after_contents(path: Path) -> bytes:
+    """What a compacted file holds. ValueError where that is not what its name is made from. FileNotFoundError."""
+    with opened(path) as file:
+        data = file.read()
+    if compacted_name(data) != path.name:
+        raise ValueError(CHANGED_FILE)
+    return data
 
 
 def left_out(error: Exception) -> str:
@@ -63,8 +72,8 @@ def left_out(error: Exception) -> str:
 def parquet(source: Path | bytes) -> Iterator[pq.ParquetFile]:
     """A file, once it says that it holds rows of a version that is known, and not too many."""
     opening = io.BytesIO(source) if isinstance(source, bytes) else opened(source)
-    with opening as file, pq.ParquetFile(file, pre_buffer=False) as found:
-        head, names = found.metadata, found.schema_arrow.names
+    with opening as file, pq.ParquetFile(file, pre_buffer=False) as parquet_file:
+        head, names = parquet_file.metadata, parquet_file.schema_arrow.names
         there = {*names, *(partitions(source) if isinstance(source, Path) else ())}
         lacking = [name for name in schema.NEEDED if name not in there]
         version = (head.metadata or {}).get(b"benchbox_schema", b"" if lacking else b"1")  # pandas keeps no mark
@@ -79,10 +88,10 @@ def parquet(source: Path | bytes) -> Iterator[pq.ParquetFile]:
             raise ValueError(f"it says that it holds {head.num_rows:,} rows in {size:,} bytes, which is too much")
         if len(set(names)) < len(names):
             raise ValueError("two of its columns have one name")
-        yield found
+        yield parquet_file
 
 
-def checked(table: pa.Table) -> Found:
+def checked(table: pa.Table) -> ReadRows:
     """The rows in the types of the schema. ValueError where they cannot be had, or where no row is left."""
     table.validate(full=True)
     columns = {name: converted(name, table[name]) for name in table.column_names if not PANDAS_INDEX.fullmatch(name)}
@@ -99,10 +108,10 @@ def checked(table: pa.Table) -> Found:
         good = pc.or_(pc.fill_null(pc.not_equal(table["status"], "done"), True), pc.is_valid(table["nfe"]))
         if not pc.all(good).as_py():
             why, kept = why or "it is done and says no nfe", pc.and_(kept, good)
-    found = table.filter(kept) if why else table
-    if not len(found):
+    rows = table.filter(kept) if why else table
+    if not len(rows):
         raise ValueError(why or "it holds no rows")
-    return Found(found, len(table) - len(found), why)
+    return ReadRows(rows, len(table) - len(rows), why)
 
 
 def converted(name: str, values: pa.ChunkedArray) -> pa.ChunkedArray:

@@ -50,8 +50,8 @@ class MetricStates:
 
     def count(self, key: str) -> int:
         """Of how many samples there is a state."""
-        found = self._read(key, arrays=False)
-        return found.n if found else 0
+        state = self._read(key, arrays=False)
+        return state.n if state else 0
 
     def get(self, key: str) -> MetricState | None:
         """The state of that key, or None where there is none that can be read."""
@@ -75,10 +75,10 @@ class MetricStates:
         path = self.path(key)
         try:
             with opened(path) as file:
-                report, found = unpack(file.read()) if arrays else (report_in(path), {})
+                report, state = unpack(file.read()) if arrays else (report_in(path), {})
             if (report["format"], report["key"]) != (FORMAT, key) or int(report["n"]) < 1:
                 raise ValueError("it holds other statistics than its name says")
-            return MetricState(int(report["n"]), {str(k): float(v) for k, v in report["counts"].items()}, found)
+            return MetricState(int(report["n"]), {str(k): float(v) for k, v in report["counts"].items()}, state)
         except (FileNotFoundError, NotADirectoryError):
             return None
         except Exception as error:  # whatever hostile bytes lead to

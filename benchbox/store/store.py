@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from benchbox.store import schema
 from benchbox.store.atomic import flush_names, leftover, set_aside, try_to_write, write_bytes, write_whole
 from benchbox.store.compacted import TRIES, Compacted
 from benchbox.store.paths import COMPACTED, ID, compacted_name, opened, path_of, printable
-from benchbox.store.reading import CHANGED_FILE, Found, left_out, parquet, read_table
+from benchbox.store.reading import ReadRows, left_out, named_after_contents, parquet, read_table
 from benchbox.store.states import MetricState, MetricStates
 from benchbox.store.tables import framed, joined_tables
 
@@ -84,11 +84,10 @@ class Store:
 
     def _own(self, cell: str) -> dict[str, Any] | None:
         """The row in the cell's own file."""
-        try:
-            found = self.read(self.path(cell))
-        except (FileNotFoundError, NotADirectoryError):
-            return None
-        return None if found is None else found.table.to_pylist()[0]
+        with suppress(FileNotFoundError, NotADirectoryError):
+            rows = self.read(self.path(cell))
+            return None if rows is None else rows.table.to_pylist()[0]
+        return None
 
     def put(self, row: dict[str, Any]) -> None:
         """Write a row into its cell's own file. A damaged file in its place is kept aside."""
@@ -125,11 +124,9 @@ class Store:
 
     def get_progress(self, cell: str) -> bytes | None:
         """What is finished of a cell, None where nothing can be read."""
-        try:
-            with opened(path_of(self.directory, cell, ".part")) as file:
-                return file.read()
-        except (OSError, ValueError):
-            return None
+        with suppress(OSError, ValueError), opened(path_of(self.directory, cell, ".part")) as file:
+            return file.read()
+        return None
 
     def drop_progress(self, cell: str) -> None:
         with self.writing():
@@ -148,28 +145,28 @@ class Store:
             gone = False
             for path in self.files():
                 try:
-                    if path not in tables and (found := self.read(path)) is not None:
-                        tables[path] = found.table
+                    if path not in tables and (rows := self.read(path)) is not None:
+                        tables[path] = rows.table
                 except FileNotFoundError:  # it was compacted since: its row is in a file that is new
                     gone = True
             if not gone:
                 break
         return joined_tables(tables, self.note)
 
-    def read(self, path: Path) -> Found | None:
+    def read(self, path: Path) -> ReadRows | None:
         """The rows in a file, None where there are none that can be read. FileNotFoundError."""
         try:
-            found = read_table(named_after_contents(path) if COMPACTED.fullmatch(path.name) else path)
-            if ID.fullmatch(path.stem) and (cells := found.table["cell"].to_pylist()) != [path.stem]:
+            rows = read_table(named_after_contents(path) if COMPACTED.fullmatch(path.name) else path)
+            if ID.fullmatch(path.stem) and (cells := rows.table["cell"].to_pylist()) != [path.stem]:
                 raise ValueError(f"it holds the row of cell {', '.join(cells[:3])}")
         except (FileNotFoundError, NotADirectoryError):
             raise
         except Exception as error:  # whatever a library makes of hostile bytes
             self.note(path, left_out(error))
             return None
-        if found.left_out:
-            self.note(path, f"has {found.left_out:,} rows that were left out: {found.why}")
-        return found
+        if rows.left_out:
+            self.note(path, f"has {rows.left_out:,} rows that were left out: {rows.why}")
+        return rows
 
     def note(self, path: Path, what: str) -> None:
         """Put into `problems` what there is to say of a file, once."""
@@ -180,15 +177,6 @@ class Store:
     def files(self) -> list[Path]:
         """All files that may hold rows."""
         return sorted(self.directory.glob("*.parquet"))
-
-
-def named_after_contents(path: Path) -> bytes:
-    """What a compacted file holds. ValueError where that is not what its name is made from. FileNotFoundError."""
-    with opened(path) as file:
-        data = file.read()
-    if compacted_name(data) != path.name:
-        raise ValueError(CHANGED_FILE)
-    return data
 
 
 def load_results(directory: str | Path) -> pd.DataFrame:

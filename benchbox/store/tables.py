@@ -79,8 +79,8 @@ def latest(table: pa.Table) -> pa.Table:
 
 def places_of_latest(table: pa.Table) -> pa.Array:
     """Where these rows are in the table, in the order in which they were begun."""
-    said = table.select([name for name in DECIDING if name in table.column_names])
-    rows = said.replace_schema_metadata(None).to_pandas().reindex(columns=list(DECIDING))
+    deciding = table.select([name for name in DECIDING if name in table.column_names])
+    rows = deciding.replace_schema_metadata(None).to_pandas().reindex(columns=list(DECIDING))
     rows["done"] = rows["status"] == "done"
     ordered = rows.sort_values(["done", "started_at"], kind="stable", na_position="first")
     kept = ordered.drop_duplicates("cell", keep="last").sort_values("started_at", kind="stable", na_position="first")

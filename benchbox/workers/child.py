@@ -147,7 +147,7 @@ def perform(channel: Channel, pickled: bytes, shard: bytes, start: Globals) -> b
 def failure_bytes(error: BaseException) -> bytes:
     """Status, reason and traceback as JSON."""
     try:
-        said = {"reason": sentence(error)[:1000], "details": "".join(traceback.format_exception(error))[-DETAILS:]}
+        report = {"reason": sentence(error)[:1000], "details": "".join(traceback.format_exception(error))[-DETAILS:]}
     except BaseException:  # an error that cannot even be printed
-        said = {"reason": type(error).__name__, "details": ""}
-    return json.dumps(said | {"status": "oom" if isinstance(error, MemoryError) else "failed"}).encode()
+        report = {"reason": type(error).__name__, "details": ""}
+    return json.dumps(report | {"status": "oom" if isinstance(error, MemoryError) else "failed"}).encode()

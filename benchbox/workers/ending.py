@@ -28,7 +28,7 @@ def verdict(code: int | None, out_of_memory: bool) -> tuple[str, str]:
 def read_failure(data: bytes) -> tuple[str, str, str]:
     """Status, reason and details of what a process says of its failure. Corrupt where it is no such thing."""
     try:
-        said = json.loads(data)
-        return "oom" if said["status"] == "oom" else "failed", str(said["reason"]), str(said["details"])
+        report = json.loads(data)
+        return "oom" if report["status"] == "oom" else "failed", str(report["reason"]), str(report["details"])
     except (ValueError, KeyError, TypeError) as error:
         raise Corrupt from error

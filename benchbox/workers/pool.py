@@ -51,13 +51,14 @@ class Pool:
             with self.lock:
                 if self.closed:
                     raise Lost(*STOPPED)
-                found = next((worker for worker in self.idle if worker.usable and worker.fits(message)), None)
-                if found:
-                    self.idle.remove(found)
-                while not found and self.idle and len(self.idle) + len(self.busy) >= self.workers:
+                fitting = next((worker for worker in self.idle if worker.usable and worker.fits(message)), None)
+                if fitting:
+                    self.idle.remove(fitting)
+                while not fitting and self.idle and len(self.idle) + len(self.busy) >= self.workers:
                     gone.append(self.idle.pop(0))
-                self.busy.add(found := found or Worker(message.packages, self.threads, self._memory()))
-                return found
+                taken = fitting or Worker(message.packages, self.threads, self._memory())
+                self.busy.add(taken)
+                return taken
         finally:
             for worker in gone:
                 worker.close()
