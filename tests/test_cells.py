@@ -265,7 +265,7 @@ def test_the_timeout_holds_inside_one_long_call(monkeypatch: pytest.MonkeyPatch,
 
 def test_the_timeout_holds_in_the_evaluations_of_a_metric(monkeypatch: pytest.MonkeyPatch) -> None:
     (cell,) = cells("ddim", 3, model="mixture")
-    task = ComputeMetrics(cell, (benchbox.get("metric", "w2"),), timeout=0.0)
+    task = ComputeMetrics(cell, {"w2": benchbox.get("metric", "w2")}, timeout=0.0)
     asks = SimpleNamespace(compute=lambda: task.context().denoiser(torch.zeros(1, *cell.model.shape), 1.0))
     monkeypatch.setattr(ComputeMetrics, "accumulators", lambda *_: [asks])
     said = task(ShardResult({}, {})).report
