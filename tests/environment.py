@@ -45,6 +45,7 @@ def command(connection):
     message, files, _, _ = socket.recv_fds(connection, 1 << 16, 3)
     for number, file in enumerate(files):
         os.dup2(file, number)
+    sys.stdin, sys.stdout, sys.stderr = (open(n, mode, closefd=False) for n, mode in enumerate("rww"))
     folder, *sys.argv = json.loads(message)
     os.chdir(folder)
     status = 1

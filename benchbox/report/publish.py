@@ -12,7 +12,7 @@ from benchbox.errors import UsageError
 from benchbox.report.page.site import Site, write_site
 from benchbox.report.prepared import RANKED
 from benchbox.report.rows import row_dicts
-from benchbox.store.schema import NEEDED, STATED, scored
+from benchbox.store.schema import NEEDED, OF_A_RUN, STATED, scored
 from benchbox.store.values import split_label, values
 
 CARD_HEAD = "---\npretty_name: benchbox results"
@@ -68,7 +68,7 @@ def check_publishable(rows: pd.DataFrame) -> None:
 def row_fault(row: Mapping[str, Any]) -> str | None:
     """What is wrong with a row, None where nothing is."""
     for column in STATED:
-        if row[column] in (None, "") and not (scored(row) and column in ("model", "schedule", "grid")):
+        if row[column] in (None, "") and not (scored(row) and column in OF_A_RUN):
             return f"it says no {column}"
     if row["status"] not in STATUSES:
         return f"its status is {row['status']!r}, not one of {', '.join(sorted(STATUSES))}"

@@ -96,22 +96,36 @@ def checked(table: pa.Table) -> ReadRows:
     table.validate(full=True)
     columns = {name: converted(name, table[name]) for name in table.column_names if not PANDAS_INDEX.fullmatch(name)}
     table = pa.table(columns)
-    kept, why = pa.chunked_array([pa.repeat(True, len(table))]), ""
-    for name in ("cell", *(c for c in (*schema.STATED, *schema.JSON) if c in columns and c != "cell")):
-        good = fine(name, table[name])
+    valid, why = pa.chunked_array([pa.repeat(True, len(table))]), ""
+    for good, fault in conditions(table):
         if not pc.all(good).as_py():
-            bad = table[name].filter(pc.invert(good))[0].as_py()
-            said = f"its {name} is {printable(repr(bad))[:100]}, which is not {form(name)}"
-            why = why or (f"it says no {name}" if bad is None and name != "cell" else said)
-            kept = pc.and_(kept, good)
-    if {"status", "nfe"} <= columns.keys():
-        good = pc.or_(pc.fill_null(pc.not_equal(table["status"], "done"), True), pc.is_valid(table["nfe"]))
-        if not pc.all(good).as_py():
-            why, kept = why or "it is done and says no nfe", pc.and_(kept, good)
-    rows = table.filter(kept) if why else table
+            why, valid = why or fault, pc.and_(valid, good)
+    rows = table.filter(valid) if why else table
     if not len(rows):
         raise ValueError(why or "it holds no rows")
     return ReadRows(rows, len(table) - len(rows), why)
+
+
+def conditions(table: pa.Table) -> Iterator[tuple[pa.ChunkedArray, str]]:
+    """Which rows meet each condition, and what is wrong with the first that does not."""
+    columns = set(table.column_names)
+    elsewhere = pc.starts_with(table["sampler"], schema.SCORED) if "sampler" in columns else pa.scalar(False)
+    for name in ("cell", *(c for c in (*schema.STATED, *schema.JSON) if c in columns and c != "cell")):
+        good = fine(name, table[name])
+        if name in schema.OF_A_RUN:
+            good = pc.or_(good, elsewhere)
+        yield good, "" if pc.all(good).as_py() else fault_in(name, table[name].filter(pc.invert(good))[0].as_py())
+    if {"status", "nfe"} <= columns:
+        done = pc.fill_null(pc.equal(table["status"], "done"), False)
+        good = pc.or_(pc.or_(pc.invert(done), pc.is_valid(table["nfe"])), elsewhere)
+        yield good, "it is done and says no nfe"
+
+
+def fault_in(name: str, value: Any) -> str:
+    """What is wrong with a value of a column."""
+    if value is None and name != "cell":
+        return f"it says no {name}"
+    return f"its {name} is {printable(repr(value))[:100]}, which is not {form(name)}"
 
 
 def converted(name: str, values: pa.ChunkedArray) -> pa.ChunkedArray:

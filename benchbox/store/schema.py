@@ -43,6 +43,9 @@ NEEDED = tuple(name for name in ORDER if name not in LATER)
 STATED = ("stream", "cell", "sampler", "model", "schedule", "grid", "seed", "n_samples", "status")
 """Columns that no row may leave empty."""
 
+OF_A_RUN = ("model", "schedule", "grid")
+"""Those of them that a row of samples from elsewhere leaves empty: see SCORED."""
+
 JSON = (
     "sampler_options", "model_options", "schedule_options", "grid_options", "metric_options", "metric_values",
     "flags", "packages",
