@@ -28,7 +28,7 @@ def row(of: Cell, **values: Any) -> dict[str, Any]:
     here = {"device": device_name("cpu"), "threads": torch.get_num_threads(), "batch_size": of.batch_size}
     cost = {"nfe": nfe, "n_samples": of.n_samples, "n_timed": of.n_samples, "wall_s": 1e-3 * nfe * of.n_samples}
     rest = {"decode_s": 0.0, "rss_peak_mb": 300.0, "gpu_mem_peak_mb": None, "timing_valid": True, "status": "done"}
-    return of.identity | here | cost | rest | values
+    return of.identity | {"stream": of.stream} | here | cost | rest | values
 
 
 def estimate(of: Cell, *rows: dict[str, Any], made: int = 0) -> CostEstimate:
