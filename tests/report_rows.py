@@ -10,7 +10,8 @@ import pandas as pd
 COMMAND = "benchbox run --sampler heun,ddim --nfe 10"
 
 USUAL: dict[str, Any] = {
-    "stream": "0" * 16, "sampler": "heun", "sampler_options": "{}", "sampler_package": "benchbox-diffusion", "sampler_version": "0.1.0",
+    "stream": "0" * 16,
+    "sampler": "heun", "sampler_options": "{}", "sampler_package": "benchbox-diffusion", "sampler_version": "0.1.0",
     "model": "net", "model_options": "{}", "model_sha256": "ab", "schedule": "edm", "schedule_options": "{}",
     "grid": "karras", "grid_options": '{"rho": 7.0}', "dataset": "mnist", "seed": 0, "n_samples": 1000,
     "dtype": "float32", "final": "denoise", "guidance": None, "nfe_requested": 10, "nfe": 10.0, "samples_per_s": 100.0,

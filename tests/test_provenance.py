@@ -149,8 +149,8 @@ def clocks(monkeypatch: pytest.MonkeyPatch) -> dict[str, float]:
     """The clocks of a machine of 4 cores: seconds that pass, and CPU seconds of all, of this process, of children."""
     now = {"time": 100.0, "busy": 50.0, "own": 5.0, "alive": 0.0}
     monkeypatch.setattr(contention, "time", SimpleNamespace(perf_counter=lambda: now["time"]))
-    for name in ("busy", "own", "alive"):
-        monkeypatch.setattr(contention, name, lambda name=name: now[name])
+    for function, name in (("busy", "busy"), ("own_seconds", "own"), ("alive", "alive")):
+        monkeypatch.setattr(contention, function, lambda name=name: now[name])
     monkeypatch.setattr(contention, "usable_cores", lambda: [0, 1, 2, 3])
     monkeypatch.setattr(contention, "BUSY_SHARE", 0.1)
     return now

@@ -115,6 +115,8 @@ def _cells(request: Request, settings: Settings) -> Iterator[Cell]:
     samplers = [s for name in request.samplers for s in settings.variants("sampler", name)]
     for model, sampler in product(models, samplers):
         validate_model(model)
+        if request.save is not None:
+            request.save.check(model)
         schedules = [s for n in request.schedules for s in settings.variants("schedule", n)] or [model.schedule]
         wanted: Sequence[Any] = request.grids or [sampler.grid or model.grid]
         grids = [g for n in wanted for g in grid_variants(settings, n)]
