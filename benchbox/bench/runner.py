@@ -46,6 +46,13 @@ class Watcher(Protocol):
         """Only cells are left that others are at."""
 
 
+def prepare(plan: Plan, store: Store) -> None:
+    """Make the directories that are written to. UsageError where that cannot be done."""
+    store.prepare()
+    for saver in {planned.cell.save for planned in plan.cells if planned.cell.save}:
+        saver.prepare()
+
+
 def load_models(plan: Plan, executor: Executor, timeout: float | None = None) -> None:
     """Load the models of what is to do, where they will run. UsageError where one cannot be loaded."""
     Dispatcher(executor, plan.isolated).load([planned.cell for planned in plan.to_do], timeout)
@@ -69,8 +76,6 @@ def run_sweep(
     if plan.configuration is not None:
         with store.writing():
             plan = replace(plan, sweep=save_configuration(plan.configuration, store.directory))
-    for saver in {planned.cell.save for planned in plan.cells if planned.cell.save}:
-        saver.prepare()
     limits = TaskLimits(timeout, exclusive, plan.isolated)
     with Leases(store.directory) as leases:
         leases.live()  # the files of dead ones are removed
