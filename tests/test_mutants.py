@@ -46,7 +46,9 @@ def pick(sampler: str, change: str) -> Mutant:
         ("ddim", "setdefault", "state"),
         ("ancestral", "manual_seed", "noise source"),
         ("annealed-langevin", "randn_like", "global generators"),
-        ("heun", "2 - sigma_hat / sigma_next  →  2 + sigma_hat / sigma_next", "levels"),
+        ("ddim", "randn_like", "global generators"),
+        ("heun", "manual_seed", "noise source"),
+        ("annealed-langevin", "alpha / 2  →  alpha * 2", "local law (edm)"),
     ],
 )  # fmt: skip
 def test_faults_are_seen_without_knowing_the_method(sampler: str, change: str, rule: str) -> None:

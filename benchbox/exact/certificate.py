@@ -47,6 +47,13 @@ class Certificate:
         return all(check.passed is not False for check in self.checks)
 
     @property
+    def scope(self) -> str:
+        """Under how many settings of the options, and which of them are declared to change the law."""
+        under = f"{self.settings} settings of the options" if self.settings > 1 else "its own options alone"
+        biased = f"; declared to change the law: {', '.join(self.biased_by)}" if self.biased_by else ""
+        return f"examined under {under}{biased}"
+
+    @property
     def failures(self) -> tuple[RuleResult, ...]:
         return tuple(check for check in self.checks if check.passed is False)
 

@@ -73,7 +73,9 @@ def local_law(trial: Trial) -> RuleResult:
     worst = math.inf
     for start in STARTS:
         order, error = _local_order(trial, start)
-        if not order >= LOCAL_ORDER and not (trial.sampler.order is None and order < CONSTANT and error < DEVIATION):
+        if not order >= LOCAL_ORDER and not (
+            trial.sampler.order is None and order < CONSTANT and error < 2 * DEVIATION
+        ):
             what = f"after one interval from σ = {start:g} the law is off by {error:.1e}, of order {order:.2f}"
             return RuleResult(name, False, what, expected)
         worst = min(worst, order)
