@@ -81,7 +81,7 @@ def inspect(study: Study, published: bool = True) -> Iterator[RuleResult | Order
     except Exception as error:
         yield RuleResult("orders", False, described(error), "no exception")
     yield study.apply("order under options", orders_hold, first, law=True)
-    yield study.apply("names of options", conventions, study.schedules[-1])
+    yield study.apply("names of options", conventions, study.schedules[-1], law=True)
 
 
 def laws(study: Study) -> Iterator[RuleResult]:

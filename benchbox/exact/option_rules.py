@@ -103,7 +103,7 @@ def _differs(trial: Trial, a: Values, b: Values) -> bool:
     if one is None or two is None:
         return False
     try:
-        x, y = (Trial(s, trial.schedule, trial.grid).run(6) for s in (one, two))
+        x, y = (Trial(s, trial.schedule, trial.grid).run(17) for s in (one, two))
     except Exception as error:
         if is_refusal(error):
             return False
