@@ -58,6 +58,13 @@ def test_faults_are_seen_without_knowing_the_method(sampler: str, change: str, r
     assert found.name == rule, found
 
 
+def test_functions_that_a_sampler_calls_are_its_source() -> None:
+    lines = {m.line for m in mutants_of(get("sampler", "euler-maruyama"))}
+    source = source_of("benchbox.samplers.euler_maruyama").splitlines()
+    assert any("leggauss" in source[line - 1] for line in lines)  # in a function of the module
+    assert not {m.module for m in mutants_of(get("sampler", "euler-maruyama"))} - {"benchbox.samplers.euler_maruyama"}
+
+
 def test_a_docstring_is_no_mutant() -> None:
     source = 'def f(x):\n    """σ 1 + 2."""\n    return x + 1\n'
     assert sorted(change for _, change, _ in mutated_sources(source)) == ["1  →  2", "x + 1  →  x - 1"]

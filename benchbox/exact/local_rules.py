@@ -33,8 +33,8 @@ LOCAL_ORDER = 1.75
 CONSTANT = 0.5
 """A local order below this is that of a bias that does not depend on the interval."""
 
-ROUNDED = 1e-12
-"""Local errors below this are rounding."""
+ROUNDED = 1e-5
+"""Local errors below this are rounding, even of a sampler that computes its coefficients in float32."""
 
 DEVIATION = 0.05
 """Largest error of mean and spread after 128 intervals to half the level, relative to the spread."""
