@@ -30,8 +30,9 @@ from benchbox.testing import check_metric, check_model, check_sampler, check_sch
 
 @pytest.mark.parametrize("name", registry().names("sampler"))
 def test_built_in_samplers_pass(name: str) -> None:
-    found = check_sampler(name)
-    assert found.passed
+    """Under every setting; ode, whose adaptive methods take most of a minute, at its own options here."""
+    found = certificate_of(name, "sampler", quick=name == "ode")
+    assert not found.failures
     assert len(found.checks) > 20
     assert found.errors
     assert all(error.interval is None for error in found.errors)  # exact, each of them

@@ -114,7 +114,7 @@ CONVENTIONS: dict[str, Convention] = {
 def conventions(trial: Trial) -> RuleResult:
     """Options with a name of the field mean what the field means by it."""
     expected = "the usual meaning of the option (docs/certificates.md)"
-    known = list(_known(trial))
+    known = list(_named_options(trial))
     for option, value in known:
         if fault := CONVENTIONS[option](trial, value):
             return RuleResult("names of options", False, f"{option}: {fault}", expected)
@@ -122,7 +122,7 @@ def conventions(trial: Trial) -> RuleResult:
     return RuleResult("names of options", bool(known) or None, f"{names or 'none that is known'}", expected)
 
 
-def _known(trial: Trial) -> Iterator[tuple[str, Any]]:
+def _named_options(trial: Trial) -> Iterator[tuple[str, Any]]:
     for option in CONVENTIONS:
         value = getattr(trial.sampler, option, None)
         if value is not None and option in getattr(trial.sampler, "__dataclass_fields__", ()):

@@ -9,18 +9,17 @@ from itertools import islice
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from benchbox.denoiser import Denoiser
 from benchbox.driver import trajectory
 from benchbox.grid import Levels
 from benchbox.model import Model
+from benchbox.models.analytic import Array
 from benchbox.models.gaussian import Gaussian
 from benchbox.noise import Noise
 from benchbox.sampler import Sampler
 
-Array = NDArray[np.float64]
 PropagationTick = Callable[[int, int], None]
 """(rows done, rows in all)."""
 

@@ -9,7 +9,7 @@ import torch
 
 from benchbox.denoiser import Denoiser
 from benchbox.driver import trajectory
-from benchbox.exact.law import Array, last, w2
+from benchbox.exact.law import Array, last
 from benchbox.grid import Levels
 from benchbox.metrics.statistics import gaussian_w2
 from benchbox.models.gaussian import Gaussian
@@ -92,8 +92,3 @@ def estimate_w2(x: Array, target: tuple[Array, Array]) -> W2Estimate:
 def _square(x: Array, target: tuple[Array, Array]) -> float:
     mean, variance = target
     return gaussian_w2(x.mean(0), np.cov(x.T), mean, np.diag(np.sqrt(variance))) ** 2
-
-
-def w2_of_moments(x: Array, target: tuple[Array, Array]) -> float:
-    """W2 from the samples' mean and variance per coordinate."""
-    return w2((x.mean(0), x.var(0)), target)
