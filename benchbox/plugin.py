@@ -57,8 +57,11 @@ class Listing:
 def listing(kind: str, cls: Any) -> Listing:
     """How a plugin class is listed. TypeError where a default has no plain value, so that no row could hold it."""
     types_ = hints(cls)
+    biased = getattr(cls, "biased_by", ())
     options = [
-        {"name": name, "takes": type_words(types_[name])} | ({} if value is MISSING else {"default": json_value(value)})
+        {"name": name, "takes": type_words(types_[name])}
+        | ({} if value is MISSING else {"default": json_value(value)})
+        | ({"changes_law": True} if name in biased else {})
         for name, value in defaults(cls).items()
     ]
     return Listing(kind, cls.name, list(cls.aliases), paragraphs(cls)[0], json.loads(json.dumps(options)))

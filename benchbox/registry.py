@@ -136,6 +136,11 @@ class Registry:
         offers = next((found for n in names if (found := self.matches(kind, n))), []) if kind in BASES else []
         return offers[0].listing.usual if len(offers) == 1 else {}
 
+    def biased_by(self, name: str) -> tuple[str, ...]:
+        """The options of a sampler that are declared to change the law of its samples; none where it is unknown."""
+        offers = self.matches("sampler", name)
+        return tuple(o["name"] for o in offers[0].listing.options if o.get("changes_law")) if len(offers) == 1 else ()
+
     def get(self, kind: str, name: str, options: Mapping[str, Any] | None = None) -> Any:
         """An instance of a plugin with options given as values or as text."""
         return build(self.find(kind, name).cls, options or {}, self.get)

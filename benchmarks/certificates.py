@@ -9,7 +9,6 @@ from benchbox.registry import DISTRIBUTION, registry
 
 COLUMNS = (
     "sampler",
-    "checks",
     "claims",
     "weak order",
     "strong order",
@@ -30,12 +29,9 @@ def _order(order: Order) -> str:
 def row(found: Certificate) -> str:
     claims = {str(o.claimed) for o in found.orders if not o.variant} - {"None"}
     how = "exact" if all(e.interval is None for e in found.errors) else "Monte Carlo"
-    passed = sum(c.passed is True for c in found.checks)
-    checks = f"{passed} passed" if found.passed else f"**{len(found.failures)} failed**"
     w2 = ", ".join(f"{e.w2:.3g} ({e.nfe:g})" for e in found.errors)
     cells = (
-        f"`{found.name}`",
-        checks,
+        f"`{found.name}`" + ("" if found.passed else " **failed**"),
         "".join(claims) or "–",
         orders_of(found, "weak"),
         orders_of(found, "strong"),
@@ -54,7 +50,7 @@ def main() -> None:
     print(f"| {' | '.join(COLUMNS)} |")
     print(f"|{'---|' * len(COLUMNS)}")
     for name in built_ins():
-        print(row(certificate_of(name, "sampler")), flush=True)
+        print(row(certificate_of(name, "sampler", quick=True)), flush=True)
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -29,8 +30,9 @@ from benchbox.testing import check_metric, check_model, check_sampler, check_sch
 
 @pytest.mark.parametrize("name", registry().names("sampler"))
 def test_built_in_samplers_pass(name: str) -> None:
-    found = check_sampler(name)
-    assert found.passed
+    """Under every setting; ode, whose adaptive methods take most of a minute, at its own options here."""
+    found = certificate_of(name, "sampler", quick=name == "ode")
+    assert not found.failures
     assert len(found.checks) > 20
     assert found.errors
     assert all(error.interval is None for error in found.errors)  # exact, each of them
@@ -288,6 +290,25 @@ def test_command_prints_every_check_and_passes() -> None:
     assert done.exit_code == 0
     for words in ("eta=1.0", "evaluations: 10 spent on 11 levels", "weak order (edm): order 0.9", "(exact)", "passed"):
         assert words in done.output
+
+
+def test_boards_show_what_is_declared_to_change_the_law(tmp_path: Path) -> None:
+    options = ("--set", "s_noise=0.9,1", "--set", "s_churn=2", "--nfe", "9", "--samples", "16", "--model", "gaussian")
+    CliRunner().invoke(app, ["run", "--sampler", "heun", *options, "--results", str(tmp_path)], catch_exceptions=False)
+    shown = CliRunner().invoke(app, ["leaderboard", str(tmp_path)]).output
+    assert shown.count("changes the law of the samples on purpose") == 1
+    assert "heun s_churn=2.0 s_noise=0.9: s_noise changes the law" in shown
+
+
+def test_the_certificate_says_under_how_many_settings() -> None:
+    assert "examined under its own options alone" in run("ddim", "--quick").output
+
+
+def test_mutants_of_any_sampler_are_counted_and_survivors_listed() -> None:
+    done = run("ddim", "--mutants", "4", "--json")
+    (score,) = json.loads(done.stdout)
+    assert score["unchanged"] + len(score["rejected"]) + len(score["survivors"]) == 4
+    assert all("benchbox.samplers.ddim:" in r["mutant"] and r["by"] for r in score["rejected"])
 
 
 def test_json_has_everything() -> None:

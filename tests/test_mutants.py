@@ -46,7 +46,9 @@ def pick(sampler: str, change: str) -> Mutant:
         ("ddim", "setdefault", "state"),
         ("ancestral", "manual_seed", "noise source"),
         ("annealed-langevin", "randn_like", "global generators"),
-        ("heun", "2 * sigma_next - sigma_hat  →  2 * sigma_next + sigma_hat", "levels"),
+        ("ddim", "randn_like", "global generators"),
+        ("heun", "manual_seed", "noise source"),
+        ("annealed-langevin", "alpha / 2  →  alpha * 2", "local law (edm)"),
     ],
 )  # fmt: skip
 def test_faults_are_seen_without_knowing_the_method(sampler: str, change: str, rule: str) -> None:
@@ -54,6 +56,13 @@ def test_faults_are_seen_without_knowing_the_method(sampler: str, change: str, r
     found = first_fault(pick(sampler, change))
     assert found is not None
     assert found.name == rule, found
+
+
+def test_functions_that_a_sampler_calls_are_its_source() -> None:
+    lines = {m.line for m in mutants_of(get("sampler", "euler-maruyama"))}
+    source = source_of("benchbox.samplers.euler_maruyama").splitlines()
+    assert any("leggauss" in source[line - 1] for line in lines)  # in a function of the module
+    assert not {m.module for m in mutants_of(get("sampler", "euler-maruyama"))} - {"benchbox.samplers.euler_maruyama"}
 
 
 def test_a_docstring_is_no_mutant() -> None:

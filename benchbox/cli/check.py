@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.table import Table
 
 from benchbox.cli.common import console, progress_bar
+from benchbox.cli.exact_tables import print_budgets, print_mutation_scores, print_published
 from benchbox.errors import UsageError
 
 if TYPE_CHECKING:
@@ -27,6 +27,18 @@ def check(
         list[str] | None,
         typer.Option("--set", help="[PLUGIN.]OPTION=VALUE, as in run.", metavar="[PLUGIN.]OPTION=V[,V…]"),
     ] = None,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="A sampler's own options alone, without other settings of them.")
+    ] = False,
+    mutants: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="Change one token of the sampler's source, N times: how many of these mutants fail?",
+            metavar="N",
+        ),
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Which mutants --mutants takes.")] = 0,
     json_: Annotated[bool, typer.Option("--json", help="Everything that was measured, as JSON.")] = False,
     budget: Annotated[
         bool,
@@ -49,14 +61,16 @@ def check(
 ) -> None:
     """A certificate: exact errors, measured order, conduct. Exit status 1 if any check fails."""
     if published is not None:
-        ok = show_published(published, points, json_)
+        ok = print_published(published, points, json_)
     elif not plugins:
         raise UsageError("check needs a plugin to check: benchbox check heun, or benchbox check all.")
     elif budget:
-        options = {"schedule": schedule, "grid": grid, "final": final, "score_error": score_error}
-        ok = show_budgets(plugins, set_ or [], nfe, output, json_, options)
+        ok = show_budgets(plugins, set_ or [], nfe, output, json_, (schedule, grid, final, score_error))
+    elif mutants is not None:
+        print_mutation_scores(instances(plugins, set_ or [], "sampler"), mutants, seed, json_)
+        ok = True
     else:
-        ok = certificates(plugins, set_ or [], json_)
+        ok = certificates(plugins, set_ or [], json_, quick)
     raise typer.Exit(0 if ok else 1)
 
 
@@ -74,7 +88,7 @@ def instances(names: list[str], set_: list[str], only: str | None = None) -> lis
     return found
 
 
-def certificates(names: list[str], set_: list[str], as_json: bool) -> bool:
+def certificates(names: list[str], set_: list[str], as_json: bool, quick: bool = False) -> bool:
     """Certify, print, and say whether all passed."""
     from benchbox.exact.conformance import certificate_of
 
@@ -82,7 +96,12 @@ def certificates(names: list[str], set_: list[str], as_json: bool) -> bool:
     with progress_bar("{task.fields[what]}") as bar:
         for plugin in instances(names, set_):
             task = bar.add_task(plugin.name, total=None, what="")
-            found.append(certificate_of(plugin, tick=lambda what, task=task: bar.update(task, advance=1, what=what)))  # type: ignore[misc]
+            found.append(
+                certificate_of(
+                    plugin, quick=quick,
+                    tick=lambda what, task=task: bar.update(task, advance=1, what=what),  # type: ignore[misc]
+                )
+            )  # fmt: skip
             bar.remove_task(task)
             if not as_json:
                 show_certificate(found[-1])
@@ -103,83 +122,27 @@ def show_certificate(found: Certificate) -> None:
             console.print(f"  [dim]note[/]  {order}", soft_wrap=True)
     for error in found.errors:
         console.print(f"  [dim]W2  [/]  {error}", soft_wrap=True)
+    if found.kind == "sampler":
+        console.print(f"  [dim]note[/]  {found.scope}", soft_wrap=True)
     verdict = "[bold green]passed[/]" if found.passed else f"[bold red]{len(found.failures)} failed[/]"
     console.print(f"  {verdict}, {len(found.checks)} checks\n")
 
 
 def show_budgets(
-    names: list[str], set_: list[str], nfe: str, output: Path | None, as_json: bool, options: dict[str, Any]
+    names: list[str],
+    set_: list[str],
+    nfe: str,
+    output: Path | None,
+    as_json: bool,
+    run: tuple[str | None, str | None, str, float],
 ) -> bool:
-    """The error budgets of samplers on the Gaussian model, as tables and as one plot."""
+    """The error budgets of samplers on the Gaussian model; run: schedule, grid, final, error of the score."""
     from benchbox.bench.sweep import integers
-    from benchbox.exact.budget import SOURCES, error_budgets, setting
-    from benchbox.report.page.single import write_charts
-    from benchbox.report.plots.exact import budget_chart
+    from benchbox.exact.budget import setting
 
     samplers = instances(names, [s for s in set_ if not s.startswith("gaussian.")], "sampler")
     model = instances(["gaussian"], [s for s in set_ if s.startswith("gaussian.")], "model")[0]
     if output is not None and len(samplers) > 1:
         raise UsageError("a plot shows one sampler: name one, or leave --output out.")
-    found = []
-    for sampler in samplers:
-        of = setting(sampler, model, **options)
-        table = error_budgets(of, integers(nfe, "--nfe", 1))
-        plain = [b.as_dict() for b in table]
-        found.append({"sampler": sampler.name, "score_error": of.score_error, "budgets": plain})
-        if output is not None:
-            write_charts({"": budget_chart(sampler.name, str(of), plain)}, output)
-        if not as_json:
-            title = f"{sampler.name}: exact W2 on {of}"
-            shown = Table("NFE", "steps", *SOURCES, title=title)
-            for b in table:
-                shown.add_row(str(b.nfe), str(b.steps), *(f"{b.w2[s]:.3g}" for s in SOURCES))
-            console.print(shown)
-    if as_json:
-        print(json.dumps(found, indent=2))
+    print_budgets([setting(s, model, *run) for s in samplers], integers(nfe, "--nfe", 1), output, as_json)
     return True
-
-
-def show_published(directory: Path, points: int | None, as_json: bool) -> bool:
-    """The published table, value by value; whether every one agrees at the printed digits."""
-    from benchbox.exact.published import draws, read_published, rerun_published
-
-    rows, model = read_published(directory)
-    rows = [r for r in rows if points is None or r.points <= points]
-    results = []
-    with progress_bar("{task.fields[what]}") as bar:
-        task = bar.add_task("published table", total=draws(rows), what="")
-        for result in rerun_published(rows, model, lambda done, what: bar.update(task, advance=done, what=what)):
-            results.append(result)
-    if as_json:
-        print(json.dumps([r.as_dict() for r in results], indent=2))
-    else:
-        shown = Table(
-            "scheme",
-            "ε",
-            "printed NFE",
-            "points",
-            "start",
-            "published",
-            "here",
-            "NFE spent",
-            "",
-            title="W2, CIFAR-10 Gaussian",
-        )
-        for r in results:
-            mark = "[green]agrees[/]" if r.agrees else "[bold red]differs[/]"
-            row = r.row
-            shown.add_row(
-                row.scheme,
-                f"{row.epsilon:g}",
-                str(row.label),
-                str(row.points),
-                row.start,
-                row.printed,
-                f"{r.w2:.4f}",
-                f"{r.nfe:g}",
-                mark,
-            )
-        console.print(shown)
-        agreeing = sum(r.agrees for r in results)
-        console.print(f"{agreeing} of {len(results)} values agree at the printed digits.")
-    return all(r.agrees for r in results)

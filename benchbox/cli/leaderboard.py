@@ -100,6 +100,7 @@ def _at(boards: list[Board], budgets: list[int]) -> list[Board]:
 def _write_report(
     boards: list[Board], usual: Usual, format_: Format, published: bool, top: int | None, target: Console
 ) -> None:
+    from benchbox.registry import registry
     from benchbox.report import data, formats
     from benchbox.report import published as others
     from benchbox.report.leaderboard import first, sheets
@@ -107,7 +108,8 @@ def _write_report(
     if format_ in ("csv", "json"):
         target.file.write(data.boards_csv(boards) if format_ == "csv" else data.to_json(boards))
         return
-    shown = [first(sheet, top) for sheet in (others.sheets_with_published if published else sheets)(boards, usual)]
+    make = others.sheets_with_published if published else sheets
+    shown = [first(sheet, top) for sheet in make(boards, usual, registry().biased_by)]
     if format_ == "table":
         if not shown:
             target.print("no row here has a value of a metric that is ranked (fid, w2, sw2 …).")

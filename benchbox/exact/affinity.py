@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from benchbox.exact.law import EXACT, Array, output
+from benchbox.exact.law import EXACT, FloatVector, output
 from benchbox.grid import Levels
 from benchbox.model import Model
 from benchbox.models.gaussian import Gaussian
@@ -22,7 +22,7 @@ def superposition_error(sampler: Sampler, model: Model, levels: Levels, final: s
     Each is a run of its own, so that a rule that couples the samples of a batch does not pass for an affine one.
     """
 
-    def f(a: float, b: float) -> Array:
+    def f(a: float, b: float) -> FloatVector:
         rng = np.random.default_rng(0)
 
         def script(k: int) -> Tensor:
@@ -58,11 +58,11 @@ class Turned(Model):
         return denoise
 
 
-def turning_error(sampler: Sampler, model: Gaussian, levels: Levels, turn: Array, final: str = "none") -> float:
+def turning_error(sampler: Sampler, model: Gaussian, levels: Levels, turn: FloatVector, final: str = "none") -> float:
     """How far turning data and draws is from turning the samples, relative: 0 where coordinates are treated alike."""
     q = torch.as_tensor(turn)
 
-    def run(turned: bool) -> Array:
+    def run(turned: bool) -> FloatVector:
         rng = np.random.default_rng(1)
 
         def script(k: int) -> Tensor:
@@ -75,7 +75,7 @@ def turning_error(sampler: Sampler, model: Gaussian, levels: Levels, turn: Array
     return float(np.abs(straight - turned).max() / np.abs(straight).max())
 
 
-def turns(dim: int) -> dict[str, Array]:
+def turns(dim: int) -> dict[str, FloatVector]:
     """A permutation and a rotation of the coordinates."""
     rng = np.random.default_rng(2)
     return {

@@ -21,8 +21,8 @@ from benchbox.exact.convergence import (
 )
 from benchbox.exact.level_rules import extremes, levels_reached
 from benchbox.exact.local_rules import local_law, noise_scaling, short_law
-from benchbox.exact.option_rules import honours, runs, solves
-from benchbox.exact.refusal import described, is_refusal
+from benchbox.exact.option_rules import honours, runs_or_refuses, solves
+from benchbox.exact.refusal import in_one_line, is_refusal
 from benchbox.exact.rules import RuleResult, apply, image, vector
 from benchbox.exact.study import SCHEDULES, Study
 from benchbox.options import describe
@@ -47,6 +47,13 @@ class Certificate:
         return all(check.passed is not False for check in self.checks)
 
     @property
+    def scope(self) -> str:
+        """Under how many settings of the options, and which of them are declared to change the law."""
+        under = f"{self.settings} settings of the options" if self.settings > 1 else "its own options alone"
+        biased = f"; declared to change the law: {', '.join(self.biased_by)}" if self.biased_by else ""
+        return f"examined under {under}{biased}"
+
+    @property
     def failures(self) -> tuple[RuleResult, ...]:
         return tuple(check for check in self.checks if check.passed is False)
 
@@ -64,7 +71,7 @@ def inspect(study: Study, published: bool = True) -> Iterator[RuleResult | Order
     for schedule in study.schedules if published else ():
         yield from apply([(f"published formulas ({schedule})", agrees)], study.own(schedule))
     first, *_ = study.schedules
-    for name, rule in (("settings", runs), *CONDUCT):
+    for name, rule in (("settings", runs_or_refuses), *CONDUCT):
         yield study.apply(name, rule, first)
     yield study.apply("extremes", extremes, first, single=True)
     yield from laws(study)
@@ -72,9 +79,9 @@ def inspect(study: Study, published: bool = True) -> Iterator[RuleResult | Order
     try:
         yield from measured_orders(study)
     except Exception as error:
-        yield RuleResult("orders", False, described(error), "no exception")
+        yield RuleResult("orders", False, in_one_line(error), "no exception")
     yield study.apply("order under options", orders_hold, first, law=True)
-    yield study.apply("names of options", conventions, study.schedules[-1])
+    yield study.apply("names of options", conventions, study.schedules[-1], law=True)
 
 
 def laws(study: Study) -> Iterator[RuleResult]:

@@ -6,6 +6,7 @@ import numpy as np
 import torch
 
 from benchbox.driver import least_nfe, plan_levels
+from benchbox.exact.level_rules import level_of_start
 from benchbox.exact.noise_rules import draws_in_order, draws_used, generators, noise_source, seeds
 from benchbox.exact.rules import ROUNDING, RuleResult, Trial, image, relative
 from benchbox.exact.state_rules import in_place, state
@@ -108,6 +109,7 @@ def edges(trial: Trial) -> RuleResult:
 
 CONDUCT = (
     ("evaluations", evaluations), ("global generators", generators), ("state", state), ("noise source", noise_source),
+    ("level of the start", level_of_start),
     ("draws", draws_used), ("levels of draws", draws_in_order), ("seed", seeds), ("budget", budget_kept),
     ("input", in_place), ("batches", batch_invariance), ("precision", dtypes), ("shapes", shapes), ("edges", edges),
 )  # fmt: skip

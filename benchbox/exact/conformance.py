@@ -42,9 +42,15 @@ CERTIFIABLE: dict[str, type] = {"sampler": Sampler, "schedule": Schedule, "model
 
 
 def certificate_of(
-    plugin: Any, kind: str | None = None, tick: Callable[[str], None] = lambda what: None, **options: Any
+    plugin: Any,
+    kind: str | None = None,
+    tick: Callable[[str], None] = lambda what: None,
+    quick: bool = False,
+    **options: Any,
 ) -> Certificate:
     """The certificate of a plugin: a name or a class with options, or an instance; of the first kind that fits.
+
+    quick: a sampler under its own options alone, without other settings of them.
 
     UsageError for a name that no plugin has, an option that it has not, and a sampler that cannot be run at all.
     """
@@ -56,7 +62,7 @@ def certificate_of(
     kind = kind or next((k for k, base in CERTIFIABLE.items() if isinstance(plugin, base)), None)
     if kind not in CERTIFIABLE or not isinstance(plugin, CERTIFIABLE[kind]):
         raise UsageError(f"{plugin!r} is not a {kind or ', '.join(CERTIFIABLE)} that can be certified.")
-    return certificate(plugin, tick) if isinstance(plugin, Sampler) else conformance(kind, plugin)
+    return certificate(plugin, tick, quick) if isinstance(plugin, Sampler) else conformance(kind, plugin)
 
 
 def kind_of(name: str) -> str:

@@ -17,11 +17,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from benchbox.denoiser import Denoiser
 from benchbox.exact.affinity import why_not_exact
 from benchbox.exact.law import noised, output, propagate
 from benchbox.exact.local_rules import affine, moment_error, short_levels, spectra
-from benchbox.exact.rules import RuleResult, Trial, vector
+from benchbox.exact.rules import RecordingDenoiser, RuleResult, Trial
 from benchbox.exact.settings import made
 from benchbox.models.gaussian import Gaussian
 
@@ -69,18 +68,6 @@ def langevin_step(trial: Trial, snr: float) -> str | None:
     return None
 
 
-class Asking(Denoiser):
-    """A denoiser that keeps the levels that it was asked at."""
-
-    def __init__(self) -> None:
-        super().__init__(vector(), torch.device("cpu"), torch.float64)
-        self.asked: list[float] = []
-
-    def __call__(self, x: Tensor, sigma: float) -> Tensor:
-        self.asked.append(sigma)
-        return super().__call__(x, sigma)
-
-
 def churn(trial: Trial, strength: float) -> str | None:
     """Which levels are raised, and how far: min(s_churn / N, √2 − 1) where s_min ≤ σ ≤ s_max."""
     low, high = (getattr(trial.sampler, o, d) for o, d in (("s_min", 0.0), ("s_max", math.inf)))
@@ -88,15 +75,15 @@ def churn(trial: Trial, strength: float) -> str | None:
         sampler = made(trial.sampler, {"s_churn": value})
         if sampler is None:
             continue
-        levels, denoise = trial.levels(33), Asking()
+        levels, denoise = trial.levels(33), RecordingDenoiser()
         states = Trial(sampler, trial.schedule, trial.grid).states(33, denoise=denoise)
         next(states)
         for sigma in levels.sigmas[:-1]:
             denoise.asked.clear()
             next(states)
             expected = min(value / 33, math.sqrt(2) - 1) if low <= sigma <= high else 0.0
-            if abs(denoise.asked[0] / sigma - 1 - expected) > NEAR * expected + 1e-9:
-                found = denoise.asked[0] / sigma - 1
+            if abs(denoise.asked[0][1] / sigma - 1 - expected) > NEAR * expected + 1e-9:
+                found = denoise.asked[0][1] / sigma - 1
                 return f"s_churn={value:g} on 32 intervals raises σ = {sigma:.3g} by {found:.1%}, not {expected:.1%}"
     return None
 
@@ -127,7 +114,7 @@ CONVENTIONS: dict[str, Convention] = {
 def conventions(trial: Trial) -> RuleResult:
     """Options with a name of the field mean what the field means by it."""
     expected = "the usual meaning of the option (docs/certificates.md)"
-    known = list(_known(trial))
+    known = list(_named_options(trial))
     for option, value in known:
         if fault := CONVENTIONS[option](trial, value):
             return RuleResult("names of options", False, f"{option}: {fault}", expected)
@@ -135,7 +122,7 @@ def conventions(trial: Trial) -> RuleResult:
     return RuleResult("names of options", bool(known) or None, f"{names or 'none that is known'}", expected)
 
 
-def _known(trial: Trial) -> Iterator[tuple[str, Any]]:
+def _named_options(trial: Trial) -> Iterator[tuple[str, Any]]:
     for option in CONVENTIONS:
         value = getattr(trial.sampler, option, None)
         if value is not None and option in getattr(trial.sampler, "__dataclass_fields__", ()):

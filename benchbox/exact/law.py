@@ -9,18 +9,17 @@ from itertools import islice
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from benchbox.denoiser import Denoiser
 from benchbox.driver import trajectory
 from benchbox.grid import Levels
 from benchbox.model import Model
+from benchbox.models.analytic import FloatVector
 from benchbox.models.gaussian import Gaussian
 from benchbox.noise import Noise
 from benchbox.sampler import Sampler
 
-Array = NDArray[np.float64]
 PropagationTick = Callable[[int, int], None]
 """(rows done, rows in all)."""
 
@@ -46,31 +45,33 @@ class Scripted(Noise):
 class Law:
     """The output per eigen-direction, offset + gain z_0 + Σ c_k z_k: z_0 a unit start, `noise` the sum of the c_k²."""
 
-    offset: Array
-    gain: Array
-    noise: Array
+    offset: FloatVector
+    gain: FloatVector
+    noise: FloatVector
     start_std: float
     draws: int
     nfe: float
 
-    def moments(self, start: tuple[Array, Array] | None = None) -> tuple[Array, Array]:
+    def moments(self, start: tuple[FloatVector, FloatVector] | None = None) -> tuple[FloatVector, FloatVector]:
         """Mean and variance per eigen-direction from a start of this mean and variance (None: the schedule's own)."""
         if start is None:
             return self.offset, self.gain**2 + self.noise
         scale = self.gain / self.start_std
         return self.offset + scale * start[0], scale**2 * start[1] + self.noise
 
-    def w2(self, target: tuple[Array, Array], start: tuple[Array, Array] | None = None) -> float:
+    def w2(
+        self, target: tuple[FloatVector, FloatVector], start: tuple[FloatVector, FloatVector] | None = None
+    ) -> float:
         """W2 between the output's law and a Gaussian of this mean and variance in the same eigenbasis."""
         return w2(self.moments(start), target)
 
 
-def w2(a: tuple[Array, Array], b: tuple[Array, Array]) -> float:
+def w2(a: tuple[FloatVector, FloatVector], b: tuple[FloatVector, FloatVector]) -> float:
     """W2 between Gaussians that share eigenvectors, each given by mean and variance (MATH: Gaussian data)."""
     return float(np.sqrt(np.sum((a[0] - b[0]) ** 2) + np.sum((np.sqrt(a[1]) - np.sqrt(b[1])) ** 2)))
 
 
-def noised(model: Gaussian, sigma: float) -> tuple[Array, Array]:
+def noised(model: Gaussian, sigma: float) -> tuple[FloatVector, FloatVector]:
     """Mean and variance of x = x_0 + σ n per eigen-direction."""
     mean = np.broadcast_to(model.center, model.spectrum.shape)
     return mean, model.spectrum + sigma**2
@@ -88,7 +89,7 @@ def output(
     script: Callable[[int], Tensor],
     final: str = "none",
     steps: int | None = None,
-) -> tuple[Array, int]:
+) -> tuple[FloatVector, int]:
     """The samples of a scripted run, (rows, dim), and the number of draws, the start included.
 
     steps: the run is left after so many states (None: at its end).

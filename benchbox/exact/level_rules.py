@@ -9,10 +9,23 @@ from torch import Tensor
 from benchbox.driver import trajectory
 from benchbox.errors import UsageError
 from benchbox.exact.law import last
-from benchbox.exact.rules import RuleResult, Trial, counted_denoiser, vector
+from benchbox.exact.rules import RecordingDenoiser, RuleResult, Trial, counted_denoiser, vector
 from benchbox.grid import Levels
 from benchbox.noise import Noise
 from benchbox.registry import registry
+
+
+def level_of_start(trial: Trial) -> RuleResult:
+    """The model is asked about the start at the first level, the only one at which D of it is a posterior mean."""
+    expected = "D(start, σ) at the first level"
+    denoise = RecordingDenoiser()
+    states = list(trial.states(6, denoise=denoise))
+    first = trial.levels(6).sigmas[0]
+    for x, sigma in denoise.asked:
+        if x.shape == states[0].shape and torch.equal(x, states[0]) and abs(sigma / first - 1) > 1e-6:
+            what = f"the model is asked about the start, at σ = {first:.3g}, as if it were at σ = {sigma:.3g}"
+            return RuleResult("level of the start", False, what, expected)
+    return RuleResult("level of the start", True, "asked at the first level", expected)
 
 
 def levels_reached(trial: Trial) -> RuleResult:

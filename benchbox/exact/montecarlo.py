@@ -9,7 +9,7 @@ import torch
 
 from benchbox.denoiser import Denoiser
 from benchbox.driver import trajectory
-from benchbox.exact.law import Array, last, w2
+from benchbox.exact.law import FloatVector, last
 from benchbox.grid import Levels
 from benchbox.metrics.statistics import gaussian_w2
 from benchbox.models.gaussian import Gaussian
@@ -37,8 +37,8 @@ def samples(
     final: str = "none",
     seed: int = 0,
     block: int | None = None,
-    start: tuple[Array, Array] | None = None,
-) -> Array:
+    start: tuple[FloatVector, FloatVector] | None = None,
+) -> FloatVector:
     """n flat samples of the ordinary driver, in float64. start: mean and variance in place of the schedule's own.
 
     Noise blocks are of `block` samples, and an adaptive sampler runs one at a time, as it does in a run.
@@ -62,7 +62,7 @@ class _Started(Noise):
         n: int,
         shape: tuple[int, ...],
         std: float,
-        start: tuple[Array, Array] | None,
+        start: tuple[FloatVector, FloatVector] | None,
         block: int,
     ) -> None:
         super().__init__(seed, first, n, shape, dtype=torch.float64, block=block)
@@ -76,7 +76,7 @@ class _Started(Noise):
         return (mean + std * z) / self.std
 
 
-def estimate_w2(x: Array, target: tuple[Array, Array]) -> W2Estimate:
+def estimate_w2(x: FloatVector, target: tuple[FloatVector, FloatVector]) -> W2Estimate:
     """W2 between the Gaussian of the samples' moments and a diagonal one: jackknife over groups, for bias and interval.
 
     The full covariance counts, so that coordinates which a sampler mixes are seen.
@@ -89,11 +89,6 @@ def estimate_w2(x: Array, target: tuple[Array, Array]) -> W2Estimate:
     return W2Estimate(*(float(np.sqrt(max(v, 0.0))) for v in (value, value - error, value + error)))
 
 
-def _square(x: Array, target: tuple[Array, Array]) -> float:
+def _square(x: FloatVector, target: tuple[FloatVector, FloatVector]) -> float:
     mean, variance = target
     return gaussian_w2(x.mean(0), np.cov(x.T), mean, np.diag(np.sqrt(variance))) ** 2
-
-
-def w2_of_moments(x: Array, target: tuple[Array, Array]) -> float:
-    """W2 from the samples' mean and variance per coordinate."""
-    return w2((x.mean(0), x.var(0)), target)

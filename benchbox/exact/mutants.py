@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from dataclasses import dataclass, fields
 from pathlib import Path
-from types import FunctionType, ModuleType
+from types import CodeType, FunctionType, ModuleType
 
 from benchbox.errors import UsageError
 from benchbox.exact.mutation import mutated_sources
@@ -60,7 +60,7 @@ def source_of(module: str) -> str:
 
 
 def mutants_of(sampler: Sampler) -> list[Mutant]:
-    """All mutants: of its class, of the functions in its module, and of those that this imports from its package."""
+    """All mutants: of its methods, and of the functions that these call in its module or import from its package."""
     return [
         Mutant(sampler, module, line, change, source)
         for module, functions in _functions_of(type(sampler)).items()
@@ -69,13 +69,27 @@ def mutants_of(sampler: Sampler) -> list[Mutant]:
 
 
 def _functions_of(cls: type[Sampler]) -> dict[str, set[str]]:
-    """Modules, and the qualified names of the functions in them that are the sampler's."""
+    """Modules, and the qualified names of the functions in them that the sampler's methods may call."""
     home = cls.__module__
-    own = {
-        f"{c.__name__}.{name}" for c in cls.__mro__ if c.__module__ == home for name in vars(c)
-    }  # properties are methods, too
-    found = {home: own}
-    for value in vars(sys.modules[home]).values():
-        if isinstance(value, FunctionType) and value.__module__.partition(".")[0] == home.partition(".")[0]:
-            found.setdefault(value.__module__, set()).add(value.__name__)
+    methods = {f"{c.__name__}.{n}": v for c in cls.__mro__ if c.__module__ == home for n, v in vars(c).items()}
+    found = {home: set(methods)}
+    imported = {v.__module__ for v in vars(sys.modules[home]).values() if isinstance(v, FunctionType)}
+    same = {m for m in imported if m.partition(".")[0] == home.partition(".")[0]} | {home}
+    waiting = [(code, vars(sys.modules[home])) for v in methods.values() if (code := _code_of(v))]
+    while waiting:
+        code, names = waiting.pop()
+        waiting += [(inner, names) for inner in code.co_consts if isinstance(inner, CodeType)]
+        for called in (names.get(n) for n in code.co_names):
+            if isinstance(called, FunctionType) and called.__module__ in same:
+                functions = found.setdefault(called.__module__, set())
+                if called.__name__ not in functions:
+                    functions.add(called.__name__)
+                    waiting.append((called.__code__, called.__globals__))
     return found
+
+
+def _code_of(member: object) -> CodeType | None:
+    """The code of a method, a static one or a property; nothing of what is none."""
+    for name in ("__func__", "fget", "func"):
+        member = getattr(member, name, member)
+    return member.__code__ if isinstance(member, FunctionType) else None

@@ -11,6 +11,7 @@ import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 
@@ -100,6 +101,13 @@ class MutationScore:
     def share(self) -> float:
         """The share rejected, of those that change samples; NaN where there is none."""
         return len(self.rejected) / self.counted if self.counted else float("nan")
+
+    def as_dict(self) -> dict[str, Any]:
+        rejected = [{"mutant": str(m), "by": fault.name, "measured": fault.measured} for m, fault in self.rejected]
+        return {
+            "sampler": self.sampler, "unchanged": self.unchanged, "share": self.share, "rejected": rejected,
+            "survivors": [str(m) for m in self.survivors],
+        }  # fmt: skip
 
     def __str__(self) -> str:
         return (

@@ -9,7 +9,7 @@ import torch
 
 from benchbox.driver import trajectory
 from benchbox.exact.law import last
-from benchbox.exact.refusal import described, is_refusal
+from benchbox.exact.refusal import in_one_line, is_refusal
 from benchbox.exact.rules import RuleResult, Trial, counted_denoiser, relative, vector
 from benchbox.exact.settings import Values, made, other_values
 from benchbox.noise import BLOCK, Noise
@@ -19,7 +19,7 @@ CLOSE = 0.1
 """Largest relative distance from the exact solution on 64 intervals."""
 
 
-def runs(trial: Trial) -> RuleResult:
+def runs_or_refuses(trial: Trial) -> RuleResult:
     """On few levels and many it runs or refuses; a refusal that asks for more levels ends with more of them."""
     expected = "it runs, or refuses with a ValueError that says why"
     for n in (2, 3, 4, 9, 65):
@@ -34,7 +34,7 @@ def _crash(trial: Trial, n_levels: int) -> str | None:
         last(trial.states(n_levels, model=vector()))
     except Exception as error:
         if not is_refusal(error):
-            return f"on {n_levels} levels it fails: {described(error)}"
+            return f"on {n_levels} levels it fails: {in_one_line(error)}"
         if "more levels" in str(error) and n_levels < 1024:
             return "it asks for more levels and refuses 1024, too" if _crash(trial, 1024) else None
         return str(error) if n_levels == 1024 else None
@@ -103,7 +103,7 @@ def _differs(trial: Trial, a: Values, b: Values) -> bool:
     if one is None or two is None:
         return False
     try:
-        x, y = (Trial(s, trial.schedule, trial.grid).run(6) for s in (one, two))
+        x, y = (Trial(s, trial.schedule, trial.grid).run(17) for s in (one, two))
     except Exception as error:
         if is_refusal(error):
             return False

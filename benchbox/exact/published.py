@@ -54,7 +54,7 @@ class PublishedRow:
 
 
 @dataclass(frozen=True)
-class Result:
+class PublishedResult:
     """A published value beside ours, and the evaluations that were really spent."""
 
     row: PublishedRow
@@ -98,7 +98,7 @@ def levels_of(row: PublishedRow) -> Levels:
 
 def rerun_published(
     rows: Iterable[PublishedRow], model: Gaussian, progress: Callable[[int, str], None] = lambda done, what: None
-) -> Iterator[Result]:
+) -> Iterator[PublishedResult]:
     """Each row through the exact law of a black box; the two starts, p_T and N(0, I), share one propagation."""
 
     @lru_cache(maxsize=1)
@@ -116,7 +116,7 @@ def rerun_published(
         start = noised(model, levels.sigmas[0]) if row.start == "p_T" else None
         mean, variance = found.moments(start)
         s = levels.scales[-1]
-        yield Result(row, w2((s * mean, s * s * variance), noised(model, 0)), found.nfe)
+        yield PublishedResult(row, w2((s * mean, s * s * variance), noised(model, 0)), found.nfe)
 
 
 def draws(rows: Iterable[PublishedRow]) -> int:

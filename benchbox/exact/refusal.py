@@ -21,6 +21,6 @@ def is_refusal(error: Exception) -> bool:
     return isinstance(error, ValueError) and raising
 
 
-def described(error: Exception) -> str:
+def in_one_line(error: Exception) -> str:
     """An exception in one line."""
     return f"{type(error).__name__}: {error}".splitlines()[0]

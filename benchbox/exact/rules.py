@@ -153,6 +153,18 @@ class Trial:
         return denoise.rows / n
 
 
+class RecordingDenoiser(Denoiser):
+    """A denoiser on Gaussian data that keeps what it was asked: states and levels."""
+
+    def __init__(self) -> None:
+        super().__init__(vector(), torch.device("cpu"), torch.float64)
+        self.asked: list[tuple[Tensor, float]] = []
+
+    def __call__(self, x: Tensor, sigma: float) -> Tensor:
+        self.asked.append((x, sigma))
+        return super().__call__(x, sigma)
+
+
 def counted_denoiser(model: Model, dtype: torch.dtype = torch.float64) -> Denoiser:
     """A fresh, counted denoiser on the CPU."""
     return Denoiser(model, torch.device("cpu"), dtype)

@@ -63,7 +63,7 @@ def _candidates(hint: Any, value: Any) -> Iterator[Any]:
         elif kind is bool:
             yield not value
         elif kind is float:
-            yield from (value / 2, 2 * value, value / 10) if value and math.isfinite(value) else (0.5, 1.0, 0.1)
+            yield from _numbers(value)
         elif kind is int:
             yield from ((value or 0) + 1, 2, 0)
         elif kind is Schedule:
@@ -72,6 +72,13 @@ def _candidates(hint: Any, value: Any) -> Iterator[Any]:
             yield from (get("sampler", "ddim"), get("sampler", "ancestral"))
         elif kind is type(None):
             yield None
+
+
+def _numbers(value: float | None) -> tuple[float, float, float]:
+    """Values around a default; of one below 1, which may be a fraction, none above 1."""
+    if not value or not math.isfinite(value):
+        return 0.5, 1.0, 0.1
+    return value / 2, min(2 * value, (1 + value) / 2) if 0 < value < 1 else 2 * value, value / 10
 
 
 def made(sampler: Sampler, values: Mapping[str, Any]) -> Sampler | None:

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from benchbox import get
 from benchbox.errors import UsageError
-from benchbox.exact.refusal import described, is_refusal
+from benchbox.exact.refusal import in_one_line, is_refusal
 from benchbox.exact.rules import RuleResult, Trial
 from benchbox.exact.settings import Variant, covering_settings
 from benchbox.sampler import Sampler
@@ -71,7 +71,7 @@ class Study:
             except Exception as error:
                 if variant.values and is_refusal(error):
                     continue
-                result = RuleResult(name, False, described(error), "no exception")
+                result = RuleResult(name, False, in_one_line(error), "no exception")
             if result.passed is False:
                 return replace(result, measured=f"{variant.prefix}{result.measured}")
             results.append(result)

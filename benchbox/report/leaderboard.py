@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import Literal
@@ -53,19 +53,28 @@ class Sheet:
     notes: tuple[str, ...] = ()
 
 
-def sheets(boards: Iterable[Board], usual: Usual) -> list[Sheet]:
+Declared = Callable[[str], Collection[str]]
+"""A sampler's name to the options that it declares to change the law of its samples."""
+
+
+def undeclared(sampler: str) -> Collection[str]:
+    """Nothing is known of any sampler."""
+    return ()
+
+
+def sheets(boards: Iterable[Board], usual: Usual, declared: Declared = undeclared) -> list[Sheet]:
     """A sheet per board; `usual` are the options that need not be said."""
-    return [sheet(board, usual) for board in boards]
+    return [sheet(board, usual, declared) for board in boards]
 
 
-def sheet(board: Board, usual: Usual) -> Sheet:
+def sheet(board: Board, usual: Usual, declared: Declared = undeclared) -> Sheet:
     lines = [_entry_line(entry, board, usual) for entry in board.entries]
     columns = tuple(
         c for c in (lines[0] if lines else ()) if c not in COST_COLUMNS or any(line[c].text != NONE for line in lines)
     )
     cells = tuple(tuple(line[c] for c in columns) for line in lines)
     words = frozenset({"sampler", "schedule", "grid"})
-    return Sheet(title(board, usual), columns, words, cells, tuple(_notes(board, usual)))
+    return Sheet(title(board, usual), columns, words, cells, (*_notes(board, usual), *_biased(board, usual, declared)))
 
 
 def first(sheet: Sheet, top: int | None) -> Sheet:
@@ -169,3 +178,13 @@ def _notes(board: Board, usual: Usual) -> Iterable[str]:
         seeds = sorted({cell.seed for cell in cells})
         where = f"seed{'s' * (len(seeds) > 1)} {', '.join(map(str, seeds))}"
         yield f"not ranked: {sampler} ({where}): {status}" + (f" ({reason})" if reason else "")
+
+
+def _biased(board: Board, usual: Usual, declared: Declared) -> Iterable[str]:
+    """What is ranked with an option that changes the law on purpose, a line per setup."""
+    for setup in dict.fromkeys(entry.setup for entry in board.entries):
+        known, options = usual("sampler", setup.sampler), json.loads(setup.sampler_options)
+        biased = [o for o in declared(setup.sampler) if o in options and options[o] != known.get(o, options[o])]
+        if biased:
+            named = full_name(setup, board.setups, usual)
+            yield f"{named}: {', '.join(biased)} changes the law of the samples on purpose"

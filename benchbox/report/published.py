@@ -13,7 +13,7 @@ from typing import Any
 import pandas as pd
 
 from benchbox.report.board import Board, BoardTask
-from benchbox.report.leaderboard import Sheet, SheetCell, sheet
+from benchbox.report.leaderboard import Declared, Sheet, SheetCell, sheet, undeclared
 from benchbox.report.plots.chart import Chart, Line, Point, drawable
 from benchbox.report.table import Usual, number
 
@@ -62,10 +62,10 @@ def _point(figure: Mapping[Any, Any]) -> Point:
     return Point(figure["nfe"], figure["fid"], label=f"{what}; {figure['source']}")
 
 
-def sheets_with_published(boards: Iterable[Board], usual: Usual) -> Iterator[Sheet]:
+def sheets_with_published(boards: Iterable[Board], usual: Usual, declared: Declared = undeclared) -> Iterator[Sheet]:
     """The sheet of each board, and after it what was published, in italics and without a rank."""
     for board in boards:
-        yield sheet(board, usual)
+        yield sheet(board, usual, declared)
         figures = published_figures(board)
         if len(figures):
             yield _sheet(figures)

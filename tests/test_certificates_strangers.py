@@ -1,0 +1,269 @@
+"""Samplers of strangers with the usual slips: each is rejected, by a rule that knows nothing of it, with its fault."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+from math import sqrt
+from typing import ClassVar, Literal
+
+import pytest
+import torch
+from torch import Tensor
+
+from benchbox import Levels, Sampler
+from benchbox.denoiser import Denoiser
+from benchbox.exact.certificate import certificate, failed_checks
+from benchbox.noise import Noise
+
+
+def up_down(sigma: float, sigma_next: float, eta: float) -> tuple[float, float]:
+    """The noise of a DDIM step, and the level below it."""
+    up = eta * sigma_next * sqrt(1 - (sigma_next / sigma) ** 2)
+    return up, sqrt(sigma_next**2 - up**2)
+
+
+@dataclass(frozen=True)
+class Right(Sampler):
+    """DDIM as it should be; each of the others changes one thing."""
+
+    name = "stranger"
+    order = 1
+    eta: float = 0.0
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.eta <= 1:
+            raise ValueError(f"eta must be between 0 and 1, not {self.eta}.")
+
+    def __call__(self, denoise: Denoiser, x: Tensor, grid: Levels, noise: Noise) -> Iterator[Tensor]:
+        for i, (sigma, sigma_next) in enumerate(pairwise(grid.sigmas)):
+            up, down = self.levels_of(sigma, sigma_next)
+            x = denoise(x, self.asked(i, grid)).lerp(x, down / sigma)
+            if up > 0:
+                x = x + self.drawn(x, noise, sigma, sigma_next, i == len(grid.sigmas) - 2) * up
+            yield x
+
+    def levels_of(self, sigma: float, sigma_next: float) -> tuple[float, float]:
+        return up_down(sigma, sigma_next, self.eta)
+
+    def asked(self, i: int, grid: Levels) -> float:
+        return grid.sigmas[i]
+
+    def drawn(self, x: Tensor, noise: Noise, sigma: float, sigma_next: float, last: bool) -> Tensor:
+        return noise(sigma, sigma_next)
+
+
+class SigmasExchanged(Right):
+    """The noise of an interval from the level at its start."""
+
+    def levels_of(self, sigma: float, sigma_next: float) -> tuple[float, float]:
+        up = self.eta * sigma * sqrt(1 - (sigma_next / sigma) ** 2)
+        return up, sqrt(sigma_next**2 - up**2)
+
+
+class EtaSquared(Right):
+    """η² in the noise, η in what is taken off for it."""
+
+    def levels_of(self, sigma: float, sigma_next: float) -> tuple[float, float]:
+        up, down = super().levels_of(sigma, sigma_next)
+        return self.eta * up, down
+
+
+class UpAndDownExchanged(Right):
+    def levels_of(self, sigma: float, sigma_next: float) -> tuple[float, float]:
+        up, down = super().levels_of(sigma, sigma_next)
+        return down, up
+
+
+class VarianceAsDeviation(Right):
+    def levels_of(self, sigma: float, sigma_next: float) -> tuple[float, float]:
+        up, down = super().levels_of(sigma, sigma_next)
+        return up**2, down
+
+
+class NoiseNotTakenOff(Right):
+    """The noise comes on top of a whole step."""
+
+    def levels_of(self, sigma: float, sigma_next: float) -> tuple[float, float]:
+        return super().levels_of(sigma, sigma_next)[0], sigma_next
+
+
+class HalfTheNoise(Right):
+    """Right for some η, and not for the one that is given."""
+
+    def levels_of(self, sigma: float, sigma_next: float) -> tuple[float, float]:
+        return up_down(sigma, sigma_next, self.eta / 2)
+
+
+class GlobalNoise(Right):
+    def drawn(self, x: Tensor, noise: Noise, sigma: float, sigma_next: float, last: bool) -> Tensor:
+        return torch.randn_like(x)
+
+
+class OwnGenerator(Right):
+    def drawn(self, x: Tensor, noise: Noise, sigma: float, sigma_next: float, last: bool) -> Tensor:
+        return torch.randn(x.shape, dtype=x.dtype, generator=torch.Generator().manual_seed(1))
+
+
+class LastDrawDropped(Right):
+    def drawn(self, x: Tensor, noise: Noise, sigma: float, sigma_next: float, last: bool) -> Tensor:
+        return noise(sigma, sigma_next) * (0 if last else 1)
+
+
+class DrawsInReverse(Right):
+    def drawn(self, x: Tensor, noise: Noise, sigma: float, sigma_next: float, last: bool) -> Tensor:
+        return noise(1 / sigma, 1 / sigma_next)
+
+
+class FirstStepOff(Right):
+    """The first evaluation at the second level."""
+
+    def asked(self, i: int, grid: Levels) -> float:
+        return grid.sigmas[max(i, 1)]
+
+
+@dataclass(frozen=True)
+class SilentBias(Right):
+    """An option that changes the law, and does not say so."""
+
+    s_noise: float = 1.0
+
+    def drawn(self, x: Tensor, noise: Noise, sigma: float, sigma_next: float, last: bool) -> Tensor:
+        return noise(sigma, sigma_next) * self.s_noise
+
+
+class DeclaredBias(SilentBias):
+    biased_by = ("s_noise",)
+
+
+@dataclass(frozen=True)
+class ChurnWithoutNoise(Sampler):
+    """Euler with a level that is raised, and no noise that raises the state to it."""
+
+    name = "stranger"
+    order = 1
+    s_churn: float = 0.0
+
+    def __call__(self, denoise: Denoiser, x: Tensor, grid: Levels, noise: Noise) -> Iterator[Tensor]:
+        for sigma, sigma_next in pairwise(grid.sigmas):
+            sigma_hat = sigma * (1 + min(self.s_churn / len(grid.sigmas), sqrt(2) - 1))
+            x = denoise(x, sigma_hat).lerp(x, sigma_next / sigma_hat)
+            yield x
+
+
+@dataclass(frozen=True)
+class TwoStep(Sampler):
+    """Adams–Bashforth of two points on dx/dσ; `weight` is that of the difference."""
+
+    name = "stranger"
+    order = 2
+    start: Literal["euler", "heun"] = "heun"
+
+    @property
+    def history(self) -> deque[Tensor]:
+        return deque(maxlen=2)
+
+    def weight(self, h: float, before: float) -> float:
+        return h / before / 2
+
+    def evals(self, n_levels: int) -> int:
+        return n_levels - 1 + (self.start == "heun" and n_levels > 1)
+
+    def __call__(self, denoise: Denoiser, x: Tensor, grid: Levels, noise: Noise) -> Iterator[Tensor]:
+        past, before = self.history, 0.0
+        for i, (sigma, sigma_next) in enumerate(pairwise(grid.sigmas)):
+            h = sigma_next - sigma
+            past.appendleft((x - denoise(x, sigma)) / sigma)
+            slope = past[0]
+            if before:
+                slope = slope + self.weight(h, before) * (past[0] - past[1])
+            elif self.start == "heun" and i == 0:
+                end = x + h * slope
+                slope = (slope + (end - denoise(end, sigma_next)) / sigma_next) / 2
+            x, before = x + h * slope, h
+            yield x
+
+
+class SharedHistory(TwoStep):
+    """The history is the class's, not the run's."""
+
+    kept: ClassVar[deque[Tensor]] = deque(maxlen=2)
+
+    @property
+    def history(self) -> deque[Tensor]:
+        return self.kept
+
+    def __call__(self, denoise: Denoiser, x: Tensor, grid: Levels, noise: Noise) -> Iterator[Tensor]:
+        for sigma, sigma_next in pairwise(grid.sigmas):
+            self.kept.appendleft((x - denoise(x, sigma)) / sigma)
+            same = len(self.kept) == 2 and self.kept[1].shape == x.shape
+            slope = 1.5 * self.kept[0] - 0.5 * self.kept[1] if same else self.kept[0]
+            x = x + (sigma_next - sigma) * slope
+            yield x
+
+    def evals(self, n_levels: int) -> int:
+        return n_levels - 1
+
+
+class WholeDifference(TwoStep):
+    def weight(self, h: float, before: float) -> float:
+        return h / before
+
+
+@dataclass(frozen=True)
+class DriftWithoutNoise(Sampler):
+    """The reverse SDE of strength κ whose drift is that of κ = 1."""
+
+    name = "stranger"
+    order = 1
+    kappa: float = 1.0
+
+    def __call__(self, denoise: Denoiser, x: Tensor, grid: Levels, noise: Noise) -> Iterator[Tensor]:
+        for sigma, sigma_next in pairwise(grid.sigmas):
+            h = sigma - sigma_next
+            x = x + 2 * h * (denoise(x, sigma) - x) / sigma
+            if self.kappa > 0:
+                x = x + self.kappa * sqrt(2 * sigma * h) * noise(sigma, sigma_next)
+            yield x
+
+
+@pytest.mark.parametrize(
+    ("slip", "rule", "words"),
+    [
+        (SigmasExchanged, "settings", "with eta=0.5: on 2 levels it fails: ValueError: math domain error"),
+        (EtaSquared, "local law (edm)", "with eta=0.5: after one interval"),
+        (UpAndDownExchanged, "local law (edm)", "after one interval"),
+        (VarianceAsDeviation, "local law (edm)", "with eta=0.5: after one interval"),
+        (NoiseNotTakenOff, "local law (edm)", "with eta=0.5: after one interval"),
+        (HalfTheNoise, "names of options", "with eta=1.0: eta: in one interval"),
+        (GlobalNoise, "global generators", "with eta=0.5: the global generator of torch is drawn from"),
+        (OwnGenerator, "noise source", "with eta=0.5"),
+        (LastDrawDropped, "draws", "with eta=0.5: of 6 draws 1 change nothing"),
+        (DrawsInReverse, "levels of draws", "with eta=0.5: a draw at σ"),
+        (FirstStepOff, "level of the start", "the model is asked about the start"),
+        (SilentBias, "law under options", "of the data's size on 512 intervals"),
+        (ChurnWithoutNoise, "local law (edm)", "with s_churn=0.5: after one interval"),
+        (SharedHistory, "state", "a run after another differs from the first"),
+        (WholeDifference, "weak order (edm)", "it claims order 2 and has order 0.9"),
+        (DriftWithoutNoise, "local law (edm)", "with kappa=0.5: after one interval"),
+    ],
+    ids=lambda value: value.__name__ if isinstance(value, type) else "",
+)
+def test_a_usual_slip_is_rejected_with_its_fault(slip: type[Sampler], rule: str, words: str) -> None:
+    found = {check.name: check.measured for check in failed_checks(slip())}
+    assert rule in found, found
+    assert words in found[rule]
+
+
+@pytest.mark.parametrize("right", [Right, TwoStep, DeclaredBias], ids=lambda cls: cls.__name__)
+def test_what_has_no_slip_passes(right: type[Sampler]) -> None:
+    assert not list(failed_checks(right()))
+
+
+def test_what_changes_the_law_is_shown_and_quick_looks_at_no_option() -> None:
+    found = certificate(DeclaredBias(), quick=True)
+    assert found.scope == "examined under its own options alone; declared to change the law: s_noise"
+    assert found.as_dict()["biased_by"] == ["s_noise"]
+    assert certificate(EtaSquared(), quick=True).passed
