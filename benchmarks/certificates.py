@@ -1,4 +1,4 @@
-"""The table of all built-ins' certificates, as Markdown: `python benchmarks/certificates.py`."""
+"""Print a Markdown table of the certificates of all built-in samplers: `python benchmarks/certificates.py`."""
 
 from __future__ import annotations
 
@@ -17,25 +17,25 @@ COLUMNS = (
 )
 
 
-def orders_of(found: Certificate, kind: str) -> str:
-    """Measured on the two schedules, at the sampler's own options."""
-    return " / ".join(_order(o) for o in found.orders if o.kind == kind and not o.variant) or "–"
+def orders_of(certificate: Certificate, kind: str) -> str:
+    """The orders measured on the two schedules, with the default options."""
+    return " / ".join(_order(o) for o in certificate.orders if o.kind == kind and not o.variant) or "–"
 
 
 def _order(order: Order) -> str:
     return "rounding" if order.slope.order is None else f"{order.slope.order:.2f}"
 
 
-def row(found: Certificate) -> str:
-    claims = {str(o.claimed) for o in found.orders if not o.variant} - {"None"}
-    how = "exact" if all(e.interval is None for e in found.errors) else "Monte Carlo"
-    w2 = ", ".join(f"{e.w2:.3g} ({e.nfe:g})" for e in found.errors)
+def row(certificate: Certificate) -> str:
+    claims = {str(o.claimed) for o in certificate.orders if not o.variant} - {"None"}
+    law = "exact" if all(e.interval is None for e in certificate.errors) else "Monte Carlo"
+    w2 = ", ".join(f"{e.w2:.3g} ({e.nfe:g})" for e in certificate.errors)
     cells = (
-        f"`{found.name}`" + ("" if found.passed else " **failed**"),
+        f"`{certificate.name}`" + ("" if certificate.passed else " **failed**"),
         "".join(claims) or "–",
-        orders_of(found, "weak"),
-        orders_of(found, "strong"),
-        how,
+        orders_of(certificate, "weak"),
+        orders_of(certificate, "strong"),
+        law,
         w2,
     )
     return f"| {' | '.join(cells)} |"

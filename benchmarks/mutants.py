@@ -1,9 +1,9 @@
-"""Which share of the one-token mutants of samplers do the rules of `benchbox check` reject?
+"""The share of one-token mutants of samplers that the rules of `benchbox check` reject.
 
     python benchmarks/mutants.py --generic ddim heun     # without the published formulas of the built-ins
-    python benchmarks/mutants.py --sample 24 --seed 3    # a seeded sample of the mutants of each built-in sampler
+    python benchmarks/mutants.py --sample 24 --seed 3    # a random sample of the mutants of each built-in sampler
 
-The rates in docs/certificates.md come from here. All mutants of all built-in samplers take about an hour of one core.
+The rates in docs/certificates.md come from this script. All mutants of all built-ins take about an hour on one core.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from benchbox.registry import DISTRIBUTION, registry
 
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
-        description=(__doc__ or "").partition("\n")[0], epilog="Names are those of `benchbox list samplers`."
+        description=(__doc__ or "").partition("\n")[0], epilog="`benchbox list samplers` shows the names of samplers."
     )
     parser.add_argument("names", nargs="*", metavar="SAMPLER", help="installed samplers [default: the built-ins]")
-    parser.add_argument("--generic", action="store_true", help="leave the published formulas of the built-ins out")
-    parser.add_argument("--sample", type=int, metavar="N", help="N mutants of each sampler [default: all]")
-    parser.add_argument("--seed", type=int, default=0, help="of --sample [default: 0]")
+    parser.add_argument("--generic", action="store_true", help="without the published formulas of the built-ins")
+    parser.add_argument("--sample", type=int, metavar="N", help="N random mutants of each sampler [default: all]")
+    parser.add_argument("--seed", type=int, default=0, help="seed of --sample [default: 0]")
     return parser.parse_args()
 
 
@@ -42,16 +42,16 @@ def show(score: MutationScore) -> None:
 
 
 def main() -> None:
-    given = arguments()
-    for name in given.names or built_ins():
-        began = time.process_time()
+    options = arguments()
+    for name in options.names or built_ins():
+        start = time.process_time()
         score = mutation_score(
-            get("sampler", name), given.sample, given.seed, given.generic,
+            get("sampler", name), options.sample, options.seed, options.generic,
             tick=lambda done, total: print(f"\r{done}/{total} ", end="", file=sys.stderr, flush=True),
         )  # fmt: skip
         print("\r", end="", file=sys.stderr)
         show(score)
-        print(f"  {time.process_time() - began:.0f} s of CPU\n", flush=True)
+        print(f"  {time.process_time() - start:.0f} s of CPU\n", flush=True)
 
 
 if __name__ == "__main__":

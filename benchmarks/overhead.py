@@ -1,8 +1,8 @@
-"""What a sampler costs outside the model: benchbox, diffusers and the bare arithmetic, on one trivial model.
+"""The overhead of a sampler outside the model: benchbox, diffusers and the plain arithmetic, on one trivial model.
 
-`python benchmarks/overhead.py` prints a Markdown table of paired ratios: the contenders take turns, so that a load on
-the machine falls on all of them, and each time is divided by that of the plain arithmetic in the same turn.
-The trivial model (one multiplication) is in every time; nothing is subtracted.
+`python benchmarks/overhead.py` prints a Markdown table of paired ratios. The contenders take turns, so that any load
+on the machine affects all of them, and each time is divided by that of the plain arithmetic in the same turn. All times
+include the trivial model (one multiplication).
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def trivial(x: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class Trivial(Model):
-    """A formula D = x/2, or a network whose output ε = y/2 benchbox takes to canonical coordinates."""
+    """The formula D = x/2, or a network with output ε = y/2, which benchbox converts to canonical coordinates."""
 
     name = "trivial"
     sample_shape: tuple[int, ...] = (2,)
@@ -76,7 +76,7 @@ class Trivial(Model):
 
 
 class Started(Noise):
-    """Noise whose first draw, the start, was made before the clock, as it is for the others."""
+    """Noise whose first draw, the start, was made before the clock starts, as for the other contenders."""
 
     start: Tensor
 
@@ -88,9 +88,9 @@ class Started(Noise):
 
 
 def no_grad(run: Run) -> Run:
-    """In inference mode, as benchbox runs."""
-    inside: Run = torch.inference_mode()(run)
-    return inside
+    """The run in inference mode, which benchbox uses, too."""
+    wrapped: Run = torch.inference_mode()(run)
+    return wrapped
 
 
 def levels(method: str) -> Levels:
@@ -100,7 +100,7 @@ def levels(method: str) -> Levels:
 
 
 def ours(method: str, start: Tensor, eps: bool = False) -> Run:
-    """benchbox: the driver, the counting and timing denoiser, the sampler; a formula, or a network of ε."""
+    """benchbox: driver, counting and timing denoiser, and sampler; on a formula, or on a network of ε."""
     sampler, cut, n, shape = SAMPLERS[method], levels(method), len(start), tuple(start.shape[1:])
     denoise = Denoiser(Trivial(shape, eps), torch.device("cpu"))
     noise = Started(0, 0, n, shape)
@@ -116,7 +116,7 @@ def ours(method: str, start: Tensor, eps: bool = False) -> Run:
 
 
 def plain(method: str, start: Tensor) -> Run:
-    """The method for a model that gives D, as one would write it down, on the very levels of `ours`."""
+    """The method for a model that gives D, written plainly, on the same levels as `ours`."""
     cut = levels(method)
     sigmas, first = cut.sigmas, cut.start_std
 
@@ -156,7 +156,7 @@ def plain(method: str, start: Tensor) -> Run:
 
 
 def plain_eps(method: str, start: Tensor) -> Run:
-    """The same for a network of ε: Heun and Euler as k-diffusion writes them, the others as their papers do."""
+    """The same for a network of ε: Heun and Euler as in k-diffusion, the others as in their papers."""
     cut = levels(method)
     scales, sigmas = [*cut.scales, 1.0], [*cut.sigmas, 0.0]
     steps = list(pairwise(zip(scales, sigmas, strict=True)))
@@ -198,7 +198,7 @@ def plain_eps(method: str, start: Tensor) -> Run:
 
 
 def peer(method: str, start: Tensor) -> Run:
-    """diffusers' scheduler of the method, in the loop that its documentation shows (a network of ε)."""
+    """diffusers' scheduler of the method, in its documented loop (a network of ε)."""
     peers: Any = diffusers  # untyped
     options: dict[str, Any] = {"beta_start": 1e-4, "beta_end": 0.02}
     match method:
@@ -238,7 +238,7 @@ def evaluations(method: str) -> int:
 
 
 def turn(runs: dict[str, Run], inner: int) -> dict[str, float]:
-    """One time of each contender, one after the other."""
+    """One time for each contender, one after another."""
     times = {}
     for name, run in runs.items():
         begin = perf_counter()
@@ -249,7 +249,7 @@ def turn(runs: dict[str, Run], inner: int) -> dict[str, float]:
 
 
 def measure(method: str, shape: tuple[int, ...], turns: int) -> dict[str, float]:
-    """Medians: µs per evaluation of each contender, and as "a/b" the paired ratios."""
+    """Medians: µs per evaluation for each contender, and the paired ratios under the key "a/b"."""
     start = torch.randn(shape, generator=torch.Generator().manual_seed(0))
     runs = {name: make(method, start) for name, make in CONTENDERS.items()}
     inner = 10 if start.numel() < 10_000 else 1
@@ -261,7 +261,7 @@ def measure(method: str, shape: tuple[int, ...], turns: int) -> dict[str, float]
 
 
 def machine() -> str:
-    """The machine in words, without its name."""
+    """A description of the machine, without its host name."""
     return (
         f"{os.cpu_count()} CPU cores ({platform.machine()}), {torch.get_num_threads()} torch threads, "
         f"Python {platform.python_version()}, torch {torch.__version__}, diffusers {diffusers.__version__}, float32, "

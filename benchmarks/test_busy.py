@@ -1,7 +1,7 @@
-"""Runs beside each other: `pytest benchmarks/test_busy.py --benchmark-enable`, on a machine that does nothing else.
+"""Simultaneous runs: `pytest benchmarks/test_busy.py --benchmark-enable`, on an otherwise idle machine.
 
-Each run is a process of its own, `benchbox run` of the default model, with a thread for each core. Processor time is
-what a run uses wherever it waits, so spinning threads show in it.
+Each run is a separate process, `benchbox run` of the default model, with one thread per core. The processor time of a
+run includes threads that spin while they wait.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from benchbox.threads import CHOICES
 RUN = ("run", "--sampler", "heun", "--nfe", "9", "--samples", "128")
 TURNS = 5
 AS_OPENMP = {"GOMP_SPINCOUNT": "300000"}
-"""How GNU's OpenMP waits where nothing is said."""
+"""The default waiting policy of GNU OpenMP."""
 
 
 @pytest.fixture(autouse=True)
@@ -37,7 +37,7 @@ def start(directory: Path, variables: dict[str, str]) -> subprocess.Popen[bytes]
 
 
 def processor_seconds(process: subprocess.Popen[bytes]) -> float:
-    """Of a run, when it has ended."""
+    """The processor time of a run, after its end."""
     _, status, used = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
     assert process.returncode == 0
@@ -55,7 +55,7 @@ def test_two_runs_at_once_use_the_processor_time_of_each_alone(tmp_path: Path) -
 
 
 def test_passive_waiting_costs_at_most_three_percent_alone(tmp_path: Path) -> None:
-    """Seconds of sampling, in turns: the median of the ratio."""
+    """The median ratio of the sampling times, which are measured in turns."""
     ratios = []
     for turn in range(TURNS):
         seconds = []
@@ -64,5 +64,5 @@ def test_passive_waiting_costs_at_most_three_percent_alone(tmp_path: Path) -> No
             processor_seconds(start(directory, variables))
             seconds.append(float(load_results(str(directory))["wall_s"].iloc[0]))
         ratios.append(seconds[0] / seconds[1])
-        print(f"passively {seconds[0]:.2f} s, as OpenMP waits by itself {seconds[1]:.2f} s")
+        print(f"passively {seconds[0]:.2f} s, with OpenMP's default {seconds[1]:.2f} s")
     assert median(ratios) <= 1.03

@@ -1,5 +1,5 @@
-"""What the command line costs, alone and with 50 packages installed: `pytest benchmarks/test_discovery.py
---benchmark-enable`, on a machine that does nothing else."""
+"""Start-up time of the command line, without and with 50 packages: `pytest benchmarks/test_discovery.py
+--benchmark-enable`, on an otherwise idle machine."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def benchbox_samplers():
 
 @pytest.fixture
 def environment(tmp_path: Path, request: pytest.FixtureRequest) -> dict[str, str]:
-    """Variables of a process that finds so many packages."""
+    """Environment variables of a process that finds `request.param` packages."""
     for i in range(request.param):
         info = tmp_path / f"made_{i}-1.0.dist-info"
         info.mkdir()

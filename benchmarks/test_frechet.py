@@ -1,8 +1,8 @@
 """The Fréchet distance at 2,048 features: `pytest benchmarks/test_frechet.py --benchmark-enable`.
 
-Beside it torch-fidelity's route (unsymmetric eigenvalues) and the original one (scipy's matrix root). The covariances
-are of 3,000 vectors (regular) or 1,500 (singular) whose coordinates span two decades. The test of the ratio compares
-the processor time of this process, which other processes disturb little.
+For comparison: torch-fidelity (eigenvalues of a non-symmetric matrix) and the original (scipy's matrix square root).
+The covariances are those of 3,000 vectors (regular) or 1,500 (singular) whose coordinates span two decades. The test of
+the ratio compares processor times, which other processes affect little.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ def skip_unless_measured(request: pytest.FixtureRequest) -> None:
 
 
 def seconds(route: Callable[..., float], n: int) -> tuple[float, float]:
-    """Processor time, the lesser of two, and the value."""
+    """The smaller of two processor times, and the value."""
     times = []
     for _ in range(2):
         start = time.process_time()

@@ -1,7 +1,7 @@
 """The overhead of a sampler outside the model: `pytest benchmarks --benchmark-enable --benchmark-group-by=group`.
 
-Every contender spends about 20 evaluations of a model that is one multiplication; that is in all the times. The table
-of docs/overhead.md is made by `overhead.py`, in turns, since times that are taken apart do not compare under load.
+Every contender spends about 20 evaluations of a trivial model (one multiplication), which all times include. The table
+in docs/overhead.md is made by `overhead.py`, in turns: under load, times measured separately are not comparable.
 """
 
 from __future__ import annotations
@@ -30,14 +30,14 @@ def test_overhead(benchmark: Any, shape: str, method: str, contender: str) -> No
 
 @pytest.mark.parametrize("method", METHODS)
 def test_contenders_do_the_same_work(method: str) -> None:
-    """Without noise the plain arithmetic gives what benchbox gives; so what is timed is the same method."""
+    """Without noise, the plain arithmetic and benchbox give the same samples, so the same method is timed."""
     if method == "ancestral":
         pytest.skip("each draws its own noise")
     x = start("1024x2")
     torch.testing.assert_close(ours(method, x)(), plain(method, x)(), rtol=1e-4, atol=1e-4)
     torch.testing.assert_close(ours(method, x, eps=True)(), plain_eps(method, x)(), rtol=1e-3, atol=1e-3)
     if method == "ddim":
-        # its float32 alphas; the same levels
+        # the same levels, but float32 alphas
         torch.testing.assert_close(plain_eps(method, x)(), peer(method, x)(), rtol=1e-3, atol=1e-3)
 
 

@@ -1,4 +1,4 @@
-"""The pages of 5,000 rows: `pytest benchmarks/test_site.py --benchmark-enable`; at most ten seconds."""
+"""The website of 5,000 rows, in at most ten seconds: `pytest benchmarks/test_site.py --benchmark-enable`."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ N = 5000
 
 
 def test_site(benchmark: Any, tmp_path: Path) -> None:
-    some = load_results(str(REFERENCE))
-    frame = some.iloc[np.arange(N) % len(some)].assign(cell=[f"{i:016x}" for i in range(N)], seed=np.arange(N))
+    rows = load_results(str(REFERENCE))
+    frame = rows.iloc[np.arange(N) % len(rows)].assign(cell=[f"{i:016x}" for i in range(N)], seed=np.arange(N))
     benchmark.pedantic(write_site, [Site(frame.reset_index(drop=True), lambda kind, name: {}), tmp_path], rounds=1)
     if benchmark.stats:
         assert benchmark.stats.stats.min <= 10

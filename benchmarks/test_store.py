@@ -1,7 +1,7 @@
 """A query over 100,000 rows: `pytest benchmarks/test_store.py --benchmark-enable`.
 
-The rows are those of results/reference, each with an id of its own, in one file, as `benchbox results compact`
-writes it. Beside it the same query of 1,000 cells with a file each, and one row out of the 100,000.
+The rows are copies of those in results/reference with unique ids, in one file as written by `benchbox results compact`.
+For comparison: the same query over 1,000 cells with one file each, and the look-up of one row among the 100,000.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ N = 100_000
 
 
 def rows(n: int) -> pa.Table:
-    """The reference rows over and over, each a cell of its own."""
-    some = Store(REFERENCE).table()
-    table = pa.concat_tables([some] * -(-n // len(some))).slice(0, n)
+    """Copies of the reference rows, each with a unique cell id."""
+    reference = Store(REFERENCE).table()
+    table = pa.concat_tables([reference] * -(-n // len(reference))).slice(0, n)
     cells = pa.array([f"{i:016x}" for i in np.random.default_rng(0).permutation(n)])
     return table.set_column(table.column_names.index("cell"), "cell", cells)
 
@@ -44,13 +44,13 @@ def single(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def query(directory: Path) -> int:
-    """How many rows are of heun with an FID below 10."""
+    """The number of rows of heun with an FID below 10."""
     frame = load_results(directory)
     return len(frame[(frame["sampler"] == "heun") & (frame["fid"] < 10)])
 
 
 def fresh(directory: Path) -> int:
-    """One row, by a store that has read nothing yet."""
+    """Look up one row with a new store, which has read nothing yet; 1 if it was found."""
     row = Store(directory).get(f"{N // 2:016x}")
     return 0 if row is None else 1
 

@@ -1,4 +1,4 @@
-"""What one evaluation of the bundled U-Net costs: 64 grey 28×28 images, float32."""
+"""Time of one evaluation of the bundled U-Net: 64 grey 28×28 images, float32."""
 
 from __future__ import annotations
 

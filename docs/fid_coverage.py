@@ -1,7 +1,7 @@
 """How often the 95 % interval of FID covers the true distance, as lines of Markdown: python docs/fid_coverage.py
 
 Samples are exact draws of `gaussian` with eigenvalues from 1 to 0.01; the reference is another Gaussian with the same
-eigenvectors, so the distance is known: far, near, or equal. 200 repetitions of each line.
+eigenvectors, so the true distance is known. Cases: far, near, equal; 200 repetitions for each line.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ CASES = {"far": (0.3, 0.5), "near": (0.05, 0.1), "equal": (0.0, 0.0)}
 
 
 def line(dim: int, n: int, case: str) -> str:
-    """True distance, mean of the plain and of the extrapolated value, and share of intervals that cover the truth."""
+    """The true distance, the means of `fid` and `fid_inf`, and the share of intervals that contain the truth."""
     spectrum = np.geomspace(1, 1e-2, dim)
     model = benchbox.get("model", "gaussian", mean=(0.0,), eigenvalues=tuple(spectrum))
     shift, ratio = (size * np.random.default_rng(0).standard_normal(dim) for size in CASES[case])
@@ -29,10 +29,10 @@ def line(dim: int, n: int, case: str) -> str:
     for seed in range(REPETITIONS):
         blocks = BlockMoments(dim, BLOCKS)
         blocks.update(model.draw(n, seed).numpy(), np.arange(n))
-        found, whole = fid_interval(blocks.moments, mean, np.diag(variance)), blocks.total
-        plain.append(frechet_distance(whole.mean, whole.covariance, mean, np.diag(variance)))
-        values.append(found.value)
-        covered += found.low <= true <= found.high
+        interval, moments = fid_interval(blocks.moments, mean, np.diag(variance)), blocks.total
+        plain.append(frechet_distance(moments.mean, moments.covariance, mean, np.diag(variance)))
+        values.append(interval.value)
+        covered += interval.low <= true <= interval.high
     return (
         f"| {dim} | {n:,} | {case} | {true:.4f} | {np.mean(plain):.4f} | {np.mean(values):.4f} ± {np.std(values):.4f} "
         f"| {covered / REPETITIONS:.1%} |"

@@ -1,4 +1,4 @@
-"""The Gaussian fitted to images, as files for the `gaussian` model: python docs/gaussian_images.py IMAGES DIR
+"""Fit a Gaussian to images, for the `gaussian` model: python docs/gaussian_images.py IMAGES DIR
 
 Then: benchbox run --sampler heun --nfe 35 --model gaussian --metric fid --set fid.features=mnist-cnn
 --set fid.reference=mnist --set gaussian.mean=DIR/mean.npy --set gaussian.eigenvalues=DIR/eigenvalues.npy
@@ -17,11 +17,11 @@ from benchbox.metrics.statistics import Moments
 
 
 def main(images: Path, directory: Path) -> None:
-    """Write mean.npy, eigenvalues.npy and eigenvectors.npy of the images scaled to [−1, 1]."""
+    """Write mean.npy, eigenvalues.npy and eigenvectors.npy of the images, scaled to [−1, 1]."""
     pixels = read_images(images)
     moments = Moments(pixels[0].size)
-    for part in np.array_split(pixels.reshape(len(pixels), -1), 20):
-        moments.update(part / 127.5 - 1)
+    for chunk in np.array_split(pixels.reshape(len(pixels), -1), 20):
+        moments.update(chunk / 127.5 - 1)
     values, vectors = np.linalg.eigh(moments.covariance)
     directory.mkdir(parents=True, exist_ok=True)
     for name, array in (("mean", moments.mean), ("eigenvalues", values.clip(0)), ("eigenvectors", vectors)):

@@ -1,8 +1,8 @@
-"""How good a digit model is, as a line of Markdown: python docs/quality.py MODEL SAMPLES
+"""The quality of a model of digits, as a line of Markdown: python docs/quality.py MODEL SAMPLES
 
-Of samples by heun at 35 evaluations: the share that the digit classifier recognises with probability above 0.9, the
-least and the largest share of a class, and the FID (mnist-cnn) against the training split. MODEL "test" is the FID of
-the MNIST test split against the training split, the floor.
+Samples are made by heun at 35 evaluations. Columns: the share that the classifier recognises with a probability above
+0.9, the smallest and the largest share of a class, and the FID (mnist-cnn) against the training split. With "test" as
+MODEL: the FID of the MNIST test split against the training split, for comparison.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from benchbox.metrics.fid import FIDAccumulator
 from benchbox.metrics.reference import REFERENCE_FOLDER, read_reference
 
 
-def floor() -> float:
+def test_split_fid() -> float:
     """The FID of the test split against the training split."""
     stats = [read_reference(REFERENCE_FOLDER / f"mnist-cnn-mnist-{s}.npz") for s in ("train", "test")]
     value = fid_statistics_to_metric(*({"mu": s.mu, "sigma": s.sigma} for s in stats), verbose=False)
@@ -26,9 +26,9 @@ def floor() -> float:
 
 
 def main(model: str, n: int) -> None:
-    """Sample, classify, compare."""
+    """Make samples, classify them and compute their FID."""
     if model == "test":
-        print(f"| the MNIST test split | 10000 | | | {floor():.2f} |")
+        print(f"| the MNIST test split | 10000 | | | {test_split_fid():.2f} |")
         return
     x = benchbox.sample("heun", model=model, nfe=35, n=n)
     reference = read_reference(REFERENCE_FOLDER / "mnist-cnn-mnist-train.npz")
@@ -36,8 +36,9 @@ def main(model: str, n: int) -> None:
     fid.update(x, torch.arange(n))
     with torch.inference_mode():
         best = classifier()(to_uint8(x, (-1.0, 1.0)).float() / 127.5 - 1).softmax(1).max(1)
-    share, sure = torch.bincount(best.indices, minlength=10) / n, (best.values > 0.9).double().mean()
-    print(f"| `{model}` | {n} | {sure:.1%} | {share.min():.1%} – {share.max():.1%} | {fid.compute()['fid']:.2f} |")
+    shares, recognised = torch.bincount(best.indices, minlength=10) / n, (best.values > 0.9).double().mean()
+    fid_value = fid.compute()["fid"]
+    print(f"| `{model}` | {n} | {recognised:.1%} | {shares.min():.1%} – {shares.max():.1%} | {fid_value:.2f} |")
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """The picture of samples in the README: python docs/samples.py docs/samples.png
 
-Three samplers at four budgets, each from the same noise, on the default model. `benchbox plot --kind samples` makes
-such a picture of any samplers and any model.
+Three samplers at four budgets on the default model, all from the same noise. `benchbox plot --kind samples` makes such
+a picture for any samplers and any model.
 """
 
 from __future__ import annotations
@@ -22,5 +22,5 @@ def panel(sampler: str, nfe: int) -> Panel:
 
 
 if __name__ == "__main__":
-    lines = [(title, [panel(sampler, nfe) for nfe in BUDGETS]) for sampler, title in SAMPLERS.items()]
-    draw_gallery(lines, Path(sys.argv[1]))
+    rows = [(title, [panel(sampler, nfe) for nfe in BUDGETS]) for sampler, title in SAMPLERS.items()]
+    draw_gallery(rows, Path(sys.argv[1]))

@@ -1,7 +1,7 @@
-"""What metrics say of the MNIST test split, as Markdown: python docs/splits.py IMAGES METRIC[:OPTION=VALUE]…
+"""Metrics of the MNIST test split, as lines of Markdown: python docs/splits.py IMAGES METRIC[:OPTION=VALUE]…
 
-A metric of samples is given the 10,000 test images as if they were samples, against the training split: the value of
-a perfect sampler of other images of the same kind. A metric of a model (bpd, vlb) is measured on both splits.
+A metric of samples compares the 10,000 test images, in place of samples, with the training split: this is the value of
+a perfect sampler. A metric of a model (bpd, vlb) is measured on both splits.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def context(model: Model) -> Context:
 
 
 def of_samples(metric: Metric, images: Path) -> dict[str, Any]:
-    """The columns for the test images: against the reference, or else against draws of the training images."""
+    """The columns for the test images, against the reference or (ON_DRAWS) against draws of the training images."""
     model = benchbox.get("model", "empirical", data=images) if metric.name in ON_DRAWS else None
     model = model or benchbox.get("model", "mnist-edm")
     metric.check(model)
@@ -42,7 +42,7 @@ def of_samples(metric: Metric, images: Path) -> dict[str, Any]:
 
 
 def measured(images: Path, name: str, options: dict[str, str]) -> Iterator[tuple[str, dict[str, Any]]]:
-    """What a metric was measured on, and its columns."""
+    """A description of the data that a metric was measured on, and the metric's columns."""
     if name not in MODELS:
         yield "test against train", of_samples(benchbox.get("metric", name, **options), images)
         return
@@ -54,9 +54,9 @@ def measured(images: Path, name: str, options: dict[str, str]) -> Iterator[tuple
 def main(images: Path, metrics: list[str]) -> None:
     for text in metrics:
         name, *options = text.split(":")
-        for what, columns in measured(images, name, dict(option.split("=", 1) for option in options)):
+        for data, columns in measured(images, name, dict(option.split("=", 1) for option in options)):
             values = (f"{k} {v:.4g}" if isinstance(v, float) else f"{k} {v}" for k, v in columns.items())
-            print(f"| {name} | {what} | {', '.join(values)} |", flush=True)
+            print(f"| {name} | {data} | {', '.join(values)} |", flush=True)
 
 
 if __name__ == "__main__":

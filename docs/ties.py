@@ -1,6 +1,7 @@
-"""How often equals are tied, and a difference of four standard errors is told: python docs/ties.py [REPETITIONS]
+"""How often ranks tie equal samplers and separate a better one: python docs/ties.py [REPETITIONS]
 
-Boards of normal values: n equals; and one that is better, by four standard errors of a difference, than n − 1 equals.
+Two boards of normal values: n equal samplers; and one sampler that is better than n − 1 equal ones by four standard
+errors of a difference.
 """
 
 from __future__ import annotations
@@ -15,11 +16,18 @@ from benchbox.report.ties import separated
 REPETITIONS = int(sys.argv[1]) if len(sys.argv) > 1 else 2000
 BETTER = -4 * 2**0.5
 BLOCKS = 10
+COLUMNS = (
+    "standard errors from",
+    "samplers",
+    "equal samplers all tied",
+    "four standard errors detected",
+    "the others all tied",
+)
 HOW = ("1 seed, known error", "1 seed, jackknife", "3 seeds, jackknife", "3 seeds alone", "5 seeds alone")
 
 
 def measured(truth: float, how: str, generator: np.random.Generator) -> Estimate:
-    """A measurement whose standard error is 1, estimated in the given way."""
+    """A measurement with a standard error of 1, which is estimated as `how` says."""
     seeds = int(how[0])
     values = list(truth + seeds**0.5 * generator.normal(size=seeds))
     if "jackknife" in how:
@@ -29,18 +37,18 @@ def measured(truth: float, how: str, generator: np.random.Generator) -> Estimate
 
 
 def rates(n: int, how: str, generator: np.random.Generator) -> tuple[float, float, float]:
-    """How often n equals are all tied; one that is better is told from another; and these others are all tied."""
-    found = []
+    """How often n equal samplers are all tied; a better one is separated from another; the others are all tied."""
+    outcomes = []
     for _ in range(REPETITIONS):
         equal = separated([measured(0.0, how, generator) for _ in range(n)])
         board = separated([measured(BETTER * (i == 0), how, generator) for i in range(n)])
-        found.append((not equal.any(), board[0, 1:].mean(), not board[1:, 1:].any()))
-    tied, told, others = np.mean(found, axis=0)
-    return float(tied), float(told), float(others)
+        outcomes.append((not equal.any(), board[0, 1:].mean(), not board[1:, 1:].any()))
+    tied, detected, others = np.mean(outcomes, axis=0)
+    return float(tied), float(detected), float(others)
 
 
 def across(n: int, generator: np.random.Generator) -> float:
-    """Of boards of two groups of n equals, four standard errors of a difference apart: how often a pair is told."""
+    """How often a pair from two groups of n equal samplers, which differ by four standard errors, is separated."""
     truth = [BETTER] * n + [0.0] * n
     boards = ([measured(t, HOW[0], generator) for t in truth] for _ in range(REPETITIONS))
     return float(np.mean([separated(board)[:n, n:].mean() for board in boards]))
@@ -48,10 +56,10 @@ def across(n: int, generator: np.random.Generator) -> float:
 
 if __name__ == "__main__":
     generator = np.random.default_rng(1)
-    print("| measured by | samplers | equals all tied | four standard errors told | the others all tied |")
-    print("|---|---|---|---|---|")
+    print(f"| {' | '.join(COLUMNS)} |")
+    print(f"|{'---|' * len(COLUMNS)}")
     for how in HOW:
         for n in (2, 5, 10, 20):
-            tied, told, others = rates(n, how, generator)
-            print(f"| {how} | {n} | {tied:.1%} | {told:.1%} | {others:.1%} |", flush=True)
-    print(f"Two groups of ten, known errors: a pair across them is told in {across(10, generator):.1%}.")
+            tied, detected, others = rates(n, how, generator)
+            print(f"| {how} | {n} | {tied:.1%} | {detected:.1%} | {others:.1%} |", flush=True)
+    print(f"Two groups of ten, known errors: a pair from different groups is separated in {across(10, generator):.1%}.")
