@@ -21,7 +21,7 @@ import benchbox as api
 from benchbox.cli.main import app
 from benchbox.denoiser import to_denoised
 from benchbox.errors import UsageError
-from benchbox.metrics.images import read_images, read_labels
+from benchbox.inputs.images import read_images, read_labels
 from benchbox.nets import ScoreNet, UNet
 from benchbox.training.checkpoint import resume_from, save_checkpoint
 from benchbox.training.job import TrainingConfig
@@ -265,7 +265,7 @@ def test_a_trained_model_is_measured_by_the_statistics_of_its_own_images(benchbo
     assert row["fid_reference"].startswith("a train 12 ")
     assert benchbox(*run, "--results", "measured", "--metric", "kid,prc", "--set", "kid.subset_size=4").status == 0
     said = benchbox("train", "a.npz", "-o", "out", "--name", "other", "--features", "mnist-cnn").sentence
-    assert "there are no mnist-cnn statistics of data set 'a': make them with --reference" in said
+    assert "there is no mnist-cnn reference of data set 'a': create one with --reference" in said
 
 
 def write_images(path: Path) -> None:

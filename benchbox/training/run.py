@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from benchbox import nets
 from benchbox.card import Card, sha256
 from benchbox.errors import UsageError, unknown
+from benchbox.inputs.images import read_images, read_labels
 from benchbox.metrics.features import accepts, extractor
-from benchbox.metrics.images import read_images, read_labels
 from benchbox.metrics.reference import Reference, locate, make_reference, write_reference
 from benchbox.options import describe
 from benchbox.registry import registry
@@ -62,7 +62,7 @@ def check_features(job: TrainingConfig, shape: tuple[int, ...]) -> None:
         locate(job.dataset, job.features)
     except UsageError:
         raise UsageError(
-            f"there are no {job.features} statistics of data set {job.dataset!r}: make them with --reference."
+            f"there is no {job.features} reference of data set {job.dataset!r}: create one with --reference."
         ) from None
 
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from benchbox.errors import UsageError
 from benchbox.files import mistaken, reading
-from benchbox.metrics.pictures import Pictures, check_memory, in_folder, in_zip
+from benchbox.inputs.pictures import Pictures, check_memory, in_folder, in_zip
 
 IMAGE_KEYS = ("x_train", "images", "arr_0")
 """Names under which images are looked for in an .npz."""
