@@ -14,8 +14,9 @@ from torch import Tensor
 import benchbox
 from benchbox.bench.settings import parse_settings
 from benchbox.bench.sweep import Request, expand
-from benchbox.metrics.features import extractor, to_uint8
+from benchbox.metrics.features import extractor
 from benchbox.metrics.fid import FIDAccumulator
+from benchbox.metrics.pixels import to_uint8
 from benchbox.metrics.reference import REFERENCE_FOLDER, read_reference
 
 ROOT = Path(__file__).parents[1]
@@ -24,7 +25,7 @@ MNIST = ROOT.parent / "shared" / "data" / "mnist.npz"
 
 def read(x: Tensor) -> Tensor:
     """The classifier's probabilities for images in [−1, 1]."""
-    from benchbox.metrics.features import classifier
+    from benchbox.metrics.mnist_cnn import classifier
 
     with torch.inference_mode():
         return classifier()(to_uint8(x, (-1.0, 1.0)).float() / 127.5 - 1).softmax(1)

@@ -170,7 +170,7 @@ def test_mode_recall_and_its_error_for_a_rare_mode() -> None:
     ("metric", "model", "says"),
     [
         ("modes", {"name": "gaussian"}, "known modes"),
-        ("modes", {"name": "mixture", "stds": (0.5, 0.3, 0.8, 0.0)}, "positive weight and width"),
+        ("modes", {"name": "mixture", "stds": (0.5, 0.3, 0.8, 0.0)}, "positive weights and stds"),
         ("energy", {"name": "mnist-edm"}, "exact draws"),
         ("mmd", {"name": "mnist-edm"}, "exact draws"),
         ("bpd", {"name": "mnist-edm"}, "--set bpd.data=FILE.npz"),

@@ -149,7 +149,7 @@ def test_a_card_whose_weights_were_changed_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("edit", "says"), [
     (lambda t: dict(list(t.items())[1:]), "missing: "),
-    (lambda t: t | {"extra": torch.zeros(1)}, "without a place: extra"),
+    (lambda t: t | {"extra": torch.zeros(1)}, "unexpected: extra"),
     (lambda t: t | {min(t): torch.zeros(1, 2, 3)}, "of another shape: "),
 ], ids=["missing", "unexpected", "shape"])  # fmt: skip
 def test_a_card_whose_weights_are_not_those_of_its_network_is_refused_by_name(
@@ -159,7 +159,7 @@ def test_a_card_whose_weights_are_not_those_of_its_network_is_refused_by_name(
     file = tmp_path / model.card.weights
     save_file(edit(load_file(model.weights())), file)
     replace(model.card, sha256=sha256(file)).write(tmp_path / "card.json")
-    with pytest.raises(UsageError, match=f"cannot be loaded: they are not those of its network .*{says}"):
+    with pytest.raises(UsageError, match=f"cannot be loaded: they belong to another network .*{says}"):
         benchbox.sample("ddim", model=str(tmp_path / "card.json"), nfe=2, n=1)
 
 
@@ -167,7 +167,7 @@ def test_a_card_whose_weights_are_not_those_of_its_network_is_refused_by_name(
     ("net.pt", "there is no model 'net.pt': write torchscript:net.pt where "),
     ("a/net.pth", "write torchscript:a/net.pth where "),
     ("torchscrip:net.pt", "unknown model 'torchscrip': did you mean torchscript"),
-    ("mine.safetensors", r"write mine.json, the card beside it\."),
+    ("mine.safetensors", r"write mine.json, its card\."),
     ("other.safetensors", "unknown model 'other.safetensors'"),
 ])  # fmt: skip
 def test_a_path_given_as_a_model_is_answered_with_what_to_write(

@@ -294,7 +294,7 @@ def test_pool_3_features_become_a_reference_with_features(benchbox: Command, tmp
         ({"mu": [0.0, 0.0], "sigma": [[1.0, np.inf], [0.0, 1.0]]}, "its sigma has values that are not finite"),
         ({"mu": [0.0, 0.0], "sigma": [[1.0, 0.5], [0.0, 1.0]]}, "its sigma is not symmetric"),
         ({"mu": [0.0, 0.0], "sigma": [[-1.0, 0.0], [0.0, 1.0]]}, "its sigma has a variance below 0"),
-        ({"mu": [0.0, 0.0], "sigma": np.eye(2), "vectors": np.zeros((2, 3))}, r"its vectors are of shape \(2, 3\)"),
+        ({"mu": [0.0, 0.0], "sigma": np.eye(2), "vectors": np.zeros((2, 3))}, r"its vectors have shape \(2, 3\)"),
         ({"mu": ["a"], "sigma": [["b"]]}, "its mu is of <U1"),
     ],
 )

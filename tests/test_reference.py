@@ -20,7 +20,8 @@ import benchbox as api
 from benchbox.card import sha256
 from benchbox.errors import UsageError
 from benchbox.metrics import weights
-from benchbox.metrics.features import LocalDinoV2, extractor, to_uint8
+from benchbox.metrics.features import LocalDinoV2, extractor
+from benchbox.metrics.pixels import to_uint8
 from benchbox.metrics.reference import REFERENCE_FOLDER, read_reference
 
 PIXELS = to_uint8(blobs(12, 0), RANGE).numpy()[:, 0]
@@ -136,9 +137,9 @@ def reference(path: Path, **said: Any) -> str:
 @pytest.mark.parametrize(
     ("said", "says"),
     [
-        ({"features": "vgg16"}, "holds vgg16 features where mnist-cnn ones are needed"),
-        ({"resize": "bilinear"}, "was made with resize mode bilinear where mnist-cnn has none"),
-        ({"dataset": "cifar10"}, "is of data set cifar10 where model mnist-edm was made from mnist"),
+        ({"features": "vgg16"}, "holds vgg16 features, and mnist-cnn features are needed"),
+        ({"resize": "bilinear"}, "was made with resize mode bilinear, and mnist-cnn uses none"),
+        ({"dataset": "cifar10"}, "is of data set cifar10, and model mnist-edm was trained on mnist"),
     ],
 )
 def test_a_reference_that_does_not_fit_the_model_is_refused(tmp_path: Path, said: dict[str, str], says: str) -> None:
@@ -155,7 +156,7 @@ def test_a_reference_that_says_nothing_of_itself_and_one_for_a_formula_are_taken
 def test_kid_and_prc_need_the_features_of_the_reference(tmp_path: Path) -> None:
     for name in ("kid", "prc"):
         api.get("metric", name).check(api.get("model", "mnist-edm"))
-        with pytest.raises(UsageError, match=r"this one .* holds none: make one with benchbox reference make"):
+        with pytest.raises(UsageError, match=r"this one .* has none: create one with benchbox reference make"):
             api.get("metric", name, reference=reference(tmp_path)).check(api.get("model", "mnist-edm"))
 
 

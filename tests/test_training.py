@@ -21,7 +21,7 @@ import benchbox as api
 from benchbox.cli.main import app
 from benchbox.denoiser import to_denoised
 from benchbox.errors import UsageError
-from benchbox.metrics.images import read_images, read_labels
+from benchbox.inputs.images import read_images, read_labels
 from benchbox.nets import ScoreNet, UNet
 from benchbox.training.checkpoint import resume_from, save_checkpoint
 from benchbox.training.job import TrainingConfig
@@ -175,16 +175,16 @@ TRAIN = ("train", "a.npz", "-o", "out", "--name", "tiny", "--steps", 2, "--batch
 @pytest.mark.parametrize(
     ("other", "says"),
     [
-        (("train", "b.npz", *TRAIN[2:]), "images .* there, .* here; sigma_data"),
-        ((*TRAIN, "--prediction", "eps"), "prediction edm there, eps here; .*schedule edm there, ddpm here"),
-        ((*TRAIN, "--set", "sigma_max=90"), r"schedule\.sigma_max 80\.0 there, 90\.0 here\)"),
-        ((*TRAIN, "--set", "p_mean=-1"), r"p_mean -1\.2 there, -1\.0 here\)"),
-        ((*TRAIN, "--widths", "32"), r"network\.widths 16 there, 32 here\)"),
-        ((*TRAIN, "--labels", "y"), r"labels none there, .* here; network\.classes none there, 2 here\)"),
-        ((*TRAIN, "--seed", 1), r"\(seed 0 there, 1 here\)"),
-        ((*TRAIN, "--steps", 3), r"\(steps 2 there, 3 here\)"),
+        (("train", "b.npz", *TRAIN[2:]), "images was .*, is .*; sigma_data"),
+        ((*TRAIN, "--prediction", "eps"), "prediction was edm, is eps; .*schedule was edm, is ddpm"),
+        ((*TRAIN, "--set", "sigma_max=90"), r"schedule\.sigma_max was 80\.0, is 90\.0\)"),
+        ((*TRAIN, "--set", "p_mean=-1"), r"p_mean was -1\.2, is -1\.0\)"),
+        ((*TRAIN, "--widths", "32"), r"network\.widths was 16, is 32\)"),
+        ((*TRAIN, "--labels", "y"), r"labels was none, is .*; network\.classes was none, is 2\)"),
+        ((*TRAIN, "--seed", 1), r"\(seed was 0, is 1\)"),
+        ((*TRAIN, "--steps", 3), r"\(steps was 2, is 3\)"),
         ((*TRAIN, "--lr", 0.1, "--ema", 0.9, "--clip", 2), "lr .*; clip .*; ema "),
-        ((*TRAIN, "--precision", "bfloat16"), r"\(bfloat16 False there, True here\)"),
+        ((*TRAIN, "--precision", "bfloat16"), r"\(bfloat16 was False, is True\)"),
     ],
 )
 def test_a_checkpoint_of_another_training_is_refused_and_nothing_is_written(
@@ -193,7 +193,7 @@ def test_a_checkpoint_of_another_training_is_refused_and_nothing_is_written(
     before = {file.name: file.read_bytes() for file in trained.iterdir()}
     said = benchbox(*other).sentence
     assert re.search(says, said), said
-    assert said.endswith("start anew with --no-resume, or with another --name.")
+    assert said.endswith("start from scratch with --no-resume, or use another --name.")
     assert {file.name: file.read_bytes() for file in trained.iterdir()} == before
 
 
@@ -230,9 +230,9 @@ def trained(once: Path, tmp_path: Path) -> Path:
 @pytest.mark.parametrize(
     ("more", "says"),
     [
-        (("--name", "mnist/edm"), "--name mnist/edm cannot name files: .* as in mnist-edm"),
-        (("--name", ".."), "--name .. cannot name files"),
-        (("-o", "a.npz"), "cannot write to a.npz"),
+        (("--name", "mnist/edm"), "--name mnist/edm is no valid file name: .* as mnist-edm"),
+        (("--name", ".."), "--name .. is no valid file name"),
+        (("-o", "a.npz"), "a.npz cannot be created"),
         (("--set", "ladder=10"), "the loss of prediction edm has no ladder"),
         (("--reference",), "--reference needs --features NAME"),
         (("--features", "mnist-cnn"), "mnist-cnn takes 28×28 images, not 8×8"),
@@ -265,7 +265,7 @@ def test_a_trained_model_is_measured_by_the_statistics_of_its_own_images(benchbo
     assert row["fid_reference"].startswith("a train 12 ")
     assert benchbox(*run, "--results", "measured", "--metric", "kid,prc", "--set", "kid.subset_size=4").status == 0
     said = benchbox("train", "a.npz", "-o", "out", "--name", "other", "--features", "mnist-cnn").sentence
-    assert "there are no mnist-cnn statistics of data set 'a': make them with --reference" in said
+    assert "there is no mnist-cnn reference of data set 'a': create one with --reference" in said
 
 
 def write_images(path: Path) -> None:

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from benchbox.errors import UsageError
-from benchbox.metrics.images import open_images, read_images, read_labels
+from benchbox.inputs.images import open_images, read_images, read_labels
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (5, 6, 8), dtype=np.uint8)
 
@@ -85,10 +85,10 @@ def test_grey_among_coloured_pictures_is_read_as_colour_and_transparency_is_refu
     clear = Image.fromarray(PIXELS[0])
     clear.putalpha(Image.fromarray(PIXELS[1]))
     clear.save(tmp_path / "c.png")
-    with pytest.raises(UsageError, match=r"c\.png is transparent in places"):
+    with pytest.raises(UsageError, match=r"c\.png has transparent pixels"):
         read_images(tmp_path)
     Image.fromarray(PIXELS[0]).save(tmp_path / "c.png", transparency=int(PIXELS[0, 0, 0]))
-    with pytest.raises(UsageError, match=r"c\.png is transparent in places"):
+    with pytest.raises(UsageError, match=r"c\.png has transparent pixels"):
         read_images(tmp_path)
 
 
@@ -106,21 +106,21 @@ def test_links_are_followed_once_and_nothing_is_left_out_in_silence(tmp_path: Pa
         open_images(data)
     (data / "z.png").unlink()
     (data / "z.avif").write_bytes(b"")
-    with pytest.raises(UsageError, match=r"has z\.avif, a kind of picture that is not read"):
+    with pytest.raises(UsageError, match=r"has z\.avif, an unsupported picture format"):
         open_images(data)
 
 
 def test_sizes_are_compared_over_all_pictures_before_any_work(tmp_path: Path) -> None:
     folder = saved(tmp_path / "data", "L", ".png")
     Image.fromarray(PIXELS[0, 1:]).save(folder / "z.png")
-    with pytest.raises(UsageError, match=r"of one size: .*0\.png has 8×6, .*z\.png 8×5"):
+    with pytest.raises(UsageError, match=r"the same size: .*0\.png has 8×6, .*z\.png has 8×5"):
         open_images(folder)
 
 
 def test_several_pictures_in_one_file_and_too_many_pixels_are_refused(tmp_path: Path, monkeypatch: Any) -> None:
     frames = [Image.fromarray(pixels) for pixels in PIXELS]
     frames[0].save(tmp_path / "a.tif", save_all=True, append_images=frames[1:])
-    with pytest.raises(UsageError, match="holds 5 pictures"):
+    with pytest.raises(UsageError, match="has 5 frames"):
         open_images(tmp_path)
     frames[0].save(tmp_path / "a.tif")
     for limit in (40, 20):  # Pillow warns from its limit on, and fails from twice that
@@ -167,10 +167,13 @@ def test_a_file_is_known_by_its_content(tmp_path: Path) -> None:
         (b"", "it is empty"),
         (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n", "is a pointer of git-lfs .* git lfs pull"),
         (b"\n<!DOCTYPE html><html>", "it is a web page"),
-        (b"\x80\x04\x95", "it begins as none of these"),
+        (b"\x80\x04\x95", "its first bytes are of another format"),
         (b"no images", "is not a folder or zip of pictures, an .npz"),
         (b"\x1f\x8bno gzip", "is not an IDX file of bytes: "),
-        (struct.pack(">HBB3I", 0, 8, 3, 9, 28, 28), r"holds 0 bytes where an array of \(9, 28, 28\)"),
+        (
+            struct.pack(">HBB3I", 0, 8, 3, 9, 28, 28),
+            r"holds less data than its header states, an array of shape \(9, 28, 28\)",
+        ),
         (struct.pack(">HBB3I", 0, 8, 3, 2**32 - 1, 2**32 - 1, 2), "GiB of memory, and"),
         (struct.pack(">HBB1I", 0, 8, 1, 1) + b"0", "must be uint8"),
     ],
@@ -201,10 +204,10 @@ def test_arrays_that_are_no_images_are_named(tmp_path: Path, made: Any, says: st
 @pytest.mark.parametrize(
     ("labels", "says"),
     [
-        ([0, 1, 2, 3, 899_999_999], "from 0 to 899999999, with 5 images"),
+        ([0, 1, 2, 3, 899_999_999], "from 0 to 899999999 for 5 images"),
         ([0, 1, 2, 3, -1], "from -1 to 3"),
-        ([0, 1, 2, 3], "5 whole numbers"),
-        ([0.5] * 5, "5 whole numbers"),
+        ([0, 1, 2, 3], "5 integers"),
+        ([0.5] * 5, "5 integers"),
     ],
 )
 def test_labels_must_number_the_classes(tmp_path: Path, labels: Any, says: str) -> None:
@@ -216,7 +219,7 @@ def test_labels_must_number_the_classes(tmp_path: Path, labels: Any, says: str) 
 def test_more_than_fits_into_memory_is_refused_before_it_is_read(tmp_path: Path, monkeypatch: Any) -> None:
     npz(tmp_path / "a.npz", images=PIXELS)
     monkeypatch.setattr("psutil.virtual_memory", lambda: type("Memory", (), {"available": 100}))
-    with pytest.raises(UsageError, match=r"would take 0\.0 GiB"):
+    with pytest.raises(UsageError, match=r"needs 0\.0 GiB"):
         open_images(tmp_path / "a.npz")
 
 

@@ -91,7 +91,7 @@ def check_weights() -> Iterator[Finding]:
         except UsageError as error:
             yield f"model {name}", False, str(error)
     try:
-        from benchbox.metrics.features import classifier
+        from benchbox.metrics.mnist_cnn import classifier
 
         classifier()
         yield "features mnist-cnn", True, "SHA-256 as its card says"

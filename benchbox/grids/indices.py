@@ -1,4 +1,4 @@
-"""Grids of whole indices k of a discrete schedule's T points (T = 1000 for a continuous one), t = k/T."""
+"""Grids of integer indices k of the T points of a discrete schedule (T = 1000 for a continuous one), t = k/T."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ class Indices(Grid):
         if not self._distinct(schedule, n_levels):
             largest = next(n for n in range(n_levels, 0, -1) if self._distinct(schedule, n))
             raise UsageError(
-                f"grid {self.name} on schedule {schedule.name}: {n_levels} levels coincide after rounding to whole "
-                f"indices; the largest number of levels is {largest}."
+                f"grid {self.name} on schedule {schedule.name}: {n_levels} levels coincide after rounding to integer "
+                f"indices; at most {largest} levels are possible."
             )
         return self._times(schedule, n_levels)
 

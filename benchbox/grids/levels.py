@@ -1,4 +1,4 @@
-"""Grids that space a continuous range: of t, of √t, of ln σ, of σ^(1/ρ)."""
+"""Grids with equal steps in t, √t, ln σ or σ^(1/ρ)."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Uniform(Grid):
 class Quadratic(Grid):
     """Equal steps in √t (Song, Meng & Ermon 2021, arXiv:2010.02502, app. D.2).
 
-    reach 0.8 starts where the DDIM repository does.
+    reach: the first level is at reach · t_max; 0.8 as in the DDIM repository.
     """
 
     name = "quadratic"

@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 
 
 def block_of(index: NDArray[Any], blocks: int) -> NDArray[np.int64]:
-    """Which block each of these global sample numbers belongs to: runs of 16, dealt out in turn.
+    """The block of each global sample number: runs of 16 samples are assigned to the blocks in turn.
 
-    A run shares a noise generator, and an adaptive sampler's error norm, so it is never cut; and a class-conditional
-    model makes its classes in turn, so single numbers must not be dealt out.
+    The samples of a run share a noise generator and the error norm of an adaptive sampler, so a run is never split.
+    Single samples are not assigned in turn because a class-conditional model cycles through its classes.
     """
     from benchbox.noise import BLOCK
 
@@ -23,15 +23,15 @@ def block_of(index: NDArray[Any], blocks: int) -> NDArray[np.int64]:
 
 
 def block_error(values: Sequence[float], sizes: Sequence[int]) -> float | None:
-    """Standard error of a statistic of all samples, from its values on disjoint blocks of them.
+    """Standard error of a statistic of all samples, from its values on disjoint blocks of the samples.
 
-    The values spread as 1/√size, both where the statistic is asymptotically normal and where it goes to 0 as 1/√n, as
-    a distance does between equal laws: the subsampling estimate (Politis, Romano & Wolf 1999, §2). Only blocks of one
-    size are compared, since a biased statistic's mean differs between sizes. None where no two blocks have one size.
+    The subsampling estimate (Politis, Romano & Wolf 1999, §2): the standard deviation is proportional to 1/√size for an
+    asymptotically normal statistic, and for a distance between equal laws, which tends to 0 as 1/√n. Only blocks of
+    equal size are compared because the bias depends on the size. None where no two blocks have the same size.
     """
     groups = defaultdict(list)
     for value, size in zip(values, sizes, strict=True):
         groups[size].append(value)
-    squares = sum(size * np.square(np.subtract(g, np.mean(g))).sum() for size, g in groups.items())
+    squares = sum(size * np.square(np.subtract(group, np.mean(group))).sum() for size, group in groups.items())
     freedom = len(values) - len(groups)
     return math.sqrt(squares / freedom / sum(sizes)) if freedom > 0 else None

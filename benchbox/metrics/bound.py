@@ -1,4 +1,4 @@
-"""The variational bound of the DDPM texts, term by term."""
+"""The variational bound of DDPM, term by term."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from benchbox.denoiser import Denoiser
 
 ERROR_GROUPS = 16
-"""Groups of data, each with random levels of its own: a denoiser takes one level at a time."""
+"""Groups of data, each with its own random levels, since a denoiser takes one level per call."""
 
 
 @dataclass(frozen=True)
@@ -29,13 +29,13 @@ class VariationalBound(OnData):
     """The variational bound on the bits per dimension of data under the model (Ho et al. 2020, eq. 5), term by term.
 
     `vlb` = `vlb_lt` + `vlb_diffusion` + `vlb_l0`: L_T, L_1 + … + L_{T−1} and L_0, each with its standard error
-    (`vlb_std` …) over the data, their noise and the levels. It measures the model, and not the samples of the run, on
-    all T levels of a discrete schedule, or else on those of the run's grid.
+    (`vlb_std` …) over the data, the noise and the levels. The metric measures the model on all T levels of a discrete
+    schedule, or on the levels of the run's grid; the samples are not used.
 
-    data, key, labels, samples: the data, as for bpd. levels: at how many of them the terms are evaluated for each
-    datum, drawn in proportion to their part in the sum (all, where it is T or more). variance: of the reverse steps,
-    small (the posterior's, β̃) or large (β). L_0 is that of the decoder that integrates over a pixel's cell (eq. 13), or
-    of a density where the data are draws.
+    data, key, labels, samples: the data, as for bpd. levels: number of levels at which terms are evaluated per datum,
+    drawn in proportion to their share of the sum (T or more: all levels). variance: of the reverse steps, small
+    (β̃, of the posterior) or large (β). L_0 integrates the decoder over the interval of a pixel value (eq. 13); for
+    draws it is based on a density and may be negative.
     """
 
     name = "vlb"
@@ -52,7 +52,7 @@ class VariationalBound(OnData):
 
 
 def all_levels(schedule: Schedule, grid: Levels) -> Levels:
-    """The T levels of a discrete schedule; those of the grid where the schedule is continuous."""
+    """The T levels of a discrete schedule; the levels of the grid for a continuous schedule."""
     if schedule.steps is None:
         return grid
     times = np.arange(schedule.steps, 0, -1) / schedule.steps
@@ -61,7 +61,7 @@ def all_levels(schedule: Schedule, grid: Levels) -> Levels:
 
 @lru_cache(maxsize=2)
 def bound(metric: VariationalBound, denoiser: Denoiser, levels: Levels) -> Columns:
-    """The columns; kept, since every cell of a sweep over samplers asks for the same."""
+    """The columns. They are cached because they are the same for all samplers of a sweep."""
     denoise = copy.copy(denoiser)
     denoise.reset()
     data = metric.read(denoise.model)
@@ -69,7 +69,7 @@ def bound(metric: VariationalBound, denoiser: Denoiser, levels: Levels) -> Colum
 
 
 def bound_estimate(terms: Terms, rng: np.random.Generator) -> Columns:
-    """The mean of each term over the data in bits per dimension, and its standard error."""
+    """Mean of each term over the data in bits per dimension, with its standard error."""
     import torch
 
     n = len(terms.data.x0)
@@ -85,6 +85,6 @@ def bound_estimate(terms: Terms, rng: np.random.Generator) -> Columns:
 
 
 def error_of_mean(values: NDArray[np.float64], sizes: NDArray[np.int64]) -> float:
-    """Standard error of the mean of two or more independent groups, weighted by their sizes."""
-    rest = sizes * (values - np.average(values, weights=sizes))
-    return float(np.sqrt(np.square(rest).sum() * len(values) / (len(values) - 1)) / sizes.sum())
+    """Standard error of the mean over two or more independent groups, weighted by size."""
+    residuals = sizes * (values - np.average(values, weights=sizes))
+    return float(np.sqrt(np.square(residuals).sum() * len(values) / (len(values) - 1)) / sizes.sum())

@@ -1,4 +1,4 @@
-"""Images through an extractor, in chunks that do not depend on the batches in which they come."""
+"""Feature extraction in chunks of a fixed size, whatever the batches."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ if TYPE_CHECKING:
     from benchbox.metrics.features import Extractor
 
 ROWS_PER_CHUNK = 64
-"""Images that go through an extractor at once: torch-fidelity's default, so that features equal its own bit for bit.
+"""Images per call of an extractor: torch-fidelity's default batch, so that the features are bit-identical to its own.
 
-It matters for KID: torch-fidelity's float32 arithmetic turns the last bits of features into 1e-5 of its value.
+KID needs this: in torch-fidelity's float32 arithmetic, the last bits of the features change it by 1e-5 of its value.
 """
 
 
 class Chunks:
-    """Gathers images, as uint8, and gives their features to `take(features, index)` whenever there is a whole chunk."""
+    """Collects images as uint8 and passes the features of each full chunk to `take(features, index)`."""
 
     def __init__(
         self,
@@ -30,30 +30,30 @@ class Chunks:
         data_range: tuple[float, float],
         take: Callable[[NDArray[np.float32], NDArray[Any]], None],
     ) -> None:
-        """metric: whose layer of the extractor is taken (`benchbox.metrics.features.METRICS`)."""
+        """metric: its layer of the extractor is used (`benchbox.metrics.features.METRICS`)."""
         self.extract, self.metric, self.range, self.take = extract, metric, data_range, take
         self.images: list[Tensor] = []
         self.index: list[Tensor] = []
 
     def update(self, batch: Tensor, index: Tensor) -> None:
-        """Take in images (n, channels, h, w) and their global numbers (n,)."""
-        from benchbox.metrics.features import to_uint8
+        """Add images (n, channels, h, w) with their global numbers (n,)."""
+        from benchbox.metrics.pixels import to_uint8
 
         self.images.append(to_uint8(batch, self.range))
         self.index.append(index)
-        if sum(map(len, self.images)) >= ROWS_PER_CHUNK:
-            self._give(whole=True)
+        self._extract(sum(map(len, self.images)) // ROWS_PER_CHUNK * ROWS_PER_CHUNK)
 
     def flush(self) -> None:
-        """Give what is left, a chunk that is not whole."""
-        if self.images:
-            self._give(whole=False)
+        """Extract the features of the remaining images, fewer than a chunk."""
+        self._extract(sum(map(len, self.images)))
 
-    def _give(self, whole: bool) -> None:
+    def _extract(self, end: int) -> None:
+        """Pass on the features of the first `end` images."""
         import torch
 
+        if not end:
+            return
         images, index = torch.cat(self.images), torch.cat(self.index)
-        end = len(images) // ROWS_PER_CHUNK * ROWS_PER_CHUNK if whole else len(images)
-        for part, numbers in zip(images[:end].split(ROWS_PER_CHUNK), index[:end].split(ROWS_PER_CHUNK), strict=True):
-            self.take(self.extract(part, self.metric).numpy(), numbers.cpu().numpy())
+        for chunk, numbers in zip(images[:end].split(ROWS_PER_CHUNK), index[:end].split(ROWS_PER_CHUNK), strict=True):
+            self.take(self.extract(chunk, self.metric).numpy(), numbers.cpu().numpy())
         self.images, self.index = ([images[end:]], [index[end:]]) if end < len(images) else ([], [])

@@ -1,4 +1,4 @@
-"""The data that a likelihood is measured on: images of a file, or exact draws of an analytic model."""
+"""Data on which a likelihood is measured: images from a file, or exact draws of an analytic model."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ if TYPE_CHECKING:
 Columns = dict[str, float | str | None]
 
 IMAGES, DRAWS = 64, 1000
-"""How many data, by default."""
+"""Default sizes: images of a file, draws of a model."""
 
 
 @dataclass(frozen=True)
 class Data:
-    """x0 (n, *shape) float64; labels (n,) int64 or None; the values of pixels 0 and 255, None where x0 is no image."""
+    """x0 (n, *shape) float64; labels (n,) int64 or None; range: values of the pixels 0 and 255, None for other data."""
 
     x0: Tensor
     labels: Tensor | None
@@ -36,7 +36,7 @@ class Data:
 
     @property
     def width(self) -> float | None:
-        """That of the cell of values that round to one pixel."""
+        """Width of the interval of values that round to one pixel value."""
         return None if self.range is None else (self.range[1] - self.range[0]) / 255
 
     @property
@@ -46,7 +46,7 @@ class Data:
 
 @dataclass(frozen=True)
 class OnData(Metric):
-    """What metrics of a model on data share: the data are `samples` random images of a file (64), or draws (1,000)."""
+    """Base class of metrics of a model on data: `samples` random images of a file (64), or draws of it (1,000)."""
 
     data: Path | None = None
     key: str | None = None
@@ -59,18 +59,18 @@ class OnData(Metric):
         if self.data is not None and not self.data.is_file():
             raise ValueError(f"there is no file {self.data}.")
         if self.data is None and (self.key or self.labels):
-            raise ValueError("key and labels name arrays of the file data: give data, too.")
+            raise ValueError("key and labels are arrays of the file given by data: set data, too.")
 
     def check(self, model: Model) -> None:
         if model.latent:
             raise UsageError(
-                f"metric {self.name} measures the density of what a network sees, which of model {model.name} are "
-                "latents: data cannot be encoded, so choose another metric."
+                f"metric {self.name} measures a density of images, and model {model.name} is a latent model without an "
+                "encoder: choose another metric."
             )
         if self.data is None and model.draw(1, 0) is None:
             raise UsageError(
-                f"metric {self.name} needs data, and model {model.name} draws none: "
-                f"give images with --set {self.name}.data=FILE.npz."
+                f"metric {self.name} needs data, and model {model.name} cannot draw any: "
+                f"pass images with --set {self.name}.data=FILE.npz."
             )
         if self.data is not None and model.data_range is None:
             raise UsageError(f"metric {self.name}: model {model.name} makes no images, so leave out {self.name}.data.")
@@ -78,7 +78,7 @@ class OnData(Metric):
             self.read(model)
 
     def read(self, model: Model) -> Data:
-        """The data, the same every time. UsageError where the images are not of the model's shape."""
+        """The data, the same at every call. UsageError where the images do not have the model's shape."""
         import torch
 
         n = self.samples or (IMAGES if self.data else DRAWS)
@@ -86,14 +86,16 @@ class OnData(Metric):
             draws = model.draw(n, seed=0)
             assert draws is not None
             return Data(draws.double(), None, None)
-        from benchbox.metrics.images import read_images, read_labels
+        from benchbox.inputs.images import read_images, read_labels
 
         assert model.data_range is not None
         images = read_images(self.data, self.key)
         if images.shape[1:] != model.shape:
-            raise UsageError(f"{self.data} has images of {images.shape[1:]}, and model {model.name} of {model.shape}.")
+            raise UsageError(
+                f"{self.data} has images of shape {images.shape[1:]}, model {model.name} of {model.shape}."
+            )
         if n > len(images):
-            raise UsageError(f"{self.data} has {len(images)} images, too few for {self.name}.samples={n}.")
+            raise UsageError(f"{self.data} has {len(images)} images, fewer than {self.name}.samples={n}.")
         chosen = np.random.default_rng(0).choice(len(images), n, replace=False)
         labels = read_labels(self.data, self.labels, len(images))[chosen] if self.labels else None
         low, high = model.data_range
@@ -102,16 +104,16 @@ class OnData(Metric):
 
 
 def state_dtype(denoise: Denoiser) -> torch.dtype:
-    """What x must be: float64 for a formula and for a network in float64, float32 otherwise."""
+    """dtype of the state x: float64 for analytic models and for networks in float64, float32 otherwise."""
     import torch
 
-    formula = denoise.model.denoiser(denoise.device) is not None
-    wide = formula or getattr(denoise.formula, "dtype", None) == torch.float64
-    return torch.float64 if wide else torch.float32
+    analytic = denoise.model.denoiser(denoise.device) is not None
+    double = analytic or getattr(denoise.formula, "dtype", None) == torch.float64
+    return torch.float64 if double else torch.float32
 
 
 class OfModel(Accumulator):
-    """The accumulator of a metric that measures the model: samples do not change it, and it keeps nothing."""
+    """The accumulator of a metric of the model itself: it ignores the samples and has no state."""
 
     def __init__(self, measure: Callable[[], Columns]) -> None:
         self.measure = measure

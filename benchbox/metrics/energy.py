@@ -17,8 +17,8 @@ class Energy(Between):
     """Energy distance 2 E‖X−Y‖ − E‖X−X'‖ − E‖Y−Y'‖ (Székely & Rizzo 2013) of the first `samples` samples X to as many
     exact draws Y of the data, drawn with `reference_seed`.
 
-    Unbiased, so it may be below 0; `energy_std` is its standard error. Its square root is the metric that other texts
-    call by this name. Memory: `samples` float32 samples.
+    The estimate is unbiased, so it may be negative; `energy_std` is its standard error. Some texts call the square root
+    the energy distance. Memory: `samples` float32 samples.
     """
 
     name = "energy"

@@ -26,12 +26,12 @@ if TYPE_CHECKING:
 class FID(ReferenceMetric):
     """Fréchet Inception Distance (Heusel et al. 2017) of uint8 images, equal to torch-fidelity's, and its uncertainty.
 
-    features: a feature extractor registered with torch-fidelity (none: the model's own, such as `mnist-cnn`).
-    weights, weights_sha256: its weights' file, and the SHA-256 to expect (none: the file in torch's cache).
-    reference: an .npz of mu and sigma, or the name of a data set that comes with benchbox (none: the model's data set).
-    Columns: `fid`; `fid_inf`, its value for infinitely many samples (Chong & Forsyth 2020), with the 95 % interval
-    `fid_low` to `fid_high`; `fid_features`, `fid_reference`; `fid_note` where the samples are too few for the features.
-    Values of different features, data sets or sample counts do not compare. Memory: 10 covariances.
+    features: a feature extractor registered with torch-fidelity (default: the model's, such as `mnist-cnn`).
+    weights, weights_sha256: the file of its weights and their expected SHA-256 (default: the file in torch's cache).
+    reference: an .npz of mu and sigma, or the name of a bundled data set (default: the model's data set).
+    Columns: `fid`; `fid_inf`, its value for infinitely many samples (Chong & Forsyth 2020), with the 95 % confidence
+    interval `fid_low` to `fid_high`; `fid_features`, `fid_reference`; `fid_note` where there are too few samples.
+    Values of different features, data sets or sample counts are not comparable. Memory: 10 covariances.
     """
 
     name = "fid"
@@ -42,7 +42,7 @@ class FID(ReferenceMetric):
 
 
 class FIDAccumulator(Accumulator):
-    """Streams images through the extractor and keeps only the moments of their features, by blocks."""
+    """Extracts the features of the images and keeps only their moments, by blocks."""
 
     def __init__(
         self, extract: Extractor, features: str, reference: Reference, data_range: tuple[float, float]
@@ -55,10 +55,10 @@ class FIDAccumulator(Accumulator):
         self.chunks.update(batch, index)
 
     def take(self, features: NDArray[Any], index: NDArray[Any]) -> None:
-        """Take in features (n, dim) of the samples of these numbers."""
+        """Add features (n, dim) of the samples with these numbers."""
         if features.shape[1] != len(self.reference.mu):
             raise UsageError(
-                f"the reference has {len(self.reference.mu)} features where {self.features} gives {features.shape[1]}."
+                f"the reference has {len(self.reference.mu)} features, and {self.features} has {features.shape[1]}."
             )
         self.blocks.update(features, index)
 
@@ -76,20 +76,20 @@ class FIDAccumulator(Accumulator):
 
     def compute(self) -> dict[str, float | str | None]:
         self.chunks.flush()
-        said = {"fid_features": self.features, "fid_reference": self.reference.label}
+        origin = {"fid_features": self.features, "fid_reference": self.reference.label}
         total, mu, sigma = self.blocks.total, self.reference.mu, self.reference.sigma
         none = dict.fromkeys(("fid", "fid_low", "fid_high", "fid_inf"))
         if total.n < 2:
-            return none | said | {"fid_note": None}
-        out = none | {"fid": frechet_distance(total.mean, total.covariance, mu, sigma)}
+            return none | origin | {"fid_note": None}
+        columns = none | {"fid": frechet_distance(total.mean, total.covariance, mu, sigma)}
         if total.n >= samples_needed(len(mu)):
-            found = fid_interval(self.blocks.moments, mu, sigma)
-            out |= {"fid_low": found.low, "fid_high": found.high, "fid_inf": found.value}
-        return out | said | {"fid_note": note(total.n, self.reference.n, len(mu))}
+            interval = fid_interval(self.blocks.moments, mu, sigma)
+            columns |= {"fid_low": interval.low, "fid_high": interval.high, "fid_inf": interval.value}
+        return columns | origin | {"fid_note": note(total.n, self.reference.n, len(mu))}
 
 
 def note(n: int, n_ref: int, dim: int) -> str | None:
-    """What is to be said of these numbers of samples for so many features; None where they are enough."""
-    few = [f"{n:,} samples, {samples_needed(dim):,} needed"] if n < samples_needed(dim) else []
-    few += [f"a reference of {n_ref:,}, more than {dim:,} needed"] if 0 < n_ref <= dim else []
-    return "; ".join(few) or None
+    """Which numbers of samples are too small for features of this dimension; None where they suffice."""
+    notes = [f"{n:,} samples, {samples_needed(dim):,} needed"] if n < samples_needed(dim) else []
+    notes += [f"a reference of {n_ref:,}, more than {dim:,} needed"] if 0 < n_ref <= dim else []
+    return "; ".join(notes) or None

@@ -1,4 +1,4 @@
-"""The density of a model, by the probability-flow ODE."""
+"""The density of a model by the probability-flow ODE."""
 
 from __future__ import annotations
 
@@ -15,12 +15,14 @@ if TYPE_CHECKING:
     from benchbox.denoiser import Denoiser
 
 FIXED = ("rk4", "midpoint")
+"""Methods with fixed steps."""
+
 FIRST_STEP = 0.1
-"""In ln σ. torchdiffeq's own choice is far too long where D(x, σ) is all but x."""
+"""First step of adaptive methods in ln σ. torchdiffeq's choice is far too long where D(x, σ) ≈ x."""
 
 
 class SolverOptions(Protocol):
-    """How the ODE is solved."""
+    """Options of the ODE solver."""
 
     @property
     def probe_seed(self) -> int: ...
@@ -36,11 +38,11 @@ class SolverOptions(Protocol):
 
 
 class Solver:
-    """−log p(x) in nats of a batch of data, (batch, *shape) to (batch, max(probes, 1)).
+    """−log p(x) in nats for a batch of data, (batch, *shape) to (batch, max(probes, 1)).
 
-    In u = ln σ the flow reads dx/du = x − D(x, σ), so that d log p/du = tr ∂D/∂x − dim along it (Chen et al. 2018,
-    thm 1); at the largest level p is the law N(0, S²) of a run's start in canonical coordinates x = y/s, in which the
-    scale's log-determinant dim·ln s is that of S. The state is float64, whatever the network computes in.
+    In u = ln σ the flow is dx/du = x − D(x, σ), so that d log p/du = tr ∂D/∂x − dim along a path (Chen et al. 2018,
+    thm 1). At the largest level p is N(0, S²), the law of the start of a run in canonical coordinates x = y/s; S
+    includes the log-determinant dim·ln s of the scale. The state is float64 for any dtype of the network.
     """
 
     def __init__(self, denoise: Denoiser, schedule: Schedule, probes: int, settings: SolverOptions) -> None:
@@ -63,7 +65,7 @@ class Solver:
         self.denoise.conditions = {} if labels is None else {"label": labels.to(device).repeat_interleave(count)}
         times = self.times()
         options: dict[str, Any] = {}
-        if self.settings.method not in FIXED:  # and no step beyond the largest level
+        if self.settings.method not in FIXED:  # step_t prevents a step beyond the largest level
             options = {"step_t": times[-1:], "first_step": FIRST_STEP}
         start = x.to(device), torch.zeros(vectors.shape[:2], dtype=x.dtype, device=device)
         states = odeint(
@@ -78,7 +80,7 @@ class Solver:
         return square / 2 + dim / 2 * math.log(2 * math.pi * self.start_std**2) - log_ratio
 
     def times(self) -> Tensor:
-        """ln σ, upwards: the ends, or every step of a method of fixed steps."""
+        """Increasing ln σ: the two ends, or all steps of a fixed-step method."""
         import torch
 
         count = self.settings.steps + 1 if self.settings.method in FIXED else 2
@@ -86,7 +88,7 @@ class Solver:
         return torch.linspace(*ends, count, dtype=torch.float64, device=self.denoise.device)
 
     def vectors(self, x: Tensor) -> Tensor:
-        """What the Jacobian is multiplied by, (batch, count, *shape): probes, or the axes of an exact trace."""
+        """The v of vᵀ(∂D/∂x)v, (batch, count, *shape): random probes, or all axes for an exact trace."""
         import torch
 
         if self.probes == 0:
@@ -98,7 +100,7 @@ class Solver:
         return vectors.to(self.denoise.device)
 
     def slope(self, vectors: Tensor, t: Tensor, state: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
-        """dx/du, and d log p/du with its sign changed: dim − vᵀ(∂D/∂x)v per probe, or 1 − eᵀ(∂D/∂x)e per axis."""
+        """dx/du and −d log p/du: dim − vᵀ(∂D/∂x)v for each probe, or 1 − eᵀ(∂D/∂x)e for each axis."""
         x, count = state[0], vectors.shape[1]
         v = vectors.flatten(0, 1)
         rows = x.to(self.dtype).repeat_interleave(count, dim=0)

@@ -1,4 +1,4 @@
-"""The Fréchet distance between Gaussians, exact in float64 for singular covariances too."""
+"""The Fréchet distance between Gaussians in float64, exact for singular covariances, too."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ EPS = float(np.finfo(np.float64).eps)
 
 
 def frechet_distance(mean: Matrix, covariance: Matrix, mean_ref: Matrix, covariance_ref: Matrix) -> float:
-    """‖μ − μ'‖² + tr Σ + tr Σ' − 2 tr (ΣΣ')^½ (Dowson & Landau 1982, eq. 4): the square of W2, and what FID is.
+    """‖μ − μ'‖² + tr Σ + tr Σ' − 2 tr (ΣΣ')^½ (Dowson & Landau 1982, eq. 4): the square of W2, and the FID.
 
     mean: (d,), covariance: (d, d), symmetric and positive semidefinite up to rounding.
     """
@@ -23,10 +23,10 @@ def frechet_distance(mean: Matrix, covariance: Matrix, mean_ref: Matrix, covaria
 
 
 def trace_root(a: Matrix, b: Matrix) -> float:
-    """tr (ab)^½ of two covariances: Σ √λ(LᵀbL) with a = LLᵀ, and where a is singular with b = LLᵀ.
+    """tr (ab)^½ of two covariances: Σ √λ(LᵀbL) with a = LLᵀ, or with b = LLᵀ where a is singular.
 
-    Where both are singular, the sum of the singular values of the product of their factors. A factor has as many
-    columns as the rank, so nothing is the root of a rounding error.
+    Where both are singular, the sum of the singular values of the product of their factors. The number of columns of a
+    factor is the rank, so that no root of a rounding error enters the sum.
     """
     f = factor(a)
     if f.full:
@@ -44,7 +44,7 @@ def trace_root(a: Matrix, b: Matrix) -> float:
 class Factor(NamedTuple):
     """Pivoted Cholesky factor: a[order][:, order] = lower lowerᵀ, lower (d, rank).
 
-    Its columns shrink, which keeps the small eigenvalues of `spectrum` accurate (Demmel & Veselić 1992, §3).
+    The norms of its columns decrease, which keeps small eigenvalues of `spectrum` accurate (Demmel & Veselić 1992, §3).
     """
 
     lower: Matrix
@@ -61,7 +61,7 @@ class Factor(NamedTuple):
         return f
 
     def spectrum(self, b: Matrix) -> Matrix:
-        """The eigenvalues of FᵀbF, increasing: those of ab but for zeros."""
+        """The eigenvalues of FᵀbF in increasing order: the non-zero ones are those of ab."""
         from scipy.linalg.lapack import dsygst
 
         b = b[np.ix_(self.order, self.order)]
@@ -70,7 +70,7 @@ class Factor(NamedTuple):
 
 
 def factor(a: Matrix) -> Factor:
-    """The factor of a covariance, by LAPACK's pstrf with its own tolerance, d·ε·max diagonal."""
+    """The factor of a covariance by LAPACK's pstrf with its default tolerance, d·ε·max diagonal."""
     from scipy.linalg.lapack import dpstrf
 
     lower, pivots, rank, _ = dpstrf(a, lower=1)

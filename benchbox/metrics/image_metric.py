@@ -1,4 +1,4 @@
-"""What the metrics of images share: an extractor, its weights, a reference."""
+"""Base classes of the metrics of images: they choose the feature extractor, its weights and the reference."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ImageMetric(Metric):
-    """A measure of features of images.
+    """A metric on features of images.
 
     features: a feature extractor registered with torch-fidelity, such as `inception-v3-compat` or `dinov2-vit-l-14`
-    (none: the model's own, such as `mnist-cnn`). weights, weights_sha256: its weights' file, and the SHA-256 to expect
-    (none: the file in torch's cache, and its publisher's SHA-256).
+    (default: the model's, such as `mnist-cnn`). weights, weights_sha256: the file of its weights and their expected
+    SHA-256 (default: the file in torch's cache and the published SHA-256).
     """
 
     features: str | None = None
@@ -30,8 +30,8 @@ class ImageMetric(Metric):
 
     def check(self, model: Model) -> None:
         if len(model.data_shape) != 3 or model.data_range is None:
-            what = f"samples of shape {model.data_shape}" + (" without a range" if model.data_range is None else "")
-            raise UsageError(f"metric {self.name} measures images: model {model.name} makes {what}.")
+            samples = f"samples of shape {model.data_shape}" + (" without a range" if model.data_range is None else "")
+            raise UsageError(f"metric {self.name} measures images: model {model.name} makes {samples}.")
         from benchbox.metrics import weights
         from benchbox.metrics.features import accepts
 
@@ -43,8 +43,8 @@ class ImageMetric(Metric):
     def files(self, model: Model) -> dict[str, Path]:
         from benchbox.metrics import weights
 
-        found = weights.place(self.extractor_name(model), self.weights)
-        return super().files(model) | ({} if found is None else {"weights": found})
+        path = weights.place(self.extractor_name(model), self.weights)
+        return super().files(model) | ({} if path is None else {"weights": path})
 
     def extractor_name(self, model: Model) -> str:
         features = self.features or model.features
@@ -64,10 +64,10 @@ class ImageMetric(Metric):
 
 @dataclass(frozen=True)
 class ReferenceMetric(ImageMetric):
-    """A measure of features of images against those of a data set.
+    """A metric that compares features of samples with those of a data set.
 
-    reference: an .npz as `benchbox reference` makes, or the name of a data set that comes with benchbox (none: the
-    model's own, which `benchbox train --reference` makes, or that of its data set).
+    reference: a file written by `benchbox reference`, or the name of a bundled data set (default: the reference of the
+    model, written by `benchbox train --reference`, or of the model's data set).
     """
 
     reference: str | None = None
@@ -80,23 +80,24 @@ class ReferenceMetric(ImageMetric):
         return super().files(model) | {"reference": self.path(model)}
 
     def path(self, model: Model) -> Path:
-        """Where the reference is. UsageError where there is none."""
+        """The file of the reference. UsageError where it is missing."""
         from benchbox.metrics.reference import locate
 
         return locate(self.reference or model.reference or model.dataset, self.extractor_name(model))
 
     def read(self, model: Model, vectors: bool = False) -> Reference:
-        """The reference, with its features where these are asked for. UsageError where it is missing or another one."""
+        """The reference; vectors: with its features. UsageError where it is missing or does not fit the model."""
+        from benchbox.metrics.features import resize_of
         from benchbox.metrics.reference import read_reference
 
-        path = self.path(model)
-        found = read_reference(path, vectors)
-        if problem := found.mismatch(model, self.extractor_name(model)):
+        path, features = self.path(model), self.extractor_name(model)
+        reference = read_reference(path, vectors)
+        if problem := reference.mismatch(model, features, resize_of(features)):
             raise UsageError(f"the reference {path.name} {problem}.")
-        return found
+        return reference
 
 
 def image_range(model: Model) -> tuple[float, float]:
-    """The range of the values of a model's images, which `check` has found to be there."""
+    """The range of the values of a model's images; `check` has verified that there is one."""
     assert model.data_range is not None
     return model.data_range

@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 class InceptionScore(ImageMetric):
     """Inception Score (Salimans et al. 2016) of uint8 images, by torch-fidelity with its defaults.
 
-    features, weights, weights_sha256: as for `fid`. splits: parts over whose scores the mean is taken. samples: those
-    numbered below it are measured, and their logits kept. Columns `isc`, its standard deviation over the splits
-    `isc_std`, `isc_features`.
+    features, weights, weights_sha256: as for `fid`. splits: the score is the mean over this many parts of the samples.
+    samples: the samples with smaller numbers are measured, and their logits stored. Columns: `isc`; `isc_std`, the
+    standard deviation over the splits; `isc_features`.
     """
 
     name = "isc"
@@ -33,14 +33,14 @@ class InceptionScore(ImageMetric):
             raise ValueError("splits and samples must be at least 1.")
 
     def start(self, context: Context) -> StoredFeatures:
-        span = image_range(context.model)
-        return StoredFeatures(self.extractor(context), self.name, span, self.samples, self.columns)
+        data_range = image_range(context.model)
+        return StoredFeatures(self.extractor(context), self.name, data_range, self.samples, self.columns)
 
     def columns(self, logits: Tensor) -> Columns:
-        """The score of logits (n, classes)."""
+        """The columns for logits (n, classes)."""
         from torch_fidelity.metric_isc import KEY_METRIC_ISC_MEAN, KEY_METRIC_ISC_STD, isc_features_to_metric
 
         if len(logits) < self.splits:
             return {"isc": None, "isc_std": None}
-        found = isc_features_to_metric(logits, self.splits)
-        return {"isc": found[KEY_METRIC_ISC_MEAN], "isc_std": found[KEY_METRIC_ISC_STD]}
+        result = isc_features_to_metric(logits, self.splits)
+        return {"isc": result[KEY_METRIC_ISC_MEAN], "isc_std": result[KEY_METRIC_ISC_STD]}

@@ -16,17 +16,18 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 PAIRS = 2000
-"""Features of each side from which the variance of the distance is estimated, at most."""
+"""Most features of each side that are used to estimate the variance."""
 
 
 @dataclass(frozen=True)
 class KID(ReferenceFeaturesMetric):
     """Kernel Inception Distance (Bińkowski et al. 2018) of uint8 images, by torch-fidelity with its defaults.
 
-    features, weights, weights_sha256, reference: as for `fid`; the reference must hold features. subsets, subset_size:
-    random subsets over whose distances the mean is taken. samples: those numbered below it are measured, and their
-    features kept. Columns `kid`; `kid_std`, its standard deviation over the subsets, as torch-fidelity gives it;
-    `kid_se`, its standard error; `kid_features`, `kid_reference`; `kid_note` where the samples are too few.
+    features, weights, weights_sha256, reference: as for `fid`; the reference must contain features. subsets,
+    subset_size: KID is the mean over this many random subsets of this size. samples: the samples with smaller numbers
+    are measured, and their features stored. Columns: `kid`; `kid_std`, the standard deviation over the subsets, as in
+    torch-fidelity; `kid_se`, the standard error; `kid_features`, `kid_reference`; `kid_note` where there are too few
+    samples.
     """
 
     name = "kid"
@@ -38,30 +39,36 @@ class KID(ReferenceFeaturesMetric):
             raise ValueError("subsets and samples must be at least 1, subset_size at least 2.")
 
     def columns(self, features: Tensor, reference: Reference) -> Columns:
-        """The distance of features (n, dim)."""
+        """The columns for features (n, dim)."""
         import torch
         from torch_fidelity.metric_kid import KEY_METRIC_KID_MEAN, KEY_METRIC_KID_STD, kid_features_to_metric
 
-        theirs, said = reference.vectors, {"kid_reference": reference.label}
-        assert theirs is not None
-        fewest = min(len(features), len(theirs))
+        vectors, origin = reference.vectors, {"kid_reference": reference.label}
+        assert vectors is not None
+        fewest = min(len(features), len(vectors))
         if fewest < self.subset_size:
             note = f"{fewest:,} samples, {self.subset_size:,} needed for a subset"
-            return {"kid": None, "kid_std": None, "kid_se": None, **said, "kid_note": note}
-        found = kid_features_to_metric(
-            features, torch.from_numpy(theirs), kid_subsets=self.subsets, kid_subset_size=self.subset_size,
+            return {"kid": None, "kid_std": None, "kid_se": None, **origin, "kid_note": note}
+        result = kid_features_to_metric(
+            features, torch.from_numpy(vectors), kid_subsets=self.subsets, kid_subset_size=self.subset_size,
             verbose=False,
         )  # fmt: skip
-        spread = found[KEY_METRIC_KID_STD]
-        error = np.sqrt(variance(features.numpy(), theirs) + spread**2 / self.subsets)
-        return {"kid": found[KEY_METRIC_KID_MEAN], "kid_std": spread, "kid_se": float(error), **said, "kid_note": None}
+        spread = result[KEY_METRIC_KID_STD]
+        error = np.sqrt(variance(features.numpy(), vectors) + spread**2 / self.subsets)
+        return {
+            "kid": result[KEY_METRIC_KID_MEAN],
+            "kid_std": spread,
+            "kid_se": float(error),
+            **origin,
+            "kid_note": None,
+        }
 
 
 def variance(x: NDArray[Any], y: NDArray[Any]) -> float:
-    """That of the unbiased MMD² of features (n, dim) and (m, dim) with the cubic kernel, both terms of Hoeffding's
-    decomposition (Sutherland et al. 2017, §A; Serfling 1980, §5.2), estimated from `PAIRS` of each side.
+    """Variance of the unbiased MMD² of features (n, dim) and (m, dim) with the cubic kernel: both terms of Hoeffding's
+    decomposition (Sutherland et al. 2017, §A; Serfling 1980, §5.2), estimated from at most `PAIRS` of each side.
 
-    The mean over random subsets has this variance and, beside it, its own scatter given the features.
+    The mean over random subsets has this variance plus the variance of the subsets given the features.
     """
     n, m = len(x), len(y)
     x, y = spread_out(x), spread_out(y)
@@ -74,18 +81,18 @@ def variance(x: NDArray[Any], y: NDArray[Any]) -> float:
 
 
 def spread_out(x: NDArray[Any]) -> NDArray[np.float64]:
-    """`PAIRS` of the rows at most, evenly spread."""
+    """At most `PAIRS` rows, evenly spaced."""
     rows = np.linspace(0, len(x) - 1, min(PAIRS, len(x))).round().astype(int)
     return x[rows].astype(np.float64)
 
 
 def cubic(x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The kernel (x·y/dim + 1)³ of all pairs."""
+    """The kernel (x·y/dim + 1)³ of all pairs of rows."""
     return (x @ y.T / x.shape[1] + 1) ** 3
 
 
 def row_means(k: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Means of the rows of a square, its diagonal left out."""
+    """Means of the rows of a square matrix without its diagonal."""
     return (k.sum(1) - np.diagonal(k)) / (len(k) - 1)
 
 
@@ -94,7 +101,7 @@ def centred(k: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def within(k: NDArray[np.float64]) -> float:
-    """The mean square of the centred kernel of different vectors."""
+    """Mean square of the centred kernel over pairs of different vectors."""
     means = row_means(k)
-    rest = k - means[:, None] - means[None, :] + means.mean()
-    return float(((rest**2).sum() - (np.diagonal(rest) ** 2).sum()) / (len(k) * (len(k) - 1)))
+    residual = k - means[:, None] - means[None, :] + means.mean()
+    return float(((residual**2).sum() - (np.diagonal(residual) ** 2).sum()) / (len(k) * (len(k) - 1)))

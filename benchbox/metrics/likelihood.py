@@ -1,4 +1,4 @@
-"""The likelihood of data under a model, by the probability-flow ODE."""
+"""The likelihood of data under a model by the probability-flow ODE."""
 
 from __future__ import annotations
 
@@ -23,25 +23,25 @@ if TYPE_CHECKING:
     from benchbox.denoiser import Denoiser
 
 EXACT_UP_TO = 16
-"""Dimensions in which the trace is exact by default."""
+"""Largest dimension in which the trace is exact by default."""
 
 NUMBERS = 2**16
-"""Numbers in one batch of the model: samples times probes times dimensions."""
+"""Numbers in one batch of the model: data × probes × dimensions."""
 
 
 @dataclass(frozen=True)
 class BitsPerDim(OnData):
     """Bits per dimension of data under the model, −log2 p(x)/dim, by the probability-flow ODE (Song et al. 2021, §4.3).
 
-    The data are the images in `data`, with uniform dequantisation (bits per pixel and channel), or exact draws of an
-    analytic model. It measures the model, and not the samples of the run, on the levels of the run's schedule.
+    The data are images from a file, with uniform dequantisation (bits per pixel and channel), or exact draws of an
+    analytic model. The metric measures the model on the noise levels of the run's schedule; the samples are not used.
 
-    data: an .npz with images (array `key`; `labels`: the array of their classes, without which a network is asked for
-    none), of which `samples` are taken. The trace of the Jacobian is Hutchinson's estimate from `probes` Rademacher
-    vectors per image, drawn with `probe_seed`, or exact where probes is 0, the default up to 16 dimensions. method and
-    tolerance, or steps: those of torchdiffeq.
+    data: an .npz of images (array `key`), of which `samples` are used; labels: the array of their classes (default:
+    unconditional). probes: Rademacher vectors per image for Hutchinson's estimate of the trace of the Jacobian, drawn
+    with `probe_seed`; 0 computes the exact trace, the default up to 16 dimensions. method, and tolerance or steps:
+    as in torchdiffeq.
 
-    `bpd_std` is the standard error over data and probes; `bpd_probe_std` that over the probes alone, from 2 on.
+    `bpd_std` is the standard error over data and probes, `bpd_probe_std` over the probes alone (2 or more).
     """
 
     name = "bpd"
@@ -54,7 +54,7 @@ class BitsPerDim(OnData):
     def __post_init__(self) -> None:
         super().__post_init__()
         if (self.probes or 0) < 0 or self.steps < 1 or (self.tolerance or 1) <= 0:
-            raise ValueError("probes must not be negative, steps be at least 1, and tolerance be positive.")
+            raise ValueError("probes must be at least 0, steps at least 1, and tolerance above 0.")
 
     def start(self, context: Context) -> OfModel:
         return OfModel(partial(bits_per_dim, self, context.denoiser, context.schedule))
@@ -62,7 +62,7 @@ class BitsPerDim(OnData):
 
 @lru_cache(maxsize=2)
 def bits_per_dim(metric: BitsPerDim, denoiser: Denoiser, schedule: Schedule) -> Columns:
-    """The columns; kept, since every cell of a sweep over samplers asks for the same."""
+    """The columns. They are cached because they are the same for all samplers of a sweep."""
     import torch
 
     denoise = copy.copy(denoiser)
@@ -85,23 +85,23 @@ def bits_per_dim(metric: BitsPerDim, denoiser: Denoiser, schedule: Schedule) -> 
 
 
 def with_control(bits: Tensor, data: Data, model: Model, per_bit: float) -> tuple[float, float]:
-    """Mean and standard error over the data. On draws of a Gaussian law the exact log-density, whose mean is known, is
-    the control variate (Owen 2013, §8.9): what is left is the error of the solution.
+    """Mean and standard error over the data. For draws of a Gaussian law, the exact log-density is a control variate
+    with a known mean (Owen 2013, §8.9), so that only the error of the ODE solution remains.
     """
-    law, known = model.gaussian_law(), 0.0
+    law, known_mean = model.gaussian_law(), 0.0
     if law is not None and data.width is None:
         exact, entropy = gaussian_nats(data.x0, *law)
-        bits, known = bits - exact * per_bit, entropy * per_bit
-    return known + float(bits.mean()), float(bits.std()) / math.sqrt(len(bits))
+        bits, known_mean = bits - exact * per_bit, entropy * per_bit
+    return known_mean + float(bits.mean()), float(bits.std()) / math.sqrt(len(bits))
 
 
 def gaussian_nats(x: Tensor, mean: Any, root: Any) -> tuple[Tensor, float]:
-    """−log p(x) of each draw of N(mean, root²) and its mean, the entropy. UsageError where there is no density."""
+    """−log p(x) of draws of N(mean, root²), and the entropy. UsageError where the law has no density."""
     import torch
 
     values, vectors = np.linalg.eigh(root)
     if values[0] <= 1e-12 * values[-1]:
-        raise UsageError("the data lie in a subspace and have no density: leave out metric bpd.")
+        raise UsageError("the data lie in a subspace and so have no density: leave out metric bpd.")
     log_det = float(np.log(2 * math.pi * values**2).sum()) / 2
     z = (x.flatten(1) - torch.as_tensor(mean)) @ torch.as_tensor(vectors / values)
     return log_det + z.square().sum(1) / 2, log_det + len(values) / 2

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 REFERENCE_DRAWS = 1000
-"""Draws whose distances give the bandwidth."""
+"""Draws from which the bandwidth is estimated."""
 
 
 @dataclass(frozen=True)
@@ -23,8 +23,8 @@ class MMD(Between):
     """Squared maximum mean discrepancy (Gretton et al. 2012, eq. 4) of the first `samples` samples to as many exact
     draws of the data, drawn with `reference_seed`, by the kernel exp(−‖x−y‖²/2h²).
 
-    bandwidth: h; by default the median distance between 1,000 draws of the data, which is the same for every sampler.
-    Unbiased, so it may be below 0; `mmd_std` is its standard error. Memory: `samples` float32 samples.
+    bandwidth: h; by default the median distance between 1,000 draws of the data, the same for every sampler. The
+    estimate is unbiased, so it may be negative; `mmd_std` is its standard error. Memory: `samples` float32 samples.
     """
 
     name = "mmd"
@@ -49,12 +49,14 @@ def gaussian_kernel(x: Tensor, y: Tensor, bandwidth: float) -> Tensor:
 
 @lru_cache(maxsize=8)
 def median_distance(model: Model) -> float:
-    """The median distance between draws of a model's data: the median heuristic (Gretton et al. 2012, §8)."""
+    """The median distance between draws of a model's data (the median heuristic, Gretton et al. 2012, §8)."""
     import torch
 
     draws = model.draw(REFERENCE_DRAWS, seed=0)
     assert draws is not None
     median = float(torch.pdist(draws.flatten(1).double()).median())
     if median == 0:
-        raise UsageError("most draws of the data are one point: give the kernel's width with --set mmd.bandwidth=H.")
+        raise UsageError(
+            "most draws of the data are equal: set the bandwidth of the kernel with --set mmd.bandwidth=H."
+        )
     return median

@@ -3,57 +3,68 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
 from benchbox.errors import UsageError
 from benchbox.metric import Accumulator, Context, Metric
+from benchbox.metrics.frechet import Matrix
 from benchbox.model import Model
-from benchbox.models.mixture import Mixture
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 WITHIN = 0.9973
-"""The share of a mode's mass inside its radius: that within 3 standard deviations in one dimension."""
+"""Share of a mode's mass inside its radius: the mass within 3 standard deviations in one dimension."""
+
+
+@runtime_checkable
+class HasModes(Protocol):
+    """A model whose law is a mixture of isotropic Gaussians, such as `mixture`."""
+
+    @property
+    def modes(self) -> tuple[Matrix, Matrix, Matrix]:
+        """Means (K, dim), weights that sum to 1, and variances."""
 
 
 @dataclass(frozen=True)
 class Modes(Metric):
     """Mode weights and mode recall of samples of a Gaussian mixture.
 
-    `mode_weight_1` …: the mean of the posterior weight of each mode, whose expectation is the mode's own weight for
-    exact samples, overlapping modes or not; with its standard error, `mode_weight_1_std` …
+    `mode_weight_1` …: the mean posterior weight of each mode. Its expectation is the weight of the mode for exact
+    samples, even where modes overlap. `mode_weight_1_std` … are the standard errors.
 
-    `mode_recall`: the share of the modes that have a sample within the radius that holds 99.73 % of their mass (3
-    standard deviations: Srivastava et al. 2017), with its bootstrap standard error. It grows with their number.
+    `mode_recall`: the share of the modes with a sample inside the radius that holds 99.73 % of their mass (3 standard
+    deviations: Srivastava et al. 2017). It grows with the number of samples. `mode_recall_std` is its bootstrap
+    standard error.
     """
 
     name = "modes"
 
     def check(self, model: Model) -> None:
-        if not isinstance(model, Mixture):
-            raise UsageError(f"metric modes needs a model with known modes, mixture, and not {model.name}.")
-        if min(model.stds) == 0 or min(model.weights) == 0:
-            raise UsageError("metric modes needs modes of positive weight and width: see weights and stds of mixture.")
+        if not isinstance(model, HasModes):
+            raise UsageError(f"metric modes needs a model with known modes, such as mixture, not {model.name}.")
+        _, weights, variances = model.modes
+        if weights.min() == 0 or variances.min() == 0:
+            raise UsageError(f"metric modes needs positive weights and stds of the modes of model {model.name}.")
 
     def start(self, context: Context) -> ModesAccumulator:
-        assert isinstance(context.model, Mixture)
+        assert isinstance(context.model, HasModes)
         return ModesAccumulator(context.model)
 
 
 class ModesAccumulator(Accumulator):
-    """Per mode: sums of its posterior weight and of the square of it, and the samples within its radius."""
+    """Sums for each mode: its posterior weight, the square of it, and the samples within its radius."""
 
-    def __init__(self, mixture: Mixture) -> None:
+    def __init__(self, mixture: HasModes) -> None:
         from scipy.special import gammaincinv
 
         self.means, self.weights, self.variances = mixture.modes
         self.n = 0
         self.sums = np.zeros((3, len(self.weights)))
-        self.radius2 = 2 * gammaincinv(mixture.dim / 2, WITHIN)  # a quantile of χ²
+        self.radius2 = 2 * gammaincinv(self.means.shape[1] / 2, WITHIN)  # a quantile of χ²
 
     def update(self, batch: Tensor, index: Tensor) -> None:
         x = batch.double().cpu().numpy()
@@ -83,7 +94,7 @@ class ModesAccumulator(Accumulator):
         columns: dict[str, float | str | None] = {}
         for name, value, error in zip(names, mean, errors, strict=True):
             columns |= {name: float(value), f"{name}_std": float(error)}
-        # resampled n times, a mode is missed with probability (1 − hits)ⁿ, in all but independently of the others
+        # a bootstrap sample misses a mode with probability (1 − hits)ⁿ, nearly independently of the other modes
         missed = (1 - hits) ** n
         error = np.sqrt(np.sum(missed * (1 - missed))) / len(hits)
         return columns | {"mode_recall": float(np.mean(hits > 0)), "mode_recall_std": float(error)}

@@ -1,4 +1,4 @@
-"""The pathwise error of an ODE sampler, as a metric of a run."""
+"""The pathwise error of an ODE sampler."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ if TYPE_CHECKING:
 @dataclass(frozen=True)
 class ODEError(Metric):
     """Distance of samples from the exact solution of the probability-flow ODE from the same noise (Song et al. 2021,
-    eq. 13): the root mean square over the first `samples` of them and their coordinates.
+    eq. 13): the root mean square over the first `samples` samples and their coordinates.
 
-    For samplers that draw nothing after the start; of a stochastic one it measures how far it wanders. The memory is
-    bounded by `samples`, and the evaluations of the solution (dopri5, tight tolerance) are not counted in the run's.
+    Meant for deterministic samplers; for a stochastic sampler the distance includes its noise. The evaluations of the
+    exact solution (dopri5, tight tolerance) do not count in the run's NFE. Memory: `samples` numbers.
     """
 
     name = "ode_error"
@@ -40,7 +40,7 @@ class ODEError(Metric):
 
 
 class ODEErrorAccumulator(Accumulator):
-    """Squared distances by the samples' numbers: the order in which they come does not matter."""
+    """Stores squared distances by sample number, so that their order does not matter."""
 
     def __init__(self, context: Context, samples: int) -> None:
         self.context, self.samples = context, samples
@@ -58,7 +58,7 @@ class ODEErrorAccumulator(Accumulator):
         self.squares |= dict(zip(index.tolist(), means.tolist(), strict=True))
 
     def exact(self, index: Tensor) -> Tensor:
-        """The samples of these numbers, solved exactly from their starts and finished as the run is."""
+        """The samples with these numbers: the ODE solution from their starts, finished like the run."""
         import torch
 
         context, sigmas = self.context, self.context.grid.sigmas
@@ -71,7 +71,7 @@ class ODEErrorAccumulator(Accumulator):
             return context.model.decode(x)
 
     def starts(self, index: Tensor) -> Tensor:
-        """The first draw of these samples, whatever their order."""
+        """The initial noise of these samples, in any order."""
         import torch
 
         from benchbox.noise import Noise
@@ -97,7 +97,7 @@ class ODEErrorAccumulator(Accumulator):
 
 
 def solution(denoise: Denoiser, x: Tensor, sigma: float, sigma_last: float, tolerance: float) -> Tensor:
-    """The probability-flow ODE from σ to σ_last in ln σ, where it reads dx/dlnσ = x − D, by dopri5."""
+    """The probability-flow ODE dx/dlnσ = x − D from σ to σ_last, by dopri5."""
     import torch
     from torchdiffeq import odeint
 
@@ -110,6 +110,6 @@ def solution(denoise: Denoiser, x: Tensor, sigma: float, sigma_last: float, tole
 
 
 def tolerance_of(denoise: Denoiser) -> float:
-    """Tight: 1e-9 for a float64 formula, 1e-5 for a network, whose rounding is larger."""
-    formula = denoise.model.denoiser(denoise.device) is not None
-    return 1e-9 if formula else 1e-5
+    """1e-9 for an analytic model in float64; 1e-5 for a network, because of its rounding errors."""
+    analytic = denoise.model.denoiser(denoise.device) is not None
+    return 1e-9 if analytic else 1e-5

@@ -1,4 +1,4 @@
-"""Precision and recall of the samples' manifold of features."""
+"""Precision and recall of the samples in feature space."""
 
 from __future__ import annotations
 
@@ -15,16 +15,17 @@ if TYPE_CHECKING:
 PRC_COLUMNS = ("precision", "recall", "f_score")
 
 LARGE = 10_000
-"""Samples from which on distances are not held all at once."""
+"""Samples above which the matrix of distances is computed in parts."""
 
 
 @dataclass(frozen=True)
 class PrecisionRecall(ReferenceFeaturesMetric):
     """Precision, recall and F-score (Kynkäänniemi et al. 2019) of uint8 images, by torch-fidelity with its defaults.
 
-    features, weights, weights_sha256, reference: as for `fid`; torch-fidelity's own default is `vgg16`. neighborhood:
-    k of the k-nearest neighbours. samples: those numbered below it are measured, and their features kept. The reference
-    must hold features. Columns `precision`, `recall`, `f_score`, `prc_features`, `prc_reference`.
+    features, weights, weights_sha256, reference: as for `fid`; torch-fidelity's default features are `vgg16`; the
+    reference must contain features. neighborhood: k of the k nearest neighbours. samples: the samples with smaller
+    numbers are measured, and their features stored. Columns: `precision`, `recall`, `f_score`, `prc_features`,
+    `prc_reference`; `prc_note` where there are too few samples.
     """
 
     name = "prc"
@@ -36,17 +37,17 @@ class PrecisionRecall(ReferenceFeaturesMetric):
             raise ValueError("neighborhood and samples must be at least 1.")
 
     def columns(self, features: Tensor, reference: Reference) -> Columns:
-        """Precision and recall of features (n, dim)."""
+        """The columns for features (n, dim)."""
         import torch
         from torch_fidelity.metric_prc import prc_features_to_metric
 
-        theirs, said = reference.vectors, {"prc_reference": reference.label}
-        assert theirs is not None
-        if (fewest := min(len(features), len(theirs))) <= self.neighborhood:
+        vectors, origin = reference.vectors, {"prc_reference": reference.label}
+        assert vectors is not None
+        if (fewest := min(len(features), len(vectors))) <= self.neighborhood:
             note = f"{fewest:,} samples, {self.neighborhood + 1:,} needed"
-            return dict.fromkeys(PRC_COLUMNS) | said | {"prc_note": note}
-        found = prc_features_to_metric(
-            features, torch.from_numpy(theirs), prc_neighborhood=self.neighborhood, verbose=False,
-            save_cpu_ram=max(len(features), len(theirs)) > LARGE,
+            return dict.fromkeys(PRC_COLUMNS) | origin | {"prc_note": note}
+        result = prc_features_to_metric(
+            features, torch.from_numpy(vectors), prc_neighborhood=self.neighborhood, verbose=False,
+            save_cpu_ram=max(len(features), len(vectors)) > LARGE,
         )  # fmt: skip
-        return {name: found[name] for name in PRC_COLUMNS} | said | {"prc_note": None}
+        return {name: result[name] for name in PRC_COLUMNS} | origin | {"prc_note": None}

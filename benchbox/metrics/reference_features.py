@@ -1,4 +1,4 @@
-"""What the metrics share that compare features one by one with those of a data set."""
+"""Base class of the metrics that compare individual features with those of a data set."""
 
 from __future__ import annotations
 
@@ -21,25 +21,25 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ReferenceFeaturesMetric(ReferenceMetric):
-    """A measure of the features of the samples numbered below `samples` against those that the reference holds."""
+    """A metric on the features of the samples with numbers below `samples` and the features in the reference."""
 
     samples: int = MOST_STORED
 
     def read(self, model: Model, vectors: bool = True) -> Reference:
-        """The reference with its features. UsageError where it holds none."""
-        found = super().read(model, vectors=True)
-        if found.vectors is None:
+        """The reference with its features. UsageError where it contains none."""
+        reference = super().read(model, vectors=True)
+        if reference.vectors is None:
             raise UsageError(
-                f"metric {self.name} needs the features of the reference, and this one ({found.label}) holds none: "
-                "make one with benchbox reference make IMAGES --keep 10000."
+                f"metric {self.name} needs a reference with features, and this one ({reference.label}) has none: "
+                "create one with benchbox reference make IMAGES --keep 10000."
             )
-        return found
+        return reference
 
     def start(self, context: Context) -> StoredFeatures:
         columns = partial(self.columns, reference=self.read(context.model))
-        span = image_range(context.model)
-        return StoredFeatures(self.extractor(context), self.name, span, self.samples, columns)
+        data_range = image_range(context.model)
+        return StoredFeatures(self.extractor(context), self.name, data_range, self.samples, columns)
 
     @abstractmethod
     def columns(self, features: Tensor, reference: Reference) -> Columns:
-        """Those of the features (n, dim)."""
+        """The columns for features (n, dim)."""

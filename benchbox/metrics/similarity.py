@@ -1,4 +1,4 @@
-"""How like pairs of images are, for tasks that have a true image; by torchmetrics, the extra `similarity`.
+"""Similarity of pairs of images, for tasks with a true image; by torchmetrics, the extra `similarity`.
 
 x and y are images (n, channels, height, width) with values in `data_range`, (low, high); each function gives (n,).
 """
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
 ALEX = Weights("alexnet-owt-7be5be79.pth", "7be5be791159472b1fbf3c69796f7cb30dca7ad8466c2df70058c37116cdee02")
 SQUEEZE = Weights("squeezenet1_1-b8a52dc0.pth", "b8a52dc049b60e4b6ab68ad0df457362afab8b6304b2febdc1650a5dab4d7e7b")
 BACKBONES = {"alex": ALEX, "vgg": VGG16, "squeeze": SQUEEZE}
-"""torchvision's networks that LPIPS stands on. Its linear weights come with torchmetrics."""
+"""torchvision's networks that LPIPS uses. Its linear weights come with torchmetrics."""
 
 
 def torchmetrics() -> Any:
-    """The functions of torchmetrics for images. UsageError where it is not installed."""
+    """torchmetrics' functions for images. UsageError where it is not installed."""
     try:
         import torchmetrics.functional.image as functions
     except ImportError:
@@ -37,8 +37,8 @@ def psnr(x: Tensor, y: Tensor, data_range: tuple[float, float]) -> Tensor:
 
 
 def ssim(x: Tensor, y: Tensor, data_range: tuple[float, float]) -> Tensor:
-    """Structural similarity (Wang et al. 2004, eq. 13), 1 for equal images: mean over Gaussian windows, σ = 1.5
-    and 11 pixels wide, about every pixel, the borders reflected.
+    """Structural similarity (Wang et al. 2004, eq. 13), 1 for equal images: the mean over all pixels of
+    Gaussian windows, σ = 1.5, 11 pixels wide, with reflected borders.
     """
     width = data_range[1] - data_range[0]
     values: Tensor = torchmetrics().structural_similarity_index_measure(x, y, data_range=width, reduction="none")
@@ -49,10 +49,10 @@ LpipsNet = Literal["alex", "vgg", "squeeze"]
 
 
 def lpips(x: Tensor, y: Tensor, data_range: tuple[float, float], net: LpipsNet = "alex") -> Tensor:
-    """Learned perceptual distance (Zhang et al. 2018, eq. 1, v0.1), 0 for equal images; grey ones are made RGB.
+    """Learned perceptual distance (Zhang et al. 2018, eq. 1, v0.1), 0 for equal images; grey becomes RGB.
 
-    UsageError where torchvision's weights of the net are not in torch's cache, or not the published ones. Images with
-    a side below 64 are resized to 64×64, since the networks take no smaller ones.
+    UsageError where torchvision's weights are not in torch's cache or do not match the published SHA-256. Images with a
+    side below 64 are resized to 64×64, the smallest size that the networks accept.
     """
     import torch
     from torch.nn.functional import interpolate
@@ -68,7 +68,7 @@ def lpips(x: Tensor, y: Tensor, data_range: tuple[float, float], net: LpipsNet =
 
 @cache
 def perceptual(net: LpipsNet) -> Any:
-    """torchmetrics' LPIPS network, once its weights are checked; nothing is downloaded."""
+    """torchmetrics' LPIPS network, after its weights are verified. Nothing is downloaded."""
     torchmetrics()
     from torchmetrics.image.lpip import LearnedPerceptualImagePatchSimilarity
 

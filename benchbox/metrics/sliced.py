@@ -23,8 +23,8 @@ class SlicedW2(Metric):
     """Sliced W2 (Bonneel et al. 2015): the root mean square over random directions of the one-dimensional W2 to as many
     exact draws of the data, drawn with `reference_seed`.
 
-    `sw2_std` is its standard error, from `resamples` bootstrap samples of samples and draws (0: none); the bias, which
-    is positive, is not in it. Memory: `projections` float32 numbers per sample.
+    It is biased upward. `sw2_std` is the standard error from `resamples` bootstrap samples of samples and draws (0:
+    none); it does not include the bias. Memory: `projections` float32 numbers per sample.
     """
 
     name = "sw2"
@@ -39,7 +39,7 @@ class SlicedW2(Metric):
     def check(self, model: Model) -> None:
         if model.draw(1, 0) is None:
             raise UsageError(
-                f"metric sw2 needs exact draws of the data, and model {model.name} has none: choose another."
+                f"metric sw2 needs exact draws of the data, and model {model.name} has none: choose another metric."
             )
 
     def start(self, context: Context) -> SlicedW2Accumulator:
@@ -47,7 +47,7 @@ class SlicedW2(Metric):
 
 
 class SlicedW2Accumulator(Accumulator):
-    """The projections of the samples, and the samples' numbers."""
+    """Stores the projections of the samples with their numbers."""
 
     def __init__(self, model: Model, metric: SlicedW2) -> None:
         self.model, self.metric = model, metric
@@ -79,26 +79,27 @@ class SlicedW2Accumulator(Accumulator):
             return {"sw2": None, "sw2_std": None}
         reference = self.model.draw(len(index), self.metric.reference_seed)
         assert reference is not None
-        ours, theirs = Sorted(np.concatenate(self.parts)[np.argsort(index)]), Sorted(self.project(reference))
+        samples, draws = Sorted(np.concatenate(self.parts)[np.argsort(index)]), Sorted(self.project(reference))
         rng = np.random.default_rng(0)
-        again = [distance(ours.resampled(rng), theirs.resampled(rng)) for _ in range(self.metric.resamples)]
-        return {"sw2": distance(ours.values, theirs.values), "sw2_std": float(np.std(again, ddof=1)) if again else None}
+        resampled = [distance(samples.resampled(rng), draws.resampled(rng)) for _ in range(self.metric.resamples)]
+        error = float(np.std(resampled, ddof=1)) if resampled else None
+        return {"sw2": distance(samples.values, draws.values), "sw2_std": error}
 
 
 class Sorted:
-    """Columns (n, columns) of numbers in increasing order, that remember which row each came from."""
+    """The columns of an array (n, columns), each sorted, with the row of origin of every number."""
 
     def __init__(self, x: Float32Array) -> None:
         self.order = np.argsort(x, axis=0)
         self.values = np.take_along_axis(x, self.order, axis=0)
 
     def resampled(self, rng: np.random.Generator) -> Float32Array:
-        """The columns of a bootstrap sample of the rows (Efron 1979), in order without another sort."""
+        """The sorted columns of a bootstrap sample of the rows (Efron 1979), without sorting again."""
         n = len(self.values)
-        times = np.bincount(rng.integers(n, size=n), minlength=n)[self.order]
-        return np.stack([np.repeat(v, t) for v, t in zip(self.values.T, times.T, strict=True)], axis=1)
+        counts = np.bincount(rng.integers(n, size=n), minlength=n)[self.order]
+        return np.stack([np.repeat(v, count) for v, count in zip(self.values.T, counts.T, strict=True)], axis=1)
 
 
 def distance(x: Float32Array, y: Float32Array) -> float:
-    """The root mean square over the columns, in order, of the W2 between as many numbers."""
+    """Root mean square over sorted columns (n, columns) of the W2 between the two empirical laws."""
     return float(np.sqrt(np.mean(np.square(x.astype(np.float64) - y))))

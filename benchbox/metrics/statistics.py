@@ -1,4 +1,4 @@
-"""Running moments, and distances between Gaussians."""
+"""Running mean and covariance."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from benchbox.metrics.blocks import block_of
 from benchbox.metrics.frechet import Matrix, frechet_distance
 
 PENDING = 64
-"""Vectors that a block gathers before it takes them in."""
+"""Vectors that a block buffers before it updates its moments."""
 
 
 class Moments:
-    """Count, sum and outer products of vectors, in float64: a running mean and covariance that merge exactly.
+    """Count, sum and outer products of vectors in float64: a running mean and covariance with an exact merge.
 
-    Vectors are taken relative to the first one seen, so that a large common offset costs no digits.
+    The first vector is subtracted from all, so that a large common offset costs no precision.
     """
 
     def __init__(self, dim: int) -> None:
@@ -28,7 +28,7 @@ class Moments:
         self.outer = np.zeros((dim, dim))
 
     def place(self, vectors: NDArray[Any]) -> None:
-        """Take vectors relative to the first of these, unless there is an origin already."""
+        """Make the first of these vectors the origin, unless there is one already."""
         if not self.n and not self.origin.any() and len(vectors):
             self.origin = np.array(vectors[0], dtype=np.float64)
 
@@ -41,7 +41,7 @@ class Moments:
         self.outer += centred.T @ centred
 
     def merge(self, other: Moments) -> None:
-        """Take in what the other has seen."""
+        """Add the vectors of `other`."""
         if not self.n:
             self.origin = other.origin.copy()
         shift = other.origin - self.origin
@@ -58,7 +58,7 @@ class Moments:
 
     @property
     def covariance(self) -> Matrix:
-        """Divided by n − 1."""
+        """Unbiased, with divisor n − 1."""
         return (self.outer - np.outer(self.total, self.total) / self.n) / (self.n - 1)
 
     def state(self) -> dict[str, NDArray[Any]]:
@@ -70,53 +70,51 @@ class Moments:
 
 
 class BlockMoments:
-    """Moments of each of `blocks` disjoint blocks of samples (`block_of`), whatever the batches they come in.
+    """Moments of disjoint blocks of samples (`block_of`), independent of the batches.
 
-    All are taken relative to one vector, so that unions of blocks cost only sums.
-
-    Memory: `blocks` covariances, and up to `PENDING` vectors for each, as an outer product of few vectors costs as
-    much as one of many.
+    All blocks have one origin, so that the moments of a union are sums. Memory: `blocks` covariances, and up to
+    `PENDING` buffered vectors for each, since an outer product of few vectors costs as much as one of many.
     """
 
     def __init__(self, dim: int, blocks: int) -> None:
-        self.parts = [Moments(dim) for _ in range(blocks)]
+        self.blocks = [Moments(dim) for _ in range(blocks)]
         self.pending: list[list[NDArray[Any]]] = [[] for _ in range(blocks)]
 
     def update(self, vectors: NDArray[Any], index: NDArray[Any]) -> None:
         """vectors: (n, dim); index: (n,), the samples' global numbers."""
-        block = block_of(index, len(self.parts))
-        for part in self.parts:
-            part.place(vectors)
+        block = block_of(index, len(self.blocks))
+        for moments in self.blocks:
+            moments.place(vectors)
         for b in np.unique(block):
             self.pending[b].append(vectors[block == b])
             if sum(map(len, self.pending[b])) >= PENDING:
-                self._take(b)
+                self._flush(b)
 
-    def _take(self, block: int) -> None:
+    def _flush(self, block: int) -> None:
         if self.pending[block]:
-            self.parts[block].update(np.concatenate(self.pending[block]))
+            self.blocks[block].update(np.concatenate(self.pending[block]))
             self.pending[block].clear()
 
     @property
     def moments(self) -> list[Moments]:
-        """Those of each block."""
-        for block in range(len(self.parts)):
-            self._take(block)
-        return self.parts
+        """The moments of each block."""
+        for block in range(len(self.blocks)):
+            self._flush(block)
+        return self.blocks
 
     @property
     def total(self) -> Moments:
-        """Those of all samples."""
+        """The moments of all samples."""
         return merged_moments(self.moments)
 
     def merge(self, other: BlockMoments) -> None:
-        """Take in what the other has seen."""
+        """Add the vectors of `other`."""
         for ours, theirs in zip(self.moments, other.moments, strict=True):
             ours.merge(theirs)
 
     def state(self) -> dict[str, NDArray[Any]]:
-        """Stacked over the blocks; of each symmetric outer product, the lower triangle."""
-        states = [part.state() for part in self.moments]
+        """The states of the blocks, stacked; of each symmetric outer product, the lower triangle."""
+        states = [moments.state() for moments in self.moments]
         stacked = {key: np.stack([state[key] for state in states]) for key in states[0]}
         rows, columns = np.tril_indices(stacked["outer"].shape[-1])
         return stacked | {"outer": stacked["outer"][:, rows, columns]}
@@ -124,18 +122,18 @@ class BlockMoments:
     def load(self, state: dict[str, NDArray[Any]]) -> None:
         rows, columns = np.tril_indices(state["total"].shape[-1])
         outer = np.zeros((state["total"].shape[-1],) * 2)
-        for block, part in enumerate(self.parts):
+        for block, moments in enumerate(self.blocks):
             outer[rows, columns] = outer[columns, rows] = state["outer"][block]
-            part.load({key: state[key][block] for key in ("n", "origin", "total")} | {"outer": outer})
-        self.pending = [[] for _ in self.parts]
+            moments.load({key: state[key][block] for key in ("n", "origin", "total")} | {"outer": outer})
+        self.pending = [[] for _ in self.blocks]
 
 
 def merged_moments(parts: Sequence[Moments]) -> Moments:
-    """The moments of all that these have seen; they stay as they are."""
-    whole = Moments(len(parts[0].total))
+    """The moments of the union of disjoint parts, which are not changed."""
+    union = Moments(len(parts[0].total))
     for part in parts:
-        whole.merge(part)
-    return whole
+        union.merge(part)
+    return union
 
 
 def gaussian_w2(mean: Matrix, covariance: Matrix, mean_ref: Matrix, root_ref: Matrix) -> float:

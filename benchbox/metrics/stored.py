@@ -1,4 +1,4 @@
-"""Features that are kept, for the metrics that cannot do with their moments."""
+"""Stored features, for metrics that need more than their moments."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
     from benchbox.metrics.features import Extractor
 
 MOST_STORED = 50_000
-"""Samples whose features are kept, by default."""
+"""Default number of samples whose features are stored."""
 
 
 class StoredFeatures(Accumulator):
-    """The float32 features of the samples numbered below `limit`: the memory is bounded by limit × dim × 4 bytes."""
+    """The float32 features of the samples with numbers below `limit`. Memory: at most limit × dim × 4 bytes."""
 
     def __init__(
         self,
@@ -32,9 +32,9 @@ class StoredFeatures(Accumulator):
         limit: int,
         columns: Callable[[Tensor], Columns],
     ) -> None:
-        """metric: whose layer of the extractor is kept (`benchbox.metrics.features.METRICS`).
+        """metric: its layer of the extractor is stored (`benchbox.metrics.features.METRICS`).
 
-        columns: those of the features (n, dim), in the order of the samples' numbers.
+        columns: computes the columns from features (n, dim) in the order of the samples' numbers.
         """
         self.chunks = Chunks(extract, metric, data_range, self.take)
         self.limit, self.columns = limit, columns
@@ -46,7 +46,7 @@ class StoredFeatures(Accumulator):
             self.chunks.update(batch, index)
 
     def take(self, features: NDArray[np.float32], index: NDArray[Any]) -> None:
-        """Take in features (n, dim) of the samples of these numbers."""
+        """Add features (n, dim) of the samples with these numbers."""
         keep = index < self.limit
         self.parts.append(features[keep])
         self.index.append(index[keep])
@@ -71,5 +71,5 @@ class StoredFeatures(Accumulator):
 
         state = self.state()
         features = state["features"][np.argsort(state["index"])]
-        said = {f"{self.chunks.metric}_features": self.chunks.extract.name}
-        return self.columns(torch.from_numpy(features)) | said
+        extractor = {f"{self.chunks.metric}_features": self.chunks.extract.name}
+        return self.columns(torch.from_numpy(features)) | extractor

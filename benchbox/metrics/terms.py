@@ -18,11 +18,11 @@ if TYPE_CHECKING:
 
 
 class Terms:
-    """L_T, the sum of L_1 … L_{T−1}, and L_0 of some data, in nats, from one draw of their noise.
+    """L_T, the sum of L_1 … L_{T−1}, and L_0 of data in nats, each from one draw of the noise.
 
-    In canonical coordinates x = x_0 + σ n, where KL divergences are those of y = s x. From level σ to σ' < σ the true
-    posterior of x' has mean x' = (σ'²/σ²) x + (1 − σ'²/σ²) x_0 and variance v = σ'²(1 − σ'²/σ²), and the model has
-    D(x, σ) in place of x_0. count: how many of the steps are evaluated for each datum.
+    In canonical coordinates x = x_0 + σ n, in which KL divergences equal those of y = s x. From level σ to σ' < σ the
+    posterior of x' has mean (σ'²/σ²) x + (1 − σ'²/σ²) x_0 and variance σ'²(1 − σ'²/σ²); the model has D(x, σ) in place
+    of x_0. count: number of steps that are evaluated for each datum.
     """
 
     def __init__(self, denoise: Denoiser, levels: Levels, data: Data, count: int, variance: str) -> None:
@@ -33,10 +33,10 @@ class Terms:
         ratio = np.square(self.sigmas[1:] / self.sigmas[:-1])
         self.gain = 1 - ratio
         self.posterior = np.square(self.sigmas[1:]) * self.gain
-        # β in the frame of y, σ² − σ'² in that of x where s = 1
+        # β in the frame of y; σ² − σ'² where s = 1
         large = np.square(np.array(levels.scales[:-1]) / levels.scales[1:]) * -np.diff(np.square(self.sigmas))
         self.variance = self.posterior if self.small else large
-        # the share of each term in the sum, were the data a normal law: only the standard error depends on it
+        # share of each term in the sum for Gaussian data: only the standard error depends on it
         spread = max(float(data.x0.flatten(1).var(0).mean()), 1e-12)
         shares = self.gain**2 / self.posterior / (1 / np.square(self.sigmas[:-1]) + 1 / spread)
         self.share = shares / shares.sum()
@@ -49,15 +49,15 @@ class Terms:
         return self.last(x0), steps, self.decoder(x0, rng)
 
     def draw(self, rng: np.random.Generator) -> list[tuple[int, float]]:
-        """Intervals and their weights in the sum over all: one in each stratum of `share`."""
+        """Intervals and their weights in the sum over all intervals, by stratified sampling from `share`."""
         n, m = len(self.share), self.count
         if m >= n:
             return [(i, 1.0) for i in range(n)]
-        places = np.searchsorted(np.cumsum(self.share), (np.arange(m) + rng.random(m)) / m).clip(max=n - 1)
-        return [(int(i), float(1 / (m * self.share[i]))) for i in places]
+        drawn = np.searchsorted(np.cumsum(self.share), (np.arange(m) + rng.random(m)) / m).clip(max=n - 1)
+        return [(int(i), float(1 / (m * self.share[i]))) for i in drawn]
 
     def last(self, x0: Tensor) -> float:
-        """L_T: KL(q(x_T|x_0) ‖ N(0, S²)), S the standard deviation of a run's start."""
+        """L_T: KL(q(x_T|x_0) ‖ N(0, S²)), where S is the standard deviation at the start of a run."""
         std = self.levels.start_std
         ratio = (self.sigmas[0] / std) ** 2
         square = float(x0.flatten(1).square().sum(1).mean()) / std**2
@@ -71,14 +71,14 @@ class Terms:
         return float(square + self.data.dim * (ratio - 1 - math.log(ratio))) / 2
 
     def decoder(self, x0: Tensor, rng: np.random.Generator) -> float:
-        """L_0: −log p(x_0|x_1), p normal about D(x_1, σ_1), of variance β̃_2 (Nichol & Dhariwal's code) or β_1."""
+        """L_0: −log p(x_0|x_1), p normal with mean D(x_1, σ_1) and variance β̃_2 (Nichol & Dhariwal's code) or β_1."""
         small = self.small and len(self.posterior)
         variance = self.levels.scales[-1] ** 2 * (self.posterior[-1] if small else self.sigmas[-1] ** 2)
         mean = self.denoised(x0, float(self.sigmas[-1]), rng)
         return float(-log_decoder(x0, mean, float(variance) ** 0.5, self.data).flatten(1).sum(1).mean())
 
     def denoised(self, x0: Tensor, sigma: float, rng: np.random.Generator) -> Tensor:
-        """D at a fresh draw of x_0 + σ n."""
+        """D(x_0 + σ n, σ) for a new draw of n."""
         import torch
 
         x = x0 + sigma * torch.as_tensor(rng.standard_normal(tuple(x0.shape)))
@@ -86,7 +86,7 @@ class Terms:
 
 
 def log_decoder(x0: Tensor, mean: Tensor, std: float, data: Data) -> Tensor:
-    """log N(x_0; mean, std²), each number alone; of images the mass of x_0's cell, the outer ones open (eq. 13)."""
+    """log N(x_0; mean, std²) by coordinate; for images, of the interval of a pixel value (eq. 13)."""
     import torch
 
     if data.range is None or data.width is None:
@@ -94,7 +94,7 @@ def log_decoder(x0: Tensor, mean: Tensor, std: float, data: Data) -> Tensor:
     half, (low, high) = data.width / 2, data.range
     below = torch.where(x0 > low + half, (x0 - half - mean) / std, -math.inf)
     above = torch.where(x0 < high - half, (x0 + half - mean) / std, math.inf)
-    # the upper tail is mirrored into the lower one, where differences keep their digits
+    # the upper tail is mirrored into the lower one, where differences do not cancel
     flip = below > 0
     below, above = torch.where(flip, -above, below), torch.where(flip, -below, above)
     top = torch.special.log_ndtr(above)

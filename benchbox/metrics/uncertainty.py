@@ -1,4 +1,4 @@
-"""What a Fréchet distance of finitely many samples says about that of infinitely many."""
+"""Extrapolation of the Fréchet distance to infinitely many samples, with a confidence interval."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from benchbox.metrics.frechet import Matrix, frechet_distance
 from benchbox.metrics.statistics import Moments, merged_moments
 
 BLOCKS = 10
-"""Disjoint blocks of samples. The memory of an interval is as many covariances."""
+"""Disjoint blocks of samples, each with a covariance in memory."""
 
 SIZES = (5, 7, 9)
-"""Unions of so many blocks are extrapolated from, beside all of them."""
+"""Numbers of blocks in the unions from which the distance is extrapolated, beside all blocks."""
 
-MOST_RUNS = 10
-"""Times the dimension: with fewer samples the extrapolation has a quadratic term."""
+LINEAR_FROM = 10
+"""Samples per dimension from which the extrapolation is linear; below, it is quadratic."""
 
 INTERVAL_LEVEL = 0.95
 
 
 @dataclass(frozen=True)
 class Interval:
-    """The distance of infinitely many samples: an estimate with little bias, and a 95 % confidence interval."""
+    """Distance for infinitely many samples: an estimate with little bias, and its 95 % confidence interval."""
 
     value: float
     low: float
@@ -32,37 +32,37 @@ class Interval:
 
 
 def samples_needed(dim: int) -> int:
-    """The fewest samples for an interval: half of them must have a covariance of full rank, and each block two runs."""
+    """Fewest samples for an interval: half of them give a covariance of full rank, and each block has two runs."""
     return max(5 * dim // 2, 32 * BLOCKS)
 
 
 def fid_interval(blocks: Sequence[Moments], mean_ref: Matrix, covariance_ref: Matrix) -> Interval:
-    """The distance to a fixed reference that infinitely many samples would have, from blocks of independent samples.
+    """Distance of infinitely many samples to a fixed reference, from blocks of independent samples.
 
-    Estimate: distances of 1/2, 7/10, 9/10 and all of the samples, extrapolated to 1/n = 0 (FID∞, Chong & Forsyth 2020,
-    §3); where samples are fewer than `MANY` times the dimension, with a term in 1/n² beside theirs. Interval: ±
-    Student's t with one degree of freedom less than blocks, times the delete-one-block jackknife's standard error, for
+    Estimate: the distances of 1/2, 7/10, 9/10 and all of the samples, extrapolated to 1/n = 0 (FID∞, Chong & Forsyth
+    2020, §3); a term in 1/n² is added below `LINEAR_FROM` samples per dimension. Interval: ± the quantile of Student's
+    t, with one degree of freedom less than blocks, times the standard error of the delete-one-block jackknife for
     blocks of unequal size (Busing, Meijer & van der Leeden 1999, eq. 10).
     """
 
     def distance(parts: Sequence[Moments]) -> tuple[int, float]:
-        whole = merged_moments(parts)
-        return whole.n, frechet_distance(whole.mean, whole.covariance, mean_ref, covariance_ref)
+        union = merged_moments(parts)
+        return union.n, frechet_distance(union.mean, union.covariance, mean_ref, covariance_ref)
 
     k = len(blocks)
-    sets = {size: [distance([blocks[(i + j) % k] for j in range(size)]) for i in range(k)] for size in SIZES}
-    whole = distance(blocks)
-    means = [np.mean([(1 / n, d) for n, d in values], axis=0) for values in (*sets.values(), [whole])]
+    unions = {size: [distance([blocks[(i + j) % k] for j in range(size)]) for i in range(k)] for size in SIZES}
+    all_blocks = distance(blocks)
+    means = [np.mean([(1 / n, d) for n, d in values], axis=0) for values in (*unions.values(), [all_blocks])]
     inverse_n, distances = np.transpose(means)
-    degree = 1 if whole[0] >= MOST_RUNS * len(mean_ref) else 2
+    degree = 1 if all_blocks[0] >= LINEAR_FROM * len(mean_ref) else 2
     value = float(np.polynomial.Polynomial.fit(inverse_n, distances, degree)(0.0))
-    margin = student_quantile(k - 1) * jackknife_error(whole, sets[k - 1])
+    margin = student_quantile(k - 1) * jackknife_error(all_blocks, unions[k - 1])
     return Interval(value, value - margin, value + margin)
 
 
-def jackknife_error(whole: tuple[int, float], without: Sequence[tuple[int, float]]) -> float:
-    """Standard error of a statistic (n, value) from those (n, value) that each leave one block out."""
-    n, value = whole
+def jackknife_error(estimate: tuple[int, float], without: Sequence[tuple[int, float]]) -> float:
+    """Standard error of an estimate (n, value), from the estimates without one block each."""
+    n, value = estimate
     sizes, values = np.transpose(without)
     h = n / (n - sizes)
     pseudo = h * value - (h - 1) * values
@@ -71,7 +71,7 @@ def jackknife_error(whole: tuple[int, float], without: Sequence[tuple[int, float
 
 
 def student_quantile(freedom: int) -> float:
-    """The two-sided quantile of Student's t."""
+    """Two-sided quantile of Student's t at `INTERVAL_LEVEL`."""
     from scipy.special import stdtrit
 
     return float(stdtrit(freedom, (1 + INTERVAL_LEVEL) / 2))

@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 class W2(Metric):
     """W2 between the Gaussian with the samples' mean and covariance and the data's exact Gaussian law.
 
-    An estimate from samples: even a perfect sampler has about √(1.5 tr Σ/n). `benchbox check` gives the exact value.
-    `w2_std` is its standard error, from `blocks` disjoint blocks of samples; the bias is not in it. Memory: a
-    covariance per block (1: one covariance, and no standard error).
+    Estimated from samples, it is biased upward: an exact sampler has about √(1.5 tr Σ/n). `benchbox check` computes the
+    exact value. `w2_std` is the standard error from `blocks` disjoint blocks of samples; it does not include the bias.
+    blocks=1: no standard error. Memory: one covariance per block.
     """
 
     name = "w2"
@@ -36,9 +36,11 @@ class W2(Metric):
 
     def check(self, model: Model) -> None:
         if model.gaussian_law() is None:
-            raise UsageError(f"metric w2 needs Gaussian data, and model {model.name} is not: use sw2.")
+            raise UsageError(f"metric w2 needs Gaussian data, and those of model {model.name} are not: use sw2.")
         if model.latent:
-            raise UsageError(f"metric w2 cannot measure model {model.name}: its law is that of latents.")
+            raise UsageError(
+                f"metric w2 cannot measure latent model {model.name}: its Gaussian law is that of the latents."
+            )
 
     def start(self, context: Context) -> W2Accumulator:
         law = context.model.gaussian_law()
@@ -47,7 +49,7 @@ class W2(Metric):
 
 
 class W2Accumulator(Accumulator):
-    """Moments of each block of samples; those of all are their sum."""
+    """Moments of blocks of samples."""
 
     def __init__(self, mean: Matrix, root: Matrix, blocks: int) -> None:
         """root: the symmetric root of the reference covariance."""
@@ -70,9 +72,9 @@ class W2Accumulator(Accumulator):
         return gaussian_w2(moments.mean, moments.covariance, self.mean, self.root)
 
     def compute(self) -> dict[str, float | str | None]:
-        whole = self.moments.total
-        if whole.n < 2:
+        total = self.moments.total
+        if total.n < 2:
             return {"w2": None, "w2_std": None}
-        parts = [part for part in self.moments.moments if part.n > 1]
-        error = block_error([self.distance(part) for part in parts], [part.n for part in parts])
-        return {"w2": self.distance(whole), "w2_std": error}
+        blocks = [block for block in self.moments.moments if block.n > 1]
+        error = block_error([self.distance(block) for block in blocks], [block.n for block in blocks])
+        return {"w2": self.distance(total), "w2_std": error}

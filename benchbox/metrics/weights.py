@@ -1,8 +1,8 @@
-"""The weights of torch-fidelity's feature extractors: which file, where it lies, and what its SHA-256 must be.
+"""The weights of torch-fidelity's feature extractors: file names, locations and SHA-256.
 
-torch-fidelity would fetch missing weights and unpickles what it finds; here nothing is fetched, and a file is loaded
-once its SHA-256 is that of its publisher (torch-fidelity 0.4's file names and hashes; for the rest, the published
-files' own).
+torch-fidelity downloads missing weights and unpickles the file it finds. Here nothing is downloaded, and a file is
+loaded only if its SHA-256 is the published one. File names and hashes are those of torch-fidelity 0.4, or of the
+published files.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from benchbox.errors import UsageError
 
 @dataclass(frozen=True)
 class Weights:
-    """A file of weights: its name in torch's cache, and its SHA-256 (None: not published; the user gives it)."""
+    """A file of weights: its name in torch's cache, and its SHA-256 (None: not published, the user states it)."""
 
     file: str
     sha256: str | None = None
 
     @property
     def path(self) -> Path:
-        """Where torch-fidelity keeps the file: `hub/checkpoints` in torch's cache."""
+        """The location that torch-fidelity uses: `hub/checkpoints` in torch's cache."""
         import torch.hub
 
         return Path(torch.hub.get_dir()) / "checkpoints" / self.file
@@ -52,18 +52,18 @@ DINO = {
 }
 
 KNOWN_WEIGHTS = _known_weights()
-"""Extractor to its weights. Those that are not here (`mnist-cnn`, or of a plugin) bring their own."""
+"""Extractor to weights. Other extractors (`mnist-cnn`, and those of plugins) load their weights themselves."""
 
 
 def place(extractor: str, file: Path | None = None) -> Path | None:
-    """Where the weights of an extractor are to be: the file given, or in torch's cache; None where it needs none."""
+    """Location of the weights of an extractor: `file`, or in torch's cache; None where it needs no file."""
     return file or (KNOWN_WEIGHTS[extractor].path if extractor in KNOWN_WEIGHTS else None)
 
 
 def find_weights(extractor: str, file: Path | None = None, digest: str | None = None) -> Path | None:
-    """The checked weights of an extractor: the file given, or the one in torch's cache; None where it needs none.
+    """The verified weights of an extractor: `file`, or the file in torch's cache; None where it needs no file.
 
-    digest: the SHA-256 to expect in place of the publisher's. UsageError where the file is missing or is another one.
+    digest: the expected SHA-256, by default the published one. UsageError where the file is missing or does not match.
     """
     path = place(extractor, file)
     if path is None:
@@ -77,11 +77,11 @@ def find_weights(extractor: str, file: Path | None = None, digest: str | None = 
     if expected is None or not re.fullmatch(r"[0-9a-fA-F]{64}", expected):
         raise UsageError(
             f"the weights of {extractor} at {path} cannot be checked: "
-            "give the SHA-256 that their source states, 64 digits, with --set weights_sha256=…."
+            "pass the SHA-256 that their publisher states, 64 hexadecimal digits, with --set weights_sha256=…."
         )
-    if (found := known_sha256(path)) != expected.lower():
+    if (actual := known_sha256(path)) != expected.lower():
         raise UsageError(
-            f"the weights of {extractor} at {path} have SHA-256 {found} where {expected} was expected: "
+            f"the weights of {extractor} at {path} have SHA-256 {actual}, and {expected} was expected: "
             "the file was not loaded."
         )
     return path

@@ -1,4 +1,4 @@
-"""What the models with an exact denoiser share."""
+"""Base class of models with an exact denoiser."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ FloatVector = NDArray[np.float64]
 
 
 class Analytic(Model):
-    """A model whose data's law is known: it has an exact `denoiser`, and can `draw` data."""
+    """A model of data with a known law: it has an exact `denoiser` and can `draw` data."""
 
     @property
     def schedule(self) -> Schedule:
@@ -29,8 +29,8 @@ class Analytic(Model):
         return "karras"
 
 
-def read_numbers(value: tuple[float, ...] | Path, what: str) -> FloatVector:
-    """Numbers given as they are, or as an .npy file. UsageError where the file is not one."""
+def read_numbers(value: tuple[float, ...] | Path, option: str) -> FloatVector:
+    """Numbers, given as a tuple or as an .npy file. UsageError for other files."""
     if not isinstance(value, Path):
         return np.asarray(value, dtype=np.float64)
-    return np.asarray(array_in(value, f"an .npy file of numbers, nor is {what}={value} numbers a:b:c"), np.float64)
+    return np.asarray(array_in(value, f"an .npy file of numbers, nor is {option}={value} numbers a:b:c"), np.float64)

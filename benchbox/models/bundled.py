@@ -1,4 +1,4 @@
-"""Networks described by a card: those that come with benchbox, and a user's own."""
+"""Networks described by a model card: the bundled ones, and a user's."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ WEIGHTS = Path(__file__).parent / "weights"
 
 
 class CardModel(Model):
-    """A network and what its card says of it; the weights' SHA-256 is checked before they are loaded."""
+    """A network with its card. The SHA-256 of the weights is checked before they are loaded."""
 
     @abstractmethod
     def card_path(self) -> Path:
-        """The card's file; the weights lie beside it."""
+        """The file of the card; the weights are in the same folder."""
 
     @cached_property
     def card(self) -> Card:
@@ -85,12 +85,12 @@ class CardModel(Model):
         return self.card.sha256
 
     def weights(self) -> Path:
-        """The weights' file. UsageError where it is missing or does not have the card's SHA-256."""
+        """The file of the weights. UsageError where it is missing or does not have the SHA-256 in the card."""
         file = self.card_path().parent / self.card.weights
         return verified_file(file, self.card.sha256, f"the weights of model {self.card.name}")
 
     def conditions(self, index: Tensor) -> dict[str, Tensor]:
-        """A class-conditional network makes its classes in turn: sample i is of class i mod classes."""
+        """A class-conditional network cycles through its classes: sample i has class i mod classes."""
         classes = self.card.architecture.get("classes")
         return {"label": index % classes} if classes else {}
 
@@ -100,7 +100,7 @@ class CardModel(Model):
 
         card = self.card
         weights = self.weights()
-        with reading(self.card_path(), "a model card of a network that can be made"):
+        with reading(self.card_path(), "a model card of a known network"):
             net = nets.make_network(card.architecture, card.prediction, self.schedule, card.sigma_data)
         fill(net, tensors_in(weights), f"the weights of model {card.name}, {weights},")
         return net.to(device).eval().requires_grad_(False)
@@ -137,7 +137,7 @@ class MnistNCSN(Bundled):
 
 @dataclass(frozen=True)
 class CardFile(CardModel):
-    """The network of a card of your own, as `benchbox train` writes it: --model PATH.json."""
+    """The network of your own card, as `benchbox train` writes it: --model PATH.json."""
 
     name = "card"
     path: Path
@@ -152,4 +152,4 @@ class CardFile(CardModel):
     @classmethod
     def hint(cls, path: Path) -> str | None:
         card = path.with_suffix(".json")
-        return f"{card}, the card beside it" if path.suffix == ".safetensors" and card.is_file() else None
+        return f"{card}, its card" if path.suffix == ".safetensors" and card.is_file() else None

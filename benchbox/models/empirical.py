@@ -1,4 +1,4 @@
-"""A finite data set as the law itself."""
+"""The law of a finite data set."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 IMAGES_PER_CHUNK = 4096
-"""Data points compared at once, so that memory stays small."""
+"""Data points per chunk of the sum, which bounds the memory."""
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,8 @@ class Empirical(Analytic):
     """The exact denoiser of a finite data set: D(x, σ) = Σ softmax_i(−‖x − x_i‖²/2σ²) x_i (Karras et al. 2022, eq. 57).
 
     data: an .npy of points, or an .npz (array `key`; uint8 images are scaled to [−1, 1]); by default 12 points on two
-    circles. limit: use the first so many. The sum is a running log-sum-exp in float64, stable at every σ.
+    circles. limit: use only the first `limit` points. The sum is a running log-sum-exp in float64, stable at
+    every σ.
     """
 
     name = "empirical"
@@ -42,7 +43,7 @@ class Empirical(Analytic):
 
     @cached_property
     def stored(self) -> NDArray[Any]:
-        """The data as they are in the file."""
+        """The data as stored in the file."""
         if self.data is None:
             angle = np.arange(12) * np.pi / 6
             return np.stack([np.cos(angle), np.sin(angle)], 1) * np.where(np.arange(12) % 2, 1.0, 3.0)[:, None]
@@ -84,12 +85,12 @@ class Empirical(Analytic):
             flat = x.flatten(1).double()
             top = torch.full((len(flat), 1), -torch.inf, dtype=torch.float64, device=x.device)
             total, mean = torch.zeros_like(top), torch.zeros_like(flat)
-            for part in points.split(IMAGES_PER_CHUNK):
-                # ‖x − x_i‖² by differences of products: the common ‖x‖² drops out of the softmax
-                logits = (flat @ part.mT - 0.5 * part.square().sum(1)) / sigma**2
+            for chunk in points.split(IMAGES_PER_CHUNK):
+                # ‖x − x_i‖² without ‖x‖², which cancels in the softmax
+                logits = (flat @ chunk.mT - 0.5 * chunk.square().sum(1)) / sigma**2
                 new_top = torch.maximum(top, logits.amax(1, keepdim=True))
-                old, weights = (top - new_top).exp(), (logits - new_top).exp()
-                total, mean, top = total * old + weights.sum(1, keepdim=True), mean * old + weights @ part, new_top
+                decay, weights = (top - new_top).exp(), (logits - new_top).exp()
+                total, mean, top = total * decay + weights.sum(1, keepdim=True), mean * decay + weights @ chunk, new_top
             return (mean / total).to(x.dtype).view(x.shape)
 
         return denoise

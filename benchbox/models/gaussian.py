@@ -1,4 +1,4 @@
-"""Gaussian data: everything is exact."""
+"""Gaussian data, for which all quantities are exact."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 class Gaussian(Analytic):
     """x_0 ~ N(μ, Σ): D(x, σ) = μ + Λ/(Λ+σ²) (x − μ) along the eigenvectors of Σ (Pierret & Galerne 2025, eq. 5).
 
-    mean: one number for all coordinates, one each, or an .npy file; eigenvalues likewise; eigenvectors: an .npy file
-    whose columns they are (none: the coordinate axes). sample_shape: the shape of a sample (none: a vector);
-    data_range: a:b where the data are images with values from a to b.
+    mean: one number for all coordinates, one per coordinate, or an .npy file. eigenvalues: one per coordinate, or an
+    .npy file. eigenvectors: an .npy file with the eigenvectors as columns (default: the coordinate axes). sample_shape:
+    the shape of a sample (default: a vector). data_range: a:b for images with values from a to b.
     """
 
     name = "gaussian"
@@ -35,7 +35,7 @@ class Gaussian(Analytic):
 
     def __post_init__(self) -> None:
         if (self.spectrum < 0).any() or self.spectrum.ndim != 1 or not self.spectrum.size:
-            raise ValueError("the eigenvalues must be a list of numbers that are not negative.")
+            raise ValueError("the eigenvalues must be a list of non-negative numbers.")
         if self.center.shape not in {(1,), self.spectrum.shape}:
             raise ValueError(f"the mean has {self.center.size} numbers for {self.spectrum.size} eigenvalues.")
         if self.basis is not None and self.basis.shape != (self.spectrum.size,) * 2:
@@ -49,7 +49,7 @@ class Gaussian(Analytic):
 
     @cached_property
     def spectrum(self) -> FloatVector:
-        # eigenvalues computed elsewhere may be negative by rounding
+        # computed eigenvalues may be negative because of rounding errors
         values = read_numbers(self.eigenvalues, "eigenvalues")
         return np.where(np.abs(values) < 1e-6 * np.abs(values).max(initial=0), np.maximum(values, 0), values)
 
@@ -70,15 +70,15 @@ class Gaussian(Analytic):
 
         tensors = {n: torch.as_tensor(a, device=device) for n, a in (("mu", self.center), ("lam", self.spectrum))}
         basis = None if self.basis is None else torch.as_tensor(self.basis, device=device)
-        ready: dict[torch.dtype, tuple[Any, ...]] = {}
+        converted: dict[torch.dtype, tuple[Any, ...]] = {}
 
         def denoise(x: Tensor, sigma: float) -> Tensor:
-            if x.dtype not in ready:
-                ready[x.dtype] = (
+            if x.dtype not in converted:
+                converted[x.dtype] = (
                     *(t.to(x.dtype) for t in tensors.values()),
                     None if basis is None else basis.to(x.dtype),
                 )
-            mu, lam, q = ready[x.dtype]
+            mu, lam, q = converted[x.dtype]
             d = x.flatten(1) - mu
             gain = lam / (lam + sigma**2)
             d = d * gain if q is None else ((d @ q) * gain) @ q.mT

@@ -1,4 +1,4 @@
-"""Objects named package.module:name, from the current folder or an installed package."""
+"""Import of objects package.module:name from the current folder or an installed package."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from benchbox.models.opened import opened_files
 
 @contextmanager
 def current_folder() -> Iterator[None]:
-    """The current folder is where Python looks first."""
+    """Put the current folder first in the search path of imports."""
     folder = os.getcwd()
     sys.path.insert(0, folder)
     try:
@@ -24,15 +24,15 @@ def current_folder() -> Iterator[None]:
         sys.path.remove(folder)
 
 
-READ: dict[str, set[str]] = {}
-"""The files that the import of a module read, by its name: only the first import in a process reads any."""
+FILES_READ: dict[str, set[str]] = {}
+"""Module name to the files that its import read. Only the first import in a process reads files."""
 
 
 def imported(function: str) -> Any:
-    """The object that package.module:name stands for; what its import reads is in `READ`. UsageError: none."""
+    """The object package.module:name. The files that its import reads are in `FILES_READ`. UsageError if missing."""
     module_name, colon, name = function.partition(":")
     if not colon or not all(part.isidentifier() for part in (*module_name.split("."), name)):
-        raise UsageError(f"py:{function} is not of the form py:package.module:function.")
+        raise UsageError(f"py:{function} must have the form py:package.module:function.")
     new = module_name not in sys.modules
     try:
         with current_folder(), opened_files() as files:
@@ -45,8 +45,8 @@ def imported(function: str) -> Any:
             ) from None
         raise UsageError(f"module {module_name} cannot be imported: {type(error).__name__}: {error}.") from error
     if new:
-        READ[module_name] = files
+        FILES_READ[module_name] = files
     if not hasattr(module, name):
-        own = [n for n, value in vars(module).items() if callable(value) and not n.startswith("_")]
-        raise unknown(f"function of module {module_name}", name, own)
+        functions = [n for n, value in vars(module).items() if callable(value) and not n.startswith("_")]
+        raise unknown(f"function of module {module_name}", name, functions)
     return getattr(module, name)

@@ -1,4 +1,4 @@
-"""A Gaussian mixture: several modes, an exact score."""
+"""A Gaussian mixture, with an exact score."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 class Mixture(Analytic):
     """x_0 ~ Σ w_k N(m_k, s_k² I): D = Σ r_k(x) [m_k + s_k²/(s_k²+σ²) (x − m_k)], r the posterior weights of the modes.
 
-    means: K·dim numbers, mode by mode, or an .npy of (K, dim); weights are normalised. By default four well separated
-    modes of unequal weight and width in the plane.
+    means: K·dim numbers, mode by mode, or an .npy of (K, dim); weights are normalised. Default: four well separated
+    modes in the plane, of unequal weight and width.
     """
 
     name = "mixture"
@@ -35,7 +35,7 @@ class Mixture(Analytic):
         if self.dim < 1 or read_numbers(self.means, "means").size != k * self.dim or len(self.stds) != k:
             raise ValueError(f"{k} weights need {k} stds and {k}×{self.dim} means.")
         if min(self.weights) < 0 or sum(self.weights) <= 0 or min(self.stds) < 0:
-            raise ValueError("weights and stds must not be negative, nor all weights 0.")
+            raise ValueError("weights and stds must be at least 0, and one weight above 0.")
 
     @cached_property
     def modes(self) -> tuple[FloatVector, FloatVector, FloatVector]:

@@ -1,4 +1,4 @@
-"""What a network of somebody else's cannot say of itself, as options: what it puts out, of what, on which schedule."""
+"""Base class of networks without a model card: options describe the prediction, the shape and the schedule."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ if TYPE_CHECKING:
 
     from benchbox.nets.foreign import Foreign
 
-OWN_SCHEDULE = {"edm": "edm", "flow": "flow"}
-"""Predictions that are defined on one schedule."""
+SCHEDULE_OF_PREDICTION = {"edm": "edm", "flow": "flow"}
+"""Predictions that determine the schedule."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Network(Model):
-    """A network that came without a card. The options say of it what the contract of a model asks.
+    """A network without a card, described by options.
 
-    prediction: eps, x0, score, v, flow or edm. time: `native`, the schedule's own (k − 1 in 0 … T − 1 on a discrete
-    one, c_noise = ¼ ln σ for edm), or `sigma`, the level σ itself; a denoiser D(x, σ) is prediction=x0, time=sigma.
-    schedule: that of its training (edm where it is asked at σ). classes: it takes a third argument, the label.
-    needs_grad: it takes gradients inside.
+    prediction: eps, x0, score, v, flow or edm. time: `native`, the time of the schedule (k − 1 in 0 … T − 1 on a
+    discrete schedule, c_noise = ¼ ln σ for edm), or `sigma`, the level σ; a denoiser D(x, σ) is prediction=x0,
+    time=sigma. schedule: the schedule of the training (edm with time=sigma). classes: the number of
+    labels, the third argument; 0: no labels. needs_grad: the network computes gradients.
     """
 
     prediction: Prediction | None = None
-    schedule: Schedule = None  # type: ignore[assignment]  # resolved below: an option left out is not a schedule yet
+    schedule: Schedule = None  # type: ignore[assignment]  # resolved below
     shape: tuple[int, ...] = ()
     time: Literal["native", "sigma"] = "native"
     sigma_data: float | None = None
@@ -42,24 +42,24 @@ class Network(Model):
 
     def __post_init__(self) -> None:
         if self.prediction is None:
-            raise ValueError("say what the network puts out: --set prediction=eps, x0, score, v, flow or edm.")
+            raise ValueError("state the output of the network: --set prediction=eps, x0, score, v, flow or edm.")
         if not self.shape or min(self.shape) < 1:
-            raise ValueError("say the shape of one sample: --set shape=1:28:28.")
+            raise ValueError("state the shape of one sample: --set shape=1:28:28.")
         if self.prediction == "edm" and not self.sigma_data:
-            raise ValueError("prediction=edm needs the data's standard deviation: --set sigma_data=0.5.")
+            raise ValueError("prediction=edm needs the standard deviation of the data: --set sigma_data=0.5.")
         if self.classes < 0:
-            raise ValueError("classes must not be negative.")
-        object.__setattr__(self, "schedule", self.schedule or self._usual_schedule())
+            raise ValueError("classes must be at least 0.")
+        object.__setattr__(self, "schedule", self.schedule or self._default_schedule())
         object.__setattr__(self, "dataset", self.dataset or self.title.partition(":")[2])
         if self.time == "sigma" and (self.schedule.name != "edm" or self.prediction == "edm"):
-            raise ValueError("time=sigma is for a network on x itself: schedule=edm, and a prediction other than edm.")
+            raise ValueError("time=sigma needs a network of x and σ: schedule=edm, and a prediction other than edm.")
 
-    def _usual_schedule(self) -> Schedule:
+    def _default_schedule(self) -> Schedule:
         from benchbox import get
 
-        name = "edm" if self.time == "sigma" else OWN_SCHEDULE.get(str(self.prediction))
+        name = "edm" if self.time == "sigma" else SCHEDULE_OF_PREDICTION.get(str(self.prediction))
         if name is None:
-            raise ValueError(f"prediction={self.prediction} needs the schedule of its training: --set schedule=ddpm.")
+            raise ValueError(f"prediction={self.prediction} needs the schedule of the training: --set schedule=ddpm.")
         schedule: Schedule = get("schedule", name)
         return schedule
 
@@ -72,11 +72,11 @@ class Network(Model):
         return ("fid",) if self.features else ()
 
     def conditions(self, index: Tensor) -> dict[str, Tensor]:
-        """A class-conditional network makes its classes in turn: sample i is of class i mod classes."""
+        """A class-conditional network cycles through its classes: sample i has class i mod classes."""
         return {"label": index % self.classes} if self.classes else {}
 
     def checked(self, call: Callable[..., Tensor], device: Any) -> Foreign:
-        """The network, tried once on a batch of two. UsageError where it fails or its output has another shape."""
+        """The network, after a test call on a batch of two. UsageError where it fails or changes the shape."""
         import torch
 
         from benchbox.nets.foreign import Foreign

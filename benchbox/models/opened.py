@@ -1,4 +1,4 @@
-"""Which files a piece of code reads, from Python's audit events and the native readers of torch and safetensors."""
+"""The files that code reads, from Python's audit events and the native readers of torch and safetensors."""
 
 from __future__ import annotations
 
@@ -15,47 +15,47 @@ from pathlib import Path
 from typing import Any
 
 NATIVE_READERS = ("safetensors.safe_open", "safetensors.torch.safe_open", "torch.jit.load", "torch.export.load")
-"""Readers that open a file in native code, which raises no audit event."""
+"""Readers that open files in native code, without an audit event."""
 
 _watching: list[set[str]] = []
 
 
 @contextmanager
 def opened_files() -> Iterator[set[str]]:
-    """The files that this process opens for reading while it lasts; see `own` for those that count."""
+    """The files that this process opens for reading inside the context; see `users_files`."""
     _listen()
     files: set[str] = set()
     with ExitStack() as stack:
         for name in NATIVE_READERS:
-            stack.enter_context(_announced(*name.rsplit(".", 1)))
+            stack.enter_context(_audited(*name.rsplit(".", 1)))
         _watching.append(files)
         try:
             yield files
         finally:
-            _watching[:] = [others for others in _watching if others is not files]
+            _watching[:] = [other for other in _watching if other is not files]
 
 
 def users_files(files: set[str]) -> set[str]:
-    """Those that are the user's: they exist, and are not of Python, of an installed package or of benchbox.
+    """The existing files that do not belong to Python, to an installed package or to benchbox.
 
     Compiled modules are replaced by their sources.
     """
-    return {f for f in map(_source, files) if os.path.isfile(f) and not f.startswith(_not_own())}
+    return {file for file in map(_source, files) if os.path.isfile(file) and not file.startswith(_system_folders())}
 
 
 def _source(file: str) -> str:
-    with suppress(ValueError):  # not a compiled module, or not beside its source
+    with suppress(ValueError):  # not a compiled module
         return source_from_cache(file)
     return file
 
 
 @cache
 def _listen() -> None:
-    """Install the audit hook, which cannot be removed: once in a process, idle unless somebody is watching."""
-    sys.addaudithook(_heard)
+    """Install the audit hook once per process; it cannot be removed, and does nothing outside `opened_files`."""
+    sys.addaudithook(_record)
 
 
-def _heard(event: str, arguments: tuple[Any, ...]) -> None:
+def _record(event: str, arguments: tuple[Any, ...]) -> None:
     if not _watching or event != "open" or isinstance(arguments[0], int):
         return
     path, mode, flags = arguments
@@ -66,8 +66,8 @@ def _heard(event: str, arguments: tuple[Any, ...]) -> None:
 
 
 @contextmanager
-def _announced(module_name: str, name: str) -> Iterator[None]:
-    """While it lasts, the reader of that name raises an audit event for each file that it is given."""
+def _audited(module_name: str, name: str) -> Iterator[None]:
+    """Inside the context, this reader raises an audit event for each file that it is called with."""
     module = import_module(module_name)
     reader: Callable[..., Any] = getattr(module, name)
 
@@ -86,8 +86,8 @@ def _announced(module_name: str, name: str) -> Iterator[None]:
 
 
 @cache
-def _not_own() -> tuple[str, ...]:
-    """Where the files lie that are not the user's."""
+def _system_folders() -> tuple[str, ...]:
+    """Folders of files that do not belong to the user."""
     folders = [*sysconfig.get_paths().values(), *site.getsitepackages(), site.getusersitepackages()]
     folders = [folder for folder in folders if Path(folder).name.startswith(("python", "site-", "dist-"))]
     folders += [str(Path(__file__).parents[1]), "/proc", "/sys", "/dev"]

@@ -1,4 +1,4 @@
-"""A researcher's own code, from the current folder or an installed package."""
+"""A network or Model in a user's code, from the current folder or an installed package."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from benchbox.card import sha256
 from benchbox.errors import UsageError
 from benchbox.model import Model
-from benchbox.models.importing import READ, current_folder, imported
+from benchbox.models.importing import FILES_READ, current_folder, imported
 from benchbox.models.network import Network
 from benchbox.models.opened import opened_files, users_files
 
@@ -30,15 +30,15 @@ if TYPE_CHECKING:
 class Python(Network):
     """Your own code, in the current folder or installed: --model py:package.module:function.
 
-    The function is `function(device)`, which returns the network, or is the network, `function(y, t)`, itself; then the
-    options are as for `torchscript`. Or it is a benchbox Model, which says all that itself. See docs/your-model.md.
+    The function is `function(device)`, which returns the network, or it is the network, `function(y, t)`; the options
+    are those of `torchscript`. Or it is a benchbox Model, which needs no options. See docs/your-model.md.
     """
 
     name = "py"
     function: str
 
     read: ClassVar[set[str]]
-    """The files that it read to describe itself: of each instance, and not an option."""
+    """The files that were read by the constructor: an attribute of each instance, not an option."""
 
     def __post_init__(self) -> None:
         with opened_files() as files:
@@ -46,24 +46,26 @@ class Python(Network):
         object.__setattr__(self, "read", files)
 
     def _describe(self) -> None:
-        """Take what the options say of a network; a Model says it itself."""
+        """Set the fields of a network from the options, or from the Model."""
         if self.model is None:
             super().__post_init__()
             return
         for option in fields(Network):
-            said, given = self._said(option), getattr(self, option.name)
-            if given not in (option.default, said):
+            value, setting = self._value_of_model(option), getattr(self, option.name)
+            if setting not in (option.default, value):
                 raise UsageError(
-                    f"{self.title} is a Model, which says its own {option.name}: leave out --set {option.name}."
+                    f"{self.title} is a Model, which defines its own {option.name}: leave out --set {option.name}."
                 )
-            object.__setattr__(self, option.name, said)
+            object.__setattr__(self, option.name, value)
 
-    def _said(self, option: Field[Any]) -> Any:
-        """What the Model says of itself in place of an option."""
+    def _value_of_model(self, option: Field[Any]) -> Any:
+        """The value that the Model defines for an option."""
         try:
             return getattr(self.model, option.name, option.default)
         except Exception as error:
-            raise UsageError(f"{self.title} does not say its {option.name}: {type(error).__name__} {error}.") from error
+            raise UsageError(
+                f"{self.title} does not define its {option.name}: {type(error).__name__} {error}."
+            ) from error
 
     @property
     def title(self) -> str:
@@ -71,36 +73,36 @@ class Python(Network):
 
     @cached_property
     def model(self) -> Model | None:
-        """The Model that the name stands for, where it is one."""
-        found = imported(self.function)
-        if not (isinstance(found, type) and issubclass(found, Model)):
-            return found if isinstance(found, Model) else None
+        """The imported object if it is a Model, or an instance if it is a Model class."""
+        target = imported(self.function)
+        if not (isinstance(target, type) and issubclass(target, Model)):
+            return target if isinstance(target, Model) else None
         try:
-            return found()
+            return target()
         except TypeError as error:
-            raise UsageError(f"{self.title} is a Model that cannot be made without options: {error}.") from error
+            raise UsageError(
+                f"{self.title} is a Model that cannot be constructed without arguments: {error}."
+            ) from error
 
     def __getstate__(self) -> dict[str, Any]:
-        """Without the Model, which another process imports for itself."""
+        """Without the Model, which is imported again in another process."""
         return {k: v for k, v in vars(self).items() if k != "model"}
 
     @cached_property
     def sha256(self) -> str:
-        """That of the module's source, and of what else the code reads while it is imported and built.
-
-        With that of the Model's weights where it states one.
-        """
+        """Of the source of the module, of the other files that are read during import and construction, and of the
+        SHA-256 that the Model states for its weights."""
         module = sys.modules[self.function.partition(":")[0]]
         if not getattr(module, "__file__", None):
-            raise UsageError(f"module {module.__name__} has no file, so a row could not say what ran.")
+            raise UsageError(f"module {module.__name__} has no file, so its code cannot be recorded in a row.")
         source = os.path.realpath(str(module.__file__))
         weights = self.model.sha256 if self.model else None
-        files = users_files(self.read | READ.get(module.__name__, set()) | self._read_when_built()) - {source}
+        files = users_files(self.read | FILES_READ.get(module.__name__, set()) | self._read_when_built()) - {source}
         others = "".join(f"{Path(file).name} {sha256(Path(file))}\n" for file in sorted(files))
         return hashlib.sha256(Path(source).read_bytes() + (weights or "").encode() + others.encode()).hexdigest()
 
     def _read_when_built(self) -> set[str]:
-        """The files that are read while the network is made, on the CPU; a fault of that is told when it is loaded."""
+        """The files that are read while the network is built on the CPU. Errors are reported when it is loaded."""
         import torch
 
         device = torch.device("cpu")
@@ -131,29 +133,29 @@ class Python(Network):
         return self.model.network(device) if self.model else self.checked(self._network(device), device)
 
     def _network(self, device: Any) -> Any:
-        """What the function returns for a device, or the function itself."""
-        found = imported(self.function)
-        return found if self._arguments(found) > 1 else self._made(found, device)
+        """The network: the return value of the function for a device, or the function itself."""
+        target = imported(self.function)
+        return target if self._arguments(target) > 1 else self._built(target, device)
 
-    def _arguments(self, found: Any) -> int:
-        """How many the function must be given, 1 at least: 1 makes the network, 2 or more are the network's own."""
+    def _arguments(self, target: Any) -> int:
+        """Number of required arguments, at least 1. With 1 the function returns the network, else it is the network."""
         import torch
 
-        if isinstance(found, torch.nn.Module):
+        if isinstance(target, torch.nn.Module):
             return 2
-        if not callable(found) or isinstance(found, type):
-            raise UsageError(f"{self.title} is a {type(found).__name__}, not a function nor a benchbox Model.")
+        if not callable(target) or isinstance(target, type):
+            raise UsageError(f"{self.title} is a {type(target).__name__}, neither a function nor a benchbox Model.")
         positional = [
             p
-            for p in inspect.signature(found).parameters.values()
+            for p in inspect.signature(target).parameters.values()
             if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)
         ]
         if not positional:
             raise UsageError(f"{self.title} takes no arguments: write {self.function.partition(':')[2]}(device).")
         return sum(p.default is p.empty for p in positional) or 1
 
-    def _made(self, function: Callable[..., Any], device: Any) -> Any:
-        """The network that the function makes for a device. UsageError where it fails or makes none."""
+    def _built(self, function: Callable[..., Any], device: Any) -> Any:
+        """The network that the function returns for a device. UsageError where it fails or returns something else."""
         try:
             with current_folder():
                 network = function(device)
@@ -161,7 +163,7 @@ class Python(Network):
             raise UsageError(f"{self.title} failed: {type(error).__name__}: {error}.") from error
         if not callable(network):
             raise UsageError(
-                f"{self.title} returned {type(network).__name__} where a network, callable(y, t), is needed."
+                f"{self.title} returned a {type(network).__name__}, and a network, callable(y, t), is needed."
             )
         return network
 

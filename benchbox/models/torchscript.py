@@ -16,17 +16,17 @@ if TYPE_CHECKING:
     from benchbox.nets.foreign import Foreign
 
 TORCHSCRIPT_SUFFIXES = {".pt", ".pth", ".ts"}
-"""How files of torch are named, those of TorchScript among them."""
+"""Suffixes of files of torch, including TorchScript."""
 
 
 @dataclass(frozen=True)
 class TorchScript(Network):
     """A network in a file that `torch.jit.save` wrote: --model torchscript:FILE.
 
-    The file is a program of torch's operators, and these can read and write files: run only one that you trust.
+    The file is a program of torch operators, which can read and write files: run only files that you trust.
 
-    prediction: eps, x0, score, v, flow or edm; schedule: that of its training; shape: of one sample; time=sigma where
-    it is asked at σ; classes: where it takes labels. See docs/your-model.md.
+    prediction: eps, x0, score, v, flow or edm; schedule: of its training; shape: of one sample; time=sigma for a
+    network of x and σ; classes: number of labels. See docs/your-model.md.
     """
 
     name = "torchscript"
@@ -41,7 +41,7 @@ class TorchScript(Network):
     def hint(cls, path: Path) -> str | None:
         if path.suffix not in TORCHSCRIPT_SUFFIXES:
             return None
-        return f"torchscript:{path} where torch.jit.save wrote it, or py:MODULE:FUNCTION where code has to load it"
+        return f"torchscript:{path} for a file of torch.jit.save, or py:MODULE:FUNCTION for code that loads it"
 
     @property
     def title(self) -> str:
@@ -54,9 +54,8 @@ class TorchScript(Network):
     def network(self, device: Any) -> Foreign:
         import torch
 
-        what = "a TorchScript file (torch.jit.save writes them)"
-        with reading(self.file, what), warnings.catch_warnings():
-            # torch would rather have everyone use torch.export; it still loads what it wrote
+        with reading(self.file, "a TorchScript file, as torch.jit.save writes it"), warnings.catch_warnings():
+            # torch recommends torch.export; TorchScript files can still be loaded
             warnings.simplefilter("ignore", FutureWarning)
             module = torch.jit.load(self.file, map_location=device)
         return self.checked(module, device)

@@ -1,4 +1,4 @@
-"""Networks that benchbox can train, and load from a model card by name."""
+"""Networks that benchbox can train, and load from a model card."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ class DigitClassifier(nn.Module):
         self.hidden, self.logits = nn.Linear(64 * 3 * 3, FEATURES), nn.Linear(FEATURES, 10)
 
     def features(self, x: Tensor) -> Tensor:
-        """(batch, 64), not negative."""
+        """(batch, 64), non-negative."""
         for conv, norm in ((self.conv1, self.norm1), (self.conv2, self.norm2), (self.conv3, self.norm3)):
             x = F.max_pool2d(F.relu(norm(conv(x))), 2)
         return F.relu(self.hidden(x.flatten(1)))

@@ -1,4 +1,4 @@
-"""A network that was made elsewhere, called as a model's network is, and watched."""
+"""Adapter for a network from other code: it has a model's interface and checks the output."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from benchbox.errors import UsageError, no_gradients
 
 
 class Foreign(nn.Module):
-    """network(y, t[, label]), or network(x, σ[, label]) where `sigma_max` is that of the edm schedule, t = σ/σ_max.
+    """network(y, t[, label]), or network(x, σ[, label]) where `sigma_max` of the edm schedule is given, t = σ/σ_max.
 
-    UsageError, which names the model, where the output is not a tensor of the input's shape.
+    UsageError with the name of the model where the output is not a tensor of the input's shape.
     """
 
     def __init__(self, call: Callable[..., Tensor], title: str, sigma_max: float | None = None) -> None:
@@ -24,16 +24,16 @@ class Foreign(nn.Module):
         level = t if self.sigma_max is None else t * self.sigma_max
         out = self.call(y, level) if label is None else self.call(y, level, label)
         if not isinstance(out, Tensor):
-            raise UsageError(f"model {self.title} puts out a {type(out).__name__} where a tensor is needed.")
+            raise UsageError(f"model {self.title} returns a {type(out).__name__}, and a tensor is needed.")
         if out.shape != y.shape:
             raise UsageError(
-                f"model {self.title} puts out {tuple(out.shape)} for an input of {tuple(y.shape)}: "
-                "the two must be the same (--set shape=… is that of one sample)."
+                f"model {self.title} returns shape {tuple(out.shape)} for an input of shape {tuple(y.shape)}: "
+                "the shapes must be equal (--set shape=… is the shape of one sample)."
             )
         return out
 
     def try_out(self, shape: tuple[int, ...], discrete: bool, labelled: bool, device: torch.device) -> None:
-        """One call on a batch of two at a middle level; whatever goes wrong is a UsageError of one sentence."""
+        """Call the network on a batch of two at a middle level. Any failure is a UsageError of one sentence."""
         t = torch.full((2,), 1 if discrete else 0.5, dtype=torch.int64 if discrete else torch.float32, device=device)
         label = torch.zeros(2, dtype=torch.int64, device=device) if labelled else None
         try:
@@ -41,12 +41,11 @@ class Foreign(nn.Module):
         except UsageError:
             raise
         except Exception as error:
-            if isinstance(error, RuntimeError) and (told := no_gradients(self.title, error)):
-                raise told from error
-            # a TorchScript error ends with what happened, after a traceback of its own
-            said = (str(error).strip() or "no reason given").splitlines()[-1].rstrip(".")
-            what = type(error).__name__
+            if isinstance(error, RuntimeError) and (usage_error := no_gradients(self.title, error)):
+                raise usage_error from error
+            # the message of a TorchScript error is the last line, after a traceback
+            kind = type(error).__name__
+            message = (str(error).strip() or "no reason given").splitlines()[-1].rstrip(".").removeprefix(f"{kind}: ")
             raise UsageError(
-                f"model {self.title} cannot be run on a batch of two samples of shape {shape}: "
-                f"{what}: {said.removeprefix(f'{what}: ')}."
+                f"model {self.title} cannot be run on a batch of two samples of shape {shape}: {kind}: {message}."
             ) from error

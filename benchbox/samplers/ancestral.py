@@ -1,4 +1,4 @@
-"""Ancestral sampling, the DDPM's own."""
+"""Ancestral sampling, the sampler of DDPM."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Ancestral(Sampler):
-    """Ancestral sampling (Ho et al. 2020, arXiv:2006.11239, algorithm 2): the DDPM's posterior mean, and its noise.
+    """Ancestral sampling (Ho et al. 2020, arXiv:2006.11239, algorithm 2): posterior mean and posterior noise.
 
     x ← (σ'²/σ²) x + (1 − σ'²/σ²) D + σ_up z, an Euler step to σ_down = σ'²/σ. variance small: σ_up² = σ'² (1 − σ'²/σ²),
-    the posterior's β̃. large: σ_up² = (s/s')² (σ² − σ'²), β of the interval (§3.2), which depends on the scale s, so on
-    the frame (None: the run's schedule).
+    the posterior's β̃. large: σ_up² = (s/s')² (σ² − σ'²), β of the interval (§3.2), which depends on the scale s and
+    so on the frame (None: the run's schedule).
     """
 
     name = "ancestral"

@@ -22,7 +22,7 @@ class AnnealedLangevin(Sampler):
     """Annealed Langevin dynamics (Song & Ermon 2019, arXiv:1907.05600, algorithm 1).
 
     T = steps_per_level times at each level: x ← x + ½ α_i score + √α_i z, α_i = step_size σ_i². step_size 0.2 is the
-    paper's 2e-5 at σ_L = 0.01. L levels cost L·T evaluations, so there is work on a single level.
+    paper's 2e-5 at σ_L = 0.01. L levels cost L·T evaluations, so a single level costs evaluations, too.
     """
 
     name = "annealed-langevin"

@@ -24,8 +24,8 @@ class Heun(Sampler):
     """Heun's method on dx/dσ with churn (Karras et al. 2022, arXiv:2206.00364, algorithm 2); s_churn = 0: algorithm 1.
 
     Churn adds noise up to σ̂ = σ (1 + γ), γ = min(s_churn/N, √2 − 1) where s_min ≤ σ ≤ s_max. Heun's step is the mean
-    of x and of two Euler steps of h = σ' − σ̂: x_1 from x, x_2 from x_1. The last level is churned before the last
-    denoise, as there.
+    of x and of two Euler steps of h = σ' − σ̂: x_1 from x, x_2 from x_1. The last level is churned before the final
+    denoise, as in algorithm 2.
     """
 
     name = "heun"

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from benchbox.noise import Noise
 
 ORDERS = {"euler": 1, "midpoint": 2, "heun2": 2, "heun3": 3, "rk4": 4, "rk4_classic": 4}
-"""Of the Runge–Kutta methods with fixed steps, each of as many evaluations a step."""
+"""Orders of the fixed-step Runge–Kutta methods, equal to their evaluations per step."""
 
 
 @dataclass(frozen=True)
@@ -27,9 +27,9 @@ class ODE(Sampler):
     """The probability-flow ODE (Song et al. 2021, arXiv:2011.13456, eq. 13) by a solver of torchdiffeq.
 
     frame sigma: dx/dσ = (x − D)/σ; a schedule (None: the run's): dy/dt = f y − ½ g² score_y of y = s x. Fixed-step
-    methods take the levels as their steps. Adaptive ones (dopri5 …) follow rtol and atol, with one error norm for a
-    block. rk4 is torchdiffeq's, the 3/8 rule; rk4_classic Kutta's own (1901). torchdiffeq (Chen et al. 2018,
-    arXiv:1806.07366) keeps its time on the device, so on a GPU each evaluation waits for it.
+    methods take the levels as their steps. Adaptive ones (dopri5 …) follow rtol and atol, with one error norm per
+    block. rk4 is torchdiffeq's 3/8 rule; rk4_classic is Kutta's method (1901). torchdiffeq (Chen et al. 2018,
+    arXiv:1806.07366) keeps the time on the device, so each evaluation synchronises a GPU.
     """
 
     name = "ode"
@@ -55,28 +55,29 @@ class ODE(Sampler):
     def __call__(self, denoise: Denoiser, x: Tensor, grid: Levels, noise: Noise) -> Iterator[Tensor]:
         slope, times, scales = self.problem(denoise, grid)
         y, ends = x * scales[0], iter(scales[1:])
-        for stretch in pairwise(times) if self.order else [times]:
-            states = self.solve(slope, y, stretch)
+        for span in pairwise(times) if self.order else [times]:
+            states = self.solve(slope, y, span)
             yield from (state / next(ends) for state in states[1:])
             y = states[-1]
 
     def problem(self, denoise: Denoiser, grid: Levels) -> tuple[Slope, tuple[float, ...], tuple[float, ...]]:
-        """dy/dt, and the times and scales of the levels."""
+        """dy/dt, and the times and the scales of the levels."""
         if self.frame == "sigma":
             return lambda t, x: (x - denoise(x, float(t))) / float(t), grid.sigmas, (1.0,) * len(grid.sigmas)
         frame = grid.in_frame(self.frame)
 
         def slope(t: Tensor | float, y: Tensor) -> Tensor:
             """f y − ½ g² score_y = f y + s σ' (x − D)/σ, x = y/s."""
-            of, now = frame.schedule, float(t)
-            s, f, sigma, dsigma = (float(a(now)) for a in (of.scale, of.dlog_scale, of.sigma, of.dsigma))
+            schedule, t = frame.schedule, float(t)
+            s, f = float(schedule.scale(t)), float(schedule.dlog_scale(t))
+            sigma, dsigma = float(schedule.sigma(t)), float(schedule.dsigma(t))
             x = y / s
             return y * f + (x - denoise(x, sigma)) * (s * dsigma / sigma)
 
         return slope, frame.times, frame.scales
 
     def solve(self, slope: Slope, y: Tensor, times: tuple[float, ...]) -> Tensor:
-        """The states at the times, the first included."""
+        """The states at all times, including the first."""
         import torch
         from torchdiffeq import odeint
 
@@ -85,6 +86,6 @@ class ODE(Sampler):
         if self.method == "rk4_classic":
             return torch.stack([y, rk4(slope, y, *times)])
         t = torch.tensor(times, dtype=torch.float64, device=y.device)
-        # without step_t an adaptive step beyond the last level would ask the model for a negative σ
+        # without step_t, an adaptive step beyond the last level could evaluate the model at a negative σ
         options = {"solver": "RK45"} if self.method == "scipy_solver" else {} if self.order else {"step_t": t[-1:]}
         return odeint(slope, y, t, rtol=self.rtol, atol=self.atol, method=self.method, options=options).to(y)

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class PC(Sampler):
-    """Predictor–corrector (Song et al. 2021, arXiv:2011.13456, algorithms 1–3): each interval a predictor's step, then
-    Langevin steps at its end.
+    """Predictor–corrector (Song et al. 2021, arXiv:2011.13456, algorithms 1–3): on each interval, a step of the
+    predictor, then Langevin steps at its end.
 
     predictor None is reverse diffusion, the VP form in a variance-preserving frame and the VE form elsewhere; any
     other sampler sees one interval at a time, in the frame, as if it were the whole run. The corrector's step follows
@@ -43,7 +43,7 @@ class PC(Sampler):
         if self.corrector_steps < 0 or self.snr <= 0:
             raise ValueError("corrector_steps must be at least 0 and snr above 0.")
         if self.predictor and self.predictor.evals_per_step is None:
-            raise ValueError(f"the predictor must have a fixed cost, {self.predictor.name} is adaptive.")
+            raise ValueError(f"the predictor must have a fixed cost, and {self.predictor.name} is adaptive.")
 
     @property
     def evals_per_step(self) -> int:
@@ -84,10 +84,10 @@ class PC(Sampler):
         if self.norm == "expected" or (self.norm == "auto" and x[0:1].numel() < 16):
             epsilon = 2 * alpha * (self.snr * sigma) ** 2
             return x.add(score, alpha=epsilon).add_(z, alpha=math.sqrt(2 * epsilon))
-        each = 2 * alpha * (self.snr * norms(z) / norms(score)) ** 2
-        return x + each * score + (2 * each).sqrt() * z
+        epsilons = 2 * alpha * (self.snr * norms(z) / norms(score)) ** 2
+        return x + epsilons * score + (2 * epsilons).sqrt() * z
 
 
 def norms(x: Tensor) -> Tensor:
-    """The norm of each sample, of a shape that broadcasts with x."""
+    """The norm of each sample, shaped to broadcast with x."""
     return x.flatten(1).norm(dim=1).view(-1, *[1] * (x.ndim - 1))

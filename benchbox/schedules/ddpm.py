@@ -15,8 +15,8 @@ from benchbox.schedule import DiscreteSchedule
 class DDPM(DiscreteSchedule):
     """ᾱ_k = Π(1 − β_i), β linear over T points (Ho et al. 2020, arXiv:2006.11239, §4).
 
-    Between the points k/T log σ is linear in t. With another T the β are scaled by 1000/T (Nichol & Dhariwal's code),
-    so that the ends stay where they are.
+    Between the points k/T, log σ is linear in t. For another T, the β are scaled by 1000/T (Nichol & Dhariwal's code),
+    which keeps the end points.
     """
 
     name = "ddpm"

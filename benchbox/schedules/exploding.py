@@ -1,4 +1,4 @@
-"""Schedules with s = 1: the noise is added and nothing is scaled."""
+"""Schedules with s = 1: noise is added, and the data are not scaled."""
 
 from __future__ import annotations
 

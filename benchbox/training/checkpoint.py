@@ -1,4 +1,4 @@
-"""A training's checkpoint: all there is to go on from, and all that determines the training, which must not change."""
+"""Checkpoints of a training: its state, and the identity of the training, which must not change."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def tensor_digest(tensor: Tensor | None) -> str | None:
 
 
 def identity(trainer: Trainer, architecture: Mapping[str, Any]) -> dict[str, Any]:
-    """All that determines the trained weights (to rounding, which differs between machines), as JSON has it."""
+    """All settings that determine the trained weights, up to rounding errors of the machine, as JSON values."""
     loss = trainer.loss
     schedule = {"schedule": loss.schedule.name} | {f"schedule.{k}": v for k, v in describe(loss.schedule).items()}
     network = {f"network.{k}": v for k, v in architecture.items()}
@@ -42,52 +42,57 @@ def identity(trainer: Trainer, architecture: Mapping[str, Any]) -> dict[str, Any
 
 
 def save_checkpoint(trainer: Trainer, path: Path) -> None:
-    """Write everything to go on from, whole or not at all. UsageError where it cannot be written."""
+    """Write the state of a training atomically. UsageError where it cannot be written."""
     tensors = {f"network.{n}": p.detach() for n, p in trainer.parameters.items()}
     tensors |= {f"average.{n}": a for n, a in trainer.average.items()}
     for name, parameter in trainer.parameters.items():
         for key, value in trainer.optimizer.state.get(parameter, {}).items():
             tensors[f"adam.{key}.{name}"] = value
-    said = {"step": trainer.step, "seconds": trainer.seconds, "commands": trainer.history, "identity": trainer.identity}
-    write_tensors(path, tensors, {"training": json.dumps(said)})
+    state = {
+        "step": trainer.step,
+        "seconds": trainer.seconds,
+        "commands": trainer.history,
+        "identity": trainer.identity,
+    }
+    write_tensors(path, tensors, {"training": json.dumps(state)})
 
 
-def write_tensors(path: Path, tensors: Mapping[str, Tensor], said: dict[str, str] | None = None) -> None:
-    """A safetensors file, whole or not at all. UsageError where it cannot be written."""
+def write_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: dict[str, str] | None = None) -> None:
+    """Write a safetensors file atomically. UsageError where it cannot be written."""
     try:
-        write_bytes(path, save({n: t.detach().cpu().contiguous() for n, t in tensors.items()}, said))
+        write_bytes(path, save({n: t.detach().cpu().contiguous() for n, t in tensors.items()}, metadata))
     except OSError as error:
         raise UsageError(f"{path} cannot be written: {error.strerror}.") from None
 
 
 def resume_from(trainer: Trainer, path: Path) -> None:
-    """Go on from a checkpoint. UsageError where it is of a training that something else determines."""
+    """Resume from a checkpoint. UsageError where it belongs to a training with other settings."""
     device = str(trainer.images.device)
     with reading(path, "a checkpoint of benchbox train"), safe_open(path, "pt", device=device) as file:
-        said = json.loads((file.metadata() or {})["training"])
-        if different := differences(said["identity"], trainer.identity):
+        saved = json.loads((file.metadata() or {})["training"])
+        if different := differences(saved["identity"], trainer.identity):
             raise UsageError(
-                f"{path} is of another training ({'; '.join(different)}): "
-                "start anew with --no-resume, or with another --name."
+                f"{path} belongs to another training ({'; '.join(different)}): "
+                "start from scratch with --no-resume, or use another --name."
             )
         tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
-        state: dict[str, dict[str, Any]] = {}
+        adam: dict[str, dict[str, Any]] = {}
         for name in (name for name in tensors if name.startswith("adam.")):
             _, slot, parameter = name.split(".", 2)
-            state.setdefault(parameter, {})[slot] = tensors[name]
+            adam.setdefault(parameter, {})[slot] = tensors[name]
         with torch.no_grad():
             for name, parameter in trainer.parameters.items():
                 parameter.copy_(tensors[f"network.{name}"])
                 trainer.average[name].copy_(tensors[f"average.{name}"])
-                trainer.optimizer.state[parameter] = state.get(name, {})
-        trainer.step, trainer.seconds = int(said["step"]), float(said["seconds"])
-        trainer.history = [(int(step), str(command)) for step, command in said["commands"]]
+                trainer.optimizer.state[parameter] = adam.get(name, {})
+        trainer.step, trainer.seconds = int(saved["step"]), float(saved["seconds"])
+        trainer.history = [(int(step), str(command)) for step, command in saved["commands"]]
 
 
-def differences(saved: Mapping[str, Any], asked: Mapping[str, Any]) -> list[str]:
-    """What differs between two trainings, such as `prediction edm there, eps here`."""
-    names = [name for name in {**saved, **asked} if saved.get(name) != asked.get(name)]
-    return [f"{name} {text(saved.get(name))} there, {text(asked.get(name))} here" for name in names]
+def differences(saved: Mapping[str, Any], current: Mapping[str, Any]) -> list[str]:
+    """The settings that differ between two trainings, such as `prediction was edm, is eps`."""
+    names = [name for name in {**saved, **current} if saved.get(name) != current.get(name)]
+    return [f"{name} was {text(saved.get(name))}, is {text(current.get(name))}" for name in names]
 
 
 def text(value: Any) -> str:

@@ -1,4 +1,4 @@
-"""One training, as the command line asks for it: its options, checked."""
+"""The validated options of a training."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ LOSS_OPTIONS = {"sigma_data": float, "ladder": int, "p_mean": float, "p_std": fl
 
 @dataclass(frozen=True)
 class TrainingConfig:
-    """One training, as the command line asks for it."""
+    """The options of `benchbox train`. UsageError where they are invalid."""
 
     data: Path
     output: Path
@@ -52,7 +52,7 @@ class TrainingConfig:
         if not re.fullmatch(r"\w[\w.-]*", self.name):
             near = re.sub(r"[^\w.-]+", "-", self.name).strip("-.") or "my-model"
             raise UsageError(
-                f"--name {self.name} cannot name files: use letters, digits, dots, hyphens, underscores, as in {near}."
+                f"--name {self.name} is no valid file name: use letters, digits, dots, hyphens, underscores, as {near}."
             )
         if self.reference and not self.features:
             raise UsageError(
@@ -60,14 +60,14 @@ class TrainingConfig:
             )
 
     def schedule_and_loss(self) -> tuple[Schedule, dict[str, Any]]:
-        """The schedule and the loss's options, from the settings OPTION=VALUE."""
+        """The schedule and the options of the loss, from the settings OPTION=VALUE."""
         name = self.schedule or SCHEDULE_OF[self.prediction]
         loss: dict[str, Any] = {}
         options: dict[str, str] = {}
         for setting in self.settings or []:
             option, equals, value = setting.partition("=")
             if not equals:
-                raise UsageError(f"--set {setting} is not of the form OPTION=VALUE.")
+                raise UsageError(f"--set {setting} must have the form OPTION=VALUE.")
             if option in LOSS_OPTIONS:
                 try:
                     loss[option] = LOSS_OPTIONS[option](value)
@@ -80,22 +80,22 @@ class TrainingConfig:
         return registry().get("schedule", name, options), loss
 
     def architecture(self, shape: list[int], classes: int = 0) -> dict[str, Any]:
-        """The U-Net of this job for images of (channels, height, width). UsageError where it does not fit them."""
+        """The options of the U-Net for images of (channels, height, width). UsageError where it does not fit them."""
         channels, height, width = shape
         try:
             widths = [int(w) for w in self.widths.split(":")]
         except ValueError:
-            raise UsageError(f"--widths {self.widths} is not of the form a:b:c, integers.") from None
+            raise UsageError(f"--widths {self.widths} must have the form a:b:c, with integers.") from None
         if any(w % 16 for w in widths) or not widths:
             raise UsageError(f"--widths {self.widths}: each must be a multiple of 16.")
         unit = self.patch * 2 ** (len(widths) - 1)
         if height % unit or width % unit:
-            raise UsageError(f"images of {height}×{width} do not divide into {unit}: change --patch or --widths.")
-        # the network's time is k−1 in 0 … T−1, c_noise in about ±1.6, or t in 0 … 1: all to a range of about 1000
+            raise UsageError(f"images of {height}×{width} are not divisible by {unit}: change --patch or --widths.")
+        # scales the network's time, k−1 in 0 … T−1, c_noise in about ±1.6 or t in 0 … 1, to about 0 … 1000
         discrete = (self.schedule or SCHEDULE_OF[self.prediction]) == "ddpm"
         scale = 250.0 if self.prediction == "edm" else 1.0 if discrete else 1000.0
-        made = {
+        options = {
             "net": "unet", "channels": channels, "widths": widths, "blocks": self.blocks, "patch": self.patch,
             "time_scale": scale,
         }  # fmt: skip
-        return made | {"classes": classes} if classes else made
+        return options | {"classes": classes} if classes else options

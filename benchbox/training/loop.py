@@ -1,4 +1,4 @@
-"""The training loop: Adam, gradient clipping, EMA, checkpoint and resume; the same run whatever interrupts it."""
+"""The training loop: Adam, gradient clipping, EMA, checkpoints. An interrupted run resumes to the same result."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from benchbox.training.losses import Loss
 
 @dataclass(frozen=True)
 class Recipe:
-    """How a network is trained. `lr` rises linearly over `warmup` steps, then falls as a cosine to 0 at `steps`.
+    """Hyperparameters of a training. `lr` rises linearly over `warmup` steps, then falls as a cosine to 0 at `steps`.
 
-    drop_label: how often a label is withheld, so that the network can do without (Ho & Salimans 2022, algorithm 1).
+    drop_label: probability of dropping a label, for classifier-free guidance (Ho & Salimans 2022, algorithm 1).
     """
 
     steps: int = 10_000
@@ -41,12 +41,12 @@ class Recipe:
         return self.lr * 0.5 * (1 + math.cos(math.pi * (step - self.warmup) / max(self.steps - self.warmup, 1)))
 
     def decay(self, step: int) -> float:
-        """EMA's decay, shorter while there is little to average (Karras et al. 2024 discuss such ramps)."""
+        """Decay of the EMA, smaller in the first steps (Karras et al. 2024 discuss such ramps)."""
         return min(self.ema, (1 + step) / (10 + step))
 
 
 class Trainer:
-    """A network, its running average and its optimiser at some step; `run` takes it to the recipe's last step."""
+    """The state of a training: network, EMA and optimiser at some step. `run` trains to the last step of the recipe."""
 
     def __init__(
         self, network: nn.Module, loss: Loss, images: Tensor, recipe: Recipe, labels: Tensor | None = None,
@@ -54,7 +54,7 @@ class Trainer:
     ) -> None:  # fmt: skip
         """images: uint8 (n, channels, height, width), labels: int64 (n,), on the device where the network is.
 
-        architecture: what the network was made from.
+        architecture: the options of the network.
         """
         self.network, self.loss, self.images, self.recipe, self.labels = network, loss, images, recipe, labels
         self.classes = 0 if labels is None else int(labels.max()) + 1
@@ -69,23 +69,23 @@ class Trainer:
         self._order: tuple[int, Tensor] = (-1, torch.empty(0))
 
     def batch(self) -> Tensor:
-        """Which images the step takes: each epoch is a permutation that depends on the seed and the epoch alone."""
+        """The images of a step: each epoch is a permutation that depends only on seed and epoch."""
         n, size = len(self.images), min(self.recipe.batch_size, len(self.images))
-        epoch, place = divmod(self.step, n // size)
+        epoch, position = divmod(self.step, n // size)
         if self._order[0] != epoch:
             generator = torch.Generator().manual_seed(self.recipe.seed * 1_000_003 + epoch)
             self._order = (epoch, torch.randperm(n, generator=generator))
-        return self._order[1][place * size : (place + 1) * size].to(self.images.device)
+        return self._order[1][position * size : (position + 1) * size].to(self.images.device)
 
     def conditions(self, index: Tensor, generator: torch.Generator) -> dict[str, Tensor]:
-        """The labels of the images, some withheld; nothing where there are none."""
+        """The labels of the images, some dropped; empty without labels."""
         if self.labels is None:
             return {}
-        withheld = torch.rand(len(index), generator=generator, device=index.device) < self.recipe.drop_label
-        return {"label": self.labels[index].masked_fill(withheld, self.classes)}
+        dropped = torch.rand(len(index), generator=generator, device=index.device) < self.recipe.drop_label
+        return {"label": self.labels[index].masked_fill(dropped, self.classes)}
 
     def advance(self) -> Tensor:
-        """One optimiser step; returns the loss, still on the device."""
+        """One optimiser step; returns the loss as a tensor on the device."""
         recipe, device = self.recipe, self.images.device
         generator = torch.Generator(device).manual_seed(recipe.seed * 1_000_003 + self.step)
         for group in self.optimizer.param_groups:
@@ -105,12 +105,12 @@ class Trainer:
         return loss.detach()
 
     def run(self, checkpoint: Path, every: int = 500) -> Iterator[tuple[int, float]]:
-        """Train to the end, yielding (step, mean loss) every ten steps; a checkpoint is written on the way."""
+        """Train to the last step. Yields (step, mean loss) every ten steps, writes a checkpoint after `every` steps."""
         losses: list[Tensor] = []
-        began = time.perf_counter() - self.seconds
+        start = time.perf_counter() - self.seconds
         while self.step < self.recipe.steps:
             losses.append(self.advance())
-            self.seconds = time.perf_counter() - began
+            self.seconds = time.perf_counter() - start
             if self.step % 10 == 0 or self.step == self.recipe.steps:
                 mean = float(torch.stack(losses).mean())
                 if not math.isfinite(mean):
@@ -121,6 +121,6 @@ class Trainer:
                 save_checkpoint(self, checkpoint)
 
     def note(self, command: str) -> None:
-        """Keep the command that trains from this step on, for the card."""
+        """Record the command that continues from this step, for the card."""
         if not self.history or self.history[-1][1] != command:
             self.history.append((self.step, command))

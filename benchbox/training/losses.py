@@ -1,7 +1,7 @@
-"""Training losses: draw a noise level, perturb the images, regress what the network predicts.
+"""Training losses.
 
-Every loss is one weighted regression E[w(σ) ‖F(y, t) − target‖²], y = s (x_0 + σ n); they differ in how the level is
-drawn and in the target.
+Every loss is a weighted regression E[w(σ) ‖F(y, t) − target‖²] with y = s (x_0 + σ n). The losses differ in the law of
+the level and in the target.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from benchbox.model import Prediction
 from benchbox.schedule import Schedule
 
 OPTIONS_OF: dict[str, tuple[str, ...]] = {"edm": ("p_mean", "p_std"), "score": ("ladder",)}
-"""The loss's own options, for the predictions that have some."""
+"""Options of the loss, by prediction."""
 
 
 @dataclass(frozen=True)
@@ -38,18 +38,18 @@ class Loss:
 
     @property
     def options(self) -> dict[str, float]:
-        """The numbers that this prediction's loss uses."""
+        """The options that the loss of this prediction uses."""
         return {name: getattr(self, name) for name in OPTIONS_OF.get(self.prediction, ())}
 
     @staticmethod
     def uniform(n: int, generator: torch.Generator) -> Tensor:
-        """n numbers in (0, 1), one in each n-th of it, so every batch sees all levels (Kingma et al. 2021, I.1)."""
-        place = torch.arange(n, device=generator.device, dtype=torch.float64)
+        """n stratified random numbers in (0, 1), so that every batch covers all levels (Kingma et al. 2021, I.1)."""
+        strata = torch.arange(n, device=generator.device, dtype=torch.float64)
         jitter = torch.rand(n, generator=generator, device=generator.device, dtype=torch.float64)
-        return ((place + jitter) / n).clamp(1e-9, 1 - 1e-9)
+        return ((strata + jitter) / n).clamp(1e-9, 1 - 1e-9)
 
     def levels(self, n: int, generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
-        """n stratified random levels as (network time, s, σ), float32 but for the int64 time of a discrete schedule."""
+        """n stratified random levels as (network time, s, σ): float32; time int64 on a discrete schedule."""
         device, steps = generator.device, self.schedule.steps
         u = self.uniform(n, generator)
         if self.prediction == "edm":

@@ -1,4 +1,4 @@
-"""From what the user asked to a trained network: images, loss, loop, weights and card."""
+"""A training from its options to the weights and the card."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from benchbox import nets
 from benchbox.card import Card, sha256
 from benchbox.errors import UsageError, unknown
+from benchbox.inputs.images import read_images, read_labels
 from benchbox.metrics.features import accepts, extractor
-from benchbox.metrics.images import read_images, read_labels
 from benchbox.metrics.reference import Reference, locate, make_reference, write_reference
 from benchbox.options import describe
 from benchbox.registry import registry
@@ -24,14 +24,14 @@ from benchbox.training.loop import Recipe, Trainer
 from benchbox.training.losses import Loss
 
 GRID_OF = {"ddpm": "trailing", "edm": "karras", "ve": "logsnr", "vp": "uniform", "subvp": "uniform"}
-KEPT = 10_000
-"""Features of training images that a reference keeps, for kid and prc."""
+FEATURES_STORED = 10_000
+"""Features of training images in the reference, for kid and prc."""
 
 
 def train_model(job: TrainingConfig, report: Callable[[int, float], None]) -> Path:
-    """Train, and write weights and card; returns the card's path. `report(step, loss)` is called now and then.
+    """Train, and write weights and card; returns the path of the card. `report(step, loss)` is called every ten steps.
 
-    UsageError, before any step, for whatever would stop it later: names, extractor, a directory that is not writable.
+    UsageError before the first step where names are unknown, the extractor is missing or the directory not writable.
     """
     pixels = read_images(job.data, job.key)
     check_features(job, pixels.shape[1:])
@@ -50,11 +50,11 @@ def train_model(job: TrainingConfig, report: Callable[[int, float], None]) -> Pa
 
 
 def check_features(job: TrainingConfig, shape: tuple[int, ...]) -> None:
-    """UsageError where the model could not be measured by the features that are asked for."""
+    """UsageError where the features cannot be computed, or have no reference."""
     if not job.features:
         return
     if problem := accepts(job.features, shape):
-        raise UsageError(f"{job.data} cannot be measured: {problem}")
+        raise UsageError(f"the features of {job.data} cannot be computed: {problem}")
     if job.reference:
         extractor(job.features, job.device)
         return
@@ -62,12 +62,12 @@ def check_features(job: TrainingConfig, shape: tuple[int, ...]) -> None:
         locate(job.dataset, job.features)
     except UsageError:
         raise UsageError(
-            f"there are no {job.features} statistics of data set {job.dataset!r}: make them with --reference."
+            f"there is no {job.features} reference of data set {job.dataset!r}: create one with --reference."
         ) from None
 
 
 def prepared_training(job: TrainingConfig, pixels: NDArray[np.uint8]) -> Trainer:
-    """The training at its first step. UsageError where the options do not fit the images, or nothing can be written."""
+    """The training at its first step. UsageError for options that do not fit the images, or an unwritable folder."""
     schedule, options = job.schedule_and_loss()
     sigma_data = options.pop("sigma_data", None) or round(float((pixels[:10_000] / 127.5 - 1).std()), 3)
     labels = None if job.labels is None else torch.as_tensor(read_labels(job.data, job.labels, len(pixels)))
@@ -78,7 +78,7 @@ def prepared_training(job: TrainingConfig, pixels: NDArray[np.uint8]) -> Trainer
     try:
         job.output.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise UsageError(f"cannot write to {job.output}: {error.strerror}.") from None
+        raise UsageError(f"{job.output} cannot be created: {error.strerror}.") from None
     torch.manual_seed(job.seed)
     device = torch.device(job.device)
     network = nets.make_network(architecture, job.prediction, schedule, sigma_data).to(device)
@@ -93,13 +93,13 @@ def prepared_training(job: TrainingConfig, pixels: NDArray[np.uint8]) -> Trainer
 
 
 def reference_of(job: TrainingConfig, pixels: NDArray[np.uint8]) -> Reference:
-    """The statistics of the training images, for fid, kid and prc of the trained model."""
+    """The reference of the training images, for fid, kid and prc of the trained model."""
     extract = extractor(job.features or "", job.device)
-    return make_reference(pixels, extract, KEPT, dataset=job.dataset, split="train")
+    return make_reference(pixels, extract, FEATURES_STORED, dataset=job.dataset, split="train")
 
 
 def write_model(job: TrainingConfig, trainer: Trainer) -> Path:
-    """The averaged weights as safetensors, and the card."""
+    """Write the EMA weights as safetensors, and the card; returns the path of the card."""
     weights = job.output / f"{job.name}.safetensors"
     write_tensors(weights, trainer.average)
     schedule = trainer.loss.schedule

@@ -1,4 +1,4 @@
-"""Schedulers of diffusers: made from options, given other noise levels, and fed with given noise."""
+"""Construction of diffusers' schedulers with the noise levels and the noise of a run."""
 
 from __future__ import annotations
 
@@ -17,25 +17,25 @@ if TYPE_CHECKING:
     from benchbox.noise import Noise
 
 
-def make(name: str, wanted: Mapping[str, Any]) -> Any:
-    """A scheduler by its name, with those of the wanted options that it has."""
+def make(name: str, options: Mapping[str, Any]) -> Any:
+    """A scheduler by name, with the options that it supports."""
     import diffusers
 
     cls = getattr(diffusers, name)
     known = inspect.signature(cls.__init__).parameters
-    scheduler = cls(**{option: value for option, value in wanted.items() if option in known})
+    scheduler = cls(**{option: value for option, value in options.items() if option in known})
     if hasattr(scheduler, "_threshold_sample"):
         scheduler._threshold_sample = for_any_shape(scheduler._threshold_sample)
     return scheduler
 
 
 def for_any_shape(threshold: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
-    """Dynamic thresholding, which is over all numbers of a sample; diffusers fails where a sample is a vector."""
+    """Dynamic thresholding over all numbers of a sample, for any shape; diffusers fails for vectors."""
     return lambda x: threshold(x.reshape(len(x), 1, -1)).reshape(x.shape)
 
 
 def set_table(scheduler: Any, sigmas: NDArray[np.float64]) -> None:
-    """Put these levels, the least first, in place of those of the scheduler's training steps, in float64."""
+    """Replace the levels of the scheduler's training steps by these increasing levels, in float64."""
     import torch
 
     sigma = torch.from_numpy(sigmas)
@@ -50,18 +50,18 @@ def set_table(scheduler: Any, sigmas: NDArray[np.float64]) -> None:
 
 
 def feed(scheduler: Any, draw: Callable[..., Tensor]) -> None:
-    """Give this one object step methods of its own, for which `randn_tensor` is `draw`; diffusers stays as it is."""
+    """Replace the step methods of this scheduler by copies whose `randn_tensor` is `draw`. diffusers is not changed."""
     for name in ("step", "step_pred", "step_correct"):
         method = getattr(type(scheduler), name, None)
         if method is not None:
             names = {**method.__globals__, "randn_tensor": draw}
-            own = FunctionType(method.__code__, names, name, method.__defaults__, method.__closure__)
-            own.__kwdefaults__ = method.__kwdefaults__
-            setattr(scheduler, name, MethodType(own, scheduler))
+            step = FunctionType(method.__code__, names, name, method.__defaults__, method.__closure__)
+            step.__kwdefaults__ = method.__kwdefaults__
+            setattr(scheduler, name, MethodType(step, scheduler))
 
 
 class Brownian:
-    """One Brownian motion in σ for the schedulers that ask for its increments: one is the sum of those it contains."""
+    """Brownian motion in σ, for schedulers that ask for its increments. Nested increments are consistent."""
 
     def __init__(self, noise: Noise) -> None:
         self.noise = noise

@@ -1,4 +1,4 @@
-"""A folder that diffusers saved: what is in it, read from its JSON files alone."""
+"""The JSON files of a checkpoint folder of diffusers."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ PIPELINES = ("DDIMPipeline", "DDPMPipeline", "PNDMPipeline", "ScoreSdeVePipeline
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A U-Net's folder with its configuration, and what its scheduler says of its training."""
+    """The folder of a U-Net, its configuration, and its training according to the scheduler."""
 
     folder: Path
     unet: dict[str, Any]
@@ -28,49 +28,48 @@ class Checkpoint:
 
 
 def read(path: Path) -> Checkpoint:
-    """The checkpoint in a folder, of a pipeline or of a U-Net alone. ValueError where it is of another kind."""
+    """The checkpoint in a folder, of a pipeline or of a single U-Net. ValueError for other kinds."""
     index = json_of(path / "model_index.json")
     if index and index.get("_class_name") not in PIPELINES:
         raise ValueError(
-            f"{path} holds a {index.get('_class_name')}, which needs more than noise, or is a latent or distilled "
-            f"model: {', '.join(PIPELINES)} are read."
+            f"{path} holds a {index.get('_class_name')}, which is conditional, latent or distilled: "
+            f"{', '.join(PIPELINES)} are supported."
         )
-    folder, beside = path / "unet", path / "scheduler"
-    folder, beside = (part if part.is_dir() else path for part in (folder, beside))
+    folder, scheduler = (path / name if (path / name).is_dir() else path for name in ("unet", "scheduler"))
     unet = json_of(folder / "config.json")
     if not unet:
-        raise ValueError(f"{path} holds no checkpoint of diffusers: there is no config.json of a U-Net in it.")
+        raise ValueError(f"{path} is not a checkpoint of diffusers: it has no config.json of a U-Net.")
     if unet.get("_class_name") != "UNet2DModel":
-        raise ValueError(f"{folder} holds a {unet.get('_class_name')}: only UNet2DModel is read.")
+        raise ValueError(f"{folder} holds a {unet.get('_class_name')}: only UNet2DModel is supported.")
     if unet.get("class_embed_type") or unet.get("num_class_embeds"):
-        raise ValueError(f"{folder} is conditional on a class: only unconditional models are read.")
+        raise ValueError(f"{folder} is class-conditional: only unconditional models are supported.")
     if not unet.get("sample_size"):
-        raise ValueError(f"{folder}/config.json does not say the sample_size.")
-    return Checkpoint(folder, unet, Training(folder, json_of(beside / "scheduler_config.json")))
+        raise ValueError(f"{folder}/config.json has no sample_size.")
+    return Checkpoint(folder, unet, Training(folder, json_of(scheduler / "scheduler_config.json")))
 
 
 def json_of(file: Path) -> dict[str, Any]:
-    """What a JSON file holds; nothing where there is none. ValueError where it is not JSON of names and values."""
+    """The object in a JSON file; empty where the file is missing. ValueError for anything else."""
     try:
-        found = json.loads(file.read_text(encoding="utf-8"))
+        value = json.loads(file.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return {}
     except (OSError, ValueError, RecursionError) as error:
         raise ValueError(f"{file} cannot be read as JSON: {sentence(error)}.") from None
-    if not isinstance(found, dict):
-        raise ValueError(f"{file} holds a {type(found).__name__} where names and values are meant.")
-    return found
+    if not isinstance(value, dict):
+        raise ValueError(f"{file} holds a {type(value).__name__} instead of a JSON object.")
+    return value
 
 
 def fetch(name: str) -> Path:
-    """The folder of a checkpoint on the hub, from the local cache or the network. ValueError where neither has it."""
+    """The folder of a checkpoint of the hub, from the local cache or the network. ValueError if unavailable."""
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 
     try:
         return Path(snapshot_download(name, allow_patterns=["*.json", "*.safetensors", "*.bin"]))
     except (HFValidationError, HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
-        said = str(error).strip().splitlines()[0].rstrip(".:")
+        message = str(error).strip().splitlines()[0].rstrip(".:")
         raise ValueError(
-            f"{name} cannot be fetched from the hub ({said}): copy its folder here and give its path."
+            f"{name} cannot be fetched from the hub ({message}): copy its folder to this machine and pass its path."
         ) from None

@@ -1,4 +1,4 @@
-"""The levels that each scheduler chooses by itself, on the run's schedule, as a grid of the scheduler's name."""
+"""The default levels of each scheduler on the run's schedule, as a grid with the name of the scheduler."""
 
 from __future__ import annotations
 
@@ -20,31 +20,31 @@ TRAINING_STEPS = 1000
 
 @dataclass(frozen=True)
 class OwnLevels(Grid):
-    """What `set_timesteps` gives where the training steps are the run's schedule, between its ends."""
+    """The levels of `set_timesteps` if the run's schedule is that of the training."""
 
     scheduler: ClassVar[str]
 
     @staticmethod
     def facts(name: str) -> dict[str, Any]:
-        return {"__doc__": f"The levels that diffusers' {name} chooses, with the run's schedule as its training steps."}
+        return {"__doc__": f"The default levels of diffusers' {name}, with the run's schedule as its training steps."}
 
     def __call__(self, schedule: Schedule, n_levels: int) -> NDArray[np.float64]:
         first, last = self.ends(schedule)
         if n_levels == 1:
             return np.array([first])
-        sigmas = chosen(self, training_sigmas(schedule, last, first), n_levels)
-        found = np.asarray(schedule.time(sigmas), dtype=np.float64)
-        # schedulers keep their levels in float32: an end of the schedule must not come out beyond it
+        sigmas = default_levels(self, training_sigmas(schedule, last, first), n_levels)
+        times = np.asarray(schedule.time(sigmas), dtype=np.float64)
+        # schedulers store levels in float32: rounding must not exceed the ends of the schedule
         for end in (first, last):
-            close = np.isclose(schedule.sigma(found), float(schedule.sigma(end)), rtol=1e-4, atol=0)
-            found = np.where(close, end, found)
-        return found
+            close = np.isclose(schedule.sigma(times), float(schedule.sigma(end)), rtol=1e-4, atol=0)
+            times = np.where(close, end, times)
+        return times
 
 
 def training_sigmas(schedule: Schedule, last: float, first: float) -> NDArray[np.float64]:
-    """The σ of the training steps between two times, the least first; VP's where time is but another unit of σ (EDM).
+    """Increasing σ of the training steps between two times. For a schedule linear in σ (EDM), the steps of VP.
 
-    No network is trained at equal steps of σ, and the β of diffusers are those of VP.
+    No network is trained at equal steps of σ, and diffusers' β are those of VP.
     """
     low, middle, high = (float(schedule.sigma(t)) for t in (last, (last + first) / 2, first))
     if math.isclose(middle, (low + high) / 2):
@@ -54,8 +54,8 @@ def training_sigmas(schedule: Schedule, last: float, first: float) -> NDArray[np
     return np.asarray(schedule.sigma(times), dtype=np.float64)
 
 
-def chosen(grid: OwnLevels, training: NDArray[np.float64], n: int) -> NDArray[np.float64]:
-    """The n levels, from the σ of the training steps, the least first."""
+def default_levels(grid: OwnLevels, training: NDArray[np.float64], n: int) -> NDArray[np.float64]:
+    """The n levels, from the increasing σ of the training steps."""
     from benchbox_diffusers.build import make, set_table
 
     traits, low, high = TRAITS[grid.scheduler], float(training[0]), float(training[-1])
@@ -77,7 +77,7 @@ def chosen(grid: OwnLevels, training: NDArray[np.float64], n: int) -> NDArray[np
     except ValueError as error:
         if traits.levels != "pndm":
             raise
-        raise ValueError("the scheduler's first Runge–Kutta steps do not fit") from error  # NumPy speaks of shapes
+        raise ValueError("there are too few training steps for the first Runge–Kutta steps of the scheduler") from error
     if hasattr(scheduler, "alphas_cumprod") and traits.frame == "vp" and not hasattr(scheduler, "sigmas"):
         steps = getattr(scheduler, "_timesteps", None)
         steps = scheduler.timesteps.numpy() if steps is None else np.asarray(steps)[::-1]
@@ -87,7 +87,7 @@ def chosen(grid: OwnLevels, training: NDArray[np.float64], n: int) -> NDArray[np
 
 
 def improved_pndm(high: float, n: int) -> NDArray[np.float64]:
-    """IPNDM's β = sin²(uπ/2), with u from 1 (where σ = β/√(1−β²) is infinite, so from the schedule's end) to 0."""
+    """Levels of IPNDM: β = sin²(uπ/2) for decreasing u; u = 1 has σ = β/√(1−β²) = ∞, so it starts at `high`."""
     top = math.asin(math.sqrt(high / math.hypot(1, high))) * 2 / math.pi
     beta = np.sin(np.linspace(top, 0, n + 1)[:-1] * np.pi / 2) ** 2
     return beta / np.sqrt(1 - beta**2)

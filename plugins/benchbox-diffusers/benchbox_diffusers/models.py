@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 class Diffusers(Model):
     """A UNet2DModel of diffusers, alone or in a DDPM, DDIM, PNDM or Score-SDE-VE pipeline's folder: diffusers:FOLDER.
 
-    prediction and schedule come from its scheduler's configuration, unless given. variant: which weights, where there
-    are several (fp16, ema, …; none: the plain ones). hub=true fetches a folder of that name from the hub. Weights as a
-    pickle are refused unless trust_pickle=true.
+    prediction, schedule: default to the configuration of its scheduler. variant: which of several weights (fp16, ema,
+    …; default: no variant). hub=true: download the folder of this name from the hub. Pickled weights are refused unless
+    trust_pickle=true.
     """
 
     name = "diffusers"
@@ -38,15 +38,15 @@ class Diffusers(Model):
 
     def __post_init__(self) -> None:
         if not self.path.is_dir() and not self.hub:
-            raise ValueError(f"there is no folder {self.path}; --set hub=true looks for that name on the hub.")
+            raise ValueError(f"there is no folder {self.path}; --set hub=true looks for this name on the hub.")
         object.__setattr__(self, "prediction", self.prediction or self.checkpoint.training.prediction())
         object.__setattr__(self, "schedule", self.schedule or self.checkpoint.training.schedule())
         object.__setattr__(self, "dataset", self.dataset or self.path.resolve().name)
         if self.prediction != "score" and self.schedule.steps is None:
             raise ValueError(
-                f"a UNet2DModel counts training steps, and schedule {self.schedule.name} has none: use ddpm."
+                f"a UNet2DModel needs a discrete schedule, and {self.schedule.name} is continuous: use ddpm."
             )
-        self.weights  # noqa: B018 (to refuse before any work)
+        self.weights  # noqa: B018 (refuses bad weights before any work)
 
     @classmethod
     def hint(cls, path: Path) -> str | None:

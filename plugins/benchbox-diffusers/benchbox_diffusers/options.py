@@ -1,4 +1,4 @@
-"""The options of the schedulers, from the table in this package: nothing of diffusers is imported to list them."""
+"""The options of the schedulers, from a table in this package, so that listing them does not import diffusers."""
 
 from __future__ import annotations
 
@@ -19,29 +19,29 @@ TYPES: dict[str, Any] = {
 
 @cache
 def table() -> dict[str, Any]:
-    """Scheduler to group (step, solver, spacing) to option to its type or choices and its default."""
-    found: dict[str, Any] = json.loads(TABLE.read_text())
-    return found
+    """Scheduler → group (step, solver, spacing) → option → type or choices, and default."""
+    schedulers: dict[str, Any] = json.loads(TABLE.read_text())
+    return schedulers
 
 
 def option_classes(module: str, groups: tuple[str, ...], base: Callable[[str], type | None]) -> list[Any]:
-    """A frozen dataclass for each scheduler that has a base: its fields are the options of the groups."""
-    made = []
+    """A frozen dataclass for each scheduler with a base class; its fields are the options of the groups."""
+    classes = []
     for name in sorted(TRAITS):
         if (parent := base(name)) is None:
             continue
-        entry = table()[name]
-        options = [as_field(option, known) for group in groups for option, known in entry[group].items()]
+        groups_of = table()[name]
+        options = [as_field(option, entry) for group in groups for option, entry in groups_of[group].items()]
         facts = {
             "name": f"diffusers:{name}", "scheduler": name, "__module__": module, "__qualname__": name,
             **parent.facts(name),  # type: ignore[attr-defined]
         }  # fmt: skip
-        made.append(make_dataclass(name, options, bases=(parent,), namespace=facts, frozen=True))
-    return made
+        classes.append(make_dataclass(name, options, bases=(parent,), namespace=facts, frozen=True))
+    return classes
 
 
-def as_field(option: str, known: dict[str, Any]) -> tuple[str, Any, Any]:
+def as_field(option: str, entry: dict[str, Any]) -> tuple[str, Any, Any]:
     """Name, type and default of an option."""
-    hint = Literal[tuple(known["choices"])] if "choices" in known else TYPES[known["type"]]
-    default = tuple(known["default"]) if isinstance(known["default"], list) else known["default"]
+    hint = Literal[tuple(entry["choices"])] if "choices" in entry else TYPES[entry["type"]]
+    default = tuple(entry["default"]) if isinstance(entry["default"], list) else entry["default"]
     return option, hint, field(default=default)

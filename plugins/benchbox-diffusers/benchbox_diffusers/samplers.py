@@ -1,4 +1,4 @@
-"""Every scheduler of diffusers that can drive an unconditional model, as a sampler of the name diffusers:Scheduler."""
+"""diffusers' schedulers for unconditional models as samplers, named diffusers:Scheduler."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Scheduled(Sampler):
-    """A scheduler on the run's levels, driven as a pipeline drives it; the last step, to σ = 0, is the driver's."""
+    """A scheduler on the run's levels, called as in a pipeline. The driver takes the last step to σ = 0."""
 
     scheduler: ClassVar[str]
 
@@ -33,7 +33,7 @@ class Scheduled(Sampler):
     def __post_init__(self) -> None:
         for broken in BROKEN.get(self.scheduler, []):
             if all(getattr(self, option) == value for option, value in broken.items()):
-                raise ValueError(f"diffusers fails at {' with '.join(f'{o}={v}' for o, v in broken.items())}.")
+                raise ValueError(f"diffusers fails for {' with '.join(f'{o}={v}' for o, v in broken.items())}.")
 
     @property
     def traits(self) -> Traits:
@@ -43,8 +43,8 @@ class Scheduled(Sampler):
     def evals_per_step(self) -> int:
         return 2 if self.traits.second else 1
 
-    def chosen(self, group: str) -> dict[str, Any]:
-        """The options that go to the scheduler (solver) or to its `step`, under diffusers' names."""
+    def options_of(self, group: str) -> dict[str, Any]:
+        """The options of the scheduler (solver) or of its `step`, with diffusers' names."""
         known = table()[self.scheduler][group]
         values = {known[f.name].get("argument", f.name): getattr(self, f.name) for f in fields(self) if f.name in known}
         return {name: list(v) if isinstance(v, tuple) else v for name, v in values.items()}
@@ -55,13 +55,13 @@ class Scheduled(Sampler):
         from benchbox_diffusers.build import Brownian, feed
         from benchbox_diffusers.walks import walk
 
-        traits, step_options = self.traits, self.chosen("step")
-        scheduler, evaluations = walk(self.scheduler, traits, self.chosen("solver"), grid)
+        traits, step_options = self.traits, self.options_of("step")
+        scheduler, evaluations = walk(self.scheduler, traits, self.options_of("solver"), grid)
         now = evaluations[0]
 
         def draw(*_: Any, **__: Any) -> Tensor:
             if hasattr(scheduler, "tau_func") and not scheduler.tau_func(now.timestep):
-                return torch.zeros_like(x)  # SA-Solver draws where it adds nothing
+                return torch.zeros_like(x)  # SA-Solver draws noise even if it adds none
             return noise(now.sigma, now.sigma if now.reached is None else now.reached)
 
         feed(scheduler, draw)
@@ -76,7 +76,7 @@ class Scheduled(Sampler):
                 yield y / traits.scale(now.reached)
 
     def output(self, scheduler: Any, x: Tensor, denoised: Tensor, sigma: float) -> Tensor:
-        """What a network would put out for D(x, σ), in the scheduler's terms."""
+        """D(x, σ) converted to the network output that the scheduler expects."""
         eps, s = (x - denoised) / sigma, self.traits.scale(sigma)
         match self.traits.output:
             case "v":
@@ -105,7 +105,7 @@ class PNDM(Scheduled):
 
 
 class ScoreSde(Scheduled):
-    """On each level, the last included, the corrector runs `correct_steps` times; then the predictor."""
+    """On each level, including the last, `correct_steps` corrector steps; then a predictor step."""
 
     correct_steps: ClassVar[int]
 
@@ -119,21 +119,21 @@ class ScoreSde(Scheduled):
 
         n = len(grid.sigmas)
         drawn: list[Tensor] = []
-        scheduler = make(self.scheduler, self.chosen("solver"))
+        scheduler = make(self.scheduler, self.options_of("solver"))
         scheduler.set_timesteps(n)
         scheduler.discrete_sigmas = torch.tensor(grid.sigmas[::-1], dtype=torch.float64)
         feed(scheduler, lambda *_, **__: drawn.pop())
         for i, (sigma, sigma_next) in enumerate(pairwise((*grid.sigmas, grid.sigmas[-1]))):
             for _ in range(self.correct_steps):
                 score = self.output(scheduler, x, denoise(x, sigma), sigma)
-                # one at a time: the scheduler takes the mean of its norms over the batch
+                # one sample at a time, since the scheduler averages its norms over the batch
                 drawn += reversed(noise(sigma, sigma).split(1))
                 rows = zip(score.split(1), x.split(1), strict=True)
                 x = torch.cat([scheduler.step_correct(*row, return_dict=False)[0].to(x) for row in rows])
             if i < n - 1:
                 score = self.output(scheduler, x, denoise(x, sigma), sigma)
                 drawn.append(noise(sigma, sigma_next))
-                # the step looks its level up by ⌊t (n − 1)⌋: aim at the middle between two
+                # the step finds its level by ⌊t (n − 1)⌋: use the middle of the interval
                 timestep = torch.tensor((n - 1 - i + 0.5) / max(n - 1, 1))
                 x = scheduler.step_pred(score, timestep, x, return_dict=False)[0].to(x)
             yield x

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def laplace(t: NDArray[np.float64]) -> NDArray[np.float64]:
-    """ᾱ of diffusers' laplace."""
+    """ᾱ of diffusers' schedule `laplace`."""
     snr = (1 - 2 * np.abs(0.5 - t) + 1e-6) ** -np.copysign(0.5, 0.5 - t)
     return np.asarray(np.sqrt(snr / (1 + snr)))
 
@@ -26,7 +26,7 @@ ALPHA_BARS: dict[str, Callable[[NDArray[np.float64]], NDArray[np.float64]]] = {
     "laplace": laplace,
     "exp": lambda t: np.exp(-12 * t),
 }
-"""ᾱ at t from 0 to 1, of the schedules that are stated so."""
+"""Schedules that are defined by ᾱ(t), t from 0 to 1."""
 
 
 @dataclass(frozen=True)
@@ -34,9 +34,9 @@ class Betas(DiscreteSchedule):
     """The β of diffusers' schedulers, in float64; log σ is linear in t between the points k/T.
 
     squaredcos_cap_v2 is the cosine schedule (Nichol & Dhariwal 2021, eq. 17); laplace has ᾱ = √(r/(1+r)) with
-    r = exp(λ/2), λ a Laplace quantile, and exp has ᾱ = exp(−12 t), as diffusers has them; β of the three is at most
-    0.999. scaled_linear is linear in √β; trained_betas replaces them all. rescale_betas_zero_snr (Lin et al. 2024,
-    algorithm 1) ends at ᾱ = 0, so at σ = ∞: in its place stands twice the σ before.
+    r = exp(λ/2), λ a Laplace quantile, and exp has ᾱ = exp(−12 t), as in diffusers; the β of these three are at
+    most 0.999. scaled_linear is linear in √β; trained_betas replaces the formula. rescale_betas_zero_snr (Lin et al.
+    2024, algorithm 1) ends at ᾱ = 0, σ = ∞, which is replaced by twice the σ before.
     """
 
     name = "diffusers"
@@ -49,7 +49,7 @@ class Betas(DiscreteSchedule):
 
     def __post_init__(self) -> None:
         if self.steps < 2 or not (self.betas > 0).all() or not (self.betas < 1).all():
-            raise ValueError("every β must be above 0 and below 1, and there must be at least 2.")
+            raise ValueError("there must be at least 2 β, all above 0 and below 1.")
 
     @property
     def steps(self) -> int:

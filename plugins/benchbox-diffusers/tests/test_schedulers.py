@@ -107,7 +107,7 @@ class TestCost:
 
     def test_where_pndm_has_no_levels_of_its_own_the_cell_is_skipped_and_says_why(self) -> None:
         few, many = expand(Request(["diffusers:PNDMScheduler"], [10, 20], ["gaussian"]))
-        reason = "ValueError: the scheduler's first Runge–Kutta steps do not fit"
+        reason = "ValueError: there are too few training steps for the first Runge–Kutta steps of the scheduler"
         assert few.skip == f"grid diffusers:PNDMScheduler gives no 3 levels: {reason}"
         assert (few.n_levels, many.skip) == (3, None)
 

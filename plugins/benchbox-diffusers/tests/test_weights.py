@@ -108,14 +108,14 @@ def test_the_names_of_older_versions_are_read(net: Any, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("edit", "sentence"), [
     (lambda t: {n: v for n, v in t.items() if n != "conv_in.weight"}, r"\(missing: conv_in.weight\)"),
-    (lambda t: t | {"extra": torch.zeros(2)}, r"\(without a place: extra\)"),
+    (lambda t: t | {"extra": torch.zeros(2)}, r"\(unexpected: extra\)"),
     (lambda t: t | {"conv_in.weight": torch.zeros(2)}, r"\(of another shape: conv_in.weight\)"),
     (lambda t: {}, r"\(missing: conv_in.bias, conv_in.weight, .* and [0-9]+ more\)"),
 ], ids=["missing", "unexpected", "shape", "empty"])  # fmt: skip
 def test_other_tensors_than_the_networks_are_refused(
     net: Any, tmp_path: Path, edit: Callable[[dict[str, Tensor]], dict[str, Tensor]], sentence: str
 ) -> None:
-    with pytest.raises(UsageError, match=f"cannot be loaded: they are not those of its network .*{sentence}"):
+    with pytest.raises(UsageError, match=f"cannot be loaded: they belong to another network .*{sentence}"):
         model(edited(net, tmp_path, edit)).network("cpu")
 
 

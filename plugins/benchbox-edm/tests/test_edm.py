@@ -170,7 +170,7 @@ def test_converted_weights_that_lack_a_tensor_are_refused_by_name(tmp_path: Path
     save_file({other: tensors[other] for other in others}, weights)
     card.write_text(json.dumps(json.loads(card.read_text()) | {"sha256": sha256(weights)}))
     with pytest.raises(
-        UsageError, match=f"the weights of small cannot be loaded: they are not those of its network .*missing: {name}"
+        UsageError, match=f"the weights of small cannot be loaded: they belong to another network .*missing: {name}"
     ):
         model(card).network("cpu")
 

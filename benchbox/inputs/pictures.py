@@ -1,4 +1,4 @@
-"""Pictures in a folder or a zip, as uint8: what a pixel's value means is converted rightly or refused by name."""
+"""Pictures in a folder or zip, as uint8. A picture whose pixel values are ambiguous is refused."""
 
 from __future__ import annotations
 
@@ -30,23 +30,23 @@ ENDINGS = {
 GREY, DEEP = frozenset({"1", "L", "LA"}), frozenset({"I", "I;16", "I;16L", "I;16B", "I;16N"})
 COLOUR = frozenset({"P", "PA", "RGB", "RGBA", "YCbCr"})
 DEEP_FORMATS = frozenset({"PNG", "PPM", "TIFF"})
-"""Formats that state that their grey values go up to 65535."""
+"""Formats in which deep grey values range to 65535."""
 
 
 class Pictures:
-    """Pictures of one size: uint8 (n, 1, h, w) where all are grey, otherwise (n, 3, h, w). UsageError where not."""
+    """Pictures of one size: uint8 (n, 1, h, w) if all are grey, otherwise (n, 3, h, w). UsageError for mixed sizes."""
 
     def __init__(self, files: Sequence[File], where: Path) -> None:
         if not files:
             raise UsageError(f"{where} has no pictures ({', '.join(sorted(ENDINGS))}).")
         self.files, self.where = files, where
-        heads = [head(file) for file in files]
-        self.channels, (self.width, self.height) = max(channels for channels, _ in heads), heads[0][1]
-        for file, (_, (width, height)) in zip(files, heads, strict=True):
+        headers = [read_header(file) for file in files]
+        self.channels, (self.width, self.height) = max(channels for channels, _ in headers), headers[0][1]
+        for file, (_, (width, height)) in zip(files, headers, strict=True):
             if (width, height) != (self.width, self.height):
                 raise UsageError(
-                    f"the pictures must be of one size: {files[0]} has {self.width}×{self.height}, "
-                    f"{file} {width}×{height}."
+                    f"the pictures must have the same size: {files[0]} has {self.width}×{self.height}, "
+                    f"{file} has {width}×{height}."
                 )
 
     def __len__(self) -> int:
@@ -63,15 +63,15 @@ class Pictures:
 
 
 def check_memory(where: Path, size: int) -> None:
-    """UsageError where so many bytes do not fit into the memory that is free."""
+    """UsageError where `size` bytes do not fit into the available memory."""
     import psutil
 
     if size > (free := psutil.virtual_memory().available):
-        raise UsageError(f"{where} would take {size / 2**30:,.1f} GiB of memory, and {free / 2**30:,.1f} GiB are free.")
+        raise UsageError(f"{where} needs {size / 2**30:,.1f} GiB of memory, and {free / 2**30:,.1f} GiB are free.")
 
 
 def in_folder(path: Path) -> list[Path]:
-    """The pictures in a folder and in those below it, links followed, each folder once, in the order of their paths."""
+    """The pictures in a folder and its subfolders, sorted by path. Links are followed, each folder is visited once."""
     seen, files = set(), list[Path]()
 
     def stop(error: OSError) -> None:
@@ -87,7 +87,7 @@ def in_folder(path: Path) -> list[Path]:
 
 
 def in_zip(path: Path) -> list[zipfile.Path]:
-    """The pictures in a zip, in the order of their names."""
+    """The pictures in a zip, sorted by name."""
     with reading(path, "a zip of pictures"):
         archive = zipfile.ZipFile(path)
     names = [name for name in archive.namelist() if not name.startswith("__MACOSX/")]
@@ -95,19 +95,21 @@ def in_zip(path: Path) -> list[zipfile.Path]:
 
 
 def is_picture(name: str, where: Path) -> bool:
-    """Whether a file's name is that of a picture. UsageError where it is of a kind that is not read."""
+    """Whether a file name is that of a picture. UsageError for an unsupported picture format."""
     if name.startswith(".") or not name:
         return False
     if Path(name).suffix.lower() in ENDINGS:
         return True
     if (mimetypes.guess_type(name)[0] or "").startswith("image/"):
-        raise UsageError(f"{where} has {name}, a kind of picture that is not read ({', '.join(sorted(ENDINGS))} are).")
+        raise UsageError(
+            f"{where} has {name}, an unsupported picture format ({', '.join(sorted(ENDINGS))} are supported)."
+        )
     return False
 
 
 @contextmanager
 def opened_picture(file: File) -> Iterator[Image]:
-    """The picture in a file, not yet decoded."""
+    """The picture in a file, opened but not decoded."""
     from PIL import Image
 
     with reading(Path(str(file)), "a picture"), warnings.catch_warnings():
@@ -116,24 +118,24 @@ def opened_picture(file: File) -> Iterator[Image]:
             yield image
 
 
-def head(file: File) -> tuple[int, tuple[int, int]]:
-    """Channels (1 or 3), width and height of a picture. UsageError where its pixels have no certain meaning."""
+def read_header(file: File) -> tuple[int, tuple[int, int]]:
+    """Channels (1 or 3) and (width, height) of a picture. UsageError where its pixel values are ambiguous."""
     with opened_picture(file) as image:
-        # a JPEG that ends with a preview of itself is of the format MPO
+        # a JPEG with an embedded preview has the format MPO
         if getattr(image, "n_frames", 1) > 1 and image.format != "MPO":
-            raise UsageError(f"the picture {file} holds {image.n_frames} pictures: save each in a file of its own.")  # type: ignore[attr-defined]
+            raise UsageError(f"the picture {file} has {image.n_frames} frames: save each frame in its own file.")  # type: ignore[attr-defined]
         if image.mode in GREY or is_deep(image):
             return 1, image.size
         if image.mode not in COLOUR:
             raise UsageError(
-                f"the picture {file} has mode {image.mode}, whose values have no certain meaning in 8-bit RGB: "
+                f"the picture {file} has mode {image.mode}, which has no unambiguous conversion to 8-bit RGB: "
                 "convert it to grey (L) or RGB."
             )
         return 3, image.size
 
 
 def is_deep(image: Image) -> bool:
-    """Whether the values are grey and go up to 65535: mode I says nothing of its range outside PNG and PPM."""
+    """Whether the values are grey up to 65535. The range of mode I is defined only in PNG and PPM."""
     if image.mode not in DEEP or image.format not in DEEP_FORMATS:
         return False
     if image.format != "TIFF":
@@ -143,13 +145,13 @@ def is_deep(image: Image) -> bool:
 
 
 def pixels(file: File) -> NDArray[np.uint8]:
-    """A picture as (1 or 3, h, w). UsageError where it is damaged, or transparent somewhere."""
+    """A picture as (1 or 3, h, w). UsageError where it is damaged, or not opaque."""
     if file.name.lower().endswith(".png"):
         with opened_picture(file) as image:
-            image.verify()  # decoding alone does not look at the checksums
+            image.verify()  # decoding alone does not verify the checksums
     with opened_picture(file) as image:
         if image.has_transparency_data and image.convert("RGBA").getchannel("A").getextrema() != (255, 255):
-            raise UsageError(f"the picture {file} is transparent in places: lay it on a background first.")
+            raise UsageError(f"the picture {file} has transparent pixels: put it on an opaque background first.")
         if is_deep(image):
             deep = np.asarray(image).astype(np.int64)
             return ((deep + 128) // 257).astype(np.uint8)[None]
