@@ -41,6 +41,11 @@ def defaults(cls: type) -> dict[str, Any]:
     return {f.name: f.default_factory() if f.default_factory is not MISSING else f.default for f in option_fields(cls)}
 
 
+def default_values(cls: type) -> dict[str, Any]:
+    """The options that have a default, with it as a JSON value."""
+    return {name: json_value(value) for name, value in defaults(cls).items() if value is not MISSING}
+
+
 def build(cls: type, values: Mapping[str, Any], resolve: Resolve) -> Any:
     """An instance of a plugin class from option values, given as text or as the values themselves."""
     name, types_ = getattr(cls, "name", cls.__name__), hints(cls)

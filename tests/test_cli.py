@@ -21,10 +21,10 @@ from conftest import Command, Install
 from safetensors.torch import save_file
 
 from benchbox import get, load_results, nets, threads
+from benchbox.builtins import benchbox_samplers
 from benchbox.card import Card, sha256
 from benchbox.exact.rules import Trial
 from benchbox.registry import BASES, registry
-from benchbox.samplers import benchbox_samplers
 
 GAUSSIAN = ("--model", "gaussian", "--samples", "32", "--device", "cpu")
 HERE = "--no-isolate"
