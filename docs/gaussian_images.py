@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchbox.metrics.images import read_images
+from benchbox.images import read_images
 from benchbox.metrics.statistics import Moments
 
 

@@ -13,7 +13,8 @@ import torch
 from torch_fidelity.metric_fid import KEY_METRIC_FID, fid_statistics_to_metric
 
 import benchbox
-from benchbox.metrics.features import classifier, extractor, to_uint8
+from benchbox.images import to_uint8
+from benchbox.metrics.features import classifier, extractor
 from benchbox.metrics.fid import FIDAccumulator
 from benchbox.metrics.reference import REFERENCE_FOLDER, read_reference
 

@@ -14,8 +14,9 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 import benchbox
+from benchbox.images import to_uint8
 from benchbox.metric import Accumulator, Metric
-from benchbox.metrics.features import Extractor, to_uint8
+from benchbox.metrics.features import Extractor
 from benchbox.metrics.reference import Reference, make_reference, write_reference
 
 RANGE = (-1.0, 1.0)

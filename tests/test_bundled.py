@@ -14,7 +14,8 @@ from torch import Tensor
 import benchbox
 from benchbox.bench.settings import parse_settings
 from benchbox.bench.sweep import Request, expand
-from benchbox.metrics.features import extractor, to_uint8
+from benchbox.images import to_uint8
+from benchbox.metrics.features import extractor
 from benchbox.metrics.fid import FIDAccumulator
 from benchbox.metrics.reference import REFERENCE_FOLDER, read_reference
 

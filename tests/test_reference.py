@@ -19,8 +19,9 @@ from PIL import Image
 import benchbox as api
 from benchbox.card import sha256
 from benchbox.errors import UsageError
+from benchbox.images import to_uint8
 from benchbox.metrics import weights
-from benchbox.metrics.features import LocalDinoV2, extractor, to_uint8
+from benchbox.metrics.features import LocalDinoV2, extractor
 from benchbox.metrics.reference import REFERENCE_FOLDER, read_reference
 
 PIXELS = to_uint8(blobs(12, 0), RANGE).numpy()[:, 0]

@@ -21,7 +21,7 @@ from benchbox.bench.saving import Saver
 from benchbox.bench.settings import Setting
 from benchbox.bench.sweep import Request, expand
 from benchbox.executors.local import Local
-from benchbox.metrics.features import to_uint8
+from benchbox.images import to_uint8
 from benchbox.store.store import Store
 
 IMAGES = {"mean": "0", "eigenvalues": ":".join(["1"] * 48), "sample_shape": "3:4:4", "data_range": "-1:1"}

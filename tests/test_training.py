@@ -21,7 +21,7 @@ import benchbox as api
 from benchbox.cli.main import app
 from benchbox.denoiser import to_denoised
 from benchbox.errors import UsageError
-from benchbox.metrics.images import read_images, read_labels
+from benchbox.images import read_images, read_labels
 from benchbox.nets import ScoreNet, UNet
 from benchbox.training.checkpoint import resume_from, save_checkpoint
 from benchbox.training.job import TrainingConfig

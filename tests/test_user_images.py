@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from benchbox.errors import UsageError
-from benchbox.metrics.images import open_images, read_images, read_labels
+from benchbox.images import open_images, read_images, read_labels
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (5, 6, 8), dtype=np.uint8)
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchbox.errors import UsageError
-from benchbox.metrics.images import Images, open_images
+from benchbox.images import Images, open_images
 
 SAMPLES_KEY, INDEX_KEY = "samples", "index"
 """Arrays of an .npz: samples that are no images, (n, …) of float; and the numbers of the samples, (n,)."""

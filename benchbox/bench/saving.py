@@ -99,7 +99,7 @@ def as_saved(x: Tensor, model: Model) -> NDArray[Any]:
     """Images as uint8 (n, h, w, c), or (n, h, w) of one channel; other samples as they are."""
     if not is_image(model):
         return x.cpu().numpy()
-    from benchbox.metrics.features import to_uint8
+    from benchbox.images import to_uint8
 
     assert model.data_range is not None
     pixels = to_uint8(x, model.data_range).cpu().numpy().transpose(0, 2, 3, 1)

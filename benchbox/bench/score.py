@@ -21,8 +21,8 @@ from benchbox.bench.values import lacking, metric_values
 from benchbox.bench.weights import weights_sha256
 from benchbox.errors import UsageError, sentence
 from benchbox.hookspecs import CONTRACT
+from benchbox.images import Images
 from benchbox.metric import Context, Metric
-from benchbox.metrics.images import Images
 from benchbox.model import Model
 from benchbox.options import describe
 from benchbox.registry import own_version

@@ -32,8 +32,8 @@ def make_file(
 ) -> None:
     """Make a reference of images: mean and covariance of their features, in float64."""
     from benchbox.errors import UsageError
+    from benchbox.images import open_images
     from benchbox.metrics.features import accepts, extractor
-    from benchbox.metrics.images import open_images
     from benchbox.metrics.reference import make_reference, write_reference
 
     found = open_images(images, key)

@@ -11,7 +11,7 @@ from benchbox.cli.common import console, devices, progress_bar, typed
 from benchbox.errors import UsageError
 
 if TYPE_CHECKING:
-    from benchbox.metrics.images import Images
+    from benchbox.images import Images
     from benchbox.model import Model
 
 

@@ -37,7 +37,7 @@ class Chunks:
 
     def update(self, batch: Tensor, index: Tensor) -> None:
         """Take in images (n, channels, h, w) and their global numbers (n,)."""
-        from benchbox.metrics.features import to_uint8
+        from benchbox.images import to_uint8
 
         self.images.append(to_uint8(batch, self.range))
         self.index.append(index)

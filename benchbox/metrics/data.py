@@ -86,7 +86,7 @@ class OnData(Metric):
             draws = model.draw(n, seed=0)
             assert draws is not None
             return Data(draws.double(), None, None)
-        from benchbox.metrics.images import read_images, read_labels
+        from benchbox.images import read_images, read_labels
 
         assert model.data_range is not None
         images = read_images(self.data, self.key)

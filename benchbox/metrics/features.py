@@ -170,9 +170,3 @@ def extractor(name: str, device: str, file: Path | None = None, digest: str | No
     cls = LocalDinoV2 if name.startswith("dinov2-") else FEATURE_EXTRACTORS_REGISTRY[name]
     layers = {metric: str(cls.get_default_feature_layer_for_metric(metric)) for metric in METRICS}
     return Extractor(name, cls(name, sorted(set(layers.values())), **given).to(device), layers, channels_of(name))
-
-
-def to_uint8(x: Tensor, data_range: tuple[float, float]) -> Tensor:
-    """Images as they would be saved: the range to 0 … 255, rounded, clipped (Karras et al. 2022, generate.py)."""
-    low, high = data_range
-    return ((x - low) * (255 / (high - low)) + 0.5).clamp(0, 255).to(torch.uint8)

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from benchbox.card import sha256
 from benchbox.errors import UsageError
 from benchbox.files import reading
+from benchbox.images import Images, image_batches
 from benchbox.metrics.frechet import Matrix
-from benchbox.metrics.images import Images, image_batches
 from benchbox.metrics.statistics import Moments
 from benchbox.metrics.statistics_in import WHAT, numbers, statistics_in
 from benchbox.model import Model

@@ -14,8 +14,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from benchbox.card import sha256
+from benchbox.images import read_images
 from benchbox.metrics.features import Extractor
-from benchbox.metrics.images import read_images
 from benchbox.metrics.reference import make_reference, write_reference
 from benchbox.nets.classifier import DigitClassifier
 from benchbox.store.atomic import output as written

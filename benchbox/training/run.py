@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from benchbox import nets
 from benchbox.card import Card, sha256
 from benchbox.errors import UsageError, unknown
+from benchbox.images import read_images, read_labels
 from benchbox.metrics.features import accepts, extractor
-from benchbox.metrics.images import read_images, read_labels
 from benchbox.metrics.reference import Reference, locate, make_reference, write_reference
 from benchbox.options import describe
 from benchbox.registry import registry

@@ -8,14 +8,17 @@ import struct
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, Any, Protocol, cast
+from typing import IO, TYPE_CHECKING, Any, Protocol, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from benchbox.errors import UsageError
 from benchbox.files import mistaken, reading
-from benchbox.metrics.pictures import Pictures, check_memory, in_folder, in_zip
+from benchbox.pictures import Pictures, check_memory, in_folder, in_zip
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 IMAGE_KEYS = ("x_train", "images", "arr_0")
 """Names under which images are looked for in an .npz."""
@@ -140,3 +143,9 @@ def image_batches(images: Images, size: int) -> Iterator[NDArray[np.uint8]]:
     """Images in batches, the last one smaller."""
     for first in range(0, len(images), size):
         yield np.array(images[first : first + size])
+
+
+def to_uint8(x: Tensor, data_range: tuple[float, float]) -> Tensor:
+    """Images as they would be saved: the range to 0 … 255, rounded, clipped (Karras et al. 2022, generate.py)."""
+    low, high = data_range
+    return ((x - low) * (255 / (high - low)) + 0.5).clamp(0, 255).byte()
