@@ -19,10 +19,10 @@ from benchbox.bench import configuration
 from benchbox.bench.cell import Cell
 from benchbox.bench.external_code import loads
 from benchbox.bench.rerun import differing_columns, find_row, obstacles, rebuild
-from benchbox.bench.row import blank
+from benchbox.bench.row import initial_row
 from benchbox.bench.settings import Setting, parse_settings
 from benchbox.bench.sweep import Request, expand
-from benchbox.bench.values import lacking
+from benchbox.bench.values import missing_metrics
 from benchbox.errors import UsageError
 from benchbox.registry import registry
 from benchbox.store import schema
@@ -37,7 +37,9 @@ def cell(*settings_: str, samplers: tuple[str, ...] = ("heun",), **request: Any)
 
 def row_of(made: Cell, **values: Any) -> dict[str, Any]:
     """The cell's row, before it is run, as it is read from a file."""
-    row: dict[str, Any] = schema.table(blank(made, lacking(made.metrics, made.model)) | values).to_pylist()[0]
+    row: dict[str, Any] = schema.table(
+        initial_row(made, missing_metrics(made.metrics, made.model)) | values
+    ).to_pylist()[0]
     return row
 
 

@@ -37,12 +37,12 @@ def resolved(request: Request, cells: Sequence[Cell]) -> Configuration:
     }
     once = {kind: list({dumps(said): said for said in all_}.values()) for kind, all_ in plugins.items()}
     return {
-        "format": CONFIGURATION_FORMAT, "benchbox": own_version(), "request": jsonable(asked | {"settings": settings}),
-        "plugins": jsonable(once),
+        "format": CONFIGURATION_FORMAT, "benchbox": own_version(), "request": as_json(asked | {"settings": settings}),
+        "plugins": as_json(once),
     }  # fmt: skip
 
 
-def jsonable(value: Any) -> Any:
+def as_json(value: Any) -> Any:
     """The value as it comes back from a file."""
     return json.loads(json.dumps(value))
 
@@ -50,7 +50,7 @@ def jsonable(value: Any) -> Any:
 def save_configuration(configuration: Configuration, directory: Path) -> str:
     """Write a configuration into a results directory, unless it is there; its id, a hash of it. OSError."""
     name = digest(configuration)
-    not_elsewhere(directory)
+    refuse_link(directory)
     path = path_of(directory / FOLDER, name, ".json")
     if not path.exists():
         path.parent.mkdir(exist_ok=True)
@@ -59,7 +59,7 @@ def save_configuration(configuration: Configuration, directory: Path) -> str:
     return name
 
 
-def not_elsewhere(directory: Path) -> None:
+def refuse_link(directory: Path) -> None:
     """OSError where the folder of configurations is a link, which might lead out of the results directory."""
     if (directory / FOLDER).is_symlink():
         raise OSError(errno.ELOOP, f"{FOLDER} is a link")
@@ -68,7 +68,7 @@ def not_elsewhere(directory: Path) -> None:
 def load_configuration(directory: Path, name: str) -> Configuration:
     """The configuration of that id in a results directory. UsageError where there is none, or it was changed."""
     try:
-        not_elsewhere(directory)
+        refuse_link(directory)
         with opened(path_of(directory / FOLDER, name, ".json")) as file:
             configuration: Configuration = json.loads(file.read())
         whole = isinstance(configuration, dict) and digest(configuration) == name

@@ -24,13 +24,13 @@ class Contention:
     def __init__(self, device: torch.device) -> None:
         self.count = gpu_processes(device)
         self.more = self.count is not None and self.count() > 1
-        self.start = time.perf_counter(), busy() - own_seconds()
+        self.start = time.perf_counter(), busy_seconds() - own_seconds()
 
     def seconds(self) -> tuple[float, float]:
         """Seconds that have passed, and CPU seconds that others have taken in them."""
-        passed, taken = time.perf_counter() - self.start[0], busy() - own_seconds() - self.start[1]
+        passed, taken = time.perf_counter() - self.start[0], busy_seconds() - own_seconds() - self.start[1]
         if taken > SLACK:  # before that nobody need look for children, which takes a while
-            taken -= alive()
+            taken -= children_seconds()
         return passed, max(taken, 0.0)
 
     @property
@@ -47,7 +47,7 @@ def usable_cores() -> list[int]:
     return sorted(affinity(0)) if affinity else list(range(os.cpu_count() or 1))
 
 
-def busy() -> float:
+def busy_seconds() -> float:
     """CPU seconds that were spent on the usable cores since the machine was started, by anybody.
 
     Time that the host of a virtual machine took away (steal) is among them.
@@ -64,7 +64,7 @@ def own_seconds() -> float:
     return time.process_time() + times.children_user + times.children_system
 
 
-def alive() -> float:
+def children_seconds() -> float:
     """CPU seconds, ever, of the children that live: a plugin's helpers are no others."""
     spent = 0.0
     for child in psutil.Process().children(recursive=True):

@@ -64,7 +64,7 @@ class Costs:
     def _bytes(self, cell: Cell) -> tuple[int, str]:
         if (peak := self.memory.get(groups_of(cell)[0])) is not None:
             return int(peak * MIB), "the most of the rows"
-        return least(cell), f"at the least the weights and {LEAST_ARRAYS} arrays of a batch"
+        return least_bytes(cell), f"at the least the weights and {LEAST_ARRAYS} arrays of a batch"
 
 
 def estimates(cells: Sequence[Cell], rows: pd.DataFrame, made: Sequence[int] = ()) -> list[CostEstimate]:
@@ -103,7 +103,7 @@ def groups_of(cell: Cell) -> tuple[Hashable, Hashable]:
     return where, (*where, cell.sampler.name, dumps(describe(cell.sampler)))
 
 
-def least(cell: Cell) -> int:
+def least_bytes(cell: Cell) -> int:
     """Bytes that a cell takes at the least."""
     size = 8 if cell.dtype == "float64" else 4  # the state is float32 at the least, whatever the network computes in
     batch = cell.noise_block if cell.adaptive else min(cell.batch_size, cell.n_samples)

@@ -10,11 +10,11 @@ from typing import Any
 import pyarrow.compute as pc
 
 from benchbox.bench.cell import Cell, dumps
-from benchbox.bench.external_code import StoredRow, known, of_text, stored_metrics, texts
+from benchbox.bench.external_code import StoredRow, json_object, known_plugin, stored_metrics, text_values
 from benchbox.bench.meter import device_name, usable
 from benchbox.bench.provenance import ABSENT, package_versions
 from benchbox.bench.settings import model_named
-from benchbox.bench.sweep import Request, budgeted, validate_model, with_levels
+from benchbox.bench.sweep import Request, validate_model, with_budget, with_levels
 from benchbox.driver import ADAPTIVE_LEVELS
 from benchbox.errors import UsageError, unknown
 from benchbox.noise import BLOCK
@@ -57,11 +57,11 @@ def find_row(store: Store, text: str) -> dict[str, Any]:
     return max(rows, key=lambda row: str(row.get("started_at")))  # a published file may hold several of one cell
 
 
-def plugin(kind: str, row: StoredRow) -> str:
+def plugin_name(kind: str, row: StoredRow) -> str:
     """The plugin of a row's column, or the one that a model's card names. UsageError where there is none."""
-    if name := known(kind, row):
+    if name := known_plugin(kind, row):
         return name
-    cards = [value for _, value in texts(of_text(row, f"{kind}_options")) if value.endswith(".json")]
+    cards = [value for _, value in text_values(json_object(row, f"{kind}_options")) if value.endswith(".json")]
     if kind != "model" or not cards:
         raise unknown(kind, str(row.get(kind)), registry().names(kind))
     return model_named(cards[0])[0]
@@ -80,24 +80,25 @@ def rebuild(row: StoredRow, device: str | None = None) -> Cell:
 
 
 def _rebuild(row: StoredRow, device: str | None) -> Cell:
-    request = asked(row, device)
+    request = request_of(row, device)
     request.check()
-    sampler, model = (built(kind, row) for kind in ("sampler", "model"))
+    sampler, model = (plugin_of(kind, row) for kind in ("sampler", "model"))
     validate_model(model)
     metrics = tuple(registry().get("metric", split_label(label)[0], o) for label, o in stored_metrics(row).items())
     for metric in metrics:
         metric.check(model)
     cell = Cell(
-        sampler, model, built("schedule", row, model.schedule), built("grid", row, sampler.grid or model.grid), metrics,
+        sampler, model, plugin_of("schedule", row, model.schedule),
+        plugin_of("grid", row, sampler.grid or model.grid), metrics,
         row["seed"], request.n_samples, request.batch_size, request.device, request.dtype, request.final,
         request.nfe_policy, request.noise_block, request.noise_device,
     )  # fmt: skip
     if not request.nfe:
         return with_levels(replace(cell, n_levels=ADAPTIVE_LEVELS))
-    return with_levels(budgeted(cell, request.nfe[0]))
+    return with_levels(with_budget(cell, request.nfe[0]))
 
 
-def asked(row: StoredRow, device: str | None) -> Request:
+def request_of(row: StoredRow, device: str | None) -> Request:
     """The numbers and words of a row as the request of its one cell."""
     nfe, kind, drawn_on = row.get("nfe_requested"), "cuda" if row.get("cuda") else "cpu", row.get("noise_device")
     return Request(
@@ -108,12 +109,12 @@ def asked(row: StoredRow, device: str | None) -> Request:
     )  # fmt: skip
 
 
-def built(kind: str, row: StoredRow, own: Any = None) -> Any:
+def plugin_of(kind: str, row: StoredRow, own: Any = None) -> Any:
     """The plugin of a row with its options; `own`, which need not be registered, where that is the one."""
-    options = of_text(row, f"{kind}_options")
+    options = json_object(row, f"{kind}_options")
     if own is not None and getattr(own, "name", None) == row[kind] and dumps(describe(own)) == dumps(options):
         return own
-    return registry().get(kind, plugin(kind, row), options)
+    return registry().get(kind, plugin_name(kind, row), options)
 
 
 def obstacles(row: StoredRow, cell: Cell) -> list[str]:
@@ -132,7 +133,7 @@ def obstacles(row: StoredRow, cell: Cell) -> list[str]:
 
 def other_packages(row: StoredRow, cell: Cell) -> list[str]:
     """The plugins' packages whose versions are others now."""
-    before, now = of_text(row, "packages"), json.loads(package_versions(cell.packages))
+    before, now = json_object(row, "packages"), json.loads(package_versions(cell.packages))
     pairs = {name: (str(before.get(name, ABSENT)), str(now.get(name, ABSENT))) for name in cell.packages if before}
     return [f"package {name} was {a} and is {b}" for name, (a, b) in pairs.items() if a.split()[0] != b.split()[0]]
 

@@ -15,9 +15,8 @@ from torch import Tensor
 from benchbox.bench.cell import digest, dumps, plugin_packages
 from benchbox.bench.meter import device_name
 from benchbox.bench.provenance import machine, package_versions
-from benchbox.bench.row import judged, now, valued, with_metrics
-from benchbox.bench.task import columns
-from benchbox.bench.values import lacking, metric_values
+from benchbox.bench.row import checked_row, now, with_metrics, with_values
+from benchbox.bench.values import metric_values, missing_metrics, plain_columns
 from benchbox.bench.weights import weights_sha256
 from benchbox.errors import UsageError, sentence
 from benchbox.hookspecs import CONTRACT
@@ -129,7 +128,9 @@ class Score:
             for label, accumulator in made.items():
                 self.attempt(label, lambda a=accumulator: a.update(x.to(device), index.to(device)))  # noqa: B023
             tick(int(index[-1]) + 1)
-        return {label: self.attempt(label, lambda k=label: columns(metrics[k], made[k].compute())) for label in made}
+        return {
+            label: self.attempt(label, lambda k=label: plain_columns(metrics[k], made[k].compute())) for label in made
+        }
 
     @staticmethod
     def attempt(label: str, work: Callable[..., Any]) -> Any:
@@ -169,10 +170,10 @@ def measure_samples(
         if not leases.take(score.id):
             raise UsageError("another process measures these samples: wait until it has finished.")
         old = None if force else store.get(score.id)
-        metrics = lacking(score.metrics, score.model, old)
+        metrics = missing_metrics(score.metrics, score.model, old)
         row = old or {}
         if metrics or old is None:
-            new = judged(valued(score.row(metrics), score.compute(metrics, tick)))
+            new = checked_row(with_values(score.row(metrics), score.compute(metrics, tick)))
             row = with_metrics(old, new) if old else new
             store.put(row)
         leases.release(score.id)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import MISSING, dataclass, field
 from itertools import product
@@ -13,6 +13,7 @@ from typing import Any
 from benchbox.card import read_card
 from benchbox.commas import comma_list
 from benchbox.errors import UsageError, unknown
+from benchbox.executor import Executor
 from benchbox.options import KIND_OF, alternatives, defaults, hints
 from benchbox.registry import registry
 
@@ -27,7 +28,7 @@ HINTED_FILES = {
 
 @dataclass
 class Setting:
-    """One option with its values; prefix None: for every chosen plugin that has it."""
+    """The values of an option; prefix: the plugin that it is for (None: every chosen plugin that has the option)."""
 
     prefix: str | None
     option: str
@@ -89,18 +90,18 @@ def hinted(name: str) -> list[str]:
 
 
 class Settings:
-    """The settings of one request, given to the plugins as they are built; what nobody took is an error."""
+    """The settings of one request, passed to the plugins as they are built; an unused setting is an error."""
 
     def __init__(self, settings: Iterable[Setting] = ()) -> None:
-        # the more specific one is taken last, so it wins
+        # a setting with a prefix is applied last, so it wins
         self.settings = sorted(settings, key=lambda setting: setting.prefix is not None)
-        self.seen: dict[str, set[str]] = {}
+        self.options: dict[str, set[str]] = {}
 
     def variants(self, kind: str, name: str, **fixed: Any) -> list[Any]:
-        """Every instance of a plugin that the settings ask for: the product of the values of its options."""
+        """The instances of a plugin: one for each combination of the values that the settings give its options."""
         cls = registry().find(kind, name).cls
         types_, names = hints(cls), {name, cls.name}  # type: ignore[attr-defined]
-        self.seen.setdefault(cls.name, set()).update(types_)  # type: ignore[attr-defined]
+        self.options.setdefault(cls.name, set()).update(types_)  # type: ignore[attr-defined]
         lists: dict[str, list[Any]] = {option: [value] for option, value in fixed.items()}
         for setting in self.settings:
             if setting.option in types_ and (setting.prefix is None or setting.prefix in names):
@@ -111,23 +112,35 @@ class Settings:
         ]
 
     def _values(self, hint: Any, values: Sequence[Any]) -> list[Any]:
-        """The values, names of plugins replaced by their own variants."""
+        """The values, with the name of a plugin replaced by its variants."""
         kinds = [KIND_OF[h] for h in alternatives(hint) if h in KIND_OF]
         if not kinds:
             return list(values)
-        plain = {"none", *(str(h) for a in alternatives(hint) for h in getattr(a, "__args__", ()))}
-        out: list[Any] = []
+        words = {"none", *(str(h) for a in alternatives(hint) for h in getattr(a, "__args__", ()))}
+        variants: list[Any] = []
         for value in values:
-            named = isinstance(value, str) and value not in plain
-            out += self.variants(kinds[0], value) if named else [value]
-        return out
+            is_name = isinstance(value, str) and value not in words
+            variants += self.variants(kinds[0], value) if is_name else [value]
+        return variants
 
     def finish(self) -> None:
-        """UsageError for a setting that no chosen plugin took."""
+        """UsageError for a setting that no chosen plugin used."""
         for setting in self.settings:
             if setting.used:
                 continue
-            if setting.prefix and setting.prefix not in self.seen:
-                raise unknown(f"plugin in --set {setting}, among those chosen,", setting.prefix, self.seen)
-            options = self.seen.get(setting.prefix, set()) if setting.prefix else set().union(*self.seen.values())
+            if setting.prefix and setting.prefix not in self.options:
+                raise unknown(f"plugin in --set {setting}, among those chosen,", setting.prefix, self.options)
+            options = self.options.get(setting.prefix, set()) if setting.prefix else set().union(*self.options.values())
             raise unknown(f"option of {setting.prefix or 'the chosen plugins'}", setting.option, options)
+
+
+def one_executor(name: str, settings: Sequence[Setting], options: Mapping[str, Any]) -> Executor:
+    """An executor with options of the command line and of --set. UsageError where it has no such option."""
+    from_options = [Setting(name, option, [value]) for option, value in options.items()]
+    executors: list[Executor] = Settings([*settings, *from_options]).variants("executor", name)
+    for setting in from_options:
+        if not setting.used:
+            raise UsageError(f"executor {name} has no --{setting.option}.")
+    if len(executors) != 1:
+        raise UsageError(f"--set gives {len(executors)} variants of executor {name}, and a sweep runs on one.")
+    return executors[0]

@@ -111,7 +111,7 @@ def show_budgets(
     names: list[str], set_: list[str], nfe: str, output: Path | None, as_json: bool, options: dict[str, Any]
 ) -> bool:
     """The error budgets of samplers on the Gaussian model, as tables and as one plot."""
-    from benchbox.bench.sweep import integers
+    from benchbox.commas import integers
     from benchbox.exact.budget import SOURCES, error_budgets, setting
     from benchbox.report.page.single import write_charts
     from benchbox.report.plots.exact import budget_chart
