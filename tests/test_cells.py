@@ -437,7 +437,7 @@ def test_another_version_of_a_package_is_another_stream(monkeypatch: pytest.Monk
     pc = {"sampler": "pc", "model": "half", "metrics": [], "options": {"predictor": "liar"}}
     before = hashes(**pc)
     (offer,) = registry().offers(kind, name)
-    monkeypatch.setitem(registry().offers(kind, name), 0, replace(offer, version="99"))
+    monkeypatch.setitem(registry().offers(kind, name), 0, dataclasses.replace(offer, version="99"))
     assert hashes(**pc)[0] != before[0]
 
 

@@ -173,7 +173,7 @@ def test_a_timing_is_of_a_shared_machine_where_others_take_a_tenth_of_it(
 ) -> None:
     made = Meter(CPU)
     clocks.update(time=100 + passed, busy=50 + busy, own=5 + own, children=children)
-    passed, taken = made._others.seconds()
+    passed, taken = made._contention.seconds()
     assert taken / passed == pytest.approx(cores)
     assert made.shared is shared
 

@@ -87,9 +87,9 @@ def test_a_row_of_the_first_schema_had_blocks_of_16() -> None:
 @pytest.mark.parametrize(
     ("column", "value", "said"),
     [
-        ("sampler_version", "0.0.1", "the sampler's package is of another version"),
-        ("benchbox", "0.0.1", "this benchbox is of another version"),
-        ("model_sha256", "0" * 64, "the weights are others"),
+        ("sampler_version", "0.0.1", "the sampler's package has another version"),
+        ("benchbox", "0.0.1", "this is another version of benchbox"),
+        ("model_sha256", "0" * 64, "the weights have changed"),
         ("device", "a GPU", "it was measured on another device"),
         ("steps", 77, "the sampler makes something else of its budget"),
         ("contract", 0, "this benchbox has another contract"),
@@ -105,7 +105,7 @@ def test_why_a_cell_is_not_that_of_the_row(column: str, value: object, said: str
 def test_what_the_identity_does_not_tell_the_packages_may() -> None:
     row = row_of(cell()) | {"cell": "0" * 16}
     assert obstacles(row, rebuild(row)) == [
-        "the row does not say what differs: the version of a plugin's package, or a file's contents"
+        "the row does not record what differs: the version of a plugin's package, or the contents of a file"
     ]
     (line,) = obstacles(row | {"packages": '{"benchbox-diffusion": "0.0.1 (git 12345)"}'}, rebuild(row))
     assert line.startswith("package benchbox-diffusion was 0.0.1 (git 12345) and is ")
