@@ -33,7 +33,7 @@ class Stop:
 
 @contextmanager
 def stoppable(on_stop: Callable[[], None]) -> Iterator[Stop]:
-    """Inside, the first signal calls `on_stop` and makes `raise_if_stopped` raise; the second is a KeyboardInterrupt."""
+    """Inside, the first signal calls `on_stop` and makes `raise_if_stopped` raise; the second is KeyboardInterrupt."""
     stop = Stop()
 
     def handle(number: int, frame: FrameType | None) -> None:

@@ -1,4 +1,4 @@
-"""--set [PLUGIN.]OPTION=V[,V…]: which chosen plugin takes which option, and the product of all values."""
+"""--set [PLUGIN.]OPTION=V[,V…]: the variants of each chosen plugin, the product of the values of its options."""
 
 from __future__ import annotations
 
@@ -52,9 +52,9 @@ def parse_settings(texts: Iterable[str]) -> list[Setting]:
 
 
 def model_named(name: str) -> tuple[str, dict[str, str]]:
-    """The model plugin that a name on the command line means, and the option that the name gives it.
+    """The model plugin that a name on the command line means, and the required option that the name contains.
 
-    PLUGIN, PLUGIN:VALUE (its required option, such as torchscript:FILE), or the path of a card, PATH.json.
+    PLUGIN, PLUGIN:VALUE (VALUE is its required option, as in torchscript:FILE), or the path of a card, PATH.json.
     """
     plugin, colon, value = name.partition(":")
     if registry().matches("model", name):
@@ -72,19 +72,21 @@ def model_named(name: str) -> tuple[str, dict[str, str]]:
     cls = registry().find("model", plugin).cls
     required = [option for option, default in defaults(cls).items() if default is MISSING]
     if len(required) != 1:
-        raise UsageError(f"model {plugin} takes nothing after a colon: write --model {plugin}, options with --set.")
+        raise UsageError(
+            f"model {plugin} takes no value after a colon: write --model {plugin}, and options with --set."
+        )
     if not value:
         raise UsageError(f"--model {name} is not complete: write {plugin}:{required[0].upper()}.")
     return plugin, {required[0]: value}
 
 
 def hinted(name: str) -> list[str]:
-    """What the model plugins say of a path that was given as a model's name; none is asked where it is none."""
+    """What to write instead of a path that was given as a model's name, according to the model plugins."""
     path, hints = Path(name), list[str | None]()
     if not path.exists() and (":" in name or not path.suffix):
         return []
     for offer in (o for name in registry().names("model") for o in registry().offers("model", name)):
-        with suppress(Exception):  # a package of others that cannot be imported, or fails at it
+        with suppress(Exception):  # a plugin package that fails
             hints.append(offer.cls.hint(path))  # type: ignore[attr-defined]
     return [hint for hint in hints if hint]
 
