@@ -22,7 +22,7 @@ Prediction = Literal["eps", "x0", "score", "v", "flow", "edm"]
 
 
 class Model(ABC):
-    """A score model; a frozen dataclass whose fields are its options. It defines `network` or, for a formula, `denoiser`.
+    """A score model; a frozen dataclass whose fields are its options. It has `network` or, for a formula, `denoiser`.
 
     `schedule` is the native noise schedule, `grid` the default grid (name, or instance), `metrics` the names of the
     default metrics, `data_range` the range of the data's values (None: unbounded, so not an image).
@@ -53,7 +53,7 @@ class Model(ABC):
 
     @property
     def needs_grad(self) -> bool:
-        """Whether it computes gradients inside, as classifier guidance and energy models do; torch then records them."""
+        """Whether it computes gradients inside, as classifier guidance and energy models do; torch then keeps them."""
         return False
 
     @property

@@ -18,7 +18,7 @@ class Sampler(ABC):
     """A method that turns noise into data by calling a denoiser; a frozen dataclass whose fields are its options.
 
     `order` is the claimed order of convergence with respect to intervals, in the sampler's own frame, without the last
-    denoise (None: claims no order). `evals_per_step` is the number of network evaluations per interval (None: adaptive).
+    denoise (None: claims none). `evals_per_step` is the number of network evaluations per interval (None: adaptive).
     `biased_by` names the options that change the law of the samples on purpose, for any number of intervals.
     """
 

@@ -33,7 +33,7 @@ runpy.run_module("benchbox", run_name="__main__", alter_sys=True)
 """
 
 SERVER = """
-import json, math, os, socket, sys, traceback
+import json, math, os, signal, socket, sys, traceback
 import fewer, matplotlib.pyplot, pandas, pyarrow.parquet, scipy.stats, torch_fidelity
 import benchbox.bench.contention, benchbox.bench.run, benchbox.exact.certificate, benchbox.metrics.features
 from benchbox.cli.main import main
@@ -42,9 +42,11 @@ benchbox.bench.contention.BUSY_SHARE = math.inf  # times count as valid, however
 
 
 def command(connection):
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     message, files, _, _ = socket.recv_fds(connection, 1 << 16, 3)
     for number, file in enumerate(files):
         os.dup2(file, number)
+    sys.stdin, sys.stdout, sys.stderr = (open(n, mode, closefd=False) for n, mode in enumerate("rww"))
     folder, *sys.argv = json.loads(message)
     os.chdir(folder)
     status = 1
@@ -62,6 +64,7 @@ def command(connection):
 server = socket.socket(socket.AF_UNIX)
 server.bind(sys.argv[1])
 server.listen()
+signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for the forks: no zombies
 print("ready", flush=True)
 while True:
     connection, _ = server.accept()

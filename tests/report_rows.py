@@ -10,6 +10,7 @@ import pandas as pd
 COMMAND = "benchbox run --sampler heun,ddim --nfe 10"
 
 USUAL: dict[str, Any] = {
+    "stream": "0" * 16,
     "sampler": "heun", "sampler_options": "{}", "sampler_package": "benchbox-diffusion", "sampler_version": "0.1.0",
     "model": "net", "model_options": "{}", "model_sha256": "ab", "schedule": "edm", "schedule_options": "{}",
     "grid": "karras", "grid_options": '{"rho": 7.0}', "dataset": "mnist", "seed": 0, "n_samples": 1000,

@@ -8,7 +8,7 @@ from typing import Any
 from benchbox.bench.cell import Cell
 from benchbox.bench.cell_run import CellRun, TaskLimits
 from benchbox.bench.plan import PlannedCell, Watcher, plan_sweep
-from benchbox.bench.runner import run_sweep
+from benchbox.bench.runner import prepare, run_sweep
 from benchbox.bench.task import shards
 from benchbox.bench.values import missing_metrics
 from benchbox.executor import Executor
@@ -21,7 +21,9 @@ def run_cells(
     cells: Sequence[Cell], store: Store, executor: Executor, watcher: Watcher, force: bool = False, **how: Any
 ) -> Iterator[Row]:
     """The rows of the cells, planned and run."""
-    return run_sweep(plan_sweep(cells, store, executor, force), store, executor, watcher, **how)
+    plan = plan_sweep(cells, store, executor, force)
+    prepare(plan, store)
+    return run_sweep(plan, store, executor, watcher, **how)
 
 
 def measure(cell: Cell, timeout: float | None = None) -> Row:

@@ -177,8 +177,8 @@ def test_a_card_of_a_network_runs_like_any_model(benchbox: Command, card: Path, 
         ("--sampler ddim --nfe 5 --set ata=1", "did you mean eta"),
         ("--sampler heun --nfe 5 --metric fid", "model gaussian"),
         ("--sampler heun --nfe 5 --model mixture --metric w2", "metric w2 needs Gaussian data"),
-        ("--sampler heun --nfe 5 --model net.pt", "net.pt is no model: write torchscript:net.pt for a file of"),
-        ("--sampler heun --nfe 5 --model net.safetensors", "weights need their card, the .json"),
+        ("--sampler heun --nfe 5 --model net.pt", "there is no model 'net.pt': write torchscript:net.pt where"),
+        ("--sampler heun --nfe 5 --model net.safetensors", "unknown model 'net.safetensors'"),
         ("--sampler heun --nfe 5 --model none.json", "there is no file none.json."),
         ("--sampler heun --nfe 5 --model gausian", "did you mean gaussian"),
         ("--sampler heun --nfe 5 --schedule xyz", "unknown schedule 'xyz'"),
@@ -245,7 +245,7 @@ def test_a_network_that_does_not_fit_its_weights_stops_the_run(
     card.write_text(json.dumps(values))
     done = benchbox("run", "--sampler", "heun", "--nfe", "3", "--model", card, "--metric", "gives", HERE)
     assert done.status == 2
-    assert "are not those of the network that is to have them (of another shape: down.0.affine.bias, " in done.sentence
+    assert "not those of its network (of another shape: down.0.affine.bias, " in done.sentence
 
 
 def test_a_model_whose_shape_does_not_fit_the_metric_stops_the_run(benchbox: Command, card: Path) -> None:
@@ -495,7 +495,7 @@ def test_an_interrupt_keeps_the_finished_rows_and_says_how_to_go_on(tmp_path: Pa
     assert list(rows(tmp_path / "results")["nfe"]) == [2]
     # the first cell's row and statistics, and what is finished of the second
     files = sorted(p.suffix for p in (tmp_path / "results").iterdir() if p.is_file())
-    assert files in ([".safetensors", ".parquet"], [".safetensors", ".parquet", ".part"])
+    assert files in ([".parquet", ".safetensors"], [".parquet", ".part", ".safetensors"])
 
 
 def test_a_reader_that_leaves_a_pipe_early_is_no_error(tmp_path: Path) -> None:

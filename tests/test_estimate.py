@@ -28,7 +28,7 @@ def row(of: Cell, **values: Any) -> dict[str, Any]:
     here = {"device": device_name("cpu"), "threads": torch.get_num_threads(), "batch_size": of.batch_size}
     cost = {"nfe": nfe, "n_samples": of.n_samples, "n_timed": of.n_samples, "wall_s": 1e-3 * nfe * of.n_samples}
     rest = {"decode_s": 0.0, "rss_peak_mb": 300.0, "gpu_mem_peak_mb": None, "timing_valid": True, "status": "done"}
-    return of.identity | here | cost | rest | values
+    return of.identity | {"stream": of.stream} | here | cost | rest | values
 
 
 def estimate(of: Cell, *rows: dict[str, Any], made: int = 0) -> CostEstimate:
@@ -97,7 +97,7 @@ def test_memory_is_the_most_that_was_measured_else_a_lower_bound() -> None:
     assert estimate(cell(), *rows, row(cell(), gpu_mem_peak_mb=2000.0)).bytes == 2000 * MIB
     unknown = estimate(cell())
     assert unknown.bytes == 4 * 32 * 4 * 4  # arrays, batch, numbers of a sample, bytes of float32
-    assert "at the least" in unknown.basis
+    assert "at least" in unknown.basis
     assert estimate(cell(dtype="float64")).bytes == 2 * 4 * 32 * 4 * 4
     bundled = estimate(cell(models=["mnist-edm"], metrics=[], nfe=3, batch_size=64))
     assert bundled.bytes is not None

@@ -204,11 +204,11 @@ def test_others_on_the_gpu_make_it_shared(monkeypatch: pytest.MonkeyPatch, clock
     nvml = SimpleNamespace(nvmlDeviceGetComputeRunningProcesses=lambda _: running * running[0], NVMLError=RuntimeError)
     monkeypatch.setitem(sys.modules, "pynvml", nvml)
     watch = contention.Contention(torch.device("cuda"))
-    assert not watch.there
+    assert not watch.detected
     running[0] = 2
-    assert watch.there
+    assert watch.detected
     running[0] = 1
-    assert watch.there  # they were there in between
+    assert watch.detected  # another process was there meanwhile
 
 
 def test_who_asks_for_a_device_alone_waits_for_the_other(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

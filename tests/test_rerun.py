@@ -91,7 +91,7 @@ def test_a_row_of_the_first_schema_had_blocks_of_16() -> None:
         ("benchbox", "0.0.1", "this is another version of benchbox"),
         ("model_sha256", "0" * 64, "the weights have changed"),
         ("device", "a GPU", "it was measured on another device"),
-        ("steps", 77, "the sampler makes something else of its budget"),
+        ("steps", 77, "the sampler spends its budget on another number of steps"),
         ("contract", 0, "this benchbox has another contract"),
     ],
 )
@@ -231,7 +231,12 @@ def test_a_row_is_found_by_the_beginning_of_its_id(tmp_path: Path) -> None:
     pq.write_table(published, tmp_path / "published.parquet")
     assert find_row(store, "1234")["cell"] == "1234" + "0" * 12
     assert find_row(store, "9" * 16)["cell"] == "9" * 16
-    for text, said in (("123", "2 cells"), ("77", "no row"), ("../x", "not a cell"), ("", "not a cell")):
+    for text, said in (
+        ("123", "2 cells"),
+        ("77", "no row"),
+        ("../x", "not the id of a cell"),
+        ("", "not the id of a cell"),
+    ):
         with pytest.raises(UsageError, match=said):
             find_row(store, text)
 

@@ -112,7 +112,11 @@ def request_of(row: StoredRow, device: str | None) -> Request:
 def plugin_of(kind: str, row: StoredRow, default: Any = None) -> Any:
     """The plugin of a row with its options: `default`, which need not be registered, where it is the same."""
     options = json_object(row, f"{kind}_options")
-    if getattr(default, "name", None) == row[kind] and dumps(describe(default)) == dumps(options):
+    if (
+        default is not None
+        and getattr(default, "name", None) == row[kind]
+        and dumps(describe(default)) == dumps(options)
+    ):
         return default
     return registry().get(kind, plugin_name(kind, row), options)
 

@@ -27,10 +27,15 @@ LEASE_POLL = 1.0
 """Seconds between attempts to lease cells that another process holds."""
 
 
-def load_models(plan: Plan, executor: Executor, timeout: float | None = None) -> None:
-    """Load the models of all cells to do, where they will run, and make the folders for samples. UsageError."""
-    for saver in {planned.cell.save for planned in plan.to_do if planned.cell.save}:
+def prepare(plan: Plan, store: Store) -> None:
+    """Make the directories for results and samples. UsageError where that fails."""
+    store.prepare()
+    for saver in {planned.cell.save for planned in plan.cells if planned.cell.save}:
         saver.prepare()
+
+
+def load_models(plan: Plan, executor: Executor, timeout: float | None = None) -> None:
+    """Load the models of all cells to do, where they will run. UsageError where one cannot be loaded."""
     Dispatcher(executor, plan.isolated).load([planned.cell for planned in plan.to_do], timeout)
 
 

@@ -17,14 +17,6 @@ from benchbox.executor import Executor
 from benchbox.options import KIND_OF, alternatives, defaults, hints
 from benchbox.registry import registry
 
-_TORCH = "write torchscript:{name} for a file of torch.jit.save; weights alone need code, py:MODULE:FUNCTION"
-HINTED_FILES = {
-    ".pt": _TORCH, ".pth": _TORCH, ".ts": _TORCH, ".ckpt": _TORCH,
-    ".safetensors": "weights need their card, the .json that benchbox train writes beside them",
-    ".pkl": "write nvidia-edm:{name} for a network of EDM or EDM2 (the package benchbox-edm reads them)",
-}  # fmt: skip
-"""What --model takes in place of a file's name, by the suffix."""
-
 
 @dataclass
 class Setting:
@@ -66,8 +58,6 @@ def model_named(name: str) -> tuple[str, dict[str, str]]:
     if not registry().matches("model", plugin) and (hints := hinted(name)):
         raise UsageError(f"there is no model {name!r}: write {', or '.join(hints)}.")
     if not colon:
-        if hint := HINTED_FILES.get(Path(name).suffix.lower()):
-            raise UsageError(f"--model {name} is no model: {hint.format(name=name)}.")
         return name, {}
     cls = registry().find("model", plugin).cls
     required = [option for option, default in defaults(cls).items() if default is MISSING]

@@ -15,7 +15,7 @@ from benchbox.bench.cell import Cell
 from benchbox.bench.estimate import CostEstimate, total
 from benchbox.bench.meter import MIB
 from benchbox.bench.plan import Plan, PlannedCell, Row
-from benchbox.bench.runner import load_models, run_sweep
+from benchbox.bench.runner import load_models, prepare, run_sweep
 from benchbox.cli.common import console, count_of, errors, progress_bar, say
 from benchbox.executor import Executor
 from benchbox.registry import registry
@@ -41,7 +41,7 @@ def execute(
 
     `stopped` is what to say, of the rows so far, where a signal stops it; the exit status is then that of the signal.
     """
-    store.prepare()
+    prepare(plan, store)
     rows: list[Row] = []
     known = len(store.problems)
     try:
