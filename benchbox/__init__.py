@@ -29,7 +29,7 @@ MODULES = {
     "Grid": "grid", "Levels": "grid", "Metric": "metric", "Model": "model", "Sampler": "sampler",
     "Schedule": "schedule", "ancestral_step": "steps", "hookimpl": "hookspecs", "load_results": "store.store",
 }  # fmt: skip
-"""Where each name is defined: it is imported at its first use, so that `benchbox --help` waits for no numpy."""
+"""The module of each name, which is imported at its first use, so that `benchbox --help` does not import numpy."""
 
 
 def __getattr__(name: str) -> Any:
@@ -63,9 +63,9 @@ def sample(
     final: str = "denoise",
     **options: Any,
 ) -> Tensor:
-    """n samples, (n, *shape), as `benchbox run` makes them; options go to every chosen plugin that has them.
+    """n samples, (n, *shape), as `benchbox run` makes them; options are passed to every chosen plugin that has them.
 
-    nfe: the budget in evaluations per sample (None only for an adaptive sampler). UsageError for what cannot be run.
+    nfe: the budget in evaluations per sample (None only for an adaptive sampler). UsageError for invalid arguments.
     """
     from benchbox.bench.meter import usable
     from benchbox.bench.run import make_samples as run
@@ -83,7 +83,7 @@ def sample(
 def certify(plugin: Any, kind: str | None = None, **options: Any) -> Certificate:
     """The certificate of a sampler (or schedule, model, metric), as `benchbox check` makes it.
 
-    plugin: a name or a class, with options, or an instance. `passed`, `failures` and `as_dict()` say how it came out.
+    plugin: a name or a class, with options, or an instance. Its result is in `passed`, `failures` and `as_dict()`.
     """
     from benchbox.exact.conformance import certificate_of as run
 

@@ -1,4 +1,4 @@
-"""A model card: JSON beside the safetensors weights, saying what the network is, and of what and how it was made."""
+"""Model cards: JSON beside the safetensors weights, with the architecture and the training of a network."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from benchbox.store.atomic import output
 CARD_FORMAT = 1
 
 MOST_SIDE = 2**20
-"""The largest size of a sample in one direction."""
+"""The largest size of a sample in one dimension."""
 
 
 @dataclass(frozen=True)
 class Card:
-    """Everything needed to load a network and to run it as a model; `sha256` is that of the weights' file.
+    """All that is needed to load a network and to run it as a model; `sha256` is the checksum of the weights.
 
-    `plugin` is the model plugin that reads the card; `reference` the file of the statistics of its training images,
-    for the metrics that compare features. Weights and reference lie beside the card.
+    `plugin` is the model plugin that reads the card; `reference` the file with the statistics of its training images,
+    for the metrics that compare features. Weights and reference are in the folder of the card.
     """
 
     name: str
@@ -50,16 +50,16 @@ class Card:
     format: int = CARD_FORMAT
 
     def write(self, path: Path) -> None:
-        """Write the card, whole or not at all. UsageError where it cannot be."""
+        """Write the card atomically. UsageError where it cannot be written."""
         with output(path) as file:
             file.write((json.dumps(asdict(self), indent=2) + "\n").encode())
 
     def fault(self) -> str | None:
-        """What is wrong with its values, though their types are right."""
+        """What is wrong with a value of the right type; None where the card is valid."""
         if self.format > CARD_FORMAT:
             return f"its format {self.format} is newer than this benchbox's {CARD_FORMAT}"
         if not self.shape or min(self.shape) < 1 or max(self.shape) > MOST_SIDE:
-            return f"its shape is {self.shape}, where sizes from 1 on are needed"
+            return f"its shape is {self.shape}, where sizes of at least 1 are needed"
         if len(self.data_range) != 2 or self.data_range[0] >= self.data_range[1]:
             return f"its data_range is {self.data_range}, where [low, high] is needed"
         if self.sigma_data <= 0:
@@ -70,37 +70,37 @@ class Card:
 
 
 def read_card(path: Path) -> Card:
-    """The card in a JSON file. UsageError where it is missing or is no card."""
+    """The card in a JSON file. UsageError where the file is missing or not a card."""
     values = json_in(path, "a model card")
     with reading(path, "a model card"):
         if not isinstance(values, dict):
-            raise ValueError("it is no JSON object")
+            raise ValueError("it is not a JSON object")
         types = get_type_hints(Card)
-        known = {name: value for name, value in values.items() if name in types}
-        for name, value in known.items():
+        card_fields = {name: value for name, value in values.items() if name in types}
+        for name, value in card_fields.items():
             if not fits_type(value, types[name]):
                 raise ValueError(f"its {name} is {json.dumps(value)[:60]}, which is not {words(types[name])}")
-        card = Card(**known)
+        card = Card(**card_fields)
         if fault := card.fault():
             raise ValueError(fault)
         return card
 
 
 def fits_type(value: Any, hint: Any) -> bool:
-    """Whether a JSON value is of a type, its items, too; a whole number is a number."""
+    """Whether a JSON value, items included, has a type; an integer is a valid float."""
     if hint is Any:
         return True
     if hint is float:
         return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
     if hint is int:
         return isinstance(value, int) and not isinstance(value, bool)
-    kind, inner = get_origin(hint), get_args(hint)
-    if kind is list:
-        return isinstance(value, list) and all(fits_type(item, inner[0]) for item in value)
-    if kind is dict:
+    origin, arguments = get_origin(hint), get_args(hint)
+    if origin is list:
+        return isinstance(value, list) and all(fits_type(item, arguments[0]) for item in value)
+    if origin is dict:
         return isinstance(value, dict)
-    if inner:
-        return any(fits_type(value, option) for option in inner)
+    if arguments:
+        return any(fits_type(value, member) for member in arguments)
     return isinstance(value, hint)
 
 
@@ -110,7 +110,7 @@ def words(hint: Any) -> str:
 
 
 def known_sha256(path: Path) -> str:
-    """The SHA-256 of a file, read again only where it was touched since."""
+    """The SHA-256 of a file, computed again only where its size or modification time has changed."""
     stat = path.stat()
     return _cached_sha256(path.resolve(), stat.st_mtime_ns, stat.st_size)
 
@@ -125,12 +125,12 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def verified_file(path: Path, digest: str, what: str) -> Path:
-    """The path, once its file is there and has the SHA-256; UsageError otherwise."""
+def verified_file(path: Path, digest: str, title: str) -> Path:
+    """The path, if its file exists and has the SHA-256; else UsageError, which calls the file by `title`."""
     if not path.is_file():
-        raise UsageError(f"{what} is missing: put the file with SHA-256 {digest} at {path}.")
-    if (found := sha256(path)) != digest:
+        raise UsageError(f"{title} is missing: put the file with SHA-256 {digest} at {path}.")
+    if (actual := sha256(path)) != digest:
         raise UsageError(
-            f"{what} at {path} has SHA-256 {found} where {digest} was expected: it was changed or damaged."
+            f"{title} at {path} has SHA-256 {actual} where {digest} was expected: it was changed or damaged."
         )
     return path

@@ -1,4 +1,4 @@
-"""The packages that offer plugins: found, imported when something of theirs is needed, every problem kept visible."""
+"""The modules that offer plugins: built in or of an installed package, imported when they are needed."""
 
 from __future__ import annotations
 
@@ -7,28 +7,27 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import redirect_stdout
 from dataclasses import dataclass, field
-from functools import partial
-from importlib import import_module
 from importlib.metadata import EntryPoint, distributions
 from typing import Any
 
 import pluggy
 
-from benchbox import hookspecs
+from benchbox import builtins, hookspecs
 from benchbox.contract import refused
 from benchbox.errors import sentence
-from benchbox.plugin import BASES, DISTRIBUTION, Listing, listing, own_version, plugin_fault
+from benchbox.plugin import BASES, DISTRIBUTION, Offer, own_version, plugin_fault
 
 ENTRY_POINT_GROUP = "benchbox"
 SLOW = 1.0
-"""Seconds of import from which `benchbox list plugins` remarks on them."""
+"""Seconds of import above which `benchbox list plugins` adds a note."""
 
 
 @dataclass(eq=False)
 class Source:
-    """One module of plugins: what it offers, or why it cannot, once it has been read.
+    """A module of plugins: what it offers and what is wrong with it, once it has been read.
 
-    kind: the one kind that it offers; None where it may offer any.
+    load: imports the module; for a built-in source, gives its plugins. kind: the kind of a built-in source's plugins;
+    None for an installed package, which may offer any.
     """
 
     module: str
@@ -36,8 +35,7 @@ class Source:
     version: str
     load: Callable[[], Any]
     kind: str | None = None
-    plugins: list[Listing] = field(default_factory=list)
-    classes: dict[tuple[str, str], type] = field(default_factory=dict)
+    plugins: list[Offer] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
     clashes: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
@@ -46,11 +44,11 @@ class Source:
     @property
     def offers(self) -> list[str]:
         """Kind and name of each plugin."""
-        return [f"{p.kind} {p.name}" for p in self.plugins]
+        return [f"{offer.kind} {offer.cls.name}" for offer in self.plugins]
 
     @property
     def problems(self) -> list[str]:
-        """What the module does wrong, and the names that others offer too."""
+        """The module's faults, and the names that other packages offer too."""
         return self.faults + self.clashes
 
     def as_dict(self) -> dict[str, Any]:
@@ -58,76 +56,81 @@ class Source:
         return {key: getattr(self, key) for key in keys}
 
     def read(self) -> None:
-        """Import the module, if it was not before, and collect what it offers."""
+        """Import the module on the first call, and collect its plugins."""
         if self.import_s is not None:
             return
         start, had_torch = time.perf_counter(), "torch" in sys.modules
-        try:
-            with redirect_stdout(sys.stderr):
-                self._collect()
-        except (Exception, SystemExit) as error:
-            self.faults.append(f"cannot be imported: {sentence(error, whole=True)}")
+        if self.kind:  # built in: the tests check these plugins
+            self.plugins = [Offer(self.kind, cls, self.package, self.version) for cls in self.load()]
+        else:
+            self._collect()
         self.import_s = time.perf_counter() - start
         if self.import_s > SLOW:
-            torch = "; torch, which it imports, could wait until a plugin runs"
+            torch = "; torch, which it imports, could be imported when a plugin runs"
             late = "torch" in sys.modules and not had_torch
             self.notes.append(f"takes {self.import_s:.1f} s to import{torch if late else ''}")
 
     def _collect(self) -> None:
+        """Check everything that the hooks of a package's module return; nothing that is wrong with it raises."""
         if refusal := refused(self.module):
             self.faults.append(refusal)
             return
-        module = self.load()
-        manager = pluggy.PluginManager(ENTRY_POINT_GROUP)
-        manager.add_hookspecs(hookspecs)
         try:
-            manager.register(module)
-            manager.check_pending()
+            with redirect_stdout(sys.stderr):
+                hooks = hooks_of(self.load())
+                for kind, hook in hooks:
+                    self._call(kind, hook)
         except pluggy.PluginValidationError as error:
             self.faults.append(sentence(error, whole=True))
-            return
-        hooks = [(k, h) for k in BASES for h in getattr(manager.hook, f"benchbox_{k}s").get_hookimpls()]
-        if not hooks:
-            self.faults.append("offers nothing: no function in it is marked with @hookimpl")
-        for kind, hook in hooks:
-            self._ask(kind, hook.function)
+        except (Exception, SystemExit) as error:
+            self.faults.append(f"cannot be imported: {sentence(error, whole=True)}")
+        else:
+            if not hooks:
+                self.faults.append("offers nothing: no function in it is marked with @hookimpl")
 
-    def _ask(self, kind: str, hook: Callable[[], Any]) -> None:
+    def _call(self, kind: str, hook: Callable[[], Any]) -> None:
         try:
-            offered = list(hook())
+            classes = list(hook())
         except (Exception, SystemExit) as error:
             self.faults.append(f"benchbox_{kind}s failed: {sentence(error, whole=True)}")
             return
-        for cls in offered:
-            if problem := plugin_fault(cls, kind):
-                self.faults.append(problem)
-                continue
-            self.plugins.append(listing(kind, cls))
-            self.classes[kind, cls.name] = cls
+        for cls in classes:
+            if fault := plugin_fault(cls, kind):
+                self.faults.append(fault)
+            else:
+                self.plugins.append(Offer(kind, cls, self.package, self.version))
+
+
+def hooks_of(module: Any) -> list[tuple[str, Callable[[], Any]]]:
+    """The hooks that a module implements, by kind. PluginValidationError for a hook that does not exist."""
+    manager = pluggy.PluginManager(ENTRY_POINT_GROUP)
+    manager.add_hookspecs(hookspecs)
+    manager.register(module)
+    manager.check_pending()
+    return [(k, hook.function) for k in BASES for hook in getattr(manager.hook, f"benchbox_{k}s").get_hookimpls()]
 
 
 def built_in() -> Iterator[Source]:
     for kind in BASES:
-        module = f"benchbox.{kind}s"
-        yield Source(module, DISTRIBUTION, own_version(), partial(import_module, module), kind)
+        yield Source(f"benchbox.{kind}s", DISTRIBUTION, own_version(), getattr(builtins, f"benchbox_{kind}s"), kind)
 
 
 def installed_packages() -> list[tuple[EntryPoint, Source]]:
-    """The entry points of the installed packages in a fixed order; of a package that is there twice, the first."""
-    found: dict[tuple[str, str], tuple[EntryPoint, Source]] = {}
+    """The entry points of the installed packages in a fixed order; of a package installed twice, the first."""
+    sources: dict[tuple[str, str], tuple[EntryPoint, Source]] = {}
     for dist in distributions():
         try:
-            entries = [e for e in dist.entry_points if e.group == ENTRY_POINT_GROUP]
+            entries = [entry for entry in dist.entry_points if entry.group == ENTRY_POINT_GROUP]
         except Exception:
-            continue  # metadata that nobody can read, of a package that need not be one of ours
+            continue  # a package with damaged metadata
         for entry in entries:
-            package, version = _identity(entry)
-            found.setdefault((package, entry.name), (entry, Source(entry.value, package, version, entry.load)))
-    return [found[key] for key in sorted(found)]
+            package, version = _name_and_version(entry)
+            sources.setdefault((package, entry.name), (entry, Source(entry.value, package, version, entry.load)))
+    return [sources[key] for key in sorted(sources)]
 
 
-def _identity(entry: EntryPoint) -> tuple[str, str]:
-    """Name and version of an entry point's package, as far as its metadata tell."""
+def _name_and_version(entry: EntryPoint) -> tuple[str, str]:
+    """The name and the version of an entry point's package; placeholders where its metadata is damaged."""
     try:
         assert entry.dist is not None
         return str(entry.dist.name), str(entry.dist.version)

@@ -1,4 +1,4 @@
-"""What a user can do wrong, and how it is said: one sentence, with what would be right."""
+"""Errors for the user: one sentence that says what is wrong and what would be right."""
 
 from __future__ import annotations
 
@@ -7,22 +7,22 @@ from difflib import get_close_matches
 
 
 class Told(Exception):
-    """An error whose text is a sentence for the user, which says all there is to say."""
+    """An error whose text is a complete sentence for the user."""
 
 
 class UsageError(Told):
-    """A mistake in what was asked; its text is one sentence for the user. The command line exits with status 2."""
+    """A mistake of the user; its text is one sentence. The command line exits with status 2."""
 
 
 def sentence(error: BaseException, whole: bool = False) -> str:
-    """The first line of an error (whole: all of it), its kind named unless it was raised in so many words."""
+    """The first line of an error (whole: all lines, joined), with its type unless it is a sentence for the user."""
     text = str(error) if isinstance(error, Told) else f"{type(error).__name__}: {error}"
     text = text.strip() or type(error).__name__
     return " ".join(text.split()) if whole else text.splitlines()[0].rstrip(".:")
 
 
 def no_gradients(title: str, error: RuntimeError) -> UsageError | None:
-    """What to tell of a model that failed because it takes gradients, and none are kept; None for another failure."""
+    """The error for a model that needs gradients while they are off; None where `error` has another cause."""
     text = str(error)
     if not any(words in text for words in ("requires_grad", "require grad", "nference tensor", "grad_fn")):
         return None
@@ -32,9 +32,9 @@ def no_gradients(title: str, error: RuntimeError) -> UsageError | None:
     )
 
 
-def unknown(what: str, name: str, valid: Iterable[str]) -> UsageError:
-    """The error for a name that is not among the valid ones, with the nearest of these."""
+def unknown(kind: str, name: str, valid: Iterable[str]) -> UsageError:
+    """The error for a name that is not valid, with the most similar valid names."""
     names = sorted(valid)
-    near = get_close_matches(name, names, n=3, cutoff=0.5)
-    hint = f"did you mean {' or '.join(near)}?" if near else f"there is {', '.join(names) or 'none'}."
-    return UsageError(f"unknown {what} {name!r}: {hint}")
+    similar = get_close_matches(name, names, n=3, cutoff=0.5)
+    hint = f"did you mean {' or '.join(similar)}?" if similar else f"there is {', '.join(names) or 'none'}."
+    return UsageError(f"unknown {kind} {name!r}: {hint}")

@@ -9,9 +9,9 @@ from typing import Any, ClassVar, Protocol
 
 
 class Lost(Exception):
-    """A task whose process, machine or time came to an end before it did; `status` is that of its cell's row.
+    """A task did not finish: its process or machine died, or its time ran out.
 
-    `status` is "failed", "timeout" or "oom"; `details` what goes into the side file, such as the last words on stderr.
+    status: of its cell's row, "failed", "timeout" or "oom". details: for the side file, such as the end of stderr.
     """
 
     def __init__(self, status: str, reason: str, details: str = "") -> None:
@@ -20,21 +20,21 @@ class Lost(Exception):
 
 
 class Executable(Protocol):
-    """What an executor runs: a picklable task, called with its shard."""
+    """A picklable task, called with its shard."""
 
     def __call__(self, shard: Any, /) -> Any: ...
 
     @property
     def packages(self) -> str:
-        """The third-party packages whose code it runs, a comma list; a process serves tasks of the same ones only."""
+        """The third-party packages whose code it runs, a comma list; a process runs tasks of the same ones only."""
 
     @property
     def isolated(self) -> bool:
-        """Whether it is to run isolated whatever its packages: its sweep has imported the code of others."""
+        """Whether it must run isolated whatever its packages, because its sweep has imported external code."""
 
     @property
     def group(self) -> object:
-        """Tasks of one group may share a process that one of them has changed: those of one cell."""
+        """Its cell; only tasks of one group may share a process whose global state one of them has changed."""
 
     @property
     def device(self) -> str:
@@ -42,15 +42,15 @@ class Executable(Protocol):
 
     @property
     def exclusive(self) -> bool:
-        """Whether nothing is to run beside it on its device."""
+        """Whether no other task may run on its device meanwhile."""
 
     @property
     def timeout(self) -> float | None:
-        """Seconds that it may take, once it is loaded."""
+        """Seconds that it may take after its model is loaded."""
 
     @property
     def tick(self) -> Callable[[], None]:
-        """To be called, where it was submitted, each time that it has got on."""
+        """Called in the submitting process each time that it makes progress."""
 
 
 class Executor(ABC):
@@ -66,16 +66,16 @@ class Executor(ABC):
 
     @abstractmethod
     def submit(self, task: Executable, shard: Any) -> Future[Any]:
-        """Run task(shard), now or later. The future raises Lost where the task's process or machine was."""
+        """Run task(shard), now or later. The future raises Lost where the task did not finish."""
 
     @abstractmethod
     def shutdown(self) -> None:
-        """Give back what the executor holds; tasks that still run are ended."""
+        """Release all resources; running tasks are terminated."""
 
     def isolated(self, task: Executable) -> bool:
-        """Whether a task must not run in the caller's process: by default where code of other packages is involved."""
+        """Whether a task must not run in the caller's process: by default where it runs code of other packages."""
         return task.isolated or task.packages != ""
 
     def at_once(self, exclusive: bool) -> int:
-        """How many tasks to expect at once; with `exclusive`, of tasks that each have a device alone."""
+        """How many tasks run at once; exclusive: of tasks that do not share their device."""
         return self.workers

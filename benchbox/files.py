@@ -1,4 +1,4 @@
-"""Files that a user supplies: whatever goes wrong while one is read is told in one sentence."""
+"""Reading the user's files: any failure becomes one sentence."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ if TYPE_CHECKING:
 MOST_TEXT = 2**27
 """Bytes of the largest text file that is read."""
 
-MISTAKEN = {
-    b"version https://git-lfs": "it is a pointer of git-lfs in place of the file: git lfs pull fetches the file",
-    b"<!doctype html": "it is a web page, perhaps one that a download answered with",
-    b"<html": "it is a web page, perhaps one that a download answered with",
+WRONG_FILES = {
+    b"version https://git-lfs": "it is a git-lfs pointer instead of the file: run git lfs pull",
+    b"<!doctype html": "it is a web page, perhaps the error page of a download",
+    b"<html": "it is a web page, perhaps the error page of a download",
 }
-"""What often lies in the place of a file, by how it begins."""
+"""Files that often stand in for the right one, by their first bytes."""
 
 
 @contextmanager
-def reading(path: Path, what: str) -> Iterator[None]:
-    """Read a file inside. UsageError, whatever is raised: it names the file, what it should be, and why it is not."""
+def reading(path: Path, expected: str) -> Iterator[None]:
+    """Any error inside becomes a UsageError that names the file, the expected content and the reason."""
     try:
         if path.is_dir():
             raise ValueError("it is a folder")
@@ -37,23 +37,23 @@ def reading(path: Path, what: str) -> Iterator[None]:
         raise
     except FileNotFoundError:
         raise UsageError(f"there is no file {path}.") from None
-    except Exception as error:  # libraries raise anything for damaged bytes
+    except Exception as error:  # libraries raise any exception for a damaged file
         if isinstance(error, OSError) and error.strerror:
             raise UsageError(f"{path} cannot be read: {error.strerror}.") from None
-        raise UsageError(f"{path} is not {what}: {mistaken(path) or why(error)}.") from None
+        raise UsageError(f"{path} is not {expected}: {mistaken(path) or why(error)}.") from None
 
 
 def why(error: Exception) -> str:
-    """What an error says, on one line; its kind where it says nothing."""
+    """The message of an error on one line; its type where the message is empty."""
     if isinstance(error, KeyError):
         return f"it has no {error}"
     lines = str(error).strip().splitlines() or [f"{type(error).__name__} while it was read"]
-    said = " ".join(lines[:2] if lines[0].endswith(":") else lines[:1])
-    return " ".join(said.split()).rstrip(".: ")[:300]
+    message = " ".join(lines[:2] if lines[0].endswith(":") else lines[:1])
+    return " ".join(message.split()).rstrip(".: ")[:300]
 
 
 def mistaken(path: Path) -> str | None:
-    """What a file is in place of what was meant, where that is known by its first bytes."""
+    """What the file is instead of the expected one, if its first bytes show it."""
     try:
         with path.open("rb") as file:
             start = file.read(64).lstrip().lower()
@@ -61,44 +61,44 @@ def mistaken(path: Path) -> str | None:
         return None
     if not start:
         return "it is empty"
-    return next((says for head, says in MISTAKEN.items() if start.startswith(head)), None)
+    return next((message for head, message in WRONG_FILES.items() if start.startswith(head)), None)
 
 
-def text_in(path: Path, what: str) -> str:
-    """The text in a file: UTF-8, or UTF-16 with a byte-order mark, as Windows writes it. UsageError for other files."""
-    with reading(path, what), path.open("rb") as file:
+def text_in(path: Path, expected: str) -> str:
+    """The text in a file: UTF-8, or UTF-16 with a byte-order mark, as on Windows. UsageError for other files."""
+    with reading(path, expected), path.open("rb") as file:
         data = file.read(MOST_TEXT + 1)
         if len(data) > MOST_TEXT:
             raise ValueError(f"it has more than {MOST_TEXT:,} bytes")
         return data.decode("utf-16" if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else "utf-8-sig")
 
 
-def json_in(path: Path, what: str) -> Any:
+def json_in(path: Path, expected: str) -> Any:
     """The value in a JSON file. UsageError for other files."""
-    text = text_in(path, what)
-    with reading(path, what):
+    text = text_in(path, expected)
+    with reading(path, expected):
         return json.loads(text)
 
 
-def array_in(path: Path, what: str, key: str | None = None) -> NDArray[Any]:
-    """The array in an .npy, or that of a name in an .npz, of numbers: nothing is unpickled. UsageError."""
+def array_in(path: Path, expected: str, key: str | None = None) -> NDArray[Any]:
+    """The numeric array in an .npy, or the one named `key` in an .npz; nothing is unpickled. UsageError."""
     import numpy as np
 
-    with reading(path, what):
+    with reading(path, expected):
         loaded = np.load(path, allow_pickle=False)
         if isinstance(loaded, np.ndarray):
-            found: NDArray[Any] = loaded
+            array: NDArray[Any] = loaded
         else:
             with loaded:
-                found = loaded[key]
-        if found.dtype.kind not in "buif":
-            raise ValueError(f"it holds {found.dtype.name} where numbers are needed")
-        return found
+                array = loaded[key]
+        if array.dtype.kind not in "buif":
+            raise ValueError(f"it holds {array.dtype.name} where numbers are needed")
+        return array
 
 
-def tensors_in(path: Path, what: str = "a safetensors file") -> dict[str, Tensor]:
-    """The tensors in a safetensors file, by their names. UsageError for other files."""
+def tensors_in(path: Path, expected: str = "a safetensors file") -> dict[str, Tensor]:
+    """The tensors in a safetensors file, by name. UsageError for other files."""
     from safetensors.torch import load_file
 
-    with reading(path, what):
+    with reading(path, expected):
         return load_file(path)

@@ -1,4 +1,4 @@
-"""Grids: which times of a schedule a run visits, and the levels that a sampler is given."""
+"""Grids: the times of a schedule that a run visits, and the noise levels that its sampler gets."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from benchbox.schedule import Schedule
 
 @dataclass(frozen=True)
 class Grid(ABC):
-    """A rule that cuts a schedule into levels; a frozen dataclass whose fields are its options.
+    """A rule that discretises a schedule; a frozen dataclass whose fields are its options.
 
-    `sigma_min` and `sigma_max` narrow the range of levels (None: the schedule's own).
+    `sigma_min` and `sigma_max` limit the range of levels (None: the range of the schedule).
     """
 
     name: ClassVar[str]
@@ -27,7 +27,7 @@ class Grid(ABC):
 
     @abstractmethod
     def __call__(self, schedule: Schedule, n_levels: int) -> NDArray[np.float64]:
-        """n_levels strictly decreasing times of the schedule; one level is the noisiest."""
+        """n_levels strictly decreasing times of the schedule; a single level is the noisiest."""
 
     def ends(self, schedule: Schedule) -> tuple[float, float]:
         """The first (noisiest) and the last time."""
@@ -43,7 +43,7 @@ class Grid(ABC):
 
 @dataclass(frozen=True)
 class Levels:
-    """What a sampler walks along: `times` of `schedule` and their `sigmas`, as Python floats, strictly decreasing."""
+    """The discretisation of a run: `times` of `schedule` and their `sigmas`, Python floats, strictly decreasing."""
 
     schedule: Schedule
     times: tuple[float, ...]
@@ -51,16 +51,16 @@ class Levels:
 
     @classmethod
     def cut(cls, schedule: Schedule, grid: Grid, n_levels: int) -> Levels:
-        """The levels of a grid on a schedule. UsageError where they are not positive, finite and decreasing."""
+        """The levels of a grid on a schedule. UsageError unless they are finite, positive and decreasing."""
         times = np.asarray(grid(schedule, n_levels), dtype=np.float64)
         sigmas = np.asarray(schedule.sigma(times), dtype=np.float64)
         if len(times) != n_levels or not (np.isfinite(sigmas).all() and (sigmas > 0).all()):
             raise UsageError(
-                f"grid {grid.name} on schedule {schedule.name} gives no {n_levels} finite positive levels."
+                f"grid {grid.name} on schedule {schedule.name} does not give {n_levels} finite positive levels."
             )
         if not ((np.diff(sigmas) < 0).all() and (np.diff(times) < 0).all()):
             raise UsageError(
-                f"grid {grid.name} on schedule {schedule.name}: {n_levels} levels do not decrease strictly."
+                f"grid {grid.name} on schedule {schedule.name}: the {n_levels} levels are not strictly decreasing."
             )
         return cls(schedule, tuple(times.tolist()), tuple(sigmas.tolist()))
 
@@ -74,19 +74,19 @@ class Levels:
         return Levels(self.schedule, self.times[i : i + 2], self.sigmas[i : i + 2])
 
     def in_frame(self, frame: Schedule | None) -> Levels:
-        """The same levels as times of another schedule (None: this one). UsageError where it does not reach them."""
+        """The same levels with the times of another schedule (None: this one). UsageError where it lacks some."""
         if frame is None or frame == self.schedule:
             return self
         times = np.asarray(frame.time(np.array(self.sigmas)), dtype=np.float64)
         if not np.allclose(frame.sigma(times), self.sigmas, rtol=1e-6, atol=0):
             low, high = frame.sigma(frame.t_min), frame.sigma(frame.t_max)
             raise UsageError(
-                f"frame {frame.name} has levels from {float(low):.3g} to {float(high):.3g}: it does not reach "
+                f"frame {frame.name} has levels from {float(low):.3g} to {float(high):.3g}, which do not cover "
                 f"those of the run, {self.sigmas[-1]:.3g} to {self.sigmas[0]:.3g}."
             )
         return Levels(frame, tuple(times.tolist()), self.sigmas)
 
     @property
     def start_std(self) -> float:
-        """The standard deviation of the start, in x."""
+        """The standard deviation of the initial noise, in x."""
         return float(self.schedule.start_std(self.times[0]))

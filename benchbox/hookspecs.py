@@ -1,7 +1,7 @@
-"""What a plugin may offer: a module under the entry-point group `benchbox` implements any of these hooks.
+"""The hooks of plugins: a module under the entry-point group `benchbox` implements any of them.
 
 Each returns a list of frozen dataclasses (classes, not instances) whose fields are the plugin's options. The built-in
-plugins come in through the very same hooks.
+plugins use the same hooks.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 CONTRACT = 1
 """Version of the plugin contract (docs/contract.md).
 
-A module may state which versions it supports: `benchbox_contract = ">=1,<2"`; it is read before the module is imported.
+A module may state the versions that it supports, `benchbox_contract = ">=1,<2"`; this is read before it is imported.
 """
 
 hookspec = pluggy.HookspecMarker("benchbox")

@@ -1,4 +1,4 @@
-"""The time limit of a piece of work: it holds at every evaluation of a model, wherever in the work that is asked."""
+"""The time limit of a task, checked at every evaluation of a model."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ _limit: ContextVar[tuple[float, float] | None] = ContextVar("limit", default=Non
 
 
 class OutOfTime(Told):
-    """Work that lasted longer than it may."""
+    """The time limit was exceeded."""
 
 
 @contextmanager
 def time_limit(seconds: float | None) -> Iterator[None]:
-    """From now on, until it ends, `check` raises OutOfTime after so many seconds (None: never)."""
+    """Inside, `check_time` raises OutOfTime after this number of seconds (None: never)."""
     token = _limit.set(None if seconds is None else (monotonic() + seconds, seconds))
     try:
         yield
@@ -27,7 +27,7 @@ def time_limit(seconds: float | None) -> Iterator[None]:
 
 
 def check_time() -> None:
-    """OutOfTime where the time is over."""
+    """OutOfTime where the time limit was exceeded."""
     limit = _limit.get()
     if limit is not None and monotonic() > limit[0]:
         raise OutOfTime(f"it ran longer than {limit[1]:g} s")

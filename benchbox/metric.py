@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Context:
-    """What a metric may know about the run it measures; the last three make its samples' noise anew."""
+    """The run that a metric measures; the last three fields reproduce the noise of its samples."""
 
     model: Model
     denoiser: Denoiser
@@ -34,23 +34,23 @@ class Context:
 
 
 class Accumulator(ABC):
-    """The running state of a metric over batches of samples; memory is constant unless a bound is stated."""
+    """The running state of a metric over batches of samples; its memory is constant unless a bound is documented."""
 
     @abstractmethod
     def update(self, batch: Tensor, index: Tensor) -> None:
-        """Take in samples (batch, *shape) and their global numbers (batch,)."""
+        """Add samples (batch, *shape) and their global numbers (batch,)."""
 
     @abstractmethod
     def merge(self, other: Any) -> None:
-        """Take in what another accumulator of the same metric has seen."""
+        """Add the state of another accumulator of the same metric."""
 
     @abstractmethod
     def state(self) -> dict[str, NDArray[Any]]:
-        """Everything to go on from, as arrays."""
+        """The state as arrays."""
 
     @abstractmethod
     def load(self, state: dict[str, NDArray[Any]]) -> None:
-        """Go on from a `state`."""
+        """Continue from a `state`."""
 
     @abstractmethod
     def compute(self) -> dict[str, float | str | None]:
@@ -64,15 +64,15 @@ class Metric(ABC):
     aliases: ClassVar[tuple[str, ...]] = ()
 
     def check(self, model: Model) -> None:  # noqa: B027 (most metrics measure any samples)
-        """Raise UsageError, before any work, where the metric cannot measure this model's samples."""
+        """UsageError, before any work, where the metric cannot measure this model's samples."""
 
     def files(self, model: Model) -> dict[str, Path]:
-        """The files on whose contents the values of this model's samples depend, by the option that names them.
+        """The files that the metric reads for this model's samples, by the option that names them.
 
-        They belong to the identity of a value: other contents are another value.
+        Their contents are part of a value's identity.
         """
-        given = {name: getattr(self, name) for name in getattr(self, "__dataclass_fields__", ())}
-        return {name: path for name, path in given.items() if isinstance(path, Path)}
+        options = {name: getattr(self, name) for name in getattr(self, "__dataclass_fields__", ())}
+        return {name: path for name, path in options.items() if isinstance(path, Path)}
 
     @abstractmethod
     def start(self, context: Context) -> Accumulator:

@@ -1,4 +1,4 @@
-"""Models: a network or a formula that knows the data, with its own schedule and output type."""
+"""Models: a network or a formula for the denoiser of a data distribution, with its schedule and prediction type."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from benchbox.schedule import Schedule
 
 Prediction = Literal["eps", "x0", "score", "v", "flow", "edm"]
-"""What a network puts out, see `benchbox.denoiser`."""
+"""What a network predicts, see `benchbox.denoiser`."""
 
 
 class Model(ABC):
@@ -33,12 +33,12 @@ class Model(ABC):
 
     @property
     def title(self) -> str:
-        """What rows call the model: its name, or more where one plugin stands for many networks."""
+        """The model's name in rows; it says more than `name` where one plugin offers many networks."""
         return self.name
 
     @property
     def prediction(self) -> Prediction | None:
-        """What the network puts out; None for a formula."""
+        """What the network predicts; None for a formula."""
         return None
 
     @property
@@ -48,47 +48,47 @@ class Model(ABC):
 
     @property
     def continuous(self) -> bool:
-        """Whether a network on a discrete schedule may be asked in between its points."""
+        """Whether a network on a discrete schedule accepts times between its points."""
         return False
 
     @property
     def needs_grad(self) -> bool:
-        """Whether it takes gradients inside, as classifier guidance and energy models do (torch's modes allow it)."""
+        """Whether it computes gradients inside, as classifier guidance and energy models do; torch then keeps them."""
         return False
 
     @property
     def features(self) -> str | None:
-        """The extractor that the model's image metrics use by default."""
+        """The default feature extractor of the model's image metrics."""
         return None
 
     @property
     def reference(self) -> str | None:
-        """The reference of the model's image metrics, a file or a data set; None: that of its data set."""
+        """The default reference of the model's image metrics, a file or a data set; None: that of its data set."""
         return None
 
     @property
     def sha256(self) -> str | None:
-        """That of the weights; None for a formula."""
+        """The SHA-256 of the weights; None for a formula."""
         return None
 
     @property
     def dataset(self) -> str:
-        """What the model was made from; numbers of different data sets are never ranked together."""
+        """The data set of the model; results on different data sets are never ranked together."""
         return self.name
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """The shape of one sample, as samplers and the network see it."""
+        """The shape of one sample in the space of the sampler and the network."""
         raise NotImplementedError
 
     @property
     def latent(self) -> bool:
-        """Whether samples are latents, which `decode` makes data."""
+        """Whether samples are latents, which `decode` maps to data."""
         return type(self).decode is not Model.decode
 
     @property
     def data_shape(self) -> tuple[int, ...]:
-        """The shape of one sample as `decode` gives it, which metrics see; found by decoding zeros, unless stated."""
+        """The shape of one decoded sample, as metrics get it; by default found by decoding zeros."""
         return decoded_shape(self) if self.latent else self.shape
 
     @property
@@ -116,23 +116,23 @@ class Model(ABC):
         raise NotImplementedError
 
     def denoiser(self, device: Any) -> Callable[[Tensor, float], Tensor] | None:
-        """callable(x, sigma) -> D(x, σ) in canonical coordinates, for a formula; None where there is a network."""
+        """callable(x, sigma) -> D(x, σ) in canonical coordinates, for a formula; None where the model has a network."""
         return None
 
     def conditions(self, index: Tensor) -> dict[str, Tensor]:
-        """Per-sample tensors for the network, from the samples' global numbers."""
+        """Per-sample inputs of the network, from the samples' global numbers."""
         return {}
 
     def draw(self, n: int, seed: int) -> Tensor | None:
-        """n exact draws of the data, (n, *data_shape), on the CPU; None where there are none."""
+        """n exact draws of the data, (n, *data_shape), on the CPU; None where the model cannot draw."""
         return None
 
     def gaussian_law(self) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
-        """Mean and symmetric root of the covariance of the flattened data, where they are Gaussian."""
+        """Mean and symmetric square root of the covariance of the flattened data; None where it is not Gaussian."""
         return None
 
     def decode(self, x: Tensor) -> Tensor:
-        """From a latent (batch, *shape) to the data (batch, *data_shape), after the final denoise."""
+        """Map latents (batch, *shape) to data (batch, *data_shape), after the final denoise."""
         return x
 
     @classmethod
@@ -146,7 +146,7 @@ class Model(ABC):
 
 @lru_cache(maxsize=64)
 def decoded_shape(model: Model) -> tuple[int, ...]:
-    """The shape of what a model makes of a latent of zeros. UsageError where it cannot."""
+    """The shape of a decoded latent of zeros. UsageError where the model cannot decode it."""
     import torch
 
     from benchbox.errors import UsageError, sentence
@@ -157,5 +157,5 @@ def decoded_shape(model: Model) -> tuple[int, ...]:
     except Exception as error:
         raise UsageError(
             f"model {model.name} does not decode a latent of zeros of shape {model.shape} on the CPU: "
-            f"{sentence(error)} (a property data_shape of the model states what decode gives)."
+            f"{sentence(error)} (or set the model's property data_shape to the shape that decode returns)."
         ) from error

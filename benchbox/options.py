@@ -1,4 +1,4 @@
-"""Options of a plugin are the fields of its dataclass: read here from text, checked, and written down again."""
+"""The options of a plugin, the fields of its dataclass: parsed from text, validated, and written as JSON."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from benchbox.sampler import Sampler
 from benchbox.schedule import Schedule
 
 KIND_OF: dict[type, str] = {Schedule: "schedule", Sampler: "sampler", Grid: "grid"}
-"""The plugin classes that may themselves be options, given by name."""
+"""Classes of plugins that may be the value of an option, given by name."""
 
 Resolve = Callable[..., Any]
 """(kind, name) or (kind, name, options) to a plugin instance."""
@@ -28,8 +28,8 @@ Resolve = Callable[..., Any]
 @cache
 def hints(cls: type) -> dict[str, Any]:
     """The option names of a plugin class and their types."""
-    known = get_type_hints(cls, localns={k.__name__: k for k in KIND_OF})
-    return {f.name: known[f.name] for f in option_fields(cls)}
+    types_ = get_type_hints(cls, localns={k.__name__: k for k in KIND_OF})
+    return {f.name: types_[f.name] for f in option_fields(cls)}
 
 
 def option_fields(cls: type) -> tuple[Field[Any], ...]:
@@ -37,12 +37,17 @@ def option_fields(cls: type) -> tuple[Field[Any], ...]:
 
 
 def defaults(cls: type) -> dict[str, Any]:
-    """Option names to default values; MISSING where the option must be given."""
+    """Option names to default values; MISSING for a required option."""
     return {f.name: f.default_factory() if f.default_factory is not MISSING else f.default for f in option_fields(cls)}
 
 
+def default_values(cls: type) -> dict[str, Any]:
+    """The options that have a default, with it as a JSON value."""
+    return {name: json_value(value) for name, value in defaults(cls).items() if value is not MISSING}
+
+
 def build(cls: type, values: Mapping[str, Any], resolve: Resolve) -> Any:
-    """An instance of a plugin class from option values, given as text or as the values themselves."""
+    """An instance of a plugin class from option values or their text. UsageError for an option that is not valid."""
     name, types_ = getattr(cls, "name", cls.__name__), hints(cls)
     for option in values:
         if option not in types_:
@@ -52,15 +57,15 @@ def build(cls: type, values: Mapping[str, Any], resolve: Resolve) -> Any:
             raise UsageError(
                 f"{name} needs the option {option}: give it with --set {name}.{option}={type_words(types_[option])}."
             )
-    ready = {option: coerce(types_[option], value, f"{name}.{option}", resolve) for option, value in values.items()}
+    coerced = {option: coerce(types_[option], value, f"{name}.{option}", resolve) for option, value in values.items()}
     try:
-        return cls(**ready)
+        return cls(**coerced)
     except (ValueError, TypeError) as error:
         raise UsageError(f"{name}: {error}") from error
 
 
 def coerce(hint: Any, value: Any, where: str, resolve: Resolve) -> Any:
-    """The value as the type asks, or a UsageError that says what would be right."""
+    """The value converted to the type. UsageError, with what would be valid, where it cannot be."""
     for option in alternatives(hint):
         try:
             return _coerce(option, value, resolve)
@@ -93,12 +98,12 @@ def _coerce(hint: Any, value: Any, resolve: Resolve) -> Any:
     if hint is int:
         return int(value) if text else operator.index(value)
     if hint is Path:
-        return Path(os.path.expanduser(value))  # a value of --set has been through no shell
+        return Path(os.path.expanduser(value))  # the shell does not expand ~ in a value of --set
     return value if hint is Any else _instance(value, hint if inspect.isclass(hint) else type(None))
 
 
 def _tuple(kinds: tuple[Any, ...], value: Any, resolve: Resolve) -> tuple[Any, ...]:
-    """Items of the kinds (one kind for all with an ellipsis) from a:b:c, from any iterable, or from a single value."""
+    """A tuple of the types (one type for all items with an ellipsis) from a:b:c, an iterable, or a single value."""
     items = value.split(":") if isinstance(value, str) else list(value) if isinstance(value, Iterable) else [value]
     if kinds[-1] is Ellipsis:
         kinds = kinds[:1] * len(items)
@@ -106,7 +111,7 @@ def _tuple(kinds: tuple[Any, ...], value: Any, resolve: Resolve) -> tuple[Any, .
 
 
 def _plugin(hint: type, value: Any, resolve: Resolve) -> Any:
-    """A plugin given by name, as the mapping that `describe` writes, or as itself."""
+    """A plugin given by name, as the mapping that `describe` writes, or as an instance."""
     if isinstance(value, str):
         return resolve(KIND_OF[hint], value)
     if isinstance(value, Mapping):
@@ -136,7 +141,7 @@ def _instance(value: Any, cls: type) -> Any:
 
 
 def alternatives(hint: Any) -> tuple[Any, ...]:
-    """The members of a union; None and paths are tried in an order that lets text mean the narrowest of them."""
+    """The members of a union, ordered so that text is read as the narrowest type."""
     if get_origin(hint) in (Union, types.UnionType):
         return tuple(sorted(get_args(hint), key=_breadth))
     return (hint,)
@@ -148,15 +153,10 @@ def _breadth(hint: Any) -> int:
 
 
 def type_words(hint: Any) -> str:
-    """A type in words, for messages and for `benchbox info`."""
+    """A type in words, for messages and `benchbox info`."""
     words = {
-        float: "a number",
-        int: "an integer",
-        bool: "true or false",
-        str: "text",
-        Path: "a file",
-        type(None): "none",
-    }
+        float: "a number", int: "an integer", bool: "true or false", str: "text", Path: "a file", type(None): "none",
+    }  # fmt: skip
     if hint in words:
         return words[hint]
     if hint in KIND_OF:
@@ -171,12 +171,12 @@ def type_words(hint: Any) -> str:
 
 
 def describe(plugin: Any) -> dict[str, Any]:
-    """The options of an instance as plain values (JSON), nested plugins with their name."""
+    """The options of an instance as JSON values; nested plugins include their name."""
     return {f.name: json_value(getattr(plugin, f.name)) for f in option_fields(type(plugin))}
 
 
 def json_value(value: Any) -> Any:
-    """A value as JSON has it."""
+    """The value of an option as a JSON value."""
     if isinstance(value, Schedule | Sampler | Grid):
         return {"name": value.name, **describe(value)}
     if isinstance(value, tuple):

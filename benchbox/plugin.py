@@ -1,4 +1,4 @@
-"""What a plugin class must be, and how one is listed."""
+"""What a plugin class must be, which package offers it, and how it is listed."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from benchbox.executor import Executor
 from benchbox.grid import Grid
 from benchbox.metric import Metric
 from benchbox.model import Model
-from benchbox.options import defaults, hints, json_value, type_words
+from benchbox.options import default_values, defaults, hints, type_words
 from benchbox.sampler import Sampler
 from benchbox.schedule import Schedule
 
@@ -32,15 +32,15 @@ BASES: dict[str, type] = {
 DISTRIBUTION = "benchbox-diffusion"
 
 PLUGIN_NAME = r"[\w+-]+(:[\w+.-]+)?"
-"""A plugin's name: a word, or prefix:Word for what is somebody else's (`diffusers:DDIMScheduler`)."""
+"""A plugin's name: a word, or prefix:Word for a method of another library (`diffusers:DDIMScheduler`)."""
 
 NEVER_FIELDS = {"sampler": {"name", "aliases", "evals_per_step", "grid", "needs_grad", "biased_by"}}
-"""What a plugin states without an annotation: as a field it would be an option."""
+"""Class attributes that a plugin sets without an annotation: annotated, they would be options."""
 
 
 @dataclass(frozen=True)
 class Listing:
-    """A plugin in plain values, as it is listed without its class; an option without a default has no "default"."""
+    """A plugin in plain values; an option that must be given has no "default"."""
 
     kind: str
     name: str
@@ -48,23 +48,32 @@ class Listing:
     what: str
     options: list[dict[str, Any]]
 
+
+@dataclass(frozen=True)
+class Offer:
+    """A plugin class and the package that offers it."""
+
+    kind: str
+    cls: Any
+    package: str
+    version: str
+
     @property
-    def usual(self) -> dict[str, Any]:
-        """The default options."""
-        return {option["name"]: option["default"] for option in self.options if "default" in option}
+    def listing(self) -> Listing:
+        return listing(self.kind, self.cls)
 
 
 def listing(kind: str, cls: Any) -> Listing:
-    """How a plugin class is listed. TypeError where a default has no plain value, so that no row could hold it."""
-    types_ = hints(cls)
+    """A plugin class in plain values. TypeError where a default has no plain value: no row could hold it."""
+    types_, plain = hints(cls), json.loads(json.dumps(default_values(cls)))
     biased = getattr(cls, "biased_by", ())
     options = [
         {"name": name, "takes": type_words(types_[name])}
-        | ({} if value is MISSING else {"default": json_value(value)})
+        | ({} if value is MISSING else {"default": plain[name]})
         | ({"changes_law": True} if name in biased else {})
         for name, value in defaults(cls).items()
     ]
-    return Listing(kind, cls.name, list(cls.aliases), paragraphs(cls)[0], json.loads(json.dumps(options)))
+    return Listing(kind, cls.name, list(cls.aliases), paragraphs(cls)[0], options)
 
 
 def paragraphs(cls: type) -> list[str]:
@@ -73,7 +82,7 @@ def paragraphs(cls: type) -> list[str]:
 
 
 def plugin_fault(cls: Any, kind: str) -> str | None:
-    """Why something that a hook returned is not a plugin of that kind; None where it is one."""
+    """Why an object that a hook returned is not a plugin of the kind; None where it is one."""
     base = BASES[kind]
     if not (inspect.isclass(cls) and issubclass(cls, base)):
         return f"benchbox_{kind}s offers {cls!r}, which is not a subclass of {base.__name__}"
@@ -85,20 +94,20 @@ def plugin_fault(cls: Any, kind: str) -> str | None:
         return f'{kind} {name} has the aliases {aliases!r}: write them as a tuple, such as ("other",)'
     for word in (name, *aliases):
         if not re.fullmatch(PLUGIN_NAME, str(word)):
-            rule = "only letters, digits, - _ + and one : can be given on a command line"
+            rule = "a name has only letters, digits, - _ + and at most one colon, so that a command line can give it"
             return f"{kind} {cls.__name__} is named {word!r}: {rule}"
     if inspect.isabstract(cls):
         return f"{kind} {cls.__name__} lacks {', '.join(sorted(cls.__abstractmethods__))}"
-    return _fault_of_options(cls, kind)
+    return _option_fault(cls, kind)
 
 
-def _fault_of_options(cls: Any, kind: str) -> str | None:
+def _option_fault(cls: Any, kind: str) -> str | None:
     try:
         options = hints(cls)
     except Exception as error:
         return f"{kind} {cls.name}: the type of an option cannot be read ({sentence(error)})"
     for option in sorted(NEVER_FIELDS.get(kind, {"name", "aliases"}) & options.keys()):
-        return f"{kind} {cls.name} annotates {option}, which would make it an option: write it without a type"
+        return f"{kind} {cls.name} annotates {option}, which would make it an option: remove the annotation"
     try:
         listing(kind, cls)
     except Exception as error:

@@ -25,12 +25,12 @@ class Schedule(ABC):
 
     @property
     def t_min(self) -> float:
-        """The time of the least noise."""
+        """The time of the smallest noise level."""
         return 1e-3
 
     @property
     def t_max(self) -> float:
-        """The time of the most noise."""
+        """The time of the largest noise level."""
         return 1.0
 
     @property
@@ -59,12 +59,12 @@ class Schedule(ABC):
         """dσ/dt."""
 
     def start_std(self, t: Floats) -> Floats:
-        """The standard deviation in x = y/s of the noise that a run starts from: N(0, I) in y unless overridden."""
+        """The standard deviation, in x = y/s, of the initial noise of a run: N(0, I) in y unless overridden."""
         return 1 / self.scale(t)
 
 
 class ExplodingSchedule(Schedule):
-    """A schedule with s = 1, started from N(0, σ²)."""
+    """A schedule with s = 1 and initial noise N(0, σ²)."""
 
     @property
     def t_min(self) -> float:
@@ -115,6 +115,6 @@ class DiscreteSchedule(Schedule):
 
     def dsigma(self, t: Floats) -> Floats:
         slopes = np.diff(self.log_sigmas) * self.steps
-        # a tolerance keeps t = k/T in the piece below it, whatever its rounding
+        # the tolerance assigns t = k/T to the interval below it, whatever its rounding
         k = np.clip(np.ceil(np.asarray(t) * self.steps - 1e-9).astype(int) - 2, 0, self.steps - 2)
         return self.sigma(t) * slopes[k]

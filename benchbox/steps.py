@@ -1,4 +1,4 @@
-"""What samplers are made of: single steps, and the parts of a level that a step and its noise reach."""
+"""Building blocks of samplers: single steps, and the split of a step into a deterministic part and noise."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def ancestral_step(sigma: float, sigma_next: float, eta: float = 1.0) -> tuple[f
     (Song, Meng & Ermon 2021, arXiv:2010.02502, eq. 16; k-diffusion, get_ancestral_step).
     """
     ratio = sigma_next / sigma
-    # σ_down² by sums alone: σ'² − σ_up² would cancel where σ' is far below σ
+    # written as a sum: σ'² − σ_up² would lose all digits by cancellation where σ' is far below σ
     return sigma_next * sqrt((1 - eta) * (1 + eta) + (eta * ratio) ** 2), eta * sigma_next * sqrt(1 - ratio**2)
 
 

@@ -1,7 +1,7 @@
-"""The conformance suite for a plugin's own tests: `from benchbox.testing import check_sampler`, one line each.
+"""The conformance suite for a plugin's own tests: `from benchbox.testing import check_sampler`.
 
-Each takes a plugin instance, class or name, and options; it raises AssertionError, naming every rule that is broken
-with what was measured and what was expected, and returns the certificate.
+Each function takes a plugin instance, class or name, and options, and returns the certificate. It raises
+AssertionError, which names every broken rule with the measured and the expected values.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def check_schedule(schedule: Schedule | type[Schedule] | str, **options: Any) ->
 
 
 def check_model(model: Model | type[Model] | str, **options: Any) -> Certificate:
-    """D is the posterior mean where that is known; batch independence; no gradient kept."""
+    """D is the posterior mean where that is known; batch independence; no gradient graph kept."""
     return _passed("model", model, options)
 
 
@@ -39,9 +39,10 @@ def check_metric(metric: Metric | type[Metric] | str, **options: Any) -> Certifi
 
 
 def _passed(kind: str, plugin: Any, options: dict[str, Any]) -> Certificate:
-    found = certificate_of(plugin, kind=kind, **options)
-    if not found.passed:
-        raise AssertionError("\n".join([f"{kind} {found.name} breaks its rules:", *map(str, found.failures)]))
-    if not any(check.passed for check in found.checks):
-        raise AssertionError("\n".join([f"nothing of {kind} {found.name} could be checked:", *map(str, found.checks)]))
-    return found
+    certificate = certificate_of(plugin, kind=kind, **options)
+    title, checks = f"{kind} {certificate.name}", certificate.checks
+    if not certificate.passed:
+        raise AssertionError("\n".join([f"{title} breaks its rules:", *map(str, certificate.failures)]))
+    if not any(check.passed for check in checks):
+        raise AssertionError("\n".join([f"nothing of {title} could be checked:", *map(str, checks)]))
+    return certificate

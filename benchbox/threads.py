@@ -1,7 +1,7 @@
-"""How the threads of torch wait for one another: asleep, so that processes that share the cores do not slow each other.
+"""Passive waiting of torch's threads, so that processes that share the cores do not slow each other down.
 
-OpenMP's threads spin by default while they wait. On cores that other programs use too, they spin away the time in which
-the thread that they wait for would run.
+By default, OpenMP's threads spin while they wait for each other. On cores that other programs use too, spinning takes
+the CPU time that the other thread needs.
 """
 
 from __future__ import annotations
@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 CHOICES = ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "KMP_BLOCKTIME", "KMP_LIBRARY")
-"""Variables by which a user says how OpenMP's threads wait; the last three are those of GNU's and Intel's libraries."""
+"""Environment variables that control how OpenMP's threads wait; the last three are those of GNU and Intel."""
 
 
 def passive(environment: Mapping[str, str]) -> dict[str, str]:
-    """The variables that make OpenMP's threads sleep while they wait; none where the user has said how they wait.
+    """The variables that make OpenMP's threads sleep while they wait; none where the environment sets one already.
 
-    They must be in the environment of a process before it loads torch.
+    They take effect only in a process that has not loaded torch yet.
     """
     return {} if any(name in environment for name in CHOICES) else {"OMP_WAIT_POLICY": "passive"}

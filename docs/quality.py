@@ -13,10 +13,10 @@ import torch
 from torch_fidelity.metric_fid import KEY_METRIC_FID, fid_statistics_to_metric
 
 import benchbox
+from benchbox.inputs.pixels import to_uint8
 from benchbox.metrics.features import extractor
 from benchbox.metrics.fid import FIDAccumulator
 from benchbox.metrics.mnist_cnn import classifier
-from benchbox.metrics.pixels import to_uint8
 from benchbox.metrics.reference import REFERENCE_FOLDER, read_reference
 
 

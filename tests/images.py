@@ -14,9 +14,9 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 import benchbox
+from benchbox.inputs.pixels import to_uint8
 from benchbox.metric import Accumulator, Metric
 from benchbox.metrics.features import Extractor
-from benchbox.metrics.pixels import to_uint8
 from benchbox.metrics.reference import Reference, make_reference, write_reference
 
 RANGE = (-1.0, 1.0)

@@ -7,10 +7,10 @@ from typing import Any
 
 from benchbox.bench.cell import Cell
 from benchbox.bench.cell_run import CellRun, TaskLimits
-from benchbox.bench.plan import PlannedCell, plan_sweep
-from benchbox.bench.runner import Watcher, prepare, run_sweep
+from benchbox.bench.plan import PlannedCell, Watcher, plan_sweep
+from benchbox.bench.runner import prepare, run_sweep
 from benchbox.bench.task import shards
-from benchbox.bench.values import lacking
+from benchbox.bench.values import missing_metrics
 from benchbox.executor import Executor
 from benchbox.store.store import Store
 
@@ -28,7 +28,7 @@ def run_cells(
 
 def measure(cell: Cell, timeout: float | None = None) -> Row:
     """The row of a cell that is run in this process."""
-    run = CellRun(PlannedCell(cell, "run", lacking(cell.metrics, cell.model)), TaskLimits(timeout))
+    run = CellRun(PlannedCell(cell, "run", missing_metrics(cell.metrics, cell.model)), TaskLimits(timeout))
     for shard in [] if cell.skip else shards(cell):
         run.add(run.sampling()(shard), lambda task, given: task(given))
         if run.over:

@@ -447,7 +447,7 @@ def test_a_default_is_not_shown_with_a_network_that_has_its_own_title() -> None:
         (f"torchscript:net.pt {SHAPE} {SIGMA} --set schedule=vp", "time=sigma needs a network of x and σ"),
         (f"torchscript:net.pt {SIGMA} --set shape=3:8", "samples of shape (3, 8): RuntimeError: The size of tensor a"),
         (f"torchscript:net.pt {SIGMA} {SHAPE} --set classes=2", "cannot be run on a batch of two"),
-        ("gaussian:4", "model gaussian takes nothing after a colon"),
+        ("gaussian:4", "model gaussian takes no value after a colon"),
         (f"py:code_of_mine:netwrok {SIGMA} {SHAPE}", "'netwrok': did you mean network?"),
         (f"py:code_of_yours:network {SIGMA} {SHAPE}", "there is no module code_of_yours in this folder"),
         (f"py:code_of_mine {SIGMA} {SHAPE}", "must have the form py:package.module:function."),

@@ -14,9 +14,9 @@ from torch import Tensor
 import benchbox
 from benchbox.bench.settings import parse_settings
 from benchbox.bench.sweep import Request, expand
+from benchbox.inputs.pixels import to_uint8
 from benchbox.metrics.features import extractor
 from benchbox.metrics.fid import FIDAccumulator
-from benchbox.metrics.pixels import to_uint8
 from benchbox.metrics.reference import REFERENCE_FOLDER, read_reference
 
 ROOT = Path(__file__).parents[1]

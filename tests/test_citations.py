@@ -7,9 +7,7 @@ import re
 
 import pytest
 
-from benchbox.grids import benchbox_grids
-from benchbox.samplers import benchbox_samplers
-from benchbox.schedules import benchbox_schedules
+from benchbox.builtins import benchbox_grids, benchbox_samplers, benchbox_schedules
 
 PLUGINS = [*benchbox_samplers(), *benchbox_schedules(), *benchbox_grids()]
 

@@ -21,10 +21,10 @@ from conftest import Command, Install
 from safetensors.torch import save_file
 
 from benchbox import get, load_results, nets, threads
+from benchbox.builtins import benchbox_samplers
 from benchbox.card import Card, sha256
 from benchbox.exact.rules import Trial
 from benchbox.registry import BASES, registry
-from benchbox.samplers import benchbox_samplers
 
 GAUSSIAN = ("--model", "gaussian", "--samples", "32", "--device", "cpu")
 HERE = "--no-isolate"
@@ -90,7 +90,7 @@ def test_a_dry_run_shows_the_plan_and_writes_nothing(benchbox: Command) -> None:
     dry = benchbox("run", "--sampler", "heun,ald", "--nfe", "5,18", *GAUSSIAN, "--dry-run")
     assert dry.status == 0
     assert "done already" in dry.out
-    assert "an NFE of 5 buys nothing: the least is 6" in dry.out
+    assert "an NFE of 5 is too small: the smallest is 6" in dry.out
     cells = [[part.strip() for part in line.split("│")] for line in dry.out.splitlines() if "heun" in line]
     assert ["18", "17", "8", "544"] in [cell[3:7] for cell in cells]
     assert len(list(Path("results").glob("*.parquet"))) == 1
@@ -165,10 +165,10 @@ def test_a_card_of_a_network_runs_like_any_model(benchbox: Command, card: Path, 
     [
         ("--sampler huen --nfe 5", "unknown sampler 'huen': did you mean heun?"),
         ("--sampler heun, --nfe 5", "has an empty name"),
-        ("--sampler heun --nfe 0", "--nfe '0' is not valid: the least is 1."),
-        ("--sampler heun --nfe=-4", "--nfe '-4' is not valid: the least is 1."),
+        ("--sampler heun --nfe 0", "--nfe '0' is not valid: the smallest is 1."),
+        ("--sampler heun --nfe=-4", "--nfe '-4' is not valid: the smallest is 1."),
         ("--sampler heun --nfe many", "--nfe 'many' is not valid"),
-        ("--sampler heun --nfe 50-18:8", "'50-18:8' is a range backwards: write 18-50."),
+        ("--sampler heun --nfe 50-18:8", "'50-18:8' is a backward range: write 18-50."),
         ("--sampler heun", "needs a budget"),
         ("--sampler heun --nfe 5 --seed x", "--seed 'x' is not valid"),
         ("--sampler ddim --nfe 5 --set eta=high", "ddim.eta=high is not valid: it takes a number."),

@@ -30,7 +30,7 @@ def test_a_comma_in_the_name_of_a_file_that_is_there_belongs_to_it(tmp_path: Pat
     assert comma_list(f"one.npz,{odd},two.npz") == ["one.npz", str(odd), "two.npz"]
     assert comma_list(f"torchscript:{odd},gaussian") == [f"torchscript:{odd}", "gaussian"]
     assert comma_list("heun, ddim") == ["heun", "ddim"]
-    with pytest.raises(UsageError, match="is no comma list"):
+    with pytest.raises(UsageError, match="is not a comma list"):
         comma_list('"heun,ddim')
 
 

@@ -97,7 +97,7 @@ def test_memory_is_the_most_that_was_measured_else_a_lower_bound() -> None:
     assert estimate(cell(), *rows, row(cell(), gpu_mem_peak_mb=2000.0)).bytes == 2000 * MIB
     unknown = estimate(cell())
     assert unknown.bytes == 4 * 32 * 4 * 4  # arrays, batch, numbers of a sample, bytes of float32
-    assert "at the least" in unknown.basis
+    assert "at least" in unknown.basis
     assert estimate(cell(dtype="float64")).bytes == 2 * 4 * 32 * 4 * 4
     bundled = estimate(cell(models=["mnist-edm"], metrics=[], nfe=3, batch_size=64))
     assert bundled.bytes is not None

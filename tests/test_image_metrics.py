@@ -195,8 +195,8 @@ def test_the_standard_error_of_kid_is_its_spread(shift: float) -> None:
 
 
 def test_the_row_says_that_there_are_too_few_samples() -> None:
-    from benchbox.bench.row import noted
+    from benchbox.bench.row import with_notes
 
     row = {"status": "done", "reason": None, "fid_note": "5 samples, 320 needed", "kid_note": None}
-    assert noted(row)["reason"] == "fid: 5 samples, 320 needed"
-    assert noted(row | {"status": "failed", "reason": "x"})["reason"] == "x"
+    assert with_notes(row)["reason"] == "fid: 5 samples, 320 needed"
+    assert with_notes(row | {"status": "failed", "reason": "x"})["reason"] == "x"

@@ -15,9 +15,9 @@ import benchbox as api
 from benchbox.bench.sweep import one_cell
 from benchbox.bench.trace import trace
 from benchbox.errors import UsageError
+from benchbox.inputs.pixels import with_channels
 from benchbox.metrics.features import extractor
 from benchbox.metrics.mnist_cnn import MnistCNN
-from benchbox.metrics.pixels import with_channels
 
 SOURCE = '''
 import torch

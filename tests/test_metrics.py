@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 import benchbox
 from benchbox.errors import UsageError
-from benchbox.metrics.pixels import to_uint8
+from benchbox.inputs.pixels import to_uint8
 from benchbox.metrics.reference import REFERENCE_FOLDER, read_reference
 from benchbox.metrics.statistics import Moments, gaussian_w2
 

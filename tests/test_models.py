@@ -230,9 +230,9 @@ def test_an_output_of_another_shape_is_refused_not_broadcast() -> None:
 @pytest.mark.parametrize(
     ("what", "value", "said"),
     [
-        ("schedule", "ddpm", "an instance is meant"),
-        ("prediction", None, "are known"),
-        ("prediction", "epsilon", "are known"),
+        ("schedule", "ddpm", "give an instance"),
+        ("prediction", None, "give one of eps, x0"),
+        ("prediction", "epsilon", "give one of eps, x0"),
     ],
 )
 def test_a_model_that_states_no_schedule_or_prediction_is_refused(what: str, value: object, said: str) -> None:

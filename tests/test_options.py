@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from benchbox import Grid, Sampler, Schedule, get
 from benchbox.bench.settings import Setting, Settings, parse_settings
-from benchbox.bench.sweep import Request, expand, integers
+from benchbox.bench.sweep import Request, expand
+from benchbox.commas import integers
 from benchbox.errors import UsageError
 from benchbox.options import build, coerce, describe, hints
 from benchbox.registry import registry
@@ -323,14 +324,14 @@ def test_lists_and_ranges_of_integers(text: str, numbers: list[int]) -> None:
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("0", "the least is 1"),
-        ("-3", "the least is 1"),
+        ("0", "the smallest is 1"),
+        ("-3", "the smallest is 1"),
         ("ten", "give integers"),
         ("1.5", "give integers"),
         ("", "give integers"),
-        ("50-18", "backwards: write 18-50"),
+        ("50-18", "a backward range: write 18-50"),
         ("1-9:0", "a step of 1"),
-        ("1-99999999999", "is the most"),
+        ("1-99999999999", "the most is"),
         ("9" * 50, "give integers"),
     ],
 )
@@ -348,7 +349,7 @@ def test_what_is_no_list_of_integers_is_one_sentence(text: str, says: str) -> No
         ({"batch_size": 0}, "batch_size is 0"),
         ({"noise_block": -1}, "noise_block is -1"),
         ({"nfe": [10**9]}, "is not valid"),
-        ({"nfe": [2.5]}, "whole number"),
+        ({"nfe": [2.5]}, "an integer of at most"),
         ({"seeds": [2**63]}, "seed"),
         ({"seeds": [-1]}, "seed"),
         ({"dtype": "float23"}, "did you mean float"),

@@ -147,17 +147,17 @@ def test_the_driver_is_asked_of_nvml_else_of_its_tool(monkeypatch: pytest.Monkey
 @pytest.fixture
 def clocks(monkeypatch: pytest.MonkeyPatch) -> dict[str, float]:
     """The clocks of a machine of 4 cores: seconds that pass, and CPU seconds of all, of this process, of children."""
-    now = {"time": 100.0, "busy": 50.0, "own": 5.0, "alive": 0.0}
+    now = {"time": 100.0, "busy": 50.0, "own": 5.0, "children": 0.0}
     monkeypatch.setattr(contention, "time", SimpleNamespace(perf_counter=lambda: now["time"]))
-    for function, name in (("busy", "busy"), ("own_seconds", "own"), ("alive", "alive")):
-        monkeypatch.setattr(contention, function, lambda name=name: now[name])
+    for name in ("busy", "own", "children"):
+        monkeypatch.setattr(contention, f"{name}_seconds", lambda name=name: now[name])
     monkeypatch.setattr(contention, "usable_cores", lambda: [0, 1, 2, 3])
     monkeypatch.setattr(contention, "BUSY_SHARE", 0.1)
     return now
 
 
 @pytest.mark.parametrize(
-    ("passed", "busy", "own", "alive", "cores", "shared"),
+    ("passed", "busy", "own", "children", "cores", "shared"),
     [
         (10, 10, 10, 0, 0.0, False),
         (10, 13, 10, 0, 0.3, False),
@@ -169,32 +169,32 @@ def clocks(monkeypatch: pytest.MonkeyPatch) -> dict[str, float]:
     ],
 )
 def test_a_timing_is_of_a_shared_machine_where_others_take_a_tenth_of_it(
-    clocks: dict[str, float], passed: float, busy: float, own: float, alive: float, cores: float, shared: bool
+    clocks: dict[str, float], passed: float, busy: float, own: float, children: float, cores: float, shared: bool
 ) -> None:
     made = Meter(CPU)
-    clocks.update(time=100 + passed, busy=50 + busy, own=5 + own, alive=alive)
-    passed, taken = made._others.seconds()
+    clocks.update(time=100 + passed, busy=50 + busy, own=5 + own, children=children)
+    passed, taken = made._contention.seconds()
     assert taken / passed == pytest.approx(cores)
     assert made.shared is shared
 
 
 def test_the_work_of_another_process_is_seen_and_ones_own_is_not() -> None:
     start, used = contention.Contention(CPU), time.process_time()
-    before = contention.busy(), contention.own_seconds()
+    before = contention.busy_seconds(), contention.own_seconds()
     while time.process_time() - used < 0.3:
         pass
     mine = contention.own_seconds() - before[1]
     assert mine > 0.25
-    assert contention.busy() - before[0] >= mine - 0.1  # it is within the machine's
+    assert contention.busy_seconds() - before[0] >= mine - 0.1  # it is within the machine's
     code = "import time; t = time.process_time()\nwhile time.process_time() - t < 0.3: pass\nprint(flush=True); input()"
     helper = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     assert helper.stdout is not None
     helper.stdout.readline()
-    assert contention.alive() > 0.25
+    assert contention.children_seconds() > 0.25
     seconds = start.seconds()[1]
     helper.communicate("\n")
     # once ended it is counted by `own`: the same result, but for what others did meanwhile
-    assert contention.alive() < 0.25
+    assert contention.children_seconds() < 0.25
     assert start.seconds()[1] >= seconds - 0.15
 
 
@@ -204,11 +204,11 @@ def test_others_on_the_gpu_make_it_shared(monkeypatch: pytest.MonkeyPatch, clock
     nvml = SimpleNamespace(nvmlDeviceGetComputeRunningProcesses=lambda _: running * running[0], NVMLError=RuntimeError)
     monkeypatch.setitem(sys.modules, "pynvml", nvml)
     watch = contention.Contention(torch.device("cuda"))
-    assert not watch.there
+    assert not watch.detected
     running[0] = 2
-    assert watch.there
+    assert watch.detected
     running[0] = 1
-    assert watch.there  # they were there in between
+    assert watch.detected  # another process was there meanwhile
 
 
 def test_who_asks_for_a_device_alone_waits_for_the_other(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

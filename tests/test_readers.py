@@ -225,7 +225,7 @@ def test_a_damaged_configuration_is_refused_in_one_sentence(
     ("content", "says"),
     [
         (b"", "is not words: it is empty."),
-        (b"version https://git-lfs.github.com/spec/v1\n\xff", "it is a pointer of git-lfs in place of the file"),
+        (b"version https://git-lfs.github.com/spec/v1\n\xff", "it is a git-lfs pointer instead of the file"),
         (b"<!DOCTYPE html>\xff", "it is a web page"),
         (b"\xff\xfe\xff", "is not words: 'utf-16-le' codec can't decode"),
     ],

@@ -19,9 +19,9 @@ from PIL import Image
 import benchbox as api
 from benchbox.card import sha256
 from benchbox.errors import UsageError
+from benchbox.inputs.pixels import to_uint8
 from benchbox.metrics import weights
 from benchbox.metrics.features import LocalDinoV2, extractor
-from benchbox.metrics.pixels import to_uint8
 from benchbox.metrics.reference import REFERENCE_FOLDER, read_reference
 
 PIXELS = to_uint8(blobs(12, 0), RANGE).numpy()[:, 0]

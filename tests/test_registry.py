@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -11,6 +10,7 @@ from conftest import Install, Watcher
 from sweeping import run_cells
 
 import benchbox
+from benchbox import builtins
 from benchbox.bench.settings import Setting
 from benchbox.bench.sweep import Request, expand
 from benchbox.errors import UsageError
@@ -102,7 +102,10 @@ def test_the_built_ins_enter_through_the_public_hooks() -> None:
     loaded = Registry(only="off")
     assert [s.module for s in loaded.sources] == [f"benchbox.{kind}s" for kind in BASES]
     assert not [p for s in loaded.sources for p in s.problems]
-    assert DDIM in import_module("benchbox.samplers").benchbox_samplers()
+    checked = Source("benchbox.builtins", DISTRIBUTION, "1", lambda: builtins)  # as the module of any package is
+    checked.read()
+    assert not checked.problems
+    assert checked.offers == [offer for source in loaded.sources for offer in source.offers]
     assert loaded.find("sampler", "ddim").cls is DDIM
     assert loaded.find("sampler", "ddim").package == DISTRIBUTION
 
@@ -177,7 +180,7 @@ def test_a_built_in_name_cannot_be_taken(installed: Install) -> None:
 def test_an_alias_of_two_plugins_names_both(installed: Install) -> None:
     installed("one-package", "one_package", GOOD)
     installed("other-package", "other_package", GOOD.replace('"good"', '"better"'))
-    with pytest.raises(UsageError, match=r"'fine' is another name of better and of good"):
+    with pytest.raises(UsageError, match=r"'fine' is an alias of better and of good"):
         benchbox.get("sampler", "fine")
     assert benchbox.get("sampler", "better").name == "better"
 

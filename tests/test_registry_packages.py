@@ -97,9 +97,9 @@ def test_of_the_built_ins_only_the_kind_that_is_asked_for_is_imported() -> None:
     assert [source.kind for source in plugins._sources if source.import_s is not None] == ["sampler"]
 
 
-def test_an_option_without_a_plain_value_of_its_own_is_listed_in_words(installed: Install, imported: list[str]) -> None:
+def test_a_default_that_json_cannot_hold_is_given_as_text(installed: Install, imported: list[str]) -> None:
     installed("made-one", "made_one", sampler("one"))
-    assert registry().find("sampler", "one").listing.usual == {"gain": 1.0, "scale": "inf"}
+    assert registry().usual("sampler", "one") == {"gain": 1.0, "scale": "inf"}
 
 
 def test_a_plugin_whose_package_lacks_something_is_there_once_it_is_installed(

@@ -19,10 +19,10 @@ from benchbox.bench import configuration
 from benchbox.bench.cell import Cell
 from benchbox.bench.external_code import loads
 from benchbox.bench.rerun import differing_columns, find_row, obstacles, rebuild
-from benchbox.bench.row import blank
+from benchbox.bench.row import initial_row
 from benchbox.bench.settings import Setting, parse_settings
 from benchbox.bench.sweep import Request, expand
-from benchbox.bench.values import lacking
+from benchbox.bench.values import missing_metrics
 from benchbox.errors import UsageError
 from benchbox.registry import registry
 from benchbox.store import schema
@@ -37,7 +37,9 @@ def cell(*settings_: str, samplers: tuple[str, ...] = ("heun",), **request: Any)
 
 def row_of(made: Cell, **values: Any) -> dict[str, Any]:
     """The cell's row, before it is run, as it is read from a file."""
-    row: dict[str, Any] = schema.table(blank(made, lacking(made.metrics, made.model)) | values).to_pylist()[0]
+    row: dict[str, Any] = schema.table(
+        initial_row(made, missing_metrics(made.metrics, made.model)) | values
+    ).to_pylist()[0]
     return row
 
 
@@ -85,11 +87,11 @@ def test_a_row_of_the_first_schema_had_blocks_of_16() -> None:
 @pytest.mark.parametrize(
     ("column", "value", "said"),
     [
-        ("sampler_version", "0.0.1", "the sampler's package is of another version"),
-        ("benchbox", "0.0.1", "this benchbox is of another version"),
-        ("model_sha256", "0" * 64, "the weights are others"),
+        ("sampler_version", "0.0.1", "the sampler's package has another version"),
+        ("benchbox", "0.0.1", "this is another version of benchbox"),
+        ("model_sha256", "0" * 64, "the weights have changed"),
         ("device", "a GPU", "it was measured on another device"),
-        ("steps", 77, "the sampler makes something else of its budget"),
+        ("steps", 77, "the sampler spends its budget on another number of steps"),
         ("contract", 0, "this benchbox has another contract"),
     ],
 )
@@ -103,7 +105,7 @@ def test_why_a_cell_is_not_that_of_the_row(column: str, value: object, said: str
 def test_what_the_identity_does_not_tell_the_packages_may() -> None:
     row = row_of(cell()) | {"cell": "0" * 16}
     assert obstacles(row, rebuild(row)) == [
-        "the row does not say what differs: the version of a plugin's package, or a file's contents"
+        "the row does not record what differs: the version of a plugin's package, or the contents of a file"
     ]
     (line,) = obstacles(row | {"packages": '{"benchbox-diffusion": "0.0.1 (git 12345)"}'}, rebuild(row))
     assert line.startswith("package benchbox-diffusion was 0.0.1 (git 12345) and is ")
@@ -229,7 +231,12 @@ def test_a_row_is_found_by_the_beginning_of_its_id(tmp_path: Path) -> None:
     pq.write_table(published, tmp_path / "published.parquet")
     assert find_row(store, "1234")["cell"] == "1234" + "0" * 12
     assert find_row(store, "9" * 16)["cell"] == "9" * 16
-    for text, said in (("123", "2 cells"), ("77", "no row"), ("../x", "not a cell"), ("", "not a cell")):
+    for text, said in (
+        ("123", "2 cells"),
+        ("77", "no row"),
+        ("../x", "not the id of a cell"),
+        ("", "not the id of a cell"),
+    ):
         with pytest.raises(UsageError, match=said):
             find_row(store, text)
 

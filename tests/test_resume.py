@@ -197,7 +197,7 @@ def test_a_state_that_does_not_fit_the_metric_is_left_out_with_a_notice(store: S
     report, arrays = unpack(path.read_bytes())
     path.write_bytes(pack(report, {"n": arrays["n"]}))
     assert run(store, cell(40))[0]["n_timed"] == 40
-    assert "the kept statistics of metric w2 were left out" in store.problems[0]
+    assert "the stored state of metric w2 was left out" in store.problems[0]
 
 
 def test_statistics_in_the_format_of_an_older_benchbox_are_named_and_computed_anew(store: Store) -> None:

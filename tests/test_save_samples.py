@@ -21,7 +21,7 @@ from benchbox.bench.saving import Saver
 from benchbox.bench.settings import Setting
 from benchbox.bench.sweep import Request, expand
 from benchbox.executors.local import Local
-from benchbox.metrics.pixels import to_uint8
+from benchbox.inputs.pixels import to_uint8
 from benchbox.store.store import Store
 
 IMAGES = {"mean": "0", "eigenvalues": ":".join(["1"] * 48), "sample_shape": "3:4:4", "data_range": "-1:1"}
@@ -113,7 +113,7 @@ def test_samples_of_a_done_cell_that_are_in_no_file_are_made_again_and_its_row_s
 
 def test_the_command_saves_and_refuses_in_one_sentence(benchbox: Command, tmp_path: Path) -> None:
     run = ("run", "--sampler", "ddim", "--nfe", 4, "--model", "gaussian", "--samples", 16, "--device", "cpu")
-    assert "no pictures" in benchbox(*run, "--save-samples", "s", "--save-format", "png").sentence
+    assert "are not images" in benchbox(*run, "--save-samples", "s", "--save-format", "png").sentence
     (tmp_path / "file").write_text("")
     assert "cannot be written" in benchbox(*run, "--save-samples", "file").sentence
     assert benchbox(*run, "--save-samples", "s", "--dry-run").status == 0

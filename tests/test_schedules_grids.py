@@ -263,7 +263,7 @@ class TestGrids:
 
     def test_levels_beyond_a_frame_are_refused(self) -> None:
         cut = Levels.cut(get("edm"), benchbox.get("grid", "karras"), 5)
-        with pytest.raises(UsageError, match=r"frame ddpm has levels from 0\.01 to 157: it does not reach"):
+        with pytest.raises(UsageError, match=r"frame ddpm has levels from 0\.01 to 157, which do not cover"):
             cut.in_frame(get("ddpm"))
         assert cut.in_frame(None) is cut
         assert cut.in_frame(get("edm")) is cut

@@ -15,7 +15,7 @@ from PIL import Image
 import benchbox as api
 from benchbox.bench.run import make_samples
 from benchbox.bench.sweep import Request, expand
-from benchbox.metrics.pixels import to_uint8
+from benchbox.inputs.pixels import to_uint8
 
 PIXELS = to_uint8(blobs(48, 0), RANGE).numpy()[:, 0]
 FEATURES = ("--set", "features=mnist-cnn")

@@ -23,13 +23,13 @@ from benchbox.bench import interrupt
 from benchbox.bench.cell import Cell
 from benchbox.bench.cell_run import CellRun, TaskLimits
 from benchbox.bench.plan import is_isolated, plan_sweep
-from benchbox.bench.row import blank, now
+from benchbox.bench.row import initial_row, now
 from benchbox.bench.run import Run
 from benchbox.bench.settings import parse_settings
 from benchbox.bench.shard_result import ShardResult
 from benchbox.bench.sweep import Request, expand
 from benchbox.bench.task import MakeSamples, Shard, shards
-from benchbox.bench.values import lacking
+from benchbox.bench.values import missing_metrics
 from benchbox.executors.local import Local
 from benchbox.store import schema
 from benchbox.store.leases import Leases
@@ -267,7 +267,7 @@ def test_what_failed_elsewhere_since_the_sweep_began_is_not_tried_again(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (cell,), take = cells(), Leases.take
-    failed = blank(cell, lacking(cell.metrics, cell.model)) | {"status": "failed", "reason": "elsewhere"}
+    failed = initial_row(cell, missing_metrics(cell.metrics, cell.model)) | {"status": "failed", "reason": "elsewhere"}
 
     def late(leases: Leases, name: str) -> bool:
         store.put(failed | {"started_at": now()})

@@ -165,7 +165,7 @@ def test_a_file_is_known_by_its_content(tmp_path: Path) -> None:
     ("content", "says"),
     [
         (b"", "it is empty"),
-        (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n", "is a pointer of git-lfs .* git lfs pull"),
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n", "is a git-lfs pointer .* git lfs pull"),
         (b"\n<!DOCTYPE html><html>", "it is a web page"),
         (b"\x80\x04\x95", "its first bytes are of another format"),
         (b"no images", "is not a folder or zip of pictures, an .npz"),

@@ -1,4 +1,4 @@
-"""One cell: a sampler on a model at one budget and one seed, and what identifies it."""
+"""One cell: a sampler on a model at one budget and one seed, and its identity."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from benchbox.hookspecs import CONTRACT
 from benchbox.metric import Metric
 from benchbox.model import Model
 from benchbox.options import KIND_OF, describe
-from benchbox.registry import BASES, DISTRIBUTION, own_version, registry
+from benchbox.registry import BASES, own_version, registry
 from benchbox.sampler import Sampler
 from benchbox.schedule import Schedule
 
@@ -32,7 +32,7 @@ DTYPES = {d: getattr(torch, d) for d in ("float16", "bfloat16", "float32", "floa
 
 @dataclass(frozen=True)
 class Cell:
-    """Everything that determines a run; `skip` is the reason why it is not run."""
+    """All settings of a run; `skip` is the reason why it is not run."""
 
     sampler: Sampler
     model: Model
@@ -63,12 +63,12 @@ class Cell:
 
     @property
     def nfe_planned(self) -> int | None:
-        """The evaluations that the run will spend; None where they are measured."""
+        """The evaluations per sample that the run will spend; None for an adaptive sampler, where they are measured."""
         return None if self.adaptive or self.skip else planned_nfe(self.sampler, self.n_levels, self.final)
 
     @cached_property
     def identity(self) -> dict[str, Any]:
-        """All that determines each sample."""
+        """The columns that determine each sample."""
         offer = registry().find("sampler", self.sampler.name)
         return {
             "sampler": self.sampler.name, "sampler_options": dumps(describe(self.sampler)),
@@ -83,11 +83,12 @@ class Cell:
 
     @cached_property
     def stream(self) -> str:
+        """The id of the sequence of samples; cells that differ in the number of samples only share it."""
         plugins = (self.sampler, self.model, self.schedule, self.grid)
         extra = {
             "levels": self.n_levels, "noise_block": self.noise_block, "noise_device": self.noise_on.type,
             "packages": sorted({p for plugin in plugins for p in plugin_packages(plugin)}),
-            "files": [f for plugin in plugins for f in option_files(plugin)],
+            "files": [sha256(v) for p in plugins for v in option_values(p) if isinstance(v, Path) and v.is_file()],
         }  # fmt: skip
         return digest(self.identity | extra)
 
@@ -101,19 +102,14 @@ class Cell:
 
     @property
     def unit(self) -> int:
-        """Samples in the least shard: whole batches of whole noise blocks."""
+        """Samples in the smallest shard: whole batches of whole noise blocks."""
         return self.noise_block if self.adaptive else math.lcm(self.batch_size, self.noise_block)
 
-    @property
+    @cached_property
     def packages(self) -> list[str]:
-        """The packages of everything in it, metrics too."""
-        parts = (self.sampler, self.model, self.schedule, self.grid, *self.metrics)
-        return sorted({package.split()[0] for part in parts for package in plugin_packages(part)})
-
-    @property
-    def third_parties(self) -> str:
-        """The packages, not benchbox's own, whose code a run executes: a comma list, "" where there are none."""
-        return ",".join(name for name in self.packages if name != DISTRIBUTION)
+        """The packages of all its plugins, metrics included."""
+        plugins = (self.sampler, self.model, self.schedule, self.grid, *self.metrics)
+        return sorted({package.split()[0] for plugin in plugins for package in plugin_packages(plugin)})
 
 
 def dumps(value: Any) -> str:
@@ -125,7 +121,7 @@ def digest(value: Any) -> str:
 
 
 def option_values(plugin: Any) -> Iterator[Any]:
-    """The values of a plugin's options, those of nested plugins too."""
+    """The values of a plugin's options and of the options of nested plugins."""
     for option in fields(plugin):
         value = getattr(plugin, option.name)
         yield value
@@ -134,13 +130,8 @@ def option_values(plugin: Any) -> Iterator[Any]:
 
 
 def plugin_packages(plugin: Any) -> Iterator[str]:
-    """The packages, with their versions, of a plugin and of those among its options."""
-    for part in (plugin, *option_values(plugin)):
-        kind = next((kind for kind, base in BASES.items() if isinstance(part, base)), None)
-        for offer in registry().offers(kind, part.name) if kind else ():
+    """The packages, with versions, of a plugin and of the plugins among its options."""
+    for value in (plugin, *option_values(plugin)):
+        kind = next((kind for kind, base in BASES.items() if isinstance(value, base)), None)
+        for offer in registry().offers(kind, value.name) if kind else ():
             yield f"{offer.package} {offer.version}"
-
-
-def option_files(plugin: Any) -> Iterator[str]:
-    """The SHA-256 of every file among a plugin's options: other contents are other samples."""
-    return (sha256(v) for v in option_values(plugin) if isinstance(v, Path) and v.is_file())

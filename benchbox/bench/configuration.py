@@ -1,4 +1,4 @@
-"""The configuration of a sweep, stored with its results: what was asked for, and what that came to."""
+"""The configuration of a sweep, stored with its results: the request, and all plugins with their options."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ Configuration = dict[str, Any]
 
 def resolved(request: Request, cells: Sequence[Cell]) -> Configuration:
     """The request, and every plugin of its cells with all its options, as JSON values."""
-    asked = {f.name: getattr(request, f.name) for f in fields(request) if f.name not in ("settings", "save")}
+    request_fields = {f.name: getattr(request, f.name) for f in fields(request) if f.name not in ("settings", "save")}
     settings = [
         {"prefix": s.prefix, "option": s.option, "values": list(map(json_value, s.values))} for s in request.settings
     ]
@@ -35,22 +35,24 @@ def resolved(request: Request, cells: Sequence[Cell]) -> Configuration:
         **{f"{kind}s": [json_value(getattr(cell, kind)) for cell in cells] for kind in ("sampler", "schedule", "grid")},
         "metrics": [{"name": metric.name, **describe(metric)} for cell in cells for metric in cell.metrics],
     }
-    once = {kind: list({dumps(said): said for said in all_}.values()) for kind, all_ in plugins.items()}
+    unique = {
+        kind: list({dumps(values): values for values in described}.values()) for kind, described in plugins.items()
+    }
     return {
-        "format": CONFIGURATION_FORMAT, "benchbox": own_version(), "request": jsonable(asked | {"settings": settings}),
-        "plugins": jsonable(once),
+        "format": CONFIGURATION_FORMAT, "benchbox": own_version(),
+        **as_json({"request": request_fields | {"settings": settings}, "plugins": unique}),
     }  # fmt: skip
 
 
-def jsonable(value: Any) -> Any:
-    """The value as it comes back from a file."""
+def as_json(value: Any) -> Any:
+    """The value as it is read back from a JSON file."""
     return json.loads(json.dumps(value))
 
 
 def save_configuration(configuration: Configuration, directory: Path) -> str:
-    """Write a configuration into a results directory, unless it is there; its id, a hash of it. OSError."""
+    """Write a configuration into a results directory, unless it exists; its id, a hash. OSError."""
     name = digest(configuration)
-    not_elsewhere(directory)
+    refuse_link(directory)
     path = path_of(directory / FOLDER, name, ".json")
     if not path.exists():
         path.parent.mkdir(exist_ok=True)
@@ -59,25 +61,25 @@ def save_configuration(configuration: Configuration, directory: Path) -> str:
     return name
 
 
-def not_elsewhere(directory: Path) -> None:
-    """OSError where the folder of configurations is a link, which might lead out of the results directory."""
+def refuse_link(directory: Path) -> None:
+    """OSError where the folder of configurations is a link, which might point outside the results directory."""
     if (directory / FOLDER).is_symlink():
         raise OSError(errno.ELOOP, f"{FOLDER} is a link")
 
 
 def load_configuration(directory: Path, name: str) -> Configuration:
-    """The configuration of that id in a results directory. UsageError where there is none, or it was changed."""
+    """The configuration with an id in a results directory. UsageError where it is missing or was changed."""
     try:
-        not_elsewhere(directory)
+        refuse_link(directory)
         with opened(path_of(directory / FOLDER, name, ".json")) as file:
             configuration: Configuration = json.loads(file.read())
-        whole = isinstance(configuration, dict) and digest(configuration) == name
+        intact = isinstance(configuration, dict) and digest(configuration) == name
     except FileNotFoundError:
         raise UsageError(f"there is no configuration {name} in {directory}.") from None
     except Exception as error:
         raise UsageError(f"configuration {name!r} in {directory} cannot be read: {why(error)}.") from None
-    if not whole:
-        raise UsageError(f"configuration {name} in {directory} was changed or damaged: it does not have its own hash.")
+    if not intact:
+        raise UsageError(f"configuration {name} in {directory} was changed or damaged: its hash differs.")
     if configuration.get("format") != CONFIGURATION_FORMAT:
-        raise UsageError(f"configuration {name} in {directory} is of another version of benchbox.")
+        raise UsageError(f"configuration {name} in {directory} was written by another version of benchbox.")
     return configuration

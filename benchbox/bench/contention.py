@@ -1,4 +1,4 @@
-"""Whether others are at work on the machine while something is timed."""
+"""Contention: whether other processes use the machine while something is timed."""
 
 from __future__ import annotations
 
@@ -12,33 +12,34 @@ import psutil
 import torch
 
 BUSY_SHARE = 0.1
-"""The part of the cores that others may keep busy before a timing counts as that of a shared machine."""
+"""The share of the cores that other processes may use before a timing counts as unreliable."""
 
 SLACK = 0.1
-"""CPU seconds of others that are never noticed: the system's clocks tick in hundredths, and count by samples."""
+"""CPU seconds of other processes that are ignored: the system's clocks have a resolution of 0.01 s, and sample."""
 
 
 class Contention:
-    """CPU time that others take on the cores that this process may use, from now on; and others on its GPU."""
+    """CPU time of other processes on the cores of this one, and other processes on its GPU, from now on."""
 
     def __init__(self, device: torch.device) -> None:
-        self.count = gpu_processes(device)
-        self.more = self.count is not None and self.count() > 1
-        self.start = time.perf_counter(), busy() - own_seconds()
+        self.count_gpu_processes = gpu_processes(device)
+        self.gpu_shared = self.count_gpu_processes is not None and self.count_gpu_processes() > 1
+        self.start = time.perf_counter(), busy_seconds() - own_seconds()
 
     def seconds(self) -> tuple[float, float]:
-        """Seconds that have passed, and CPU seconds that others have taken in them."""
-        passed, taken = time.perf_counter() - self.start[0], busy() - own_seconds() - self.start[1]
-        if taken > SLACK:  # before that nobody need look for children, which takes a while
-            taken -= alive()
-        return passed, max(taken, 0.0)
+        """Elapsed seconds, and the CPU seconds of other processes meanwhile."""
+        elapsed, others = time.perf_counter() - self.start[0], busy_seconds() - own_seconds() - self.start[1]
+        if others > SLACK:  # only then, because listing the child processes is slow
+            others -= children_seconds()
+        return elapsed, max(others, 0.0)
 
     @property
-    def there(self) -> bool:
-        """Whether they took more than `SHARE` of the cores, or were on the GPU at the beginning or are now."""
-        passed, taken = self.seconds()
-        self.more = self.more or (self.count is not None and self.count() > 1)
-        return self.more or taken > SLACK + BUSY_SHARE * len(usable_cores()) * passed
+    def detected(self) -> bool:
+        """Whether others used more than `BUSY_SHARE` of the cores, or the GPU at the beginning or now."""
+        elapsed, others = self.seconds()
+        if self.count_gpu_processes is not None and self.count_gpu_processes() > 1:
+            self.gpu_shared = True
+        return self.gpu_shared or others > SLACK + BUSY_SHARE * len(usable_cores()) * elapsed
 
 
 def usable_cores() -> list[int]:
@@ -47,34 +48,34 @@ def usable_cores() -> list[int]:
     return sorted(affinity(0)) if affinity else list(range(os.cpu_count() or 1))
 
 
-def busy() -> float:
-    """CPU seconds that were spent on the usable cores since the machine was started, by anybody.
+def busy_seconds() -> float:
+    """CPU seconds of all processes on the usable cores since the machine was started.
 
-    Time that the host of a virtual machine took away (steal) is among them.
+    They include time that the host of a virtual machine used otherwise (steal).
     """
     cores = psutil.cpu_times(percpu=True)
-    chosen = [cores[i] for i in usable_cores() if i < len(cores)]
-    not_spent = ("idle", "iowait", "guest", "guest_nice")  # guests' time is in user, too
-    return sum(sum(core) - sum(getattr(core, name, 0.0) for name in not_spent) for core in chosen)
+    idle = ("idle", "iowait", "guest", "guest_nice")  # the time of guests is contained in user
+    usable = [cores[i] for i in usable_cores() if i < len(cores)]
+    return sum(sum(core) - sum(getattr(core, name, 0.0) for name in idle) for core in usable)
 
 
 def own_seconds() -> float:
-    """CPU seconds of this process and of those of its children that have ended."""
+    """CPU seconds of this process and of its child processes that have ended."""
     times = os.times()
     return time.process_time() + times.children_user + times.children_system
 
 
-def alive() -> float:
-    """CPU seconds, ever, of the children that live: a plugin's helpers are no others."""
-    spent = 0.0
+def children_seconds() -> float:
+    """CPU seconds of the child processes that are running: a plugin's helpers are not contention."""
+    seconds = 0.0
     for child in psutil.Process().children(recursive=True):
         with suppress(psutil.Error):
-            spent += sum(child.cpu_times()[:2])
-    return spent
+            seconds += sum(child.cpu_times()[:2])
+    return seconds
 
 
 def gpu_processes(device: torch.device) -> Callable[[], int] | None:
-    """A function that counts the processes on a GPU, this one among them (NVML); None where nobody tells."""
+    """A function that counts the processes on a GPU, including this one (NVML); None where that is unknown."""
     handle = nvml_handle(device)
     if handle is None:
         return None
@@ -89,7 +90,7 @@ def gpu_processes(device: torch.device) -> Callable[[], int] | None:
 
 
 def nvml_handle(device: torch.device) -> Any:
-    """NVML's handle of a GPU, or None where there is no GPU, no NVML, or no driver."""
+    """NVML's handle of a GPU; None where there is no GPU, no NVML, or no driver."""
     if device.type != "cuda":
         return None
     try:

@@ -1,4 +1,4 @@
-"""Tasks given to an executor, and what comes back: a lost process is a result with a status, an interrupt is raised."""
+"""Tasks given to an executor, and their results: a lost process becomes a result with a status."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from benchbox.errors import UsageError, sentence
 from benchbox.executor import Executor, Lost
 
 POLL = 0.2
-"""Seconds between looks at whether a stop was asked for, while a task runs elsewhere."""
+"""Seconds between checks for Ctrl-C while a task runs in another process."""
 
 
 @dataclass(frozen=True)
@@ -27,45 +27,44 @@ class Dispatcher:
     isolated: bool
 
     def load(self, cells: Iterable[Cell], timeout: float | None = None) -> None:
-        """Load every model of the cells once, where they will run. UsageError where one cannot be loaded."""
-        for cell in {(c.model, c.device, c.dtype): c for c in cells if not c.skip}.values():
+        """Load every model of the cells once, where it will run. UsageError where one cannot be loaded."""
+        for cell in {(cell.model, cell.device, cell.dtype): cell for cell in cells if not cell.skip}.values():
+            task = LoadModel(cell, timeout=timeout, isolated=self.isolated)
             try:
-                said = result(
-                    self.executor.submit(LoadModel(cell, timeout=timeout, isolated=self.isolated), None)
-                ).report
+                report = await_result(self.executor.submit(task, None)).report
             except Lost:
-                continue  # a crash, or a hang, is the cells' own, each in its turn
-            if said["status"] == "refused":
-                raise UsageError(said["reason"])
+                continue  # a crash or a timeout is reported when the cell runs
+            if report["status"] == "refused":
+                raise UsageError(report["reason"])
 
-    def submit(self, task: Task, given: Any) -> Future[ShardResult]:
+    def submit(self, task: Task, argument: Any) -> Future[ShardResult]:
         try:
-            return self.executor.submit(task, given)
+            return self.executor.submit(task, argument)
         except Exception as error:  # it cannot be pickled
             failed: Future[ShardResult] = Future()
             failed.set_exception(Lost("failed", sentence(error)))
             return failed
 
     def outcome(self, future: Future[ShardResult]) -> ShardResult:
-        """What a submitted task gave, or why it gave nothing."""
+        """The result of a submitted task; one with a status and a reason where the task was lost."""
         try:
-            return result(future)
+            return await_result(future)
         except Lost as lost:
             return ShardResult({"status": lost.status, "reason": lost.reason, "details": lost.details})
         except interrupt.Interrupted:
             raise
-        except Exception as error:  # of the executor itself
+        except Exception as error:  # in the executor itself
             return ShardResult({"status": "failed", "reason": sentence(error)})
 
-    def do(self, task: Task, given: Any) -> ShardResult:
-        """A task that makes no samples: here, unless the sweep is isolated."""
-        return self.outcome(self.submit(task, given)) if self.executor.isolated(task) else task(given)
+    def do(self, task: Task, argument: Any) -> ShardResult:
+        """Run a task that makes no samples: in this process, unless the sweep is isolated."""
+        return self.outcome(self.submit(task, argument)) if self.executor.isolated(task) else task(argument)
 
 
-def result(future: Future[ShardResult]) -> ShardResult:
-    """What a task gives; its warnings are shown here. Interrupted where a stop is asked for before."""
+def await_result(future: Future[ShardResult]) -> ShardResult:
+    """The result of a task; its warnings are shown here. Interrupted where a stop was requested meanwhile."""
     while not wait([future], timeout=POLL).done:
         interrupt.raise_if_stopped()
-    part = future.result()
-    tell(part.report)
-    return part
+    result = future.result()
+    tell(result.report)
+    return result

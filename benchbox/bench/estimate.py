@@ -1,4 +1,4 @@
-"""What cells will cost, by the rows that were measured before on this device."""
+"""Cost estimates of cells, from the rows measured before on this device."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from benchbox.errors import UsageError
 from benchbox.options import describe
 
 LEAST_ARRAYS = 4
-"""Arrays of a batch that a run holds at the least: state, noise, denoised state, and what the network puts out."""
+"""The least number of arrays of a batch's size in a run: state, noise, denoised state, output of the network."""
 
 PLACE = ["device", "threads", "dtype", "model", "model_options", "batch_size"]
 SAMPLER = ["sampler", "sampler_options"]
@@ -25,7 +25,7 @@ SAMPLER = ["sampler", "sampler_options"]
 
 @dataclass(frozen=True)
 class CostEstimate:
-    """Seconds of sampling and bytes of memory (None: unknown), and of what they are an estimate."""
+    """Seconds of sampling and bytes of memory (None: unknown), and the rows on which they are based."""
 
     seconds: float | None
     bytes: int | None
@@ -33,18 +33,18 @@ class CostEstimate:
 
 
 class Costs:
-    """What an evaluation of a sample cost in the rows, and the memory that they took."""
+    """Seconds per evaluation of a sample, and memory, in the rows measured before."""
 
     def __init__(self, rows: pd.DataFrame) -> None:
         done = finished_rows(rows)
         by_sampler, self.rates = [*PLACE, *SAMPLER], dict[Hashable, float]()
-        for some in (done, done[done["timing_valid"].eq(True)]):  # valid times, where there are some
-            self.rates |= medians(some, by_sampler, "rate") | medians(some, PLACE, "rate")
+        for timed in (done, done[done["timing_valid"].eq(True)]):  # reliable timings replace the others
+            self.rates |= medians(timed, by_sampler, "rate") | medians(timed, PLACE, "rate")
         self.nfe = medians(done, by_sampler, "nfe")
-        self.memory = {key: float(most) for key, most in done.groupby(PLACE)["peak"].max().dropna().items()}
+        self.memory = {key: float(peak) for key, peak in done.groupby(PLACE)["peak"].max().dropna().items()}
 
     def estimate(self, cell: Cell, made: int = 0) -> CostEstimate:
-        """Of a cell of which `made` samples need not be made again."""
+        """The estimate for a cell; an earlier run has made `made` of its samples."""
         if cell.skip:
             return CostEstimate(0.0, 0, "nothing is run")
         seconds, of_time = self._seconds(cell, cell.n_samples - made)
@@ -52,37 +52,38 @@ class Costs:
         return CostEstimate(seconds, size, f"time: {of_time}; memory: {of_memory}")
 
     def _seconds(self, cell: Cell, samples: int) -> tuple[float | None, str]:
-        where, sampler = groups_of(cell)
-        nfe = cell.nfe_planned or self.nfe.get(sampler)
+        by_model, by_sampler = groups_of(cell)
+        nfe = cell.nfe_planned or self.nfe.get(by_sampler)
         if nfe is None:
-            return None, f"unknown: what {cell.sampler.name} spends was not measured here"
-        for key, of in ((sampler, f"rows of {cell.sampler.name}"), (where, "rows of other samplers")):
+            return None, f"unknown: the NFE of {cell.sampler.name} was not measured on this device"
+        for key, basis in ((by_sampler, f"rows of {cell.sampler.name}"), (by_model, "rows of other samplers")):
             if (rate := self.rates.get(key)) is not None:
-                return nfe * samples * rate, of
+                return nfe * samples * rate, basis
         return None, f"unknown: no row of {cell.model.title} in batches of {cell.batch_size} on this device"
 
     def _bytes(self, cell: Cell) -> tuple[int, str]:
         if (peak := self.memory.get(groups_of(cell)[0])) is not None:
-            return int(peak * MIB), "the most of the rows"
-        return least(cell), f"at the least the weights and {LEAST_ARRAYS} arrays of a batch"
+            return int(peak * MIB), "the largest peak of the rows"
+        return least_bytes(cell), f"at least the weights and {LEAST_ARRAYS} arrays of a batch"
 
 
 def estimates(cells: Sequence[Cell], rows: pd.DataFrame, made: Sequence[int] = ()) -> list[CostEstimate]:
-    """One estimate for each cell; `made` of its samples need not be made again."""
+    """An estimate for each cell; earlier runs have made `made` of its samples."""
     costs = Costs(rows)
     return [costs.estimate(cell, n) for cell, n in zip(cells, made or [0] * len(cells), strict=True)]
 
 
-def total(found: Sequence[CostEstimate]) -> CostEstimate:
-    """Of cells that run one after the other: the sum of the times that are known, and the most memory."""
-    known = [e.seconds for e in found if e.seconds is not None]
-    sizes = [e.bytes for e in found if e.bytes is not None]
-    basis = "all cells" if len(known) == len(found) else f"{len(known)} of {len(found)} cells; the others are unknown"
-    return CostEstimate(sum(known) if known or not found else None, max(sizes, default=None), basis)
+def total(costs: Sequence[CostEstimate]) -> CostEstimate:
+    """The estimate for cells that run one after the other: the sum of the known times, and the largest memory."""
+    seconds = [cost.seconds for cost in costs if cost.seconds is not None]
+    sizes = [cost.bytes for cost in costs if cost.bytes is not None]
+    all_known = len(seconds) == len(costs)
+    basis = "all cells" if all_known else f"{len(seconds)} of {len(costs)} cells; the others are unknown"
+    return CostEstimate(sum(seconds) if seconds or not costs else None, max(sizes, default=None), basis)
 
 
 def finished_rows(rows: pd.DataFrame) -> pd.DataFrame:
-    """The finished rows with seconds for an evaluation of a sample, and the memory of the device that they ran on."""
+    """The finished rows with seconds per evaluation of a sample, `rate`, and peak memory of their device, `peak`."""
     needed = [*PLACE, *SAMPLER, "status", "nfe", "n_samples", "wall_s", "rss_peak_mb", "timing_valid"]
     rows = rows.reindex(columns=list(dict.fromkeys([*rows.columns, *needed, "n_timed", "gpu_mem_peak_mb", "decode_s"])))
     rows = rows[(rows["status"] == "done") & (rows["nfe"] > 0) & (rows["wall_s"] > 0)]
@@ -97,15 +98,15 @@ def medians(rows: pd.DataFrame, by: list[str], column: str) -> dict[Hashable, fl
 
 
 def groups_of(cell: Cell) -> tuple[Hashable, Hashable]:
-    """The groups that a cell belongs to: that of its model in this place, and that of its sampler on it."""
+    """The group of a cell by model and device, and by model, device and sampler."""
     place = device_name(cell.device), torch.get_num_threads(), cell.dtype
-    where = *place, cell.model.title, dumps(describe(cell.model)), cell.batch_size
-    return where, (*where, cell.sampler.name, dumps(describe(cell.sampler)))
+    by_model = *place, cell.model.title, dumps(describe(cell.model)), cell.batch_size
+    return by_model, (*by_model, cell.sampler.name, dumps(describe(cell.sampler)))
 
 
-def least(cell: Cell) -> int:
-    """Bytes that a cell takes at the least."""
-    size = 8 if cell.dtype == "float64" else 4  # the state is float32 at the least, whatever the network computes in
+def least_bytes(cell: Cell) -> int:
+    """A lower bound of the bytes of memory that a cell takes."""
+    size = 8 if cell.dtype == "float64" else 4  # the state is float32 where the network computes in 16 bits
     batch = cell.noise_block if cell.adaptive else min(cell.batch_size, cell.n_samples)
     return (
         sum(file.stat().st_size for file in weight_files(cell)) + LEAST_ARRAYS * batch * prod(cell.model.shape) * size
@@ -113,8 +114,8 @@ def least(cell: Cell) -> int:
 
 
 def weight_files(cell: Cell) -> Iterator[Path]:
-    """The files of a model's weights, as far as it names them."""
-    named = getattr(cell.model, "weights", None)
-    with suppress(UsageError):  # they are missing or damaged: the run says so
-        found = named() if callable(named) else named
-        yield from (file for file in (found, *option_values(cell.model)) if isinstance(file, Path) and file.is_file())
+    """The files of a model's weights, where it names them."""
+    weights = getattr(cell.model, "weights", None)
+    with suppress(UsageError):  # they are missing or damaged: the run reports it
+        values = (weights() if callable(weights) else weights, *option_values(cell.model))
+        yield from (value for value in values if isinstance(value, Path) and value.is_file())

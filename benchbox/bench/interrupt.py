@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM: the first asks a sweep to stop after its current batch, the second ends it at once."""
+"""Ctrl-C and SIGTERM: the first stops a sweep after its current batch, the second stops it immediately."""
 
 from __future__ import annotations
 
@@ -11,45 +11,45 @@ from types import FrameType
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
-_stop_asked = threading.Event()
+_stop_requested = threading.Event()
 
 
 class Interrupted(Exception):
-    """The work was stopped between two batches, because somebody asked for it."""
+    """The work was stopped between two batches by a signal."""
 
 
 def raise_if_stopped() -> None:
-    """Interrupted where a stop was asked for."""
-    if _stop_asked.is_set():
+    """Interrupted where a signal requested a stop."""
+    if _stop_requested.is_set():
         raise Interrupted
 
 
 @dataclass
 class Stop:
-    """Which signal asked for it."""
+    """The signal that requested the stop."""
 
     number: int = signal.SIGINT
 
 
 @contextmanager
-def stoppable(told: Callable[[], None]) -> Iterator[Stop]:
-    """While it lasts, the first signal calls `told` and makes `check` raise; the second is a KeyboardInterrupt."""
+def stoppable(on_stop: Callable[[], None]) -> Iterator[Stop]:
+    """Inside, the first signal calls `on_stop` and makes `raise_if_stopped` raise; the second is KeyboardInterrupt."""
     stop = Stop()
 
-    def asked(number: int, frame: FrameType | None) -> None:
+    def handle(number: int, frame: FrameType | None) -> None:
         stop.number = number
-        if _stop_asked.is_set():
+        if _stop_requested.is_set():
             raise KeyboardInterrupt
-        _stop_asked.set()
-        told()
+        _stop_requested.set()
+        on_stop()
 
     if threading.current_thread() is not threading.main_thread():
         yield stop
         return
-    before = {number: signal.signal(number, asked) for number in SIGNALS}
+    handlers = {number: signal.signal(number, handle) for number in SIGNALS}
     try:
         yield stop
     finally:
-        for number, handler in before.items():
+        for number, handler in handlers.items():
             signal.signal(number, handler)
-        _stop_asked.clear()
+        _stop_requested.clear()

@@ -1,4 +1,4 @@
-"""What a run costs: time, memory, energy; whether others were at the machine meanwhile; and on what device."""
+"""Time, memory and energy of a run, the name of its device, and whether other processes used the machine."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ MIB = 2**20
 
 
 class Meter:
-    """Measures stretches of work on a device: `with meter: …`, any number of times; the device is waited for.
+    """Measures work on a device, `with meter: …`, any number of times; it waits for the device at both ends.
 
-    `seconds` adds up. Peaks of memory, and the work of others on the machine, are since the meter was made. What cannot
-    be measured here is None, never 0.
+    `seconds` is a sum. Peaks of memory and contention are measured from when the meter was made. A cost that this
+    machine cannot measure is None, never 0.
     """
 
     def __init__(self, device: torch.device) -> None:
         self.device, self.seconds, self.joules = device, 0.0, 0.0
         self.cuda = device.type == "cuda"
         self._energy = energy_counter(device)
-        self._others = Contention(device)
+        self._contention = Contention(device)
         if self.cuda:
             torch.cuda.reset_peak_memory_stats(device)
         _reset_rss_peak()
@@ -55,8 +55,8 @@ class Meter:
 
     @property
     def shared(self) -> bool:
-        """Whether others were at work on the machine, so that the times say little; `others.SHARE` says how much."""
-        return self._others.there
+        """Whether other processes used the machine, so that the times are unreliable (see `contention.BUSY_SHARE`)."""
+        return self._contention.detected
 
     def costs(self) -> dict[str, float | None]:
         return {
@@ -68,20 +68,20 @@ class Meter:
 
 
 def energy_counter(device: torch.device) -> Callable[[], float] | None:
-    """A function that reads the GPU's energy counter in joules (NVML), or None where there is none."""
+    """A function that reads the GPU's energy counter in joules (NVML); None where there is no counter."""
     if (handle := nvml_handle(device)) is None:
         return None
     import pynvml
 
     try:
         pynvml.nvmlDeviceGetTotalEnergyConsumption(handle)
-    except pynvml.NVMLError:  # a card without the counter
+    except pynvml.NVMLError:  # a GPU without the counter
         return None
     return lambda: pynvml.nvmlDeviceGetTotalEnergyConsumption(handle) / 1e3
 
 
 def _reset_rss_peak() -> None:
-    """Start the kernel's record of the peak anew, where it can be (Linux)."""
+    """Reset the kernel's record of the peak (Linux only)."""
     try:
         Path("/proc/self/clear_refs").write_text("5")
     except OSError:
@@ -97,7 +97,7 @@ def _rss_peak() -> float:
 
 
 def usable(name: str) -> str:
-    """The torch device that a name means; auto is CUDA where there is one. UsageError where it is not there."""
+    """The name of a torch device that works here; auto is CUDA where available, else the CPU. UsageError."""
     if name == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"
     try:
@@ -110,7 +110,7 @@ def usable(name: str) -> str:
 
 @cache
 def device_name(device: str) -> str:
-    """The model of the device, as its maker calls it."""
+    """The model name of the device."""
     if torch.device(device).type == "cuda":
         return torch.cuda.get_device_name(device)
     try:
@@ -124,12 +124,13 @@ def device_name(device: str) -> str:
 
 @contextmanager
 def exclusive(device: str) -> Iterator[None]:
-    """Wait until no other process of this user that asks for it, too, is at the device; keep them waiting meanwhile.
+    """Hold this user's lock on the device, so that only one process with --exclusive uses it at a time.
 
-    The kernel gives the lock back where its process dies. Processes with different folders for temporary files (TMPDIR)
-    do not see each other.
+    The kernel releases the lock of a process that dies. Processes with different temporary folders (TMPDIR) have
+    different locks.
     """
-    where = torch.device(device)
-    name = torch.cuda.get_device_properties(where).uuid if where.type == "cuda" else where.type
+    torch_device = torch.device(device)
+    cuda = torch_device.type == "cuda"
+    name = torch.cuda.get_device_properties(torch_device).uuid if cuda else torch_device.type
     with FileLock(Path(tempfile.gettempdir()) / f"benchbox-{os.getuid()}-{name}.lock"):
         yield

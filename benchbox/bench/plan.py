@@ -1,36 +1,35 @@
-"""What a sweep has to do: each cell beside what the store has of it, worked out once and then shown and executed."""
+"""The plan of a sweep: what to run for each cell, given the rows in the store. Made once, then shown and executed."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 from benchbox.bench.cell import Cell
 from benchbox.bench.configuration import Configuration
 from benchbox.bench.estimate import CostEstimate, Costs
-from benchbox.bench.resume import begun
+from benchbox.bench.resume import n_resumable
 from benchbox.bench.saving import unsaved
 from benchbox.bench.task import LoadModel
-from benchbox.bench.values import lacking
+from benchbox.bench.values import missing_metrics
 from benchbox.executor import Executor
 from benchbox.metric import Metric
 from benchbox.store.store import FINISHED, Store
 from benchbox.store.tables import framed
 
 Todo = Literal["run", "metrics", "done"]
-"""All of a cell, only metrics that its row lacks or samples that are to be in files, or nothing."""
+"""The whole cell; only metrics that its row lacks, or samples that are not saved yet; or nothing."""
 
 Row = dict[str, Any]
 
 
 @dataclass(frozen=True)
 class PlannedCell:
-    """A cell and what there is to do for it.
+    """A cell and what to do for it.
 
-    metrics: those to compute, by their labels in the row. row: the stored row that stays, or to which metrics are
-    added. n_kept: samples that need not be made again, because statistics of them were kept. cost: an estimate, where
-    one was asked for.
+    metrics: those to compute, by their labels in the row. row: the stored row, which is kept or extended by metrics.
+    n_kept: samples that an earlier run made and whose metric states are stored. cost: an estimate, if requested.
     """
 
     cell: Cell
@@ -47,7 +46,7 @@ class PlannedCell:
 
     @property
     def most_kept(self) -> int:
-        """The most samples that kept statistics may stand for: a run must make some, to be timed."""
+        """The most samples that may come from an earlier run: a cell that is run makes at least one, to be timed."""
         return self.cell.n_samples - (self.todo == "run")
 
 
@@ -55,8 +54,8 @@ class PlannedCell:
 class Plan:
     """A sweep that can be shown and executed.
 
-    isolated: nothing runs in the calling process. force: measure again what is done. command, sweep: what rows say of
-    where they come from; configuration: what `sweep` is the id of, stored when the plan is executed.
+    isolated: no task runs in the calling process. force: cells that are done are measured again. command, sweep: the
+    columns of these names. configuration: stored when the plan is executed; `sweep` is then its id.
     """
 
     cells: tuple[PlannedCell, ...]
@@ -71,36 +70,54 @@ class Plan:
         return [planned for planned in self.cells if planned.todo != "done"]
 
 
+class Watcher(Protocol):
+    """Is notified of the progress of a sweep."""
+
+    def start(self, planned: PlannedCell) -> None: ...
+
+    def tick(self, cell: Cell) -> None:
+        """A batch of the cell reached its next state."""
+
+    def reach(self, cell: Cell, n: int) -> None:
+        """n of the cell's samples are finished."""
+
+    def finish(self, planned: PlannedCell, row: Row) -> None: ...
+
+    def wait(self, cells: Sequence[PlannedCell], holder: str) -> None:
+        """Other processes hold all cells that are left."""
+
+
 def plan_sweep(
     cells: Sequence[Cell], store: Store, executor: Executor, force: bool = False, costs: bool = False, **origin: Any
 ) -> Plan:
-    """The plan of a sweep. costs: with estimates, which read all rows of the store. origin: fields of `Plan`."""
-    planned = [plan_cell(cell, None if force else store.get(cell.id)) for cell in cells]
-    if not force:
-        planned = [with_kept(one, store) for one in planned]
+    """The plan of a sweep. costs: add estimates, from all rows of the store. origin: further fields of `Plan`."""
+    if force or not store.directory.exists():
+        planned = [plan_cell(cell, None) for cell in cells]
+    else:
+        planned = [with_kept(plan_cell(cell, store.get(cell.id)), store) for cell in cells]
     if costs:
-        known = Costs(framed(store.table()))
-        planned = [replace(one, cost=known.estimate(one.cell, one.cell.n_samples - one.n_left)) for one in planned]
+        measured = Costs(framed(store.table()))
+        planned = [replace(p, cost=measured.estimate(p.cell, p.cell.n_samples - p.n_left)) for p in planned]
     return Plan(tuple(planned), is_isolated(cells, executor), force, **origin)
 
 
 def plan_cell(cell: Cell, row: Row | None) -> PlannedCell:
-    """What there is to do for a cell of which the store has this row."""
+    """What to do for a cell, given its row in the store."""
     finished = row is not None and row["status"] in FINISHED and (row["status"] != "skipped" or bool(cell.skip))
     if row is None or not finished:
-        return PlannedCell(cell, "run", lacking(cell.metrics, cell.model))
-    metrics = lacking(cell.metrics, cell.model, row) if row["status"] == "done" else {}
-    more = bool(metrics) or (row["status"] == "done" and unsaved(cell))
-    return PlannedCell(cell, "metrics" if more and not cell.skip else "done", metrics, row)
+        return PlannedCell(cell, "run", missing_metrics(cell.metrics, cell.model))
+    metrics = missing_metrics(cell.metrics, cell.model, row) if row["status"] == "done" else {}
+    incomplete = bool(metrics) or (row["status"] == "done" and unsaved(cell))
+    return PlannedCell(cell, "metrics" if incomplete and not cell.skip else "done", metrics, row)
 
 
 def with_kept(planned: PlannedCell, store: Store) -> PlannedCell:
-    """The planned cell with the number of samples that it need not make again."""
+    """The planned cell with the number of samples that an earlier run has made."""
     if planned.n_left == 0:
         return planned
-    return replace(planned, n_kept=begun(planned.cell, planned.metrics, store, planned.most_kept))
+    return replace(planned, n_kept=n_resumable(planned.cell, planned.metrics, store, planned.most_kept))
 
 
 def is_isolated(cells: Sequence[Cell], executor: Executor) -> bool:
-    """Whether a cell runs isolated, and so all of them do: the sweep's own process has imported code of others."""
+    """Whether any cell must run isolated; then all do, since this process has imported external code."""
     return any(executor.isolated(LoadModel(cell)) for cell in cells if not cell.skip)

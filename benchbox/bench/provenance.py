@@ -1,4 +1,4 @@
-"""With what a row was made: the machine and its settings, and the versions of all packages that take part."""
+"""The provenance of a row: the machine, its settings, and the versions of all packages involved."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ from benchbox.bench.meter import device_name
 from benchbox.plugin import DISTRIBUTION
 
 ALWAYS = (DISTRIBUTION, "torch", "numpy", "torchdiffeq", "torch-fidelity")
-"""Packages that every row names."""
+"""Packages whose versions every row records."""
 
 ABSENT = "not installed"
 
 OWN_CODE = Path(__file__).parents[1]
-"""Our own code, as it is loaded: not that of the installed distribution where PYTHONPATH says otherwise."""
+"""The folder of the code that is running; it may differ from the installed distribution (PYTHONPATH)."""
 
 
 def machine(device: str) -> dict[str, Any]:
-    """Where a row is measured, as its columns; `flags` and `threads` are those of this moment."""
+    """The columns of a row that describe the machine; `flags` and `threads` are the current ones."""
     cuda = torch.device(device).type == "cuda"
     return {
         "device": device_name(device), "threads": torch.get_num_threads(), "flags": json.dumps(flags()),
@@ -39,7 +39,7 @@ def machine(device: str) -> dict[str, Any]:
 
 
 def flags() -> dict[str, bool | str]:
-    """The settings of torch on which the last bits of a result depend."""
+    """The settings of torch that affect the rounding of a result."""
     return {
         "deterministic_algorithms": torch.are_deterministic_algorithms_enabled(),
         "cudnn.deterministic": torch.backends.cudnn.deterministic,
@@ -51,13 +51,13 @@ def flags() -> dict[str, bool | str]:
 
 @cache
 def driver() -> str | None:
-    """The version of NVIDIA's driver, from NVML or from nvidia-smi; None where neither tells."""
+    """The version of NVIDIA's driver, from NVML or nvidia-smi; None where neither works."""
     try:
         import pynvml
 
         pynvml.nvmlInit()
-        said = pynvml.nvmlSystemGetDriverVersion()
-        return said.decode() if isinstance(said, bytes) else str(said)
+        driver_version = pynvml.nvmlSystemGetDriverVersion()
+        return driver_version.decode() if isinstance(driver_version, bytes) else str(driver_version)
     except Exception:  # no package, no library, no driver
         lines = _output_of("nvidia-smi", "--query-gpu=driver_version", "--format=csv,noheader")
     return lines.split()[0] if lines else None
@@ -66,7 +66,7 @@ def driver() -> str | None:
 def package_versions(names: Iterable[str]) -> str:
     """Versions of the named distributions and of those in `ALWAYS`, as JSON; no package is imported.
 
-    An editable install has the commit of its folder, such as "0.1.0 (git 1a2b3c4+)", + where that was changed since.
+    The version of an editable install includes its commit, such as "0.1.0 (git 1a2b3c4+)"; + marks uncommitted changes.
     """
     return json.dumps({name: _version(name) for name in sorted({*names, *ALWAYS})})
 
@@ -74,38 +74,36 @@ def package_versions(names: Iterable[str]) -> str:
 @cache
 def _version(name: str) -> str:
     try:
-        found = Distribution.from_name(name)
-        commit = (git_state(OWN_CODE) if name == DISTRIBUTION else None) or _commit(found)
-        return f"{found.version} (git {commit})" if commit else found.version
+        distribution = Distribution.from_name(name)
+        commit = (git_state(OWN_CODE) if name == DISTRIBUTION else None) or _commit(distribution)
+        return f"{distribution.version} (git {commit})" if commit else distribution.version
     except PackageNotFoundError:
         return ABSENT
 
 
-def _commit(found: Distribution) -> str | None:
-    """The commit that a distribution was installed from (PEP 610), or at which its editable folder is now."""
+def _commit(distribution: Distribution) -> str | None:
+    """The commit that a distribution was installed from (PEP 610), or the current one of its editable folder."""
     try:
-        origin = json.loads(found.read_text("direct_url.json") or "{}")
+        origin = json.loads(distribution.read_text("direct_url.json") or "{}")
         if origin.get("dir_info", {}).get("editable"):
             return git_state(Path(url2pathname(urlparse(origin["url"]).path)))
         commit = origin.get("vcs_info", {}).get("commit_id")
         return str(commit)[:12] if commit else None
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):  # a damaged file of somebody's installer
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):  # damaged metadata
         return None
 
 
 @cache
 def git_state(folder: Path) -> str | None:
-    """The commit of the checkout that a folder is part of, + where it was changed since; None outside of one."""
+    """The commit of a folder in a git checkout, with + for uncommitted changes; None outside of a checkout."""
     commit = _output_of("git", "rev-parse", "--short", "HEAD", folder=folder)
     changed = _output_of("git", "status", "--porcelain", "--", ".", folder=folder)
-    ignored = not changed and not _output_of(
-        "git", "ls-files", "--", ".", folder=folder
-    )  # such as an environment in it
-    return None if commit is None or ignored else commit + ("+" if changed else "")
+    tracked = changed or _output_of("git", "ls-files", "--", ".", folder=folder)  # a virtual environment is not
+    return commit + ("+" if changed else "") if commit and tracked else None
 
 
 def _output_of(*command: str, folder: Path | None = None) -> str | None:
-    """What a command prints; None where it fails."""
+    """The output of a command; None where it fails."""
     environment = os.environ | {"GIT_OPTIONAL_LOCKS": "0"}
     try:
         done = subprocess.run(

@@ -1,4 +1,4 @@
-"""What a cell can go on from: its own progress, or kept statistics of its stream."""
+"""What a cell can resume from: its own progress, or the metric states of another cell of its stream."""
 
 from __future__ import annotations
 
@@ -18,81 +18,82 @@ Metrics = Mapping[str, Metric]
 """By their labels in the row."""
 
 SAME_MACHINE = ("device", "torch", "cuda", "git")
-"""Columns of the machine that must be as they were for a cell to go on from its progress."""
+"""Columns of the machine that must be unchanged for a cell to resume from its progress."""
 
 
 def state_key(cell: Cell, metric: Metric) -> str:
-    """The name of a metric's statistics of a cell's samples: stream, metric, and a hash of its setting and version."""
-    setting = value(metric, cell.model)
-    parts = [setting.setting, sorted(plugin_packages(metric)), sorted(setting.files or {})]
-    return f"{cell.stream}-{re.sub(r'[^a-z0-9+-]', '-', metric.name.lower())}-{digest(parts)}"
+    """The name of a stored metric state: stream, metric, and a hash of the metric's options and package version."""
+    metric_value = value(metric, cell.model)
+    identity = [metric_value.setting, sorted(plugin_packages(metric)), sorted(metric_value.files or {})]
+    return f"{cell.stream}-{re.sub(r'[^a-z0-9+-]', '-', metric.name.lower())}-{digest(identity)}"
 
 
 def state_keys(cell: Cell, metrics: Metrics) -> dict[str, str]:
     return {label: state_key(cell, metric) for label, metric in metrics.items()}
 
 
-def begun(cell: Cell, metrics: Metrics, store: Store, most: int) -> int:
-    """How many samples need not be made again, `most` at the most."""
-    part = progress(cell, metrics, store)
-    return max(part.report["n"] if part else 0, kept(cell, metrics, store, most))
+def n_resumable(cell: Cell, metrics: Metrics, store: Store, most: int) -> int:
+    """How many samples an earlier run has made, `most` at most."""
+    progress = stored_progress(cell, metrics, store)
+    return max(progress.report["n"] if progress else 0, n_with_statistics(cell, metrics, store, most))
 
 
-def kept(cell: Cell, metrics: Metrics, store: Store, most: int) -> int:
-    """Of how many samples every metric has statistics.
+def n_with_statistics(cell: Cell, metrics: Metrics, store: Store, most: int) -> int:
+    """The number of samples that every metric's stored state has seen.
 
-    An adaptive sampler runs whole blocks of noise, so it goes on only from a whole number of them.
+    An adaptive sampler runs whole noise blocks, so it resumes only from a multiple of their size.
     """
     counts = {store.statistics.count(name) for name in state_keys(cell, metrics).values()}
     n = counts.pop() if len(counts) == 1 else 0
-    return 0 if n > min(most, saved(cell)) or (cell.adaptive and n % cell.noise_block) else n
+    return 0 if n > min(most, n_saved(cell)) or (cell.adaptive and n % cell.noise_block) else n
 
 
-def saved(cell: Cell) -> int:
-    """Of how many samples at the most statistics serve: where samples are to be in files, as many as are."""
+def n_saved(cell: Cell) -> int:
+    """The most samples to resume from: where samples are saved, those that are in files."""
     return cell.n_samples if cell.save is None else cell.save.made(cell)
 
 
-def earlier(cell: Cell, metrics: Metrics, store: Store, most: int) -> ShardResult | None:
-    """The samples that need not be made again, as the part of them that there is; None where it is damaged."""
-    part, n = progress(cell, metrics, store), kept(cell, metrics, store, most)
-    if n <= (part.report["n"] if part else 0):
-        return part
-    found = {name: store.statistics.get(place) for name, place in state_keys(cell, metrics).items()}
-    whole = {name: k for name, k in found.items() if k is not None}
-    return of_kept(whole) if len(whole) == len(metrics) else part
+def resumable(cell: Cell, metrics: Metrics, store: Store, most: int) -> ShardResult | None:
+    """The result for the samples that an earlier run has made; None where there is none or it is damaged."""
+    progress, n = stored_progress(cell, metrics, store), n_with_statistics(cell, metrics, store, most)
+    if n <= (progress.report["n"] if progress else 0):
+        return progress
+    stored = {label: store.statistics.get(key) for label, key in state_keys(cell, metrics).items()}
+    states = {label: state for label, state in stored.items() if state is not None}
+    return from_statistics(states) if len(states) == len(metrics) else progress
 
 
-def of_kept(found: dict[str, MetricState]) -> ShardResult:
-    """Kept statistics of the same samples as one part."""
-    first = next(iter(found.values()))
-    said = {"status": "done", "reason": None, "n": first.n, "counts": first.counts, "costs": None}
-    return ShardResult(said, {name: k.state for name, k in found.items()})
+def from_statistics(states: dict[str, MetricState]) -> ShardResult:
+    """The stored metric states of the same samples as one result."""
+    first = next(iter(states.values()))
+    report = {"status": "done", "reason": None, "n": first.n, "counts": first.counts, "costs": None}
+    return ShardResult(report, {label: state.state for label, state in states.items()})
 
 
-def save_progress(cell: Cell, metrics: Metrics, store: Store, part: ShardResult) -> None:
-    """Keep what is finished of a cell that is not, in one file with all its metrics."""
-    here = {name: machine(cell.device)[name] for name in SAME_MACHINE}
-    store.put_progress(
-        cell.id, ShardResult(part.report | {"keys": state_keys(cell, metrics), "where": here}, part.states).to_bytes()
-    )
+def save_progress(cell: Cell, metrics: Metrics, store: Store, result: ShardResult) -> None:
+    """Store the result so far of a cell that is not finished, in one file with the states of all its metrics."""
+    report = result.report | {"keys": state_keys(cell, metrics), "where": machine_columns(cell)}
+    store.put_progress(cell.id, ShardResult(report, result.states).to_bytes())
 
 
-def progress(cell: Cell, metrics: Metrics, store: Store) -> ShardResult | None:
-    """What is finished of a cell, by these metrics, with this code and on a machine like this one."""
+def machine_columns(cell: Cell) -> dict[str, Any]:
+    columns = machine(cell.device)
+    return {name: columns[name] for name in SAME_MACHINE}
+
+
+def stored_progress(cell: Cell, metrics: Metrics, store: Store) -> ShardResult | None:
+    """The stored result so far of a cell, by the same metrics, with the same code and on the same kind of machine."""
     data = store.get_progress(cell.id)
-    here = {name: machine(cell.device)[name] for name in SAME_MACHINE}
+    if not data:
+        return None
     try:
-        part = ShardResult.from_bytes(data) if data else None
-        if part is None or part.report["keys"] != state_keys(cell, metrics) or part.report["where"] != here:
+        result = ShardResult.from_bytes(data)
+        n, rows = result.report["n"], result.report["counts"]["rows"]
+        whole_blocks = not (cell.adaptive and n % cell.noise_block)
+        if not (isinstance(n, int) and 0 < n < cell.n_samples and n <= n_saved(cell) and whole_blocks and rows > 0):
             return None
-        n: Any = part.report["n"]
-        whole = not (cell.adaptive and n % cell.noise_block)
-        fits = isinstance(n, int) and 0 < n < cell.n_samples and n <= saved(cell) and whole
-        return (
-            ShardResult(part.report | {"costs": None}, part.states)
-            if fits and part.report["counts"]["rows"] > 0
-            else None
-        )
-    except Exception:  # whatever numpy and json make of damaged bytes: it is made anew
+        if result.report["keys"] != state_keys(cell, metrics) or result.report["where"] != machine_columns(cell):
+            return None
+        return ShardResult(result.report | {"costs": None}, result.states)
+    except Exception:  # numpy and json raise anything for damaged bytes: the samples are made again
         return None

@@ -1,4 +1,4 @@
-"""A cell's row: what is known before its run, what its parts say, and what that makes of it."""
+"""The row of a cell: the columns known before its run, then its costs and its metrics' values."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from benchbox.store.schema import ORDER
 from benchbox.store.values import split_label, value_columns, values
 
 
-def blank(cell: Cell, metrics: Mapping[str, Metric]) -> dict[str, Any]:
-    """A row with all that is known before the run."""
+def initial_row(cell: Cell, metrics: Mapping[str, Metric]) -> dict[str, Any]:
+    """The row before the run, with status "skipped"."""
     return cell.identity | machine(cell.device) | {
         "stream": cell.stream, "cell": cell.id, "dataset": cell.model.dataset, "n_samples": cell.n_samples,
         "batch_size": cell.batch_size, "noise_block": cell.noise_block, "noise_device": cell.noise_on.type,
@@ -28,21 +28,21 @@ def blank(cell: Cell, metrics: Mapping[str, Metric]) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def valued(row: dict[str, Any], columns: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
-    """The row with the columns of its metrics, by their labels."""
-    said = [v._replace(columns=tuple(columns.get(v.label, ()))) for v in values(row)]
-    marked = {name + split_label(label)[1]: x for label, own in columns.items() for name, x in own.items()}
-    return row | marked | value_columns(said)
+def with_values(row: dict[str, Any], columns: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """The row with the columns of its metrics, given by their labels."""
+    row_values = [v._replace(columns=tuple(columns.get(v.label, ()))) for v in values(row)]
+    cells = {name + split_label(label)[1]: x for label, computed in columns.items() for name, x in computed.items()}
+    return row | cells | value_columns(row_values)
 
 
 def now() -> str:
-    """The time as rows say it."""
+    """The time in UTC, as rows state it."""
     return datetime.now(UTC).isoformat(timespec="milliseconds")
 
 
-def measured(said: dict[str, Any]) -> dict[str, Any]:
-    """The counts of all samples, and the costs of those that were made now, as columns."""
-    counts, costs = said["counts"], said["costs"]
+def cost_columns(report: dict[str, Any]) -> dict[str, Any]:
+    """The counts of all samples and the costs of those made in this run, as columns."""
+    counts, costs = report["counts"], report["costs"]
     rows, wall, model_s = max(counts["rows"], 1), costs["wall_s"], costs["model_s"]
     return {name: value for name, value in costs.items() if name not in ("rows", "elapsed_s")} | {
         "nfe": counts["evaluations"] / rows, "nfe_max": counts["nfe_max"], "n_backward": counts["backward"] / rows,
@@ -51,15 +51,15 @@ def measured(said: dict[str, Any]) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def judged(row: dict[str, Any]) -> dict[str, Any]:
-    """A run that spent more than its budget is dishonest; a value that is not finite is null, and the row says so.
+def checked_row(row: dict[str, Any]) -> dict[str, Any]:
+    """The row with its final status: "dishonest" where the run spent more than its budget.
 
-    So it does of what a metric notes in a column `…_note`.
+    A value that is not finite becomes null, and the reason says so; it includes the metrics' notes, too.
     """
-    row = noted(row)
-    asked, spent = row["nfe_requested"], row.get("nfe_max")
-    if row["status"] == "done" and asked is not None and spent > asked:
-        row |= {"status": "dishonest", "reason": f"{spent:g} evaluations were spent of a budget of {asked}"}
+    row = with_notes(row)
+    budget, spent = row["nfe_requested"], row.get("nfe_max")
+    if row["status"] == "done" and budget is not None and spent > budget:
+        row |= {"status": "dishonest", "reason": f"{spent:g} evaluations were spent of a budget of {budget}"}
     for name, value in row.items():
         if isinstance(value, float) and not math.isfinite(value):
             row[name] = None
@@ -68,16 +68,16 @@ def judged(row: dict[str, Any]) -> dict[str, Any]:
 
 
 def with_metrics(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
-    """The old row with the metric columns of a new one; nothing that was measured before is lost."""
+    """The old row with the metric columns of a new one added."""
     columns = {name: value for name, value in new.items() if name not in ORDER}
-    return noted(old | columns | value_columns([*values(old), *values(new)]))
+    return with_notes(old | columns | value_columns([*values(old), *values(new)]))
 
 
-def noted(row: dict[str, Any]) -> dict[str, Any]:
-    """The row with the notes of its metrics as its reason."""
+def with_notes(row: dict[str, Any]) -> dict[str, Any]:
+    """The row with its metrics' notes, the columns `…_note`, in its reason."""
     if row["status"] != "done":
         return row
-    found = [(*split_label(name), text) for name, text in row.items() if text]
-    notes = [f"{name.removesuffix('_note')}{mark}: {text}" for name, mark, text in found if name.endswith("_note")]
-    said = [*(row["reason"] or "").split("; "), *notes]
-    return row | {"reason": "; ".join(dict.fromkeys(filter(None, said))) or None}
+    columns = [(*split_label(name), text) for name, text in row.items() if text]
+    notes = [f"{name.removesuffix('_note')}{mark}: {text}" for name, mark, text in columns if name.endswith("_note")]
+    reasons = [*(row["reason"] or "").split("; "), *notes]
+    return row | {"reason": "; ".join(dict.fromkeys(filter(None, reasons))) or None}

@@ -1,4 +1,4 @@
-"""A run: the samples of a cell, or of a part of it, with their counts and their costs."""
+"""A run: makes the samples of a cell or of a shard, and measures what they cost."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ Tick = Callable[[], None]
 
 @lru_cache(maxsize=4)
 def loaded_denoiser(model: Model, device: str, dtype: str) -> Denoiser:
-    """The model, loaded once in a process for all cells that use it."""
+    """The model's denoiser, loaded once per process for all cells that use it."""
     return Denoiser(model, torch.device(device), DTYPES[dtype])
 
 
@@ -39,26 +39,26 @@ def diverged(first: int, n: int) -> Diverged:
     return Diverged(f"samples {first} to {first + n - 1} are not all finite")
 
 
-class Watched:
-    """A denoiser that remembers whether all its outputs were finite."""
+class FiniteCheck:
+    """A denoiser that records whether all its outputs are finite."""
 
     def __init__(self, denoise: Denoiser) -> None:
         self.denoise, self.finite = denoise, True
 
     def __call__(self, x: Tensor, sigma: float) -> Tensor:
-        out = self.denoise(x, sigma)
-        self.finite = self.finite and bool(torch.isfinite(out).all())
-        return out
+        denoised = self.denoise(x, sigma)
+        self.finite = self.finite and bool(torch.isfinite(denoised).all())
+        return denoised
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.denoise, name)
 
 
 class Run:
-    """Makes samples of a cell batch by batch, and keeps the counts and the clock."""
+    """Makes samples of a cell batch by batch; counts evaluations and measures time, memory and energy."""
 
     warm: tuple[str, int] | None = None
-    """Stream and batch size of the last run in this process: one like it need not be warmed up."""
+    """Stream and batch size of the last run in this process; a run of the same needs no warm-up."""
 
     def __init__(self, cell: Cell, tick: Tick = lambda: None) -> None:
         self.cell, self.tick = cell, tick
@@ -74,104 +74,105 @@ class Run:
         self.begun, self.rows, self.nfe_max = 0, 0, 0.0
 
     def warm_up(self) -> None:
-        """The first interval, outside the clock: imports, allocations, kernels, caches."""
-        like = (self.cell.stream, self.size)
-        if Run.warm == like:
+        """Run the first interval, which is not timed: imports, allocations, kernels, caches."""
+        key = (self.cell.stream, self.size)
+        if Run.warm == key:
             return
-        run = self.size if self.cell.adaptive else min(self.size, self.cell.n_samples)
+        n = self.size if self.cell.adaptive else min(self.size, self.cell.n_samples)
         levels = self.levels if len(self.levels.sigmas) < 2 else self.levels.interval(0)
-        self.denoise.at(torch.arange(run, device=self.device))
+        self.denoise.at(torch.arange(n, device=self.device))
         try:
-            self.walk(levels, 0, run, "denoise")
+            self.walk(levels, 0, n, "denoise")
         except torch.OutOfMemoryError:
-            return  # the run itself says so, and tries a smaller batch
-        Run.warm = like
+            return  # the run itself tries a smaller batch
+        Run.warm = key
 
     def samples(self, first: int = 0, n: int | None = None) -> Iterator[tuple[Tensor, Tensor]]:
         """Batches of finished samples first … first+n−1 and their global numbers.
 
-        Diverged at the first batch that is not finite; Interrupted between two of them where that was asked for. A
-        batch that the device has no memory for is halved; `size` says to what.
+        A batch that does not fit into the device's memory is halved, to `size`. Diverged where a sample is not finite;
+        Interrupted, between two batches, where a stop was requested.
         """
         end = self.cell.n_samples if n is None else first + n
         while first < end:
             interrupt.raise_if_stopped()
-            kept = min(self.size, end - first)
-            run = self.size if self.cell.adaptive else kept
-            x = self.halving(first, run)
+            n_new = min(self.size, end - first)
+            n_run = self.size if self.cell.adaptive else n_new
+            x = self.batch_or_halve(first, n_run)
             if x is None:
                 continue
             if not bool(torch.isfinite(x).all()):
-                raise diverged(first, run)
-            yield x[:kept], torch.arange(first, first + kept, device=self.device)
-            first += kept
+                raise diverged(first, n_run)
+            yield x[:n_new], torch.arange(first, first + n_new, device=self.device)
+            first += n_new
 
-    def halving(self, first: int, run: int) -> Tensor | None:
-        """A batch of samples; None where there was no memory for it, and half of it is to be tried."""
+    def batch_or_halve(self, first: int, n: int) -> Tensor | None:
+        """A batch of samples; None, and half the batch size, where it does not fit into memory."""
         before = self.denoise.counts()
         try:
-            return self.batch(first, run)
+            return self.batch(first, n)
         except torch.OutOfMemoryError:
-            if self.cell.adaptive or run == 1:
+            if self.cell.adaptive or n == 1:
                 raise
         self.denoise.recount(before)
-        self.begun -= run
-        self.size = run // 2
+        self.begun -= n
+        self.size = n // 2
         if self.device.type == "cuda":
             torch.cuda.empty_cache()
         return None
 
-    def batch(self, first: int, run: int) -> Tensor:
+    def batch(self, first: int, n: int) -> Tensor:
+        """The samples first … first+n−1, decoded."""
         cell, before = self.cell, self.denoise.rows
-        self.begun += run
-        index = torch.arange(first, first + run, device=self.device)
+        self.begun += n
+        index = torch.arange(first, first + n, device=self.device)
         with self.meter:
             self.denoise.at(index)
-            x = self.walk(self.levels, first, run, cell.final, self.tick)
+            x = self.walk(self.levels, first, n, cell.final, self.tick)
         with torch.no_grad() if cell.sampler.needs_grad else torch.inference_mode(), self.decoding:
             x = cell.model.decode(x)
-        self.rows += run
-        self.nfe_max = max(self.nfe_max, (self.denoise.rows - before) / run)
+        self.rows += n
+        self.nfe_max = max(self.nfe_max, (self.denoise.rows - before) / n)
         return x
 
-    def walk(self, levels: Levels, first: int, run: int, final: str, tick: Tick = lambda: None) -> Tensor:
+    def walk(self, levels: Levels, first: int, n: int, final: str, tick: Tick = lambda: None) -> Tensor:
         """The last state of a batch. Diverged where the sampler fails because the model's output is not finite."""
         try:
-            for state in trajectory(self.cell.sampler, self.denoise, levels, self.noise(first, run), final):
+            for state in trajectory(self.cell.sampler, self.denoise, levels, self.noise(first, n), final):
                 x = state
                 tick()
                 check_time()
         except (Told, torch.OutOfMemoryError):
             raise
         except Exception as error:
-            if self.finite(levels, first, run, final):
+            if self.finite(levels, first, n, final):
                 raise
-            raise diverged(first, run) from error
+            raise diverged(first, n) from error
         return x
 
-    def finite(self, levels: Levels, first: int, run: int, final: str) -> bool:
-        """Whether all that the model gives in a batch is finite: a second pass, which is not counted."""
-        before, watched = self.denoise.counts(), Watched(self.denoise)
+    def finite(self, levels: Levels, first: int, n: int, final: str) -> bool:
+        """Whether all outputs of the model in a batch are finite, by a second pass that is not counted."""
+        before, checked = self.denoise.counts(), FiniteCheck(self.denoise)
         with suppress(Exception):
-            for _ in trajectory(self.cell.sampler, cast(Denoiser, watched), levels, self.noise(first, run), final):
+            for _ in trajectory(self.cell.sampler, cast(Denoiser, checked), levels, self.noise(first, n), final):
                 pass
         self.denoise.recount(before)
-        return watched.finite
+        return checked.finite
 
-    def noise(self, first: int, run: int) -> Noise:
+    def noise(self, first: int, n: int) -> Noise:
         cell = self.cell
-        return Noise(cell.seed, first, run, cell.model.shape, cell.noise_on, self.dtype, cell.noise_block, self.device)
+        return Noise(cell.seed, first, n, cell.model.shape, cell.noise_on, self.dtype, cell.noise_block, self.device)
 
     def counts(self) -> dict[str, float]:
-        """What was spent: sums over the samples, and the most that one batch spent on each of its own."""
-        spent = self.denoise
+        """Evaluations, summed over the samples, and the most per sample that one batch spent."""
+        denoise = self.denoise
         return {
-            "rows": self.begun, "evaluations": spent.rows, "backward": spent.backward_rows, "clamped": spent.clamped,
-            "nfe_max": self.nfe_max,
+            "rows": self.begun, "evaluations": denoise.rows, "backward": denoise.backward_rows,
+            "clamped": denoise.clamped, "nfe_max": self.nfe_max,
         }  # fmt: skip
 
     def costs(self) -> dict[str, Any]:
-        """Time, memory and energy; None what cannot be measured here."""
+        """Time, memory and energy; None where this machine cannot measure it."""
         halved = self.size < self.cell.batch_size and not self.cell.adaptive
         return {
             "rows": self.rows, "elapsed_s": time.monotonic() - self.began, "wall_s": self.meter.seconds,

@@ -1,4 +1,4 @@
-"""Samples in files: a folder of pictures or of shards, an .npz, an .npy or an IDX file."""
+"""Reading samples: a folder of pictures or of shards, an .npz, an .npy or an IDX file."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from benchbox.errors import UsageError
 from benchbox.inputs.images import Images, open_images
 
 SAMPLES_KEY, INDEX_KEY = "samples", "index"
-"""Arrays of an .npz: samples that are no images, (n, …) of float; and the numbers of the samples, (n,)."""
+"""Arrays of an .npz: samples that are not images, float (n, …), and the numbers of the samples, (n,)."""
 
 
 def open_samples(path: Path, key: str | None = None) -> Images:
-    """The samples at a path: images, uint8 (n, channels, h, w), or numbers (n, …). UsageError where there are none.
+    """The samples at a path: images, uint8 (n, channels, h, w), or float (n, …). UsageError for anything else.
 
-    A folder of .npz files is one of shards, as `benchbox run --save-samples` writes them.
+    A folder of .npz files holds shards, as `benchbox run --save-samples` writes them.
     """
     shards = sorted(path.glob("*.npz")) if path.is_dir() else []
     if shards:
@@ -34,7 +34,7 @@ def read_samples(path: Path, key: str | None) -> Any:
 
 
 def array_of(path: Path, key: str) -> NDArray[Any] | None:
-    """An array of an .npz, None where there is none that can be read."""
+    """An array of an .npz; None where it is missing or cannot be read."""
     try:
         with np.load(path, allow_pickle=False) as file:
             return np.asarray(file[key]) if key in file else None
@@ -43,12 +43,12 @@ def array_of(path: Path, key: str) -> NDArray[Any] | None:
 
 
 def joined_shards(shards: list[Path], key: str | None) -> NDArray[Any]:
-    """The samples of all shards in the order of their numbers, each once. UsageError where they do not go together."""
-    parts = [read_samples(path, key) for path in shards]
-    if len({(part.shape[1:], part.dtype) for part in parts}) > 1:
+    """The samples of all shards in the order of their numbers, each once. UsageError where their shapes differ."""
+    arrays = [read_samples(path, key) for path in shards]
+    if len({(array.shape[1:], array.dtype) for array in arrays}) > 1:
         raise UsageError(f"the files in {shards[0].parent} hold samples of different shapes or types.")
     numbers = [array_of(path, INDEX_KEY) for path in shards]
-    whole = np.concatenate(parts)
-    if any(n is None or n.shape != (len(part),) for n, part in zip(numbers, parts, strict=True)):
-        return whole
-    return whole[np.unique(np.concatenate([n for n in numbers if n is not None]), return_index=True)[1]]
+    samples = np.concatenate(arrays)
+    if any(n is None or n.shape != (len(array),) for n, array in zip(numbers, arrays, strict=True)):
+        return samples
+    return samples[np.unique(np.concatenate([n for n in numbers if n is not None]), return_index=True)[1]]

@@ -1,4 +1,4 @@
-"""Samples written into files, by their numbers: a folder for each stream, an .npz for each shard or a PNG for each."""
+"""Saved samples: a folder for each stream, with an .npz for each shard or a PNG for each sample."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ SAMPLE_FILES = {"npz": re.compile(r"(\d{7,})-(\d{7,})\.npz"), "png": re.compile(
 
 @dataclass(frozen=True)
 class Saver:
-    """Where samples are written, and how."""
+    """The folder and the format of saved samples."""
 
     folder: Path
     format: Literal["npz", "png"] = "npz"
@@ -44,50 +44,50 @@ class Saver:
             raise UsageError(f"samples cannot be written to {self.folder}: {error.strerror}.") from None
 
     def check(self, model: Model) -> None:
-        """UsageError where samples of the model are no pictures, and are to be."""
+        """UsageError where samples are to be saved as PNG and the model's are not images."""
         if self.format == "png" and not (is_image(model) and model.data_shape[0] in (1, 3)):
             raise UsageError(
-                f"samples of model {model.name}, of shape {model.data_shape}, are no pictures: --save-format npz."
+                f"samples of model {model.name}, of shape {model.data_shape}, are not images: give --save-format npz."
             )
 
     def place(self, cell: Cell) -> Path:
-        """The folder of a cell's samples, which other counts of the same stream share."""
+        """The folder of a cell's samples, shared by cells of the same stream."""
         name = re.sub(r"[^\w.+-]", "-", cell.sampler.name)
         budget = "adaptive" if cell.nfe_requested is None else f"nfe{cell.nfe_requested}"
         return self.folder / f"{name}-{budget}-seed{cell.seed}-{cell.stream}"
 
     def made(self, cell: Cell) -> int:
-        """How many samples from number 0 on are in files."""
-        place, end = self.place(cell), 0
-        names = sorted(place.iterdir()) if place.is_dir() else []
-        for found in filter(None, (SAMPLE_FILES[self.format].fullmatch(path.name) for path in names)):
-            if int(found[1]) > end:
+        """The number of samples, from number 0 on without a gap, that are in files."""
+        folder, end = self.place(cell), 0
+        paths = sorted(folder.iterdir()) if folder.is_dir() else []
+        for match in filter(None, (SAMPLE_FILES[self.format].fullmatch(path.name) for path in paths)):
+            if int(match[1]) > end:
                 break
-            end = max(end, int(found[2] or found[1]) + 1)
+            end = max(end, int(match[2] or match[1]) + 1)
         return end
 
     @contextmanager
     def shard(self, cell: Cell) -> Iterator[KeepSamples]:
-        """Takes the samples of a shard, which are in files at the end."""
-        place = self.place(cell)
-        place.mkdir(parents=True, exist_ok=True)
-        taken: list[tuple[NDArray[Any], NDArray[np.int64]]] = []
+        """Takes the samples of a shard, and has written them when the context ends."""
+        folder = self.place(cell)
+        folder.mkdir(parents=True, exist_ok=True)
+        batches: list[tuple[NDArray[Any], NDArray[np.int64]]] = []
 
-        def keep(x: Tensor, index: Tensor) -> None:
-            part = as_saved(x, cell.model), index.cpu().numpy()
+        def save(x: Tensor, index: Tensor) -> None:
+            batch = as_saved(x, cell.model), index.cpu().numpy()
             if self.format == "png":
-                write_pictures(place, *part)
+                write_pictures(folder, *batch)
             else:
-                taken.append(part)
+                batches.append(batch)
 
-        yield keep
-        if taken:
-            samples, index = (np.concatenate(parts) for parts in zip(*taken, strict=True))
-            write_shard(place, samples, index, is_image(cell.model))
+        yield save
+        if batches:
+            samples, index = (np.concatenate(arrays) for arrays in zip(*batches, strict=True))
+            write_shard(folder, samples, index, is_image(cell.model))
 
 
 def unsaved(cell: Cell) -> bool:
-    """Whether samples of the cell are to be written that are in no file yet."""
+    """Whether samples of the cell are to be saved that are in no file yet."""
     return cell.save is not None and cell.save.made(cell) < cell.n_samples
 
 
@@ -96,24 +96,24 @@ def is_image(model: Model) -> bool:
 
 
 def as_saved(x: Tensor, model: Model) -> NDArray[Any]:
-    """Images as uint8 (n, h, w, c), or (n, h, w) of one channel; other samples as they are."""
+    """Images as uint8 (n, h, w, c), or (n, h, w) of one channel; other samples unchanged."""
     if not is_image(model):
         return x.cpu().numpy()
-    from benchbox.metrics.pixels import to_uint8
+    from benchbox.inputs.pixels import to_uint8
 
     assert model.data_range is not None
     pixels = to_uint8(x, model.data_range).cpu().numpy().transpose(0, 2, 3, 1)
     return pixels[..., 0] if pixels.shape[-1] == 1 else pixels
 
 
-def write_shard(place: Path, samples: NDArray[Any], index: NDArray[np.int64], image: bool) -> None:
+def write_shard(folder: Path, samples: NDArray[Any], index: NDArray[np.int64], image: bool) -> None:
     arrays: dict[str, Any] = {"images" if image else "samples": samples, "index": index}
-    path = place / f"{index[0]:07d}-{index[-1]:07d}.npz"
+    path = folder / f"{index[0]:07d}-{index[-1]:07d}.npz"
     write_whole(path, lambda file: np.savez(file, **arrays))
 
 
-def write_pictures(place: Path, pixels: NDArray[np.uint8], index: NDArray[np.int64]) -> None:
+def write_pictures(folder: Path, pixels: NDArray[np.uint8], index: NDArray[np.int64]) -> None:
     from PIL import Image
 
     for picture, number in zip(pixels, index, strict=True):
-        write_whole(place / f"{number:07d}.png", partial(Image.fromarray(picture).save, format="PNG"))
+        write_whole(folder / f"{number:07d}.png", partial(Image.fromarray(picture).save, format="PNG"))

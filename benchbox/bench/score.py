@@ -1,4 +1,4 @@
-"""Samples that exist already, measured: a row without a sampler's NFE, schedule and grid."""
+"""Scores of existing samples: a row without NFE, schedule and grid."""
 
 from __future__ import annotations
 
@@ -15,9 +15,8 @@ from torch import Tensor
 from benchbox.bench.cell import digest, dumps, plugin_packages
 from benchbox.bench.meter import device_name
 from benchbox.bench.provenance import machine, package_versions
-from benchbox.bench.row import judged, now, valued, with_metrics
-from benchbox.bench.task import columns
-from benchbox.bench.values import lacking, metric_values
+from benchbox.bench.row import checked_row, now, with_metrics, with_values
+from benchbox.bench.values import metric_values, missing_metrics, plain_columns
 from benchbox.bench.weights import weights_sha256
 from benchbox.errors import UsageError, sentence
 from benchbox.hookspecs import CONTRACT
@@ -32,12 +31,12 @@ from benchbox.store.store import Store
 from benchbox.store.values import value_columns
 
 ScoreTick = Callable[[int], None]
-"""Is told how many samples are measured."""
+"""Is called with the number of samples measured so far."""
 
 
 @dataclass(frozen=True)
 class Unknown(Model):
-    """Images of which no model is told: they have values from 0 to 255."""
+    """The model of images that are scored without one: values from 0 to 255."""
 
     name = "samples"
     shape: tuple[int, ...] = ()
@@ -46,23 +45,23 @@ class Unknown(Model):
 
 
 class NoRun:
-    """In place of what a metric would know of a run."""
+    """Stands for a part of a run that existing samples do not have; any use of it is a UsageError."""
 
-    def __init__(self, what: str) -> None:
-        self.what = what
+    def __init__(self, part: str) -> None:
+        self.part = part
 
     def __getattr__(self, name: str) -> NoReturn:
-        if name.startswith("__"):  # what copying asks for
+        if name.startswith("__"):  # copying looks these up
             raise AttributeError(name)
-        what = vars(self).get("what", "model")
-        raise UsageError(f"it needs the run's {what}, which samples that exist already do not have")
+        part = vars(self).get("part", "model")
+        raise UsageError(f"it needs the run's {part}, which existing samples do not have")
 
 
 @dataclass(frozen=True)
 class Score:
-    """Samples under a name, the model whose data they are to be like, and by what they are measured.
+    """Samples with a name, the model whose data they should resemble, and the metrics.
 
-    told: the user named the model.
+    told: whether the user named the model.
     """
 
     samples: Images
@@ -76,7 +75,7 @@ class Score:
     command: str = ""
 
     def batches(self) -> Iterator[tuple[Tensor, Tensor]]:
-        """The samples as the model's data, with their numbers. UsageError where they are of another shape."""
+        """The samples as the model's data, with their numbers. UsageError where their shape differs."""
         for first in range(0, len(self.samples), self.batch_size):
             batch = np.array(self.samples[first : first + self.batch_size])
             yield as_data(batch, self.model), torch.arange(first, first + len(batch))
@@ -84,10 +83,10 @@ class Score:
     @cached_property
     def contents(self) -> str:
         """A hash of the samples."""
-        found = hashlib.sha256()
+        contents = hashlib.sha256()
         for x, _ in self.batches():
-            found.update(x.numpy().tobytes())
-        return found.hexdigest()
+            contents.update(x.numpy().tobytes())
+        return contents.hexdigest()
 
     def identity(self) -> dict[str, Any]:
         model = {
@@ -109,8 +108,8 @@ class Score:
         return digest([self.stream, len(self.samples), device_name(self.device)])
 
     def row(self, metrics: dict[str, Metric]) -> dict[str, Any]:
-        """The row, but for the values of the metrics."""
-        names = {package.split()[0] for part in (self.model, *self.metrics) for package in plugin_packages(part)}
+        """The row without the values of the metrics."""
+        names = {package.split()[0] for plugin in (self.model, *self.metrics) for package in plugin_packages(plugin)}
         return self.identity() | machine(self.device) | {
             "stream": self.stream, "cell": self.id, "n_samples": len(self.samples), "batch_size": self.batch_size,
             "schedule": None, "schedule_options": "{}", "grid": None, "grid_options": "{}", "guidance": None,
@@ -122,14 +121,17 @@ class Score:
     def compute(self, metrics: dict[str, Metric], tick: ScoreTick) -> dict[str, dict[str, Any]]:
         """The columns of each metric."""
         device = torch.device(self.device)
-        denoiser, schedule, grid = (cast(Any, NoRun(what)) for what in ("denoiser", "schedule", "grid"))
+        denoiser, schedule, grid = (cast(Any, NoRun(part)) for part in ("denoiser", "schedule", "grid"))
         context = Context(self.model, denoiser, schedule, grid, device, self.seed)
-        made = {label: self.attempt(label, lambda m=m: m.start(context)) for label, m in metrics.items()}
+        accumulators = {label: self.attempt(label, lambda m=m: m.start(context)) for label, m in metrics.items()}
         for x, index in self.batches():
-            for label, accumulator in made.items():
+            for label, accumulator in accumulators.items():
                 self.attempt(label, lambda a=accumulator: a.update(x.to(device), index.to(device)))  # noqa: B023
             tick(int(index[-1]) + 1)
-        return {label: self.attempt(label, lambda k=label: columns(metrics[k], made[k].compute())) for label in made}
+        return {
+            label: self.attempt(label, lambda k=label: plain_columns(metrics[k], accumulators[k].compute()))
+            for label in metrics
+        }
 
     @staticmethod
     def attempt(label: str, work: Callable[..., Any]) -> Any:
@@ -140,17 +142,17 @@ class Score:
 
 
 def as_data(batch: np.ndarray[Any, Any], model: Model) -> Tensor:
-    """Samples (n, …), images of 0 to 255 or numbers, as the model's data. UsageError where they are of another shape.
+    """Samples (n, …), images of 0 to 255 or numbers, as the model's data. UsageError where their shape differs.
 
-    Images of three equal channels are grey ones, as a reader of pictures gives them, and grey ones are of three.
+    Images of three equal channels become grey images of one for a model of those, and the other way round.
     """
-    wanted, shape = model.data_shape, batch.shape[1:]
-    if len(wanted) == 3 and wanted[1:] == shape[1:] and {wanted[0], *shape[:1]} == {1, 3}:
+    model_shape, shape = model.data_shape, batch.shape[1:]
+    if len(model_shape) == 3 and model_shape[1:] == shape[1:] and {model_shape[0], *shape[:1]} == {1, 3}:
         if shape[0] == 3 and not (batch == batch[:, :1]).all():
-            raise UsageError(f"the pictures have colours, and model {model.name} makes grey ones.")
+            raise UsageError(f"the pictures are in colour, and model {model.name} makes grey images.")
         batch = batch[:, :1] if shape[0] == 3 else batch.repeat(3, 1)
-    if batch.shape[1:] != wanted:
-        raise UsageError(f"the samples are of shape {shape}, and those of model {model.name} of {wanted}.")
+    if batch.shape[1:] != model_shape:
+        raise UsageError(f"the samples have shape {shape}, and those of model {model.name} have {model_shape}.")
     x = torch.as_tensor(batch)
     if batch.dtype != np.uint8 or model.data_range is None:
         return x.float()
@@ -159,21 +161,21 @@ def as_data(batch: np.ndarray[Any, Any], model: Model) -> Tensor:
 
 
 def measure_samples(
-    score: Score, store: Store, force: bool = False, tick: ScoreTick = lambda done: None
+    score: Score, store: Store, force: bool = False, tick: ScoreTick = lambda n: None
 ) -> dict[str, Any]:
-    """The row of samples, in the store; metrics that it has are not computed again unless forced. UsageError."""
+    """Store the row of samples and return it; metrics that it has are computed again only with force. UsageError."""
     store.prepare()
     for metric in score.metrics:
         metric.check(score.model)
     with Leases(store.directory) as leases:
         if not leases.take(score.id):
             raise UsageError("another process measures these samples: wait until it has finished.")
-        old = None if force else store.get(score.id)
-        metrics = lacking(score.metrics, score.model, old)
-        row = old or {}
-        if metrics or old is None:
-            new = judged(valued(score.row(metrics), score.compute(metrics, tick)))
-            row = with_metrics(old, new) if old else new
+        stored = None if force else store.get(score.id)
+        metrics = missing_metrics(score.metrics, score.model, stored)
+        row = stored or {}
+        if metrics or stored is None:
+            row = checked_row(with_values(score.row(metrics), score.compute(metrics, tick)))
+            row = with_metrics(stored, row) if stored else row
             store.put(row)
         leases.release(score.id)
     return row

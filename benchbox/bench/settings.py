@@ -1,9 +1,9 @@
-"""--set [PLUGIN.]OPTION=V[,V…]: which chosen plugin takes which option, and the product of all values."""
+"""--set [PLUGIN.]OPTION=V[,V…]: the variants of each chosen plugin, the product of the values of its options."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import MISSING, dataclass, field
 from itertools import product
@@ -13,13 +13,14 @@ from typing import Any
 from benchbox.card import read_card
 from benchbox.commas import comma_list
 from benchbox.errors import UsageError, unknown
+from benchbox.executor import Executor
 from benchbox.options import KIND_OF, alternatives, defaults, hints
 from benchbox.registry import registry
 
 
 @dataclass
 class Setting:
-    """One option with its values; prefix None: for every chosen plugin that has it."""
+    """The values of an option; prefix: the plugin that it is for (None: every chosen plugin that has the option)."""
 
     prefix: str | None
     option: str
@@ -43,9 +44,9 @@ def parse_settings(texts: Iterable[str]) -> list[Setting]:
 
 
 def model_named(name: str) -> tuple[str, dict[str, str]]:
-    """The model plugin that a name on the command line means, and the option that the name gives it.
+    """The model plugin that a name on the command line means, and the required option that the name contains.
 
-    PLUGIN, PLUGIN:VALUE (its required option, such as torchscript:FILE), or the path of a card, PATH.json.
+    PLUGIN, PLUGIN:VALUE (VALUE is its required option, as in torchscript:FILE), or the path of a card, PATH.json.
     """
     plugin, colon, value = name.partition(":")
     if registry().matches("model", name):
@@ -61,36 +62,38 @@ def model_named(name: str) -> tuple[str, dict[str, str]]:
     cls = registry().find("model", plugin).cls
     required = [option for option, default in defaults(cls).items() if default is MISSING]
     if len(required) != 1:
-        raise UsageError(f"model {plugin} takes nothing after a colon: write --model {plugin}, options with --set.")
+        raise UsageError(
+            f"model {plugin} takes no value after a colon: write --model {plugin}, and options with --set."
+        )
     if not value:
         raise UsageError(f"--model {name} is not complete: write {plugin}:{required[0].upper()}.")
     return plugin, {required[0]: value}
 
 
 def hinted(name: str) -> list[str]:
-    """What the model plugins say of a path that was given as a model's name; none is asked where it is none."""
+    """What to write instead of a path that was given as a model's name, according to the model plugins."""
     path, hints = Path(name), list[str | None]()
     if not path.exists() and (":" in name or not path.suffix):
         return []
     for offer in (o for name in registry().names("model") for o in registry().offers("model", name)):
-        with suppress(Exception):  # a package of others that cannot be imported, or fails at it
-            hints.append(offer.cls.hint(path))  # type: ignore[attr-defined]
+        with suppress(Exception):  # a plugin package that fails
+            hints.append(offer.cls.hint(path))
     return [hint for hint in hints if hint]
 
 
 class Settings:
-    """The settings of one request, given to the plugins as they are built; what nobody took is an error."""
+    """The settings of one request, passed to the plugins as they are built; an unused setting is an error."""
 
     def __init__(self, settings: Iterable[Setting] = ()) -> None:
-        # the more specific one is taken last, so it wins
+        # a setting with a prefix is applied last, so it wins
         self.settings = sorted(settings, key=lambda setting: setting.prefix is not None)
-        self.seen: dict[str, set[str]] = {}
+        self.options: dict[str, set[str]] = {}
 
     def variants(self, kind: str, name: str, **fixed: Any) -> list[Any]:
-        """Every instance of a plugin that the settings ask for: the product of the values of its options."""
+        """The instances of a plugin: one for each combination of the values that the settings give its options."""
         cls = registry().find(kind, name).cls
-        types_, names = hints(cls), {name, cls.name}  # type: ignore[attr-defined]
-        self.seen.setdefault(cls.name, set()).update(types_)  # type: ignore[attr-defined]
+        types_, names = hints(cls), {name, cls.name}
+        self.options.setdefault(cls.name, set()).update(types_)
         lists: dict[str, list[Any]] = {option: [value] for option, value in fixed.items()}
         for setting in self.settings:
             if setting.option in types_ and (setting.prefix is None or setting.prefix in names):
@@ -101,23 +104,35 @@ class Settings:
         ]
 
     def _values(self, hint: Any, values: Sequence[Any]) -> list[Any]:
-        """The values, names of plugins replaced by their own variants."""
+        """The values, with the name of a plugin replaced by its variants."""
         kinds = [KIND_OF[h] for h in alternatives(hint) if h in KIND_OF]
         if not kinds:
             return list(values)
-        plain = {"none", *(str(h) for a in alternatives(hint) for h in getattr(a, "__args__", ()))}
-        out: list[Any] = []
+        words = {"none", *(str(h) for a in alternatives(hint) for h in getattr(a, "__args__", ()))}
+        variants: list[Any] = []
         for value in values:
-            named = isinstance(value, str) and value not in plain
-            out += self.variants(kinds[0], value) if named else [value]
-        return out
+            is_name = isinstance(value, str) and value not in words
+            variants += self.variants(kinds[0], value) if is_name else [value]
+        return variants
 
     def finish(self) -> None:
-        """UsageError for a setting that no chosen plugin took."""
+        """UsageError for a setting that no chosen plugin used."""
         for setting in self.settings:
             if setting.used:
                 continue
-            if setting.prefix and setting.prefix not in self.seen:
-                raise unknown(f"plugin in --set {setting}, among those chosen,", setting.prefix, self.seen)
-            options = self.seen.get(setting.prefix, set()) if setting.prefix else set().union(*self.seen.values())
+            if setting.prefix and setting.prefix not in self.options:
+                raise unknown(f"plugin in --set {setting}, among those chosen,", setting.prefix, self.options)
+            options = self.options.get(setting.prefix, set()) if setting.prefix else set().union(*self.options.values())
             raise unknown(f"option of {setting.prefix or 'the chosen plugins'}", setting.option, options)
+
+
+def one_executor(name: str, settings: Sequence[Setting], options: Mapping[str, Any]) -> Executor:
+    """An executor with options of the command line and of --set. UsageError where it has no such option."""
+    from_options = [Setting(name, option, [value]) for option, value in options.items()]
+    executors: list[Executor] = Settings([*settings, *from_options]).variants("executor", name)
+    for setting in from_options:
+        if not setting.used:
+            raise UsageError(f"executor {name} has no --{setting.option}.")
+    if len(executors) != 1:
+        raise UsageError(f"--set gives {len(executors)} variants of executor {name}, and a sweep runs on one.")
+    return executors[0]

@@ -1,4 +1,4 @@
-"""What comes back from a shard of a cell: plain values and arrays, which cross a process boundary without pickle."""
+"""The result of a shard of a cell: plain values and arrays, which cross a process boundary without pickle."""
 
 from __future__ import annotations
 
@@ -10,27 +10,55 @@ from numpy.typing import NDArray
 from benchbox.store.arrays import pack, unpack
 
 State = dict[str, NDArray[Any]]
-"""A metric's accumulator as arrays."""
+"""The state of a metric's accumulator."""
+
+Report = dict[str, Any]
+"""JSON values: status, reason, counts, costs, columns."""
 
 
 @dataclass(frozen=True)
 class ShardResult:
-    """What a task reports (JSON values: status, reason, counts, costs, columns) and its metrics' states, by name."""
+    """A task's report and the states of its metrics, by label."""
 
-    report: dict[str, Any]
+    report: Report
     states: dict[str, State] = field(default_factory=dict)
 
     def to_bytes(self) -> bytes:
-        """ValueError where a state holds what is no array of numbers or text."""
-        order = [(metric, name) for metric, state in self.states.items() for name in state]
-        arrays = {str(i): self.states[metric][name] for i, (metric, name) in enumerate(order)}
+        """ValueError where a state holds anything but arrays of numbers or text."""
+        order = [(label, name) for label, state in self.states.items() for name in state]
+        arrays = {str(i): self.states[label][name] for i, (label, name) in enumerate(order)}
         return pack({"report": self.report, "metrics": list(self.states), "order": order}, arrays)
 
     @classmethod
     def from_bytes(cls, data: bytes) -> ShardResult:
-        """The result that was written; nothing is unpickled. ValueError or LookupError for other bytes."""
+        """The inverse of `to_bytes`; nothing is unpickled. ValueError or LookupError for other bytes."""
         head, arrays = unpack(data)
-        states: dict[str, State] = {metric: {} for metric in head["metrics"]}
-        for i, (metric, name) in enumerate(head["order"]):
-            states[metric][name] = arrays[str(i)]
+        states: dict[str, State] = {label: {} for label in head["metrics"]}
+        for i, (label, name) in enumerate(head["order"]):
+            states[label][name] = arrays[str(i)]
         return cls(head["report"], states)
+
+
+def merged_reports(first: Report, second: Report) -> Report:
+    """The reports of two shards as one: sums of counts, times and joules, and the highest peaks."""
+    costs, second_costs = first["costs"], second["costs"]
+    if costs and any(first["machine"][key] != second["machine"][key] for key in ("device", "threads", "torch")):
+        second_costs = second_costs | {"timing_valid": False}  # one row, two machines
+    return second | {
+        "n": first["n"] + second["n"],
+        "counts": {
+            name: (max if name == "nfe_max" else sum)((count, second["counts"][name]))
+            for name, count in first["counts"].items()
+        },
+        "costs": {k: _merged_cost(k, v, second_costs.get(k)) for k, v in costs.items()} if costs else second_costs,
+        "batch": min((report["batch"] for report in (first, second) if report.get("batch")), default=None),
+    }
+
+
+def _merged_cost(name: str, first: Any, second: Any) -> Any:
+    """None where one is unknown, the logical and of flags, the larger peak of memory, else the sum."""
+    if first is None or second is None:
+        return None
+    if isinstance(first, bool):
+        return first and second
+    return max(first, second) if name.endswith("_mb") else first + second

@@ -1,22 +1,21 @@
-"""From what the user asked to a list of cells, all checked before any work."""
+"""The cells of a sweep: a request expanded to the product of its lists, everything checked before any work."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
-from typing import Any
+from typing import Any, get_args
 
 from benchbox.bench.cell import DTYPES, Cell
 from benchbox.bench.saving import Saver
 from benchbox.bench.settings import Setting, Settings, model_named
+from benchbox.commas import MOST_NUMBERS
 from benchbox.driver import ADAPTIVE_LEVELS, least_nfe, plan_levels, planned_nfe
 from benchbox.errors import UsageError, sentence, unknown
-from benchbox.executor import Executor
-from benchbox.grid import Levels
+from benchbox.grid import Grid
 from benchbox.metric import Metric
-from benchbox.model import Model
+from benchbox.model import Model, Prediction
 from benchbox.noise import BLOCK
 from benchbox.options import describe
 from benchbox.registry import registry
@@ -24,13 +23,11 @@ from benchbox.sampler import Sampler
 from benchbox.schedule import Schedule
 
 DEFAULT_MODEL = "mnist-edm"
-MOST_NUMBERS = 10_000
-"""Numbers in one list, and evaluations in one budget: more is a slip of the keyboard."""
 
 
 @dataclass(frozen=True)
 class Request:
-    """A sweep as the user asks for it: names, budgets and settings; every list makes a product."""
+    """A sweep as the user asks for it: names, budgets and settings. The sweep is the product of all lists."""
 
     samplers: Sequence[str]
     nfe: Sequence[int] = ()
@@ -51,58 +48,24 @@ class Request:
     save: Saver | None = None
 
     def check(self) -> None:
-        """UsageError for a number or a word that no run can have."""
-        for what in ("n_samples", "batch_size", "noise_block"):
-            if getattr(self, what) < 1:
-                raise UsageError(f"{what} is {getattr(self, what)}: the least is 1.")
+        """UsageError for a number or a word that is not valid."""
+        for field in ("n_samples", "batch_size", "noise_block"):
+            if getattr(self, field) < 1:
+                raise UsageError(f"{field} is {getattr(self, field)}: it must be at least 1.")
         for nfe in self.nfe:
             if nfe != int(nfe) or nfe > MOST_NUMBERS:
-                raise UsageError(f"an NFE of {nfe} is not valid: it is a whole number, {MOST_NUMBERS} at most.")
+                raise UsageError(f"an NFE of {nfe} is not valid: give an integer of at most {MOST_NUMBERS}.")
         for seed in self.seeds:
             if not 0 <= seed < 2**63:
-                raise UsageError(f"seed {seed} is not valid: it is from 0 to 2**63 − 1.")
-        words = (("dtype", DTYPES), ("final", ("denoise", "none")), ("nfe_policy", ("floor", "exact", "skip")))
-        for what, valid in words:
-            if (word := getattr(self, what)) not in valid:
-                raise unknown(what, str(word), valid)
-
-
-def integers(text: str, what: str, least: int) -> list[int]:
-    """A comma list of integers and of ranges a-b or a-b:step. UsageError where it is none, or below the least."""
-    out: list[int] = []
-    for part in text.split(","):
-        match = re.fullmatch(r"\s*(-?\d{1,20})(?:-(\d{1,20})(?::(\d{1,20}))?)?\s*", part)
-        if not match:
-            raise UsageError(
-                f"{what} {part!r} is not valid: give integers such as 18,35,50 or a range such as 18-50:8."
-            )
-        first, last, step = int(match[1]), int(match[2] or match[1]), int(match[3] or 1)
-        if last < first:
-            raise UsageError(f"{what} {part!r} is a range backwards: write {last}-{first}.")
-        if first < least or step < 1:
-            raise UsageError(f"{what} {part!r} is not valid: the least is {least if first < least else 'a step of 1'}.")
-        if len(values := range(first, last + 1, step)) > MOST_NUMBERS:
-            raise UsageError(f"{what} {part!r} stands for {len(values):,} numbers: {MOST_NUMBERS:,} is the most.")
-        out += values
-    return list(dict.fromkeys(out))
-
-
-def one_executor(name: str, settings: Sequence[Setting], given: Mapping[str, Any]) -> Executor:
-    """The executor of that name, with its options from the command line and from --set."""
-    own = [Setting(name, option, [value]) for option, value in given.items()]
-    chosen = Settings([*settings, *own])
-    found = chosen.variants("executor", name)
-    for setting in own:
-        if not setting.used:
-            raise UsageError(f"executor {name} has no --{setting.option}.")
-    if len(found) != 1:
-        raise UsageError(f"{len(found)} settings of executor {name} were given where one is meant.")
-    executor: Executor = found[0]
-    return executor
+                raise UsageError(f"seed {seed} is not valid: give an integer from 0 to 2**63 − 1.")
+        choices = (("dtype", DTYPES), ("final", ("denoise", "none")), ("nfe_policy", ("floor", "exact", "skip")))
+        for field, valid in choices:
+            if (word := getattr(self, field)) not in valid:
+                raise unknown(field, str(word), valid)
 
 
 def expand(request: Request) -> list[Cell]:
-    """The cells of a sweep, in the order asked for. UsageError for anything that cannot be run."""
+    """The cells of a sweep in the order of the request, each once. UsageError for anything that cannot be run."""
     request.check()
     settings = Settings(request.settings)
     cells = list(_cells(request, settings))
@@ -117,9 +80,11 @@ def _cells(request: Request, settings: Settings) -> Iterator[Cell]:
         validate_model(model)
         if request.save is not None:
             request.save.check(model)
-        schedules = [s for n in request.schedules for s in settings.variants("schedule", n)] or [model.schedule]
-        wanted: Sequence[Any] = request.grids or [sampler.grid or model.grid]
-        grids = [g for n in wanted for g in grid_variants(settings, n)]
+        schedules = [s for name in request.schedules for s in settings.variants("schedule", name)] or [model.schedule]
+        names_or_grids: Sequence[str | Grid] = request.grids or [sampler.grid or model.grid]
+        grids = [
+            g for grid in names_or_grids for g in (settings.variants("grid", grid) if isinstance(grid, str) else [grid])
+        ]
         metrics = metrics_of(request, model, settings)
         for schedule, grid, seed in product(schedules, grids, request.seeds):
             cell = Cell(
@@ -132,77 +97,75 @@ def _cells(request: Request, settings: Settings) -> Iterator[Cell]:
 
 
 def _at_each_budget(cell: Cell, budgets: Sequence[int]) -> Iterator[Cell]:
-    """The cell at each budget; once where the sampler is adaptive."""
+    """The cell at each budget; a single cell for an adaptive sampler, which has none."""
     if cell.sampler.evals_per_step is None:
         yield with_levels(replace(cell, nfe_requested=None, n_levels=ADAPTIVE_LEVELS))
         return
     if cell.sampler.evals(100) <= cell.sampler.evals(1):
-        raise UsageError(f"sampler {cell.sampler.name} claims that an interval costs no evaluation: no budget fits it.")
+        raise UsageError(f"sampler {cell.sampler.name} claims that an interval costs no evaluations.")
     if not budgets:
         raise UsageError(f"sampler {cell.sampler.name} needs a budget: give --nfe, such as --nfe 18,35,50.")
     for nfe in budgets:
-        yield with_levels(budgeted(cell, nfe))
+        yield with_levels(with_budget(cell, nfe))
 
 
-def budgeted(cell: Cell, nfe: int) -> Cell:
-    """The cell with the levels that a budget buys, or with the reason why it is skipped."""
+def with_budget(cell: Cell, nfe: int) -> Cell:
+    """The cell with as many levels as its budget allows, or with the reason why it is skipped."""
     sampler, final = cell.sampler, cell.final
     n = plan_levels(sampler, nfe, final)
     if n == 0:
-        reason = f"an NFE of {nfe} buys nothing: the least is {least_nfe(sampler, final)}"
+        reason = f"an NFE of {nfe} is too small: the smallest is {least_nfe(sampler, final)}"
         return replace(cell, nfe_requested=nfe, n_levels=0, skip=reason)
-    spent = planned_nfe(sampler, n, final)
+    spent, skip = planned_nfe(sampler, n, final), None
     if spent != nfe and cell.nfe_policy == "exact":
         above = planned_nfe(sampler, n + 1, final)
         raise UsageError(
             f"sampler {sampler.name} cannot spend exactly {nfe} evaluations: it spends {spent} or {above} "
             "(--nfe-policy floor runs the former)."
         )
-    skip = (
-        f"an NFE of {nfe} cannot be met exactly: {spent} would be spent"
-        if spent != nfe and cell.nfe_policy == "skip"
-        else None
-    )
+    if spent != nfe and cell.nfe_policy == "skip":
+        skip = f"an NFE of {nfe} cannot be met exactly: {spent} would be spent"
     return replace(cell, nfe_requested=nfe, n_levels=n, skip=skip)
 
 
 def with_levels(cell: Cell) -> Cell:
-    """The cell, once its levels can be cut, or with the reason why its grid fails. UsageError where they are wrong."""
+    """The cell, with the reason why it is skipped where its grid fails. UsageError for levels that are not valid."""
     if cell.skip is None:
         try:
-            Levels.cut(cell.schedule, cell.grid, cell.n_levels)
+            cell.levels  # noqa: B018 (cut once, and kept)
         except UsageError:
             raise
-        except Exception as error:  # of a package's grid: the other cells can run
+        except Exception as error:  # in the grid of a plugin package: the other cells can still run
             return replace(cell, skip=f"grid {cell.grid.name} gives no {cell.n_levels} levels: {sentence(error)}")
     return cell
 
 
 def model_variants(settings: Settings, name: str) -> list[Model]:
-    """Models of a name, of a card's path (.json), or of PLUGIN:VALUE, VALUE being the plugin's required option."""
-    plugin, required = model_named(name)
-    models: list[Model] = settings.variants("model", plugin, **required)
+    """The models that a name on the command line means (see `model_named`), in all settings."""
+    plugin, required_option = model_named(name)
+    models: list[Model] = settings.variants("model", plugin, **required_option)
     return models
 
 
 def metrics_of(request: Request, model: Model, settings: Settings) -> tuple[Metric, ...]:
-    """The metrics asked for; else the model's own, of those that can measure it (`unmeasured` says why not)."""
-    asked = request.metrics is not None
+    """The requested metrics, else the model's own ones that can measure it. UsageError for a requested one that cannot.
+
+    `unmeasured` says which of the model's own metrics were left out, and why.
+    """
     names = model.metrics if request.metrics is None else request.metrics
-    found = [metric for name in names for metric in settings.variants("metric", name)]
-    kept = []
-    for metric in found:
+    metrics = []
+    for metric in (metric for name in names for metric in settings.variants("metric", name)):
         try:
             metric.check(model)
-            kept.append(metric)
+            metrics.append(metric)
         except UsageError:
-            if asked or describe(metric) != describe(registry().get("metric", metric.name)):
+            if request.metrics is not None or describe(metric) != describe(registry().get("metric", metric.name)):
                 raise
-    return tuple(kept)
+    return tuple(metrics)
 
 
 def unmeasured(cells: Sequence[Cell]) -> Iterator[str]:
-    """Which of their own metrics the models of cells are not measured by, and why."""
+    """A sentence for each of the models' own metrics that was left out, with the reason."""
     for model, metrics in {cell.model: cell.metrics for cell in cells}.items():
         for name in set(model.metrics) - {metric.name for metric in metrics}:
             try:
@@ -211,28 +174,24 @@ def unmeasured(cells: Sequence[Cell]) -> Iterator[str]:
                 yield f"model {model.title} is run without its {name}: {error}"
 
 
-def grid_variants(settings: Settings, grid: Any) -> list[Any]:
-    return settings.variants("grid", grid) if isinstance(grid, str) else [grid]
-
-
 def validate_model(model: Model) -> None:
-    """UsageError where a model's schedule is a name, or where it says what its network puts out in no way known."""
+    """UsageError where a model's schedule is not an instance, or its prediction is not a known one."""
     if not isinstance(model.schedule, Schedule):
         raise UsageError(
-            f"model {model.name} has schedule {model.schedule!r}: an instance is meant, such as "
+            f"model {model.name} has schedule {model.schedule!r}: give an instance, such as "
             "benchbox.get('schedule', 'ddpm')."
         )
-    known = ("eps", "x0", "score", "v", "flow", "edm")
-    formula = type(model).denoiser is not Model.denoiser
-    if model.prediction not in known and not (model.prediction is None and formula):
-        raise UsageError(f"model {model.name} has prediction {model.prediction!r}: {', '.join(known)} are known.")
+    valid = get_args(Prediction)
+    is_formula = type(model).denoiser is not Model.denoiser
+    if model.prediction not in valid and not (model.prediction is None and is_formula):
+        raise UsageError(f"model {model.name} has prediction {model.prediction!r}: give one of {', '.join(valid)}.")
 
 
 def one_cell(sampler: str | Sampler, model: str, nfe: int | None, **request: Any) -> Cell:
-    """The single cell of a call from Python."""
+    """The cell of a request for exactly one. UsageError where it is none, several, or cannot be run."""
     cells = expand(Request(samplers=[str(sampler)], models=[model], nfe=[] if nfe is None else [nfe], **request))
     if len(cells) != 1:
-        raise UsageError(f"{len(cells)} cells were asked for where one is meant.")
+        raise UsageError(f"this stands for {len(cells)} cells, and one is needed.")
     if cells[0].skip:
         raise UsageError(f"{cells[0].skip}.")
     return cells[0]

@@ -1,4 +1,4 @@
-"""What a sampler sees along its run: every D(x, σ) that it asked for."""
+"""The denoised states along a run: every D(x, σ) that the sampler evaluates."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from benchbox.driver import trajectory
 
 
 class RecordingDenoiser(Denoiser):
-    """A denoiser that keeps its answers: (σ, D(x, σ)), in the order in which they were asked for."""
+    """A denoiser that records its calls, (σ, D(x, σ)), in order."""
 
     def __init__(self, cell: Cell) -> None:
         super().__init__(cell.model, torch.device(cell.device), DTYPES[cell.dtype])
@@ -25,9 +25,9 @@ class RecordingDenoiser(Denoiser):
 
 
 def trace(cell: Cell) -> list[tuple[float, Tensor]]:
-    """The denoised states of a cell's samples in one batch, (n_samples, *shape) each, decoded, with their levels.
+    """The levels and denoised states of a cell's samples, (n_samples, *shape), decoded, in one batch.
 
-    The run is that of the cell: the same noise, and not one evaluation more.
+    The noise and the evaluations are the same as in the cell's run.
     """
     run, recorder = Run(cell), RecordingDenoiser(cell)
     recorder.at(torch.arange(cell.n_samples, device=run.device))

@@ -1,4 +1,4 @@
-"""The hash of a model's weights, for a model that does not state one itself."""
+"""The hash of a model's weights, also of a model that does not state one."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ CODE = frozenset({".py", ".pyc", ".pyi"})
 
 
 def weights_sha256(model: Model) -> str | None:
-    """The model's own statement, else a hash of the files beside the code of its package; None where there are none."""
+    """The hash that the model states, else that of the data files in its package; None where there are none."""
     return model.sha256 or package_data_sha256(type(model).__module__.partition(".")[0])
 
 
 @cache
 def package_data_sha256(package: str) -> str | None:
-    """One hash of all files of an imported package that are not code; None of benchbox's own, whose models state it."""
+    """A hash of all files of an imported package that are not code; None for benchbox, whose models state theirs."""
     folders = [] if package == "benchbox" else [Path(p) for p in getattr(sys.modules.get(package), "__path__", [])]
     files = sorted(f for folder in folders for f in folder.rglob("*") if f.is_file() and f.suffix not in CODE)
     text = "\n".join(sha256(f) for f in files)

@@ -1,7 +1,7 @@
-"""What the libraries in a worker process warn of: recorded beside the task, sent with its part, told once each.
+"""Warnings in a worker process: recorded while a task runs, sent with its result, and shown once each.
 
-A worker's standard error goes to nobody, so a warning there would be lost: that weights do not fit, say. Ray's tasks
-run in worker processes of the same kind.
+Nobody sees a worker's standard error, so a warning there would be lost, for example that weights do not fit. Ray's
+tasks run in worker processes of the same kind.
 """
 
 from __future__ import annotations
@@ -13,55 +13,55 @@ from functools import cache
 from typing import Any
 
 WARNINGS_KEY = "warnings"
-"""Where a part says them."""
+"""The key of a report that holds them."""
 MOST_WARNINGS, LONGEST_WARNING = 20, 500
-"""Warnings of one task, and characters of one."""
+"""The most warnings of a task, and the most characters of one."""
 
 
 class WorkerWarning(UserWarning):
-    """A warning from a worker process; its text begins with who gave it, a category or a logger."""
+    """A warning from a worker process; its text begins with its category or its logger."""
 
 
 class WarningRecorder:
-    """Records each text once: warnings that are shown, and what loggers say at that level, whoever handles it."""
+    """Records each text once: the warnings that are shown, and the log records of level WARNING or higher."""
 
     def __init__(self) -> None:
         self.texts: dict[str, None] = {}
 
     def __enter__(self) -> WarningRecorder:
-        self.show, self.make = warnings.showwarning, logging.getLogRecordFactory()
-        warnings.showwarning = self.warned
-        logging.setLogRecordFactory(self.logged)
+        self.show_warning, self.make_record = warnings.showwarning, logging.getLogRecordFactory()
+        warnings.showwarning = self.on_warning
+        logging.setLogRecordFactory(self.on_record)
         return self
 
     def __exit__(self, *_: object) -> None:
-        warnings.showwarning = self.show
-        logging.setLogRecordFactory(self.make)
+        warnings.showwarning = self.show_warning
+        logging.setLogRecordFactory(self.make_record)
 
-    def note(self, who: str, what: object) -> None:
+    def note(self, source: str, text: object) -> None:
         if len(self.texts) < MOST_WARNINGS:
-            self.texts[" ".join(f"{who}: {what}".split())[:LONGEST_WARNING]] = None
+            self.texts[" ".join(f"{source}: {text}".split())[:LONGEST_WARNING]] = None
 
-    def warned(self, message: Warning | str, category: type[Warning], *rest: Any, **more: Any) -> None:
+    def on_warning(self, message: Warning | str, category: type[Warning], *rest: Any, **more: Any) -> None:
         self.note(category.__name__, message)
-        self.show(message, category, *rest, **more)
+        self.show_warning(message, category, *rest, **more)
 
-    def logged(self, *arguments: Any, **more: Any) -> logging.LogRecord:
-        """A logger's record is made here before any handler sees it; not every library lets it get to the root's."""
-        record = self.make(*arguments, **more)
+    def on_record(self, *arguments: Any, **more: Any) -> logging.LogRecord:
+        """Make a log record; recording here also covers loggers that do not propagate to the root logger."""
+        record = self.make_record(*arguments, **more)
         if record.levelno >= logging.WARNING:
-            with suppress(Exception):  # the text and its arguments do not go together: the handler says so
+            with suppress(Exception):  # the text and its arguments do not match: the handler reports it
                 self.note(record.name, record.getMessage())
         return record
 
 
-def tell(said: dict[str, Any]) -> None:
-    """Take the warnings out of what a part says, and give each once in this process."""
-    texts = said.pop(WARNINGS_KEY, [])
+def tell(report: dict[str, Any]) -> None:
+    """Remove the warnings from a report, and show each once in this process."""
+    texts = report.pop(WARNINGS_KEY, [])
     for text in texts if isinstance(texts, list) else []:
-        _tell(str(text)[:LONGEST_WARNING])
+        _warn_once(str(text)[:LONGEST_WARNING])
 
 
 @cache
-def _tell(text: str) -> None:
+def _warn_once(text: str) -> None:
     warnings.warn(WorkerWarning(text), stacklevel=3)

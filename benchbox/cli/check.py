@@ -137,7 +137,7 @@ def show_budgets(
     run: tuple[str | None, str | None, str, float],
 ) -> bool:
     """The error budgets of samplers on the Gaussian model; run: schedule, grid, final, error of the score."""
-    from benchbox.bench.sweep import integers
+    from benchbox.commas import integers
     from benchbox.exact.budget import setting
 
     samplers = instances(names, [s for s in set_ if not s.startswith("gaussian.")], "sampler")

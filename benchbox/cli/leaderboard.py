@@ -84,7 +84,7 @@ def _budget_list(nfe: str | None) -> list[int]:
     """The budgets asked for; none where all are meant."""
     if nfe is None:
         return []
-    from benchbox.bench.sweep import integers  # with torch, which nothing else here needs
+    from benchbox.commas import integers
 
     return integers(nfe, "--nfe", 1)
 

@@ -77,8 +77,8 @@ def order_picture(names: Sequence[str], files: Sequence[Path], set_: list[str], 
 def budget_picture(names: Sequence[str], nfe: str, set_: list[str], schedule: str | None, grid: str | None) -> Chart:
     """The error budget of one sampler on Gaussian data."""
     from benchbox import get
-    from benchbox.bench.sweep import integers
     from benchbox.cli.check import instances
+    from benchbox.commas import integers
     from benchbox.exact.budget import SCORE_ERROR, error_budgets, setting
     from benchbox.report.plots.exact import budget_chart
 
@@ -95,7 +95,8 @@ def pictures(
 ) -> tuple[Lines, tuple[float, float]]:
     """A line of panels for each sampler (of samples) or each run (of a trajectory), and the range of the data."""
     from benchbox.bench.settings import parse_settings
-    from benchbox.bench.sweep import Request, expand, integers
+    from benchbox.bench.sweep import Request, expand
+    from benchbox.commas import integers
 
     cells = expand(
         Request(

@@ -81,8 +81,9 @@ def run(
 ) -> None:
     """Run samplers at NFE budgets and record quality, time and memory, one parquet row per cell."""
     from benchbox.bench.saving import Saver
-    from benchbox.bench.settings import parse_settings
-    from benchbox.bench.sweep import Request, integers, one_executor
+    from benchbox.bench.settings import one_executor, parse_settings
+    from benchbox.bench.sweep import Request
+    from benchbox.commas import integers
 
     request = Request(
         samplers=name_list(sampler, "--sampler"), nfe=integers(nfe, "--nfe", 1) if nfe else [],

@@ -37,7 +37,7 @@ class Chunks:
 
     def update(self, batch: Tensor, index: Tensor) -> None:
         """Add images (n, channels, h, w) with their global numbers (n,)."""
-        from benchbox.metrics.pixels import to_uint8
+        from benchbox.inputs.pixels import to_uint8
 
         self.images.append(to_uint8(batch, self.range))
         self.index.append(index)

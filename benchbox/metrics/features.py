@@ -15,9 +15,9 @@ from torch_fidelity.feature_extractor_dinov2 import FeatureExtractorDinoV2
 from torch_fidelity.registry import FEATURE_EXTRACTORS_REGISTRY, register_feature_extractor
 
 from benchbox.errors import UsageError, unknown
+from benchbox.inputs.pixels import with_channels
 from benchbox.metrics import weights
 from benchbox.metrics.mnist_cnn import MnistCNN
-from benchbox.metrics.pixels import with_channels
 from benchbox.nets.loading import fill
 
 METRICS = ("fid", "kid", "isc", "prc")

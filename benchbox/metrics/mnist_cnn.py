@@ -11,7 +11,7 @@ from torch import Tensor
 from torch_fidelity.feature_extractor_base import FeatureExtractorBase
 
 from benchbox.card import verified_file
-from benchbox.metrics.pixels import with_channels
+from benchbox.inputs.pixels import with_channels
 from benchbox.nets.classifier import DigitClassifier
 from benchbox.nets.loading import fill
 

@@ -1,0 +1,87 @@
+"""The built-in plugins, offered by the same hooks as those of other packages; a kind is imported when it is needed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from benchbox.hookspecs import hookimpl
+
+if TYPE_CHECKING:
+    from benchbox.executor import Executor
+    from benchbox.grid import Grid
+    from benchbox.metric import Metric
+    from benchbox.model import Model
+    from benchbox.sampler import Sampler
+    from benchbox.schedule import Schedule
+
+
+@hookimpl
+def benchbox_samplers() -> list[type[Sampler]]:
+    from benchbox.samplers.ancestral import Ancestral
+    from benchbox.samplers.annealed_langevin import AnnealedLangevin
+    from benchbox.samplers.ddim import DDIM
+    from benchbox.samplers.euler_maruyama import EulerMaruyama
+    from benchbox.samplers.heun import Heun
+    from benchbox.samplers.ode import ODE
+    from benchbox.samplers.pc import PC
+
+    return [Ancestral, DDIM, EulerMaruyama, PC, Heun, AnnealedLangevin, ODE]
+
+
+@hookimpl
+def benchbox_schedules() -> list[type[Schedule]]:
+    from benchbox.schedules.ddpm import DDPM
+    from benchbox.schedules.exploding import EDM, VE, Brownian
+    from benchbox.schedules.flow import Flow
+    from benchbox.schedules.vp import VP, Cosine, SubVP
+
+    return [DDPM, Cosine, VP, SubVP, VE, Brownian, EDM, Flow]
+
+
+@hookimpl
+def benchbox_grids() -> list[type[Grid]]:
+    from benchbox.grids.indices import Leading, Trailing
+    from benchbox.grids.levels import Karras, LogSNR, Quadratic, Uniform
+
+    return [Uniform, Quadratic, LogSNR, Karras, Leading, Trailing]
+
+
+@hookimpl
+def benchbox_models() -> list[type[Model]]:
+    from benchbox.models.bundled import CardFile, MnistDDPM, MnistEDM, MnistNCSN
+    from benchbox.models.empirical import Empirical
+    from benchbox.models.gaussian import Gaussian
+    from benchbox.models.mixture import Mixture
+    from benchbox.models.python import Python
+    from benchbox.models.torchscript import TorchScript
+
+    return [MnistEDM, MnistDDPM, MnistNCSN, Gaussian, Mixture, Empirical, CardFile, TorchScript, Python]
+
+
+@hookimpl
+def benchbox_metrics() -> list[type[Metric]]:
+    from benchbox.metrics.bound import VariationalBound
+    from benchbox.metrics.energy import Energy
+    from benchbox.metrics.fid import FID
+    from benchbox.metrics.inception_score import InceptionScore
+    from benchbox.metrics.kid import KID
+    from benchbox.metrics.likelihood import BitsPerDim
+    from benchbox.metrics.mmd import MMD
+    from benchbox.metrics.modes import Modes
+    from benchbox.metrics.ode_error import ODEError
+    from benchbox.metrics.precision_recall import PrecisionRecall
+    from benchbox.metrics.sliced import SlicedW2
+    from benchbox.metrics.wasserstein import W2
+
+    return [
+        FID, KID, InceptionScore, PrecisionRecall, W2, SlicedW2, Energy, MMD, Modes, ODEError, BitsPerDim,
+        VariationalBound,
+    ]  # fmt: skip
+
+
+@hookimpl
+def benchbox_executors() -> list[type[Executor]]:
+    from benchbox.executors.local import Local
+    from benchbox.executors.on_ray import Ray
+
+    return [Local, Ray]
