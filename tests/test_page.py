@@ -18,8 +18,8 @@ from hypothesis import strategies as st
 from report_rows import known, nothing_usual, rows
 
 import benchbox as package
-from benchbox.cli.site import checks_in
 from benchbox.errors import UsageError
+from benchbox.report.certificates import checks_in
 from benchbox.report.page.content import view
 from benchbox.report.page.evidence import picture
 from benchbox.report.page.names import breakable, listed, slug

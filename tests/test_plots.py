@@ -261,7 +261,7 @@ def test_plots_from_the_command_line(benchbox: Command) -> None:
     for arguments, sentence in (
         (["--cost", "money"], "cost 'money'"),
         (["--metric", "fid"], "metric among the rows 'fid'"),
-        (["--kind", "budget", "--sampler", "ddim,heun"], "an error budget is of one sampler"),
+        (["--kind", "budget", "--sampler", "ddim,heun"], "an error budget is drawn for one sampler"),
         (["--output", "a.gif"], "its name must end in .svg, .png, .pdf or .html"),
         (["--kind", "order", "--certificate", "quality.svg"], "quality.svg is not a file of certificates"),
     ):

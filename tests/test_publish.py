@@ -294,7 +294,7 @@ def test_publishing_from_the_command_line(benchbox: Command, repository: Path, h
     found = package.load_results("site/data")
     assert sources(found, "nfe_requested") == {5: "", 7: "", 9: "bob"}
     assert "NFE 9" in benchbox("leaderboard", "site").out
-    assert "has these 3 rows already" in benchbox("publish", "later", "--to", "git", "--output", ".").out
+    assert "already has these 3 rows" in benchbox("publish", "later", "--to", "git", "--output", ".").out
     assert hub.calls.count("upload_folder") == 2
     for arguments, sentence in (
         (["--to", "folder"], "needs --output: a folder"),

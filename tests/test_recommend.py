@@ -205,7 +205,10 @@ def test_the_commands_read_a_folder_of_folders(benchbox: Command, results: Path)
         ("recommend nowhere --target-fid 3", "there is no results directory nowhere"),
         ("compare heun euler --results published", "heun and euler share no board in published"),
         ("leaderboard published --metric fit", "unknown metric among the rows 'fit': did you mean fid"),
-        ("leaderboard published --format json --published", "--published goes with a format for people"),
+        (
+            "leaderboard published --format json --published",
+            "--published works with the formats table, markdown, latex and html",
+        ),
     ],
 )
 def test_what_is_wrong_is_one_sentence(benchbox: Command, results: Path, arguments: str, says: str) -> None:

@@ -9,10 +9,11 @@ from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import Literal
 
-from benchbox.report.board import Board, BoardTask, Difference, Entry, Setup, Unranked
+from benchbox.report.board import Board, BoardTask
+from benchbox.report.entry import Difference, Entry, Setup, Unranked
 from benchbox.report.estimate import CONFIDENCE
 from benchbox.report.prepared import RANKED
-from benchbox.report.table import Usual, changed_options, label, number
+from benchbox.report.table import Defaults, changed_options, label, number
 from benchbox.report.ties import TIE_LEVEL
 
 EXTRA = ("dtype", "final", "guidance")
@@ -53,19 +54,19 @@ class Sheet:
     notes: tuple[str, ...] = ()
 
 
-def sheets(boards: Iterable[Board], usual: Usual) -> list[Sheet]:
+def sheets(boards: Iterable[Board], defaults: Defaults) -> list[Sheet]:
     """A sheet per board; `usual` are the options that need not be said."""
-    return [sheet(board, usual) for board in boards]
+    return [sheet(board, defaults) for board in boards]
 
 
-def sheet(board: Board, usual: Usual) -> Sheet:
-    lines = [_entry_line(entry, board, usual) for entry in board.entries]
+def sheet(board: Board, defaults: Defaults) -> Sheet:
+    lines = [_entry_line(entry, board, defaults) for entry in board.entries]
     columns = tuple(
         c for c in (lines[0] if lines else ()) if c not in COST_COLUMNS or any(line[c].text != NONE for line in lines)
     )
     cells = tuple(tuple(line[c] for c in columns) for line in lines)
     words = frozenset({"sampler", "schedule", "grid"})
-    return Sheet(title(board, usual), columns, words, cells, tuple(_notes(board, usual)))
+    return Sheet(title(board, defaults), columns, words, cells, tuple(_notes(board, defaults)))
 
 
 def first(sheet: Sheet, top: int | None) -> Sheet:
@@ -74,11 +75,11 @@ def first(sheet: Sheet, top: int | None) -> Sheet:
     return replace(sheet, lines=sheet.lines[:top], notes=(f"{more} more", *sheet.notes)) if more > 0 else sheet
 
 
-def title(board: Board, usual: Usual, budgets: bool = True) -> str:
+def title(board: Board, defaults: Defaults, budgets: bool = True) -> str:
     """What is compared: model, budget (unless it is left out), metric, features, samples, data set, levels."""
     task = board.task
-    what = ", ".join([model(task, usual) or "no model", *([budget(board)] if budgets else [])])
-    return f"{what}: {metric_words(task, usual)} of {task.n_samples:,} samples {terms(board, usual)}"
+    what = ", ".join([model(task, defaults) or "no model", *([budget(board)] if budgets else [])])
+    return f"{what}: {metric_words(task, defaults)} of {task.n_samples:,} samples {terms(board, defaults)}"
 
 
 def budget(board: Board) -> str:
@@ -88,52 +89,54 @@ def budget(board: Board) -> str:
     return "adaptive" if board.budget is None else f"NFE {board.budget}"
 
 
-def metric_words(task: BoardTask, usual: Usual) -> str:
+def metric_words(task: BoardTask, defaults: Defaults) -> str:
     """The metric of a task, its extractor, and the options that are not as usual."""
-    said = ", ".join(filter(None, (task.features, metric_setting(task, usual))))
+    said = ", ".join(filter(None, (task.features, metric_setting(task, defaults))))
     return f"{task.metric} ({said})" if said else task.metric
 
 
-def metric_setting(task: BoardTask, usual: Usual) -> str:
+def metric_setting(task: BoardTask, defaults: Defaults) -> str:
     """The options of a task's metric that are not as usual."""
-    return changed_options(json.loads(task.setting), "metric", RANKED[task.metric].metric, usual)
+    return changed_options(json.loads(task.setting), "metric", RANKED[task.metric].metric, defaults)
 
 
-def model(task: BoardTask, usual: Usual) -> str:
+def model(task: BoardTask, defaults: Defaults) -> str:
     """The model of a task, with the options that are not as usual."""
-    return label({"model": task.model, "model_options": task.model_options}, "model", usual)
+    return label({"model": task.model, "model_options": task.model_options}, "model", defaults)
 
 
-def terms(board: Board, usual: Usual) -> str:
+def terms(board: Board, defaults: Defaults) -> str:
     """On what terms is compared: the reference and the levels."""
     setup, against = board.setups[0], f"against {board.task.reference or board.task.dataset}"
     if board.levels == "unknown":
         return against
     if board.levels == "recommended":
         return f"{against}, each sampler with its recommended schedule and grid"
-    return f"{against}, schedule {name(setup, 'schedule', usual)}, grid {name(setup, 'grid', usual)}"
+    return f"{against}, schedule {name(setup, 'schedule', defaults)}, grid {name(setup, 'grid', defaults)}"
 
 
-def name(setup: Setup, kind: str, usual: Usual) -> str:
+def name(setup: Setup, kind: str, defaults: Defaults) -> str:
     """The sampler, schedule or grid of a setup, with the options that are not as usual."""
-    return label(vars(setup), kind, usual)
+    return label(vars(setup), kind, defaults)
 
 
-def full_name(setup: Setup, all_setups: Sequence[Setup], usual: Usual) -> str:
+def full_name(setup: Setup, all_setups: Sequence[Setup], defaults: Defaults) -> str:
     """The sampler's name, and whatever else tells it from the other setups of a board."""
     extra = [f"{e} {getattr(setup, e) or 'none'}" for e in EXTRA if len({getattr(s, e) for s in all_setups}) > 1]
     origins = {(s.sampler_package, s.sampler_version) for s in all_setups if s.sampler == setup.sampler}
     if len(origins) > 1:
         extra.append(f"{setup.sampler_package} {setup.sampler_version}")
-    return ", ".join([name(setup, "sampler", usual), *extra])
+    return ", ".join([name(setup, "sampler", defaults), *extra])
 
 
-def _entry_line(entry: Entry, board: Board, usual: Usual) -> dict[str, SheetCell]:
+def _entry_line(entry: Entry, board: Board, defaults: Defaults) -> dict[str, SheetCell]:
     best: Style = "bold" if entry.rank_low == 1 else ""
-    levels = {k: SheetCell(name(entry.setup, k, usual)) for k in ("schedule", "grid") if board.levels == "recommended"}
+    levels = {
+        k: SheetCell(name(entry.setup, k, defaults)) for k in ("schedule", "grid") if board.levels == "recommended"
+    }
     return {
         "rank": SheetCell(rank(entry), best),
-        "sampler": SheetCell(full_name(entry.setup, board.setups, usual), best),
+        "sampler": SheetCell(full_name(entry.setup, board.setups, defaults), best),
         **levels,
         "NFE": SheetCell(number(entry.nfe)),
         board.task.metric: SheetCell(number(entry.value, 4), best),
@@ -159,11 +162,11 @@ def behind(difference: Difference | None) -> SheetCell:
     return SheetCell(text, "italic" if difference.paired else "")
 
 
-def _notes(board: Board, usual: Usual) -> Iterable[str]:
+def _notes(board: Board, defaults: Defaults) -> Iterable[str]:
     """What has no rank, a line per setup and reason with its seeds."""
 
     def what(cell: Unranked) -> tuple[str, str, str]:
-        return full_name(cell.setup, board.setups, usual), cell.status, cell.reason
+        return full_name(cell.setup, board.setups, defaults), cell.status, cell.reason
 
     for (sampler, status, reason), cells in groupby(sorted(board.unranked, key=what), key=what):
         seeds = sorted({cell.seed for cell in cells})

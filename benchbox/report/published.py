@@ -15,7 +15,7 @@ import pandas as pd
 from benchbox.report.board import Board, BoardTask
 from benchbox.report.leaderboard import Sheet, SheetCell, sheet
 from benchbox.report.plots.chart import Chart, Line, Point, drawable
-from benchbox.report.table import Usual, number
+from benchbox.report.table import Defaults, number
 
 NOTE = "as published: other networks, Inception features, mostly 50,000 samples, and each paper's own way to count NFE"
 
@@ -62,10 +62,10 @@ def _point(figure: Mapping[Any, Any]) -> Point:
     return Point(figure["nfe"], figure["fid"], label=f"{what}; {figure['source']}")
 
 
-def sheets_with_published(boards: Iterable[Board], usual: Usual) -> Iterator[Sheet]:
+def sheets_with_published(boards: Iterable[Board], defaults: Defaults) -> Iterator[Sheet]:
     """The sheet of each board, and after it what was published, in italics and without a rank."""
     for board in boards:
-        yield sheet(board, usual)
+        yield sheet(board, defaults)
         figures = published_figures(board)
         if len(figures):
             yield _sheet(figures)

@@ -9,10 +9,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from benchbox.errors import UsageError
-from benchbox.report.board import Board, Cost, Entry
+from benchbox.report.board import Board
 from benchbox.report.command import model_words, run_command
+from benchbox.report.entry import Cost, Entry
 from benchbox.report.leaderboard import name
-from benchbox.report.table import Usual, number
+from benchbox.report.table import Defaults, number
 from benchbox.report.ties import separated
 
 FIRST_SWEEP = ("ancestral,ddim,heun", (5, 10, 20, 50, 100), 1000)
@@ -66,7 +67,7 @@ def measured_choices(boards: Iterable[Board], model: str, metric: str = "fid") -
     return [c if c.entry.cost.device == device else _untimed(c) for c in found.values()]
 
 
-def for_target(known: Sequence[Choice], model: str, target: float, usual: Usual) -> Recommendation:
+def for_target(known: Sequence[Choice], model: str, target: float, defaults: Defaults) -> Recommendation:
     """The cheapest whose whole 95 % interval is at or below a target. UsageError for a target that is not above 0."""
     if not target > 0:
         raise UsageError(f"a target of {target:g} is not valid: it is above 0.")
@@ -75,19 +76,21 @@ def for_target(known: Sequence[Choice], model: str, target: float, usual: Usual)
     sure, perhaps = _cheapest_first(known, target)
     if sure:
         best, cheaper = sure[0], [c for c in perhaps if c.price < sure[0].price]
-        why = f"{said(best, usual)} Of {len(known)} measured, the cheapest whose whole interval is within {target:g}."
-        why += f" Cheaper, and perhaps within it: {said(cheaper[0], usual)}" if cheaper else ""
-        return Recommendation(best, why, _again(best, usual))
+        why = (
+            f"{said(best, defaults)} Of {len(known)} measured, the cheapest whose whole interval is within {target:g}."
+        )
+        why += f" Cheaper, and perhaps within it: {said(cheaper[0], defaults)}" if cheaper else ""
+        return Recommendation(best, why, _again(best, defaults))
     if perhaps:
         why = f"the rows cannot tell: what may be within {target:g} is not known well enough; of that, the cheapest: "
-        return Recommendation(None, why + said(perhaps[0], usual), _again(perhaps[0], usual, MORE_SEEDS))
+        return Recommendation(None, why + said(perhaps[0], defaults), _again(perhaps[0], defaults, MORE_SEEDS))
     best = min(known, key=lambda c: c.entry.value)
     most = max((c.board.budget for c in known if c.board.budget), default=50)
-    why = f"the rows cannot tell: nothing that was measured comes near {target:g}; the best: {said(best, usual)}"
-    return Recommendation(None, why, _sweep(known, [2 * most, 4 * most], usual))
+    why = f"the rows cannot tell: nothing that was measured comes near {target:g}; the best: {said(best, defaults)}"
+    return Recommendation(None, why, _sweep(known, [2 * most, 4 * most], defaults))
 
 
-def for_time(known: Sequence[Choice], model: str, seconds: float, usual: Usual) -> Recommendation:
+def for_time(known: Sequence[Choice], model: str, seconds: float, defaults: Defaults) -> Recommendation:
     """The best that takes at most so many seconds per 1,000 samples: of those tied for it, the cheapest.
 
     UsageError for a time that is not above 0.
@@ -100,32 +103,32 @@ def for_time(known: Sequence[Choice], model: str, seconds: float, usual: Usual) 
     if not timed:
         why = f"the rows cannot tell: of model {model} no time was measured on a machine at rest."
         budgets = sorted({c.board.budget for c in known if c.board.budget})
-        return Recommendation(None, why, f"{_sweep(known, budgets, usual)} --exclusive --force")
+        return Recommendation(None, why, f"{_sweep(known, budgets, defaults)} --exclusive --force")
     within = sorted((c for c in timed if c.entry.cost.seconds <= seconds), key=lambda c: c.entry.value)
     if not within:
         least = min(timed, key=lambda c: c.price)
-        why = f"the rows cannot tell: nothing that was measured is as quick; the quickest: {said(least, usual)}"
+        why = f"the rows cannot tell: nothing that was measured is as quick; the quickest: {said(least, defaults)}"
         affordable = max(2, int(least.entry.nfe * seconds / least.entry.cost.seconds))
-        return Recommendation(None, why, _sweep(known, [affordable], usual))
+        return Recommendation(None, why, _sweep(known, [affordable], defaults))
     differ = separated([c.entry.estimate for c in within])[0]
     tied = [c for c, other in zip(within, differ, strict=True) if not other and c.entry.sure]
     best = min(tied, key=lambda c: c.price) if within[0].entry.sure else within[0]
-    why = f"{said(best, usual)} Of {len(within)} measured within {seconds:g} s it is the best"
+    why = f"{said(best, defaults)} Of {len(within)} measured within {seconds:g} s it is the best"
     if not best.entry.sure:
-        return Recommendation(best, f"{why}, as far as one seed tells.", _again(best, usual))
+        return Recommendation(best, f"{why}, as far as one seed tells.", _again(best, defaults))
     why += f", and the cheapest of {len(tied)} that are tied." if len(tied) > 1 else "."
-    return Recommendation(best, why, _again(best, usual))
+    return Recommendation(best, why, _again(best, defaults))
 
 
-def said(choice: Choice, usual: Usual) -> str:
+def said(choice: Choice, defaults: Defaults) -> str:
     """A choice in one sentence: what, how good, at what cost."""
     entry, task, cost = choice.entry, choice.board.task, choice.entry.cost
-    levels = f"schedule {name(entry.setup, 'schedule', usual)}, grid {name(entry.setup, 'grid', usual)}"
+    levels = f"schedule {name(entry.setup, 'schedule', defaults)}, grid {name(entry.setup, 'grid', defaults)}"
     asked = "" if choice.board.budget in (None, entry.nfe) else f", asked for {choice.board.budget}"
     interval = f"95 % interval {number(entry.low, 4)} to {number(entry.high, 4)}" if entry.sure else "interval unknown"
     time = f"{number(cost.seconds, 3)} s per 1,000 samples on {cost.device}" if cost.device else "no time"
     return (
-        f"{name(entry.setup, 'sampler', usual)} ({levels}) with {number(entry.nfe)} evaluations{asked}: "
+        f"{name(entry.setup, 'sampler', defaults)} ({levels}) with {number(entry.nfe)} evaluations{asked}: "
         f"{task.metric} {number(entry.value, 4)} ({interval}; {task.n_samples:,} samples), {time}."
     )
 
@@ -145,10 +148,10 @@ def _low(entry: Entry) -> float:
     return entry.low if entry.sure else entry.value
 
 
-def _again(choice: Choice, usual: Usual, more: int = 0) -> str:
+def _again(choice: Choice, defaults: Defaults, more: int = 0) -> str:
     seeds = choice.entry.seeds
     wanted = range(max(seeds) + 1, max(seeds) + 1 + more) if more else seeds
-    return run_command(choice.board, choice.entry.setup, list(wanted), usual, choice.entry.row)
+    return run_command(choice.board, choice.entry.setup, list(wanted), defaults, choice.entry.row)
 
 
 def _nothing_measured(model: str) -> Recommendation:
@@ -157,11 +160,11 @@ def _nothing_measured(model: str) -> Recommendation:
     )
 
 
-def _sweep(known: Sequence[Choice], budgets: Sequence[int], usual: Usual) -> str:
+def _sweep(known: Sequence[Choice], budgets: Sequence[int], defaults: Defaults) -> str:
     """The samplers of the three best choices at other budgets."""
     samplers = list(dict.fromkeys(c.entry.setup.sampler for c in sorted(known, key=lambda c: c.entry.value)))[:3]
     task = known[0].board.task
-    model = model_words(task, known[0].entry.row, usual)
+    model = model_words(task, known[0].entry.row, defaults)
     return _run(model, ",".join(samplers), budgets, task.n_samples)
 
 

@@ -6,12 +6,13 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from benchbox.report.board import Board, Entry
+from benchbox.report.board import Board
 from benchbox.report.command import run_command
+from benchbox.report.entry import Entry
 from benchbox.report.escape import plain_text
 from benchbox.report.page.names import Names, listed, slug
 from benchbox.report.plots.quality import metric_heading
-from benchbox.report.table import Usual, number
+from benchbox.report.table import Defaults, number
 
 USUAL_BUDGETS = (5, 10, 20, 50, 100)
 """Of many budgets, the answers are given at those that are nearest to these; the table has all."""
@@ -41,18 +42,18 @@ def answered_boards(boards: Sequence[Board]) -> list[Board]:
     return [b for b in boards if b in near or b.budget is None]
 
 
-def page_answer(board: Board, names: Names, usual: Usual) -> PageAnswer:
+def page_answer(board: Board, names: Names, defaults: Defaults) -> PageAnswer:
     """The best of a board, how sure that is, what it costs, and the command that measures it."""
     best = board.entries[0]
     return PageAnswer(
         budget="Any budget (adaptive)" if board.budget is None else f"{board.budget} evaluations",
         use=names[best.setup], href=f"samplers/{slug(best.setup.sampler)}.html",
         quality=(
-            f"{plain_text(metric_heading(board.task, usual))} {interval_text(best)}, {count(best)}, "
+            f"{plain_text(metric_heading(board.task, defaults))} {interval_text(best)}, {count(best)}, "
             f"{number(best.nfe)} evaluations spent"
         ),
         sure=how_sure(board, names), cost=price(best),
-        command=plain_text(run_command(board, best.setup, best.seeds, usual, best.row)), needs=package_text(best),
+        command=plain_text(run_command(board, best.setup, best.seeds, defaults, best.row)), needs=package_text(best),
     )  # fmt: skip
 
 

@@ -7,8 +7,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from benchbox.report.board import Board, BoardRow, BoardTask, Setup, Unranked
+from benchbox.report.board import Board, BoardTask
 from benchbox.report.command import run_command
+from benchbox.report.entry import BoardRow, Setup, Unranked
 from benchbox.report.escape import plain_text
 from benchbox.report.leaderboard import model, rank, terms, title
 from benchbox.report.leaderboard import name as part_name
@@ -16,7 +17,7 @@ from benchbox.report.page.answers import PageAnswer, answered_boards, page_answe
 from benchbox.report.page.names import Names, finite_or_none, slug
 from benchbox.report.plots.quality import COST_AXES, CostName, metric_heading, quality_chart, series, setup_names
 from benchbox.report.published import with_published
-from benchbox.report.table import Usual
+from benchbox.report.table import Defaults
 
 
 @dataclass(frozen=True)
@@ -41,16 +42,16 @@ class View:
         return sorted({line["budget"] for line in self.lines if line["budget"] is not None})
 
 
-def views(boards: Iterable[Board], usual: Usual, shared: Usual | None = None) -> list[View]:
+def views(boards: Iterable[Board], defaults: Defaults, shared: Defaults | None = None) -> list[View]:
     """A view for each series of boards; those with the most entries first.
 
     Commands leave out the options that are as usual, names those that are as in `shared`.
     """
-    found = [view(group, usual, shared or usual) for group in series(boards)]
+    found = [view(group, defaults, shared or defaults) for group in series(boards)]
     return sorted(found, key=lambda v: -len(v.lines))
 
 
-def view(boards: Sequence[Board], usual: Usual, shared: Usual) -> View:
+def view(boards: Sequence[Board], defaults: Defaults, shared: Defaults) -> View:
     """The view of one series."""
     whole, task = plain_text(title(boards[0], shared, budgets=False)), boards[0].task
     names = {s: plain_text(n) for s, n in setup_names([s for b in boards for s in b.setups], shared).items()}
@@ -63,15 +64,15 @@ def view(boards: Sequence[Board], usual: Usual, shared: Usual) -> View:
         id=slug(whole), title=whole, task=task, measure=plain_text(metric_heading(task, shared)),
         heading=plain_text(f"{model(task, shared)}: {metric_heading(task, shared)} of {task.n_samples:,} samples"),
         terms=plain_text(terms(boards[0], shared)),
-        answers=tuple(page_answer(b, names, usual) for b in answered_boards(boards) if b.entries),
-        charts=charts, lines=tuple(line for b in boards for line in lines(b, names, usual)),
+        answers=tuple(page_answer(b, names, defaults) for b in answered_boards(boards) if b.entries),
+        charts=charts, lines=tuple(line for b in boards for line in lines(b, names, defaults)),
     )  # fmt: skip
 
 
-def lines(board: Board, names: Names, usual: Usual) -> Iterable[dict[str, Any]]:
+def lines(board: Board, names: Names, defaults: Defaults) -> Iterable[dict[str, Any]]:
     """The board as lines of the page's table; what has no rank at the end, a line for each setup and reason."""
     for e in board.entries:
-        yield _content_line(board, e.setup, e.seeds, names, usual, e.row) | {
+        yield _content_line(board, e.setup, e.seeds, names, defaults, e.row) | {
             "rank": rank(e), "place": e.rank_low, "nfe": finite_or_none(e.nfe), "value": e.value,
             "low": finite_or_none(e.low), "high": finite_or_none(e.high), "seconds": finite_or_none(e.cost.seconds),
             "memory": finite_or_none(e.cost.memory_mb),
@@ -82,22 +83,22 @@ def lines(board: Board, names: Names, usual: Usual) -> Iterable[dict[str, Any]]:
         why[u.setup, plain_text(f"{u.status}: {u.reason}" if u.reason else u.status)].append(u)
     for (setup, status), cells in why.items():
         seeds = sorted({u.seed for u in cells})
-        yield _content_line(board, setup, seeds, names, usual, cells[0].row) | {
+        yield _content_line(board, setup, seeds, names, defaults, cells[0].row) | {
             "nfe": finite_or_none(cells[0].nfe),
             "status": status,
         }
 
 
 def _content_line(
-    board: Board, setup: Setup, seeds: Sequence[int], names: Names, usual: Usual, row: BoardRow
+    board: Board, setup: Setup, seeds: Sequence[int], names: Names, defaults: Defaults, row: BoardRow
 ) -> dict[str, Any]:
     """What every line says; what only a rank brings is empty."""
     line: dict[str, Any] = dict.fromkeys(("place", "value", "low", "high", "seconds", "memory"))
     return line | {
         "budget": board.budget, "rank": "–", "name": names[setup], "sampler": setup.sampler, "device": "",
         "page": slug(setup.sampler), "seeds": ", ".join(map(str, seeds)), "status": "",
-        "schedule": plain_text(part_name(setup, "schedule", usual)),
-        "grid": plain_text(part_name(setup, "grid", usual)),
+        "schedule": plain_text(part_name(setup, "schedule", defaults)),
+        "grid": plain_text(part_name(setup, "grid", defaults)),
         "package": plain_text(f"{setup.sampler_package} {setup.sampler_version}"),
-        "command": plain_text(run_command(board, setup, seeds, usual, row)),
+        "command": plain_text(run_command(board, setup, seeds, defaults, row)),
     }  # fmt: skip
