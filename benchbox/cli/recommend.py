@@ -24,9 +24,10 @@ def recommend(
 
     from benchbox.cli.rows import rows_in
     from benchbox.registry import registry
+    from benchbox.report.choices import measured_choices
     from benchbox.report.escape import plain_text
     from benchbox.report.ranking import boards
-    from benchbox.report.recommend import for_target, for_time, measured_choices
+    from benchbox.report.recommend import for_target, for_time
 
     if (target_fid is None) == (time_budget is None):
         raise UsageError("give one of --target-fid and --time-budget.")

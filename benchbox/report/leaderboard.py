@@ -1,35 +1,31 @@
-"""A board as a sheet: the words and numbers that every format shows, not yet escaped for any."""
+"""A board as a sheet: the text that every output format shows, not yet escaped."""
 
 from __future__ import annotations
 
-import json
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import Literal
 
-from benchbox.report.board import Board, BoardTask
-from benchbox.report.entry import Difference, Entry, Setup, Unranked
+from benchbox.report.board import Board
+from benchbox.report.entry import Difference, Entry, Unranked
 from benchbox.report.estimate import CONFIDENCE
-from benchbox.report.prepared import RANKED
-from benchbox.report.table import Defaults, changed_options, label, number
+from benchbox.report.headings import board_title, full_name, part_name
+from benchbox.report.table import Defaults, number
 from benchbox.report.ties import TIE_LEVEL
 
-EXTRA = ("dtype", "final", "guidance")
-"""Said with a sampler's name where they are not the same for all."""
-
 COST_COLUMNS = SECONDS, MEMORY = ("s / 1,000", "MB")
-"""Columns that are left out where nothing was measured, as on a busy machine."""
+"""Columns that are omitted where nothing was measured, as on a loaded machine."""
 
 NONE = number(None)
 
 LEGEND = (
-    f"± is half of the {CONFIDENCE:.0%} interval of the mean over seeds. A rank is a range where the measurements do "
-    f"not separate samplers (equals are separated with a probability of {TIE_LEVEL:.0%}); bold can be the best. "
-    "A difference in italics is paired: over shared seeds, where the common noise cancels. "
-    "? means that the uncertainty is not known: one seed, and no interval. "
-    "An fid is of so many samples and lies above that of more; its ± is that of fid_inf, the value at infinitely many."
+    f"± is half the width of the {CONFIDENCE:.0%} interval of the mean over seeds. Samplers that the measurements do "
+    f"not separate have overlapping rank ranges (equal samplers are separated with probability {TIE_LEVEL:.0%}). "
+    "Bold: possibly the best. Italics: a paired difference, over shared seeds, whose common noise cancels. "
+    "?: the standard error is unknown (one seed, and no interval). FID is biased upward at finite sample size; "
+    "its ± is that of fid_inf, the extrapolation to infinitely many samples."
 )
 
 Style = Literal["", "bold", "italic"]
@@ -37,7 +33,7 @@ Style = Literal["", "bold", "italic"]
 
 @dataclass(frozen=True)
 class SheetCell:
-    """A cell of a sheet: its text, and how it stands out."""
+    """A cell of a sheet: its text and its style."""
 
     text: str
     style: Style = ""
@@ -45,7 +41,7 @@ class SheetCell:
 
 @dataclass(frozen=True)
 class Sheet:
-    """A table for people: a title, columns by name, which of them are words (the others: numbers), lines and notes."""
+    """A table for people. words: the columns of text; all others are numbers."""
 
     title: str
     columns: tuple[str, ...]
@@ -55,93 +51,38 @@ class Sheet:
 
 
 def sheets(boards: Iterable[Board], defaults: Defaults) -> list[Sheet]:
-    """A sheet per board; `usual` are the options that need not be said."""
+    """A sheet per board; options with their default value are not shown."""
     return [sheet(board, defaults) for board in boards]
 
 
 def sheet(board: Board, defaults: Defaults) -> Sheet:
+    """The sheet of a board."""
     lines = [_entry_line(entry, board, defaults) for entry in board.entries]
     columns = tuple(
         c for c in (lines[0] if lines else ()) if c not in COST_COLUMNS or any(line[c].text != NONE for line in lines)
     )
     cells = tuple(tuple(line[c] for c in columns) for line in lines)
     words = frozenset({"sampler", "schedule", "grid"})
-    return Sheet(title(board, defaults), columns, words, cells, tuple(_notes(board, defaults)))
+    return Sheet(board_title(board, defaults), columns, words, cells, tuple(_notes(board, defaults)))
 
 
 def first(sheet: Sheet, top: int | None) -> Sheet:
-    """A sheet's first lines, and how many more there are; the whole sheet without a number."""
+    """The first lines of a sheet, with a note of how many are left out; None: all."""
     more = len(sheet.lines) - top if top else 0
     return replace(sheet, lines=sheet.lines[:top], notes=(f"{more} more", *sheet.notes)) if more > 0 else sheet
 
 
-def title(board: Board, defaults: Defaults, budgets: bool = True) -> str:
-    """What is compared: model, budget (unless it is left out), metric, features, samples, data set, levels."""
-    task = board.task
-    what = ", ".join([model(task, defaults) or "no model", *([budget(board)] if budgets else [])])
-    return f"{what}: {metric_words(task, defaults)} of {task.n_samples:,} samples {terms(board, defaults)}"
-
-
-def budget(board: Board) -> str:
-    """A board's budget in words."""
-    if board.levels == "unknown":
-        return "samples from elsewhere"
-    return "adaptive" if board.budget is None else f"NFE {board.budget}"
-
-
-def metric_words(task: BoardTask, defaults: Defaults) -> str:
-    """The metric of a task, its extractor, and the options that are not as usual."""
-    said = ", ".join(filter(None, (task.features, metric_setting(task, defaults))))
-    return f"{task.metric} ({said})" if said else task.metric
-
-
-def metric_setting(task: BoardTask, defaults: Defaults) -> str:
-    """The options of a task's metric that are not as usual."""
-    return changed_options(json.loads(task.setting), "metric", RANKED[task.metric].metric, defaults)
-
-
-def model(task: BoardTask, defaults: Defaults) -> str:
-    """The model of a task, with the options that are not as usual."""
-    return label({"model": task.model, "model_options": task.model_options}, "model", defaults)
-
-
-def terms(board: Board, defaults: Defaults) -> str:
-    """On what terms is compared: the reference and the levels."""
-    setup, against = board.setups[0], f"against {board.task.reference or board.task.dataset}"
-    if board.levels == "unknown":
-        return against
-    if board.levels == "recommended":
-        return f"{against}, each sampler with its recommended schedule and grid"
-    return f"{against}, schedule {name(setup, 'schedule', defaults)}, grid {name(setup, 'grid', defaults)}"
-
-
-def name(setup: Setup, kind: str, defaults: Defaults) -> str:
-    """The sampler, schedule or grid of a setup, with the options that are not as usual."""
-    return label(vars(setup), kind, defaults)
-
-
-def full_name(setup: Setup, all_setups: Sequence[Setup], defaults: Defaults) -> str:
-    """The sampler's name, and whatever else tells it from the other setups of a board."""
-    extra = [f"{e} {getattr(setup, e) or 'none'}" for e in EXTRA if len({getattr(s, e) for s in all_setups}) > 1]
-    origins = {(s.sampler_package, s.sampler_version) for s in all_setups if s.sampler == setup.sampler}
-    if len(origins) > 1:
-        extra.append(f"{setup.sampler_package} {setup.sampler_version}")
-    return ", ".join([name(setup, "sampler", defaults), *extra])
-
-
 def _entry_line(entry: Entry, board: Board, defaults: Defaults) -> dict[str, SheetCell]:
     best: Style = "bold" if entry.rank_low == 1 else ""
-    levels = {
-        k: SheetCell(name(entry.setup, k, defaults)) for k in ("schedule", "grid") if board.levels == "recommended"
-    }
+    level_columns = ("schedule", "grid") if board.levels == "recommended" else ()
     return {
         "rank": SheetCell(rank(entry), best),
         "sampler": SheetCell(full_name(entry.setup, board.setups, defaults), best),
-        **levels,
+        **{kind: SheetCell(part_name(entry.setup, kind, defaults)) for kind in level_columns},
         "NFE": SheetCell(number(entry.nfe)),
         board.task.metric: SheetCell(number(entry.value, 4), best),
         "±": SheetCell(number(entry.estimate.half_width, 2) if entry.sure else "?"),
-        "behind": behind(entry.behind),
+        "behind": _behind_cell(entry.behind),
         SECONDS: SheetCell(number(entry.cost.seconds, 3)),
         MEMORY: SheetCell(number(entry.cost.memory_mb, 4)),
         "seeds": SheetCell(str(len(entry.seeds))),
@@ -149,12 +90,12 @@ def _entry_line(entry: Entry, board: Board, defaults: Defaults) -> dict[str, She
 
 
 def rank(entry: Entry) -> str:
-    """2, or 2–4 for a range; with a question mark where it is only the place."""
+    """2, or 2–4 for a range; with a question mark if the standard error is unknown."""
     low, high = entry.rank_low, entry.rank_high
     return f"{low}–{high}" if high > low else f"{low}" if entry.sure else f"{low}?"
 
 
-def behind(difference: Difference | None) -> SheetCell:
+def _behind_cell(difference: Difference | None) -> SheetCell:
     if difference is None:
         return SheetCell("")
     half = difference.estimate.half_width
@@ -163,12 +104,12 @@ def behind(difference: Difference | None) -> SheetCell:
 
 
 def _notes(board: Board, defaults: Defaults) -> Iterable[str]:
-    """What has no rank, a line per setup and reason with its seeds."""
+    """The unranked cells: a line per setup and reason, with the seeds."""
 
-    def what(cell: Unranked) -> tuple[str, str, str]:
+    def group(cell: Unranked) -> tuple[str, str, str]:
         return full_name(cell.setup, board.setups, defaults), cell.status, cell.reason
 
-    for (sampler, status, reason), cells in groupby(sorted(board.unranked, key=what), key=what):
+    for (sampler, status, reason), cells in groupby(sorted(board.unranked, key=group), key=group):
         seeds = sorted({cell.seed for cell in cells})
         where = f"seed{'s' * (len(seeds) > 1)} {', '.join(map(str, seeds))}"
         yield f"not ranked: {sampler} ({where}): {status}" + (f" ({reason})" if reason else "")

@@ -9,10 +9,9 @@ from dataclasses import replace
 from typing import Literal
 
 from benchbox.errors import UsageError, unknown
-from benchbox.report.board import Board, BoardTask
-from benchbox.report.entry import Entry, Setup
-from benchbox.report.leaderboard import full_name, metric_setting, title
-from benchbox.report.leaderboard import name as part_name
+from benchbox.report.board import Board
+from benchbox.report.entry import Entry
+from benchbox.report.headings import board_title, metric_heading, setup_names, task_heading
 from benchbox.report.plots.chart import Chart, Line, Point, drawable, non_dominated
 from benchbox.report.table import Defaults
 
@@ -46,7 +45,7 @@ def largest_series(boards: Iterable[Board], defaults: Defaults) -> tuple[list[Bo
     if not groups:
         raise UsageError("no row can be ranked.")
     largest = max(groups, key=lambda group: sum(len(board.entries) for board in group))
-    return largest, [title(group[0], defaults, budgets=False) for group in groups if group is not largest]
+    return largest, [board_title(group[0], defaults, budgets=False) for group in groups if group is not largest]
 
 
 def quality_charts(boards: Sequence[Board], costs: Sequence[str], defaults: Defaults) -> dict[str, Chart]:
@@ -105,25 +104,6 @@ def spent(entry: Entry, cost: CostName) -> float:
     return {"nfe": entry.nfe, "seconds": entry.cost.seconds, "memory": entry.cost.memory_mb}[cost]
 
 
-METRIC_NAMES = {
-    "fid": "FID", "kid": "KID", "isc": "inception score", "f_score": "F score", "w2": "W2", "sw2": "sliced W2",
-    "mmd": "MMD", "energy": "energy distance", "mode_recall": "recall of modes", "ode_error": "ODE error",
-}  # fmt: skip
-"""Metrics, as a heading says them."""
-
-
-def metric_heading(task: BoardTask, defaults: Defaults) -> str:
-    """The metric, as a heading says it."""
-    name = METRIC_NAMES.get(task.metric, task.metric)
-    said = ", ".join(filter(None, (task.features, metric_setting(task, defaults))))
-    return f"{name} ({said})" if said else name
-
-
-def task_heading(task: BoardTask, defaults: Defaults) -> str:
-    """What was compared: model, metric, samples."""
-    return f"{task.model}: {metric_heading(task, defaults)} of {task.n_samples:,} samples"
-
-
 def _caption(boards: Sequence[Board], entries: Sequence[tuple[Board, Entry]], device: str, drawn: int) -> str:
     better = "up and left" if boards[0].highest else "down and left"
     levels = {"same": "one schedule and grid for all", "recommended": "each sampler on the levels it recommends"}
@@ -143,16 +123,3 @@ def _caption(boards: Sequence[Board], entries: Sequence[tuple[Board, Entry]], de
 def _range(numbers: Sequence[int]) -> str:
     low, high = min(numbers), max(numbers)
     return f"{low}" if low == high else f"{low} to {high}"
-
-
-def setup_names(setups: Iterable[Setup], defaults: Defaults) -> dict[Setup, str]:
-    """A name for each setup: as on its board, with the levels where these are needed to tell setups apart."""
-    distinct = list(dict.fromkeys(setups))
-    names = {setup: full_name(setup, distinct, defaults) for setup in distinct}
-    counts = Counter(names.values())
-    return {
-        setup: name
-        if counts[name] == 1
-        else ", ".join([name, *(part_name(setup, kind, defaults) for kind in ("schedule", "grid"))])
-        for setup, name in names.items()
-    }
