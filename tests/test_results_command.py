@@ -80,7 +80,7 @@ def test_every_file_and_row_that_is_not_in_order_is_named(benchbox: Command) -> 
         (f"{cell_id(4)}.parquet", "was left out: "), ("notes.parquet", "was left out: "),
         (f"{cell_id(9)}.parquet", f"was left out: it holds the row of cell {cell_id(3)}"),
         (path.name, "was left out: "), ("old.damaged", "is damaged"),
-        (f"cell {cell_id(2)}:", "it is done and spent 99 evaluations of a budget of 10, which is dishonest"),
+        (f"cell {cell_id(2)}:", "its status is done, but it spent 99 evaluations of a budget of 10: it is dishonest"),
         (f"configuration {'a' * 16} in results", "was changed or damaged"),
     ):  # fmt: skip
         assert any(line.startswith(f"benchbox: {name} {what}") for line in said), (name, said)
