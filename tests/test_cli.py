@@ -490,7 +490,7 @@ def test_an_interrupt_keeps_the_finished_rows_and_says_how_to_go_on(tmp_path: Pa
     done.send_signal(signal.SIGINT)
     _, err = done.communicate(timeout=600)
     assert done.returncode == 130
-    assert "stopped: 1 of 2 cells are in results; this goes on from there: benchbox run --sampler ddim" in err
+    assert "stopped: 1 of 2 cells are in results; resume with: benchbox run --sampler ddim" in err
     assert "Traceback" not in err
     assert list(rows(tmp_path / "results")["nfe"]) == [2]
     # the first cell's row and statistics, and what is finished of the second

@@ -48,7 +48,7 @@ def test_a_value_becomes_the_words_of_a_command(name: str, value: Any, text: Any
 
 @pytest.mark.parametrize("value", [[[1]], {"a": 1}, [{}], None])
 def test_a_value_that_no_option_takes_is_refused(value: Any) -> None:
-    with pytest.raises(UsageError, match=r"nfe = .* is not valid in TOML: it takes text, numbers, true, false"):
+    with pytest.raises(UsageError, match=r"nfe = .* is not valid: use text, a number, true, false"):
         as_typed("nfe", value)
 
 

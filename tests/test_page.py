@@ -18,8 +18,8 @@ from hypothesis import strategies as st
 from report_rows import known, nothing_usual, rows
 
 import benchbox as package
-from benchbox.cli.site import checks_in
 from benchbox.errors import UsageError
+from benchbox.report.certificates import checks_in
 from benchbox.report.page.content import view
 from benchbox.report.page.evidence import picture
 from benchbox.report.page.names import breakable, listed, slug
@@ -124,23 +124,23 @@ def test_the_best_is_said_with_its_interval_its_cost_and_its_command() -> None:
     said = answers(BEST, {"sampler": "ddim"} | known(6.0, 0.05), nfe_requested=10, nfe=9.0)
     assert (said["budget"], said["use"], said["href"]) == ("10 evaluations", "heun", "samplers/heun.html")
     assert said["quality"] == "FID (mnist-cnn) 4 (95 %: 3.9 to 4.1), 1 seed, 9 evaluations spent"
-    assert said["sure"] == "Measurably better than the other one."
-    assert said["cost"] == "10 s per 1,000 samples, 500 MB at most, on CPU."
+    assert said["sure"] == "Significantly better than the other one."
+    assert said["cost"] == "10 s per 1,000 samples, 500 MB peak memory, on CPU."
     assert said["command"].startswith("benchbox run --sampler heun --nfe 10 --model net")
 
 
 def test_a_tie_is_said_and_the_cheaper_one_named() -> None:
     tied = {"sampler": "ddim", "samples_per_s": 200.0} | known(4.05, 0.05)
     said = answers(BEST, tied)["sure"]
-    assert said.startswith("Lowest of 2 that were measured, and tied with ddim: these rows do not tell which is best.")
+    assert said.startswith("Lowest of 2 measured setups, but tied with ddim: the difference is not significant.")
     assert "Cheapest of these: ddim, 5 s per 1,000 samples" in said
 
 
 def test_what_is_not_known_is_not_said_to_be_sure() -> None:
     alone = {"fid": 4.0}
-    assert answers(BEST)["sure"] == "Nothing else was measured here."
-    assert "is not known" in answers(alone, {"sampler": "ddim", "fid": 9.0})["sure"]
-    assert "(uncertainty not known)" in answers(alone, {"sampler": "ddim", "fid": 9.0})["quality"]
+    assert answers(BEST)["sure"] == "No other setup was measured here."
+    assert "is unknown" in answers(alone, {"sampler": "ddim", "fid": 9.0})["sure"]
+    assert "(standard error unknown)" in answers(alone, {"sampler": "ddim", "fid": 9.0})["quality"]
 
 
 def test_what_failed_or_cheated_stands_in_the_table_with_its_reason_and_without_a_rank() -> None:

@@ -17,12 +17,13 @@ from matplotlib.figure import Figure
 from report_rows import known, nothing_usual, rows
 
 from benchbox.errors import UsageError
+from benchbox.report.headings import setup_names
 from benchbox.report.page.single import write_charts
 from benchbox.report.plots.chart import Chart, Line, Point, non_dominated
 from benchbox.report.plots.draw import draw, name_front, panel, power
 from benchbox.report.plots.exact import budget_chart, order_chart
 from benchbox.report.plots.gallery import Panel, draw_gallery, mosaic
-from benchbox.report.plots.quality import quality_chart, series, setup_names
+from benchbox.report.plots.quality import quality_chart, series
 from benchbox.report.plots.style import DPI, look
 from benchbox.report.published import with_published
 from benchbox.report.ranking import boards
@@ -120,7 +121,7 @@ def test_published_figures_of_other_features_say_so_and_wait_to_be_asked_for() -
     others = published("mnist-cnn").lines[-1]
     assert others.muted
     assert others.name == "published (not measured here; Inception, not mnist-cnn)"
-    assert "on another scale" in published("mnist-cnn").caption
+    assert "not comparable with the values" in published("mnist-cnn").caption
     assert {line.role for line in published("mnist-cnn", "my own data").lines} == {"line"}
     w2 = dict.fromkeys(("fid", "fid_low", "fid_high")) | {"w2": 1.0, "metric_options": '{"w2": {}}'}
     assert {line.role for line in published("", **w2).lines} == {"line"}
@@ -261,7 +262,7 @@ def test_plots_from_the_command_line(benchbox: Command) -> None:
     for arguments, sentence in (
         (["--cost", "money"], "cost 'money'"),
         (["--metric", "fid"], "metric among the rows 'fid'"),
-        (["--kind", "budget", "--sampler", "ddim,heun"], "an error budget is of one sampler"),
+        (["--kind", "budget", "--sampler", "ddim,heun"], "an error budget is drawn for one sampler"),
         (["--output", "a.gif"], "its name must end in .svg, .png, .pdf or .html"),
         (["--kind", "order", "--certificate", "quality.svg"], "quality.svg is not a file of certificates"),
     ):

@@ -39,12 +39,12 @@ def frame(*lines: dict[str, Any]) -> pd.DataFrame:
 @pytest.mark.parametrize(
     ("row", "why"),
     [
-        ({"nfe_max": 12.0}, "it is done and spent 12 evaluations of a budget of 10, which is dishonest"),
-        ({"nfe_max": None}, "does not say how many evaluations it spent"),
-        ({"nfe": 11.0}, "its mean of 11 evaluations is above its largest of 10"),
+        ({"nfe_max": 12.0}, "its status is done, but it spent 12 evaluations of a budget of 10: it is dishonest"),
+        ({"nfe_max": None}, "its number of evaluations is missing"),
+        ({"nfe": 11.0}, "its mean number of evaluations, 11, exceeds its maximum, 10"),
         ({"status": "great"}, "its status is 'great', not one of dishonest, diverged, done"),
-        ({"cell": ""}, "it says no cell"),
-        ({"metric_options": "{}"}, "it has fid and does not say with which options"),
+        ({"cell": ""}, "cell is missing"),
+        ({"metric_options": "{}"}, "it has a value of fid without the options of the metric"),
     ],
 )
 def test_a_row_that_is_not_whole_or_not_honest_is_refused(row: dict[str, Any], why: str) -> None:
@@ -59,7 +59,7 @@ def test_rows_of_one_stream_agree_in_what_it_is_made_from() -> None:
 
 
 def test_a_missing_column_is_named() -> None:
-    with pytest.raises(UsageError, match="they lack the column started_at"):
+    with pytest.raises(UsageError, match="the column started_at is missing"):
         check_publishable(frame({}).drop(columns="started_at"))
 
 
@@ -294,7 +294,7 @@ def test_publishing_from_the_command_line(benchbox: Command, repository: Path, h
     found = package.load_results("site/data")
     assert sources(found, "nfe_requested") == {5: "", 7: "", 9: "bob"}
     assert "NFE 9" in benchbox("leaderboard", "site").out
-    assert "has these 3 rows already" in benchbox("publish", "later", "--to", "git", "--output", ".").out
+    assert "already has these 3 rows" in benchbox("publish", "later", "--to", "git", "--output", ".").out
     assert hub.calls.count("upload_folder") == 2
     for arguments, sentence in (
         (["--to", "folder"], "needs --output: a folder"),

@@ -25,10 +25,10 @@ from benchbox import get
 from benchbox.bench import configuration
 from benchbox.card import Card, read_card
 from benchbox.cli.config import read_config
-from benchbox.cli.site import checks_in
 from benchbox.errors import UsageError
 from benchbox.files import array_in, tensors_in, text_in
 from benchbox.metrics.reference import read_reference, write_arrays
+from benchbox.report.certificates import checks_in
 from benchbox.report.page.evidence import picture
 from benchbox.store.store import Store
 

@@ -12,9 +12,10 @@ from report_rows import known, nothing_usual, rows
 
 from benchbox.cli.run import name_list
 from benchbox.errors import UsageError
+from benchbox.report.choices import Choice, measured_choices
 from benchbox.report.compare import better_of, of_directories, of_samplers, pair_sheets
 from benchbox.report.ranking import boards
-from benchbox.report.recommend import Choice, for_target, for_time, measured_choices
+from benchbox.report.recommend import for_target, for_time
 from benchbox.store.store import Store
 
 DDIM = {"sampler": "ddim", "sampler_options": '{"eta": 0.0}'}
@@ -82,7 +83,7 @@ def test_of_those_tied_for_the_best_the_cheapest() -> None:
     tied = rows(at(50, 4.0, 0.1), at(20, 4.05, 0.1, **DDIM), at(10, 9.0, 0.1))
     answer = for_time(measured_choices(boards(tied), "net"), "net", 100.0, nothing_usual)
     assert picked(answer.choice) == ("ddim", 20)
-    assert "the cheapest of 2 that are tied" in answer.why
+    assert "the cheapest of the 2 that are tied" in answer.why
 
 
 def test_times_of_another_device_do_not_count() -> None:
@@ -95,7 +96,7 @@ def test_without_a_time_of_a_machine_at_rest_it_is_asked_for() -> None:
     busy = [line | {"timing_valid": False} for line in ROWS.to_dict("records")]
     answer = for_time(measured_choices(boards(rows(*busy)), "net"), "net", 60.0, nothing_usual)
     assert (answer.choice, answer.why) == (
-        None, "the rows cannot tell: of model net no time was measured on a machine at rest.",
+        None, "the rows cannot tell: no row of model net has a valid time; timings taken under load are unreliable.",
     )  # fmt: skip
     assert "--sampler heun,ddim --nfe 10,20,50 " in answer.command
     assert answer.command.endswith(" --exclusive --force")
@@ -117,7 +118,7 @@ def test_a_model_of_which_nothing_is_known_gets_a_first_sweep() -> None:
 @pytest.mark.parametrize("value", [0.0, -1.0, float("nan")])
 def test_a_target_or_a_time_is_above_zero(value: float) -> None:
     for ask in (for_target, for_time):
-        with pytest.raises(UsageError, match="is not valid: it is above 0"):
+        with pytest.raises(UsageError, match="is not valid: it must be above 0"):
             ask(measured_choices(boards(ROWS), "net"), "net", value, nothing_usual)
 
 
@@ -190,7 +191,7 @@ def test_the_commands_read_a_folder_of_folders(benchbox: Command, results: Path)
     assert name_list(shlex.split(command)[3], "--sampler") == ["heun"]
     assert benchbox("recommend", results, "--model", "net", "--target-fid", "1").status == 1
     quick = benchbox("recommend", results, "--model", "net", "--time-budget", "20")
-    assert "Of 4 measured within 20 s it is the best, and the cheapest of 2 that are tied." in quick.out
+    assert "It is the best of 4 measured setups within 20 s, and the cheapest of the 2 that are tied." in quick.out
     compared = benchbox("compare", "heun", "ddim", "--results", results)
     assert compared.status == 0
     assert compared.out.count("unpaired") >= 3
@@ -205,7 +206,10 @@ def test_the_commands_read_a_folder_of_folders(benchbox: Command, results: Path)
         ("recommend nowhere --target-fid 3", "there is no results directory nowhere"),
         ("compare heun euler --results published", "heun and euler share no board in published"),
         ("leaderboard published --metric fit", "unknown metric among the rows 'fit': did you mean fid"),
-        ("leaderboard published --format json --published", "--published goes with a format for people"),
+        (
+            "leaderboard published --format json --published",
+            "--published works with the formats table, markdown, latex and html",
+        ),
     ],
 )
 def test_what_is_wrong_is_one_sentence(benchbox: Command, results: Path, arguments: str, says: str) -> None:

@@ -166,7 +166,7 @@ def test_with_trust_it_is(folder: Path, benchbox: Command) -> None:
     assert benchbox("rerun", path.stem[:5]).status == 2
     again = benchbox("rerun", path.stem[:5], "--trust")
     assert again.status == 0, again.err
-    assert "It repeats" in again.out
+    assert "Reproduced" in again.out
 
 
 def ran(benchbox: Command, *more: str) -> Path:
@@ -182,7 +182,7 @@ def test_a_rerun_repeats_and_says_so(benchbox: Command) -> None:
     before = pq.read_table(path).to_pylist()[0]
     again = benchbox("rerun", path.stem[:6])
     assert again.status == 0, again.err
-    assert "It repeats" in again.out
+    assert "Reproduced" in again.out
     assert "ddim eta=0.5" in again.err  # what will run is shown
     after = pq.read_table(path).to_pylist()[0]
     assert differing_columns(before, after) == []
@@ -197,7 +197,7 @@ def test_what_does_not_repeat_is_named(benchbox: Command) -> None:
     again = benchbox("rerun", path.stem)
     assert again.status == 1
     assert f"differs: w2: {row['w2'] + 1} → {row['w2']}" in again.out
-    assert "made with another torch: 1.0 → " in again.out
+    assert "environment differs: torch: 1.0 → " in again.out
     assert pq.read_table(path).to_pylist()[0]["w2"] == row["w2"]
 
 
@@ -206,7 +206,7 @@ def test_a_rerun_that_fails_leaves_the_row(benchbox: Command) -> None:
     before = pq.read_table(path).to_pylist()[0]
     again = benchbox("rerun", path.stem, "--timeout", "0")
     assert again.status == 1
-    assert "it ended as timeout; the row is as it was" in again.err
+    assert "this run ended as timeout; the stored row is unchanged" in again.err
     assert pq.read_table(path).to_pylist()[0] == before
 
 

@@ -58,7 +58,7 @@ def test_a_directory_in_order_passes(benchbox: Command) -> None:
     store.keep({key(1): kept(8)})
     done = benchbox("results", "verify", "results")
     assert (done.status, done.err) == (0, "")
-    assert done.out.strip() == "results has 4 rows in 3 files: all is well."
+    assert done.out.strip() == "results has 4 rows in 3 files: no problems."
 
 
 def test_every_file_and_row_that_is_not_in_order_is_named(benchbox: Command) -> None:
@@ -80,7 +80,7 @@ def test_every_file_and_row_that_is_not_in_order_is_named(benchbox: Command) -> 
         (f"{cell_id(4)}.parquet", "was left out: "), ("notes.parquet", "was left out: "),
         (f"{cell_id(9)}.parquet", f"was left out: it holds the row of cell {cell_id(3)}"),
         (path.name, "was left out: "), ("old.damaged", "is damaged"),
-        (f"cell {cell_id(2)}:", "it is done and spent 99 evaluations of a budget of 10, which is dishonest"),
+        (f"cell {cell_id(2)}:", "its status is done, but it spent 99 evaluations of a budget of 10: it is dishonest"),
         (f"configuration {'a' * 16} in results", "was changed or damaged"),
     ):  # fmt: skip
         assert any(line.startswith(f"benchbox: {name} {what}") for line in said), (name, said)
@@ -134,7 +134,7 @@ def test_many_files_become_one_and_say_the_same(benchbox: Command) -> None:
     store = results("results", *rows)
     before = {r["cell"]: store.get(r["cell"]) for r in rows}
     done = benchbox("results", "compact", "results")
-    assert done.out.strip() == "made one file of 8 files, with 8 rows, in results."
+    assert done.out.strip() == "compacted 8 files with 8 rows into one file in results."
     (name,) = names(store)
     assert name.startswith("rows-")
     for cell, old in before.items():
@@ -176,7 +176,7 @@ def test_what_cannot_be_read_whole_is_left(benchbox: Command) -> None:
     bad = store.put_many(pa.Table.from_pylist([row(4), row(5, cell="../x")]))
     contents = bad.read_bytes()
     done = benchbox("results", "compact", "results")
-    assert "made one file of 2 files, with 2 rows, in results." in done.out
+    assert "compacted 2 files with 2 rows into one file in results." in done.out
     assert {f"{cell_id(3)}.parquet", bad.name} <= names(store)
     assert bad.read_bytes() == contents
     assert set(values_quietly(store)) == {cell_id(i) for i in (1, 2, 4)}
@@ -253,12 +253,12 @@ def test_rows_of_several_directories_become_one_set(benchbox: Command) -> None:
     results("b", row(2, host="b"), row(3, host="b", started_at="2026-01-01"))
     into = results("into", row(3, fid=9.0, started_at="2026-01-02"), row(2, status="timeout", fid=None), row(4))
     done = benchbox("results", "merge", "a", "b", "--into", "into")
-    assert (done.status, done.out.strip()) == (0, "into took in 2 rows and 0 files of statistics.")
+    assert (done.status, done.out.strip()) == (0, "merged 2 rows and 0 statistics files into into.")
     assert values(into) == {cell_id(1): 5.0, cell_id(2): 6.0, cell_id(3): 9.0, cell_id(4): 8.0}
     hosts = load_results("into").set_index("cell")["host"]
     assert (hosts[cell_id(1)], hosts[cell_id(2)]) == ("a", "b")
     again = benchbox("results", "merge", "a", "b", "--into", "into")
-    assert again.out.strip() == "into took in 0 rows and 0 files of statistics."
+    assert again.out.strip() == "merged 0 rows and 0 statistics files into into."
 
 
 def test_a_directory_is_made_and_a_published_folder_taken_in(benchbox: Command) -> None:
@@ -284,7 +284,7 @@ def test_statistics_of_the_most_samples_and_configurations_come_along(benchbox: 
     (a.directory / "sweeps" / f"{cell_id(5)}.json").write_text("{}")
     (a.directory / "sweeps" / "passwd.json").symlink_to("/etc/hostname")
     done = benchbox("results", "merge", "a", "--into", "into")
-    assert done.out.strip() == "into took in 1 row and 2 files of statistics."
+    assert done.out.strip() == "merged 1 row and 2 statistics files into into."
     assert [into.statistics.count(key(i)) for i in (1, 2, 3)] == [80, 20, 30]
     found = into.statistics.get(key(1))
     assert found is not None
@@ -308,14 +308,14 @@ def test_a_cell_that_somebody_is_at_is_left_to_him(benchbox: Command) -> None:
     with Leases(into.directory) as leases:
         leases.take(cell_id(1))
         done = benchbox("results", "merge", "a", "--into", "into")
-    assert "into took in 1 row and 0 files of statistics; left 1 cell" in done.out
+    assert "merged 1 row and 0 statistics files into into; skipped 1 cell" in done.out
     assert values(into) == {cell_id(1): 1.0, cell_id(2): 6.0}
 
 
 def test_a_directory_cannot_be_merged_into_itself(benchbox: Command) -> None:
     results("a", row(1))
     done = benchbox("results", "merge", "a", "--into", "./a")
-    assert (done.status, done.sentence.split(":")[1]) == (2, " a is among the directories that are merged into it")
+    assert (done.status, done.sentence.split(":")[1]) == (2, " a is both a source and the target")
 
 
 # prune
@@ -365,4 +365,4 @@ def test_nothing_of_a_running_process_is_removed(benchbox: Command, untidy: Stor
         assert leases.take(cell_id(2))
         done = benchbox("results", "prune", "results")
         assert {f"{cell_id(2)}.parquet", f"{cell_id(2)}.log", f"{key(7)}.safetensors", ours.name} <= names(untidy)
-        assert "left 1 cell" in done.out.splitlines()[-1]
+        assert "skipped 1 cell" in done.out.splitlines()[-1]

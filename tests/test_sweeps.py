@@ -229,7 +229,7 @@ def test_the_command_that_goes_on_is_printed(benchbox: Command, installed: Insta
     assert outcome.status == 128 + signal.SIGTERM
     lines = outcome.err.splitlines()
     assert lines[-2] == "benchbox: stopping after the current batch. Press Ctrl-C again to stop immediately."
-    assert lines[-1].endswith(f"this goes on from there: benchbox {' '.join(run)}")
+    assert lines[-1].endswith(f"resume with: benchbox {' '.join(run)}")
 
 
 # several processes

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from benchbox.cli.common import console
+from benchbox.cli.run import run
 from benchbox.store.atomic import output as written
 
 cluster_app = typer.Typer(help="Sweeps on many machines.", no_args_is_help=True)
@@ -15,21 +16,25 @@ cluster_app = typer.Typer(help="Sweeps on many machines.", no_args_is_help=True)
 
 @cluster_app.command()
 def slurm(
-    sweep: Annotated[list[str], typer.Argument(help="After --: run and its options.", metavar="-- run …")],
-    nodes: Annotated[int, typer.Option(min=1, help="Machines.")],
-    time: Annotated[str, typer.Option(help="The job's time limit, as Slurm writes it: 12:00:00.")],
-    cpus: Annotated[int, typer.Option("--cpus-per-task", min=1, help="Cores of each machine.")] = 4,
-    gpus: Annotated[int, typer.Option("--gpus-per-node", min=0, help="GPUs of each machine.")] = 0,
-    partition: Annotated[str | None, typer.Option(help="Slurm's partition.")] = None,
-    account: Annotated[str | None, typer.Option(help="Slurm's account.")] = None,
-    setup: Annotated[str | None, typer.Option(help="A line of shell before all: source .venv/bin/activate")] = None,
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="A file instead of the terminal.")] = None,
+    sweep: Annotated[list[str], typer.Argument(help="After --: a benchbox run command.", metavar="-- run …")],
+    nodes: Annotated[int, typer.Option(min=1, help="Number of machines.")],
+    time: Annotated[str, typer.Option(help="Time limit of the job in Slurm's format, such as 12:00:00.")],
+    cpus: Annotated[int, typer.Option("--cpus-per-task", min=1, help="CPU cores per machine.")] = 4,
+    gpus: Annotated[int, typer.Option("--gpus-per-node", min=0, help="GPUs per machine.")] = 0,
+    partition: Annotated[str | None, typer.Option(help="Slurm partition.")] = None,
+    account: Annotated[str | None, typer.Option(help="Slurm account.")] = None,
+    setup: Annotated[
+        str | None, typer.Option(help="A shell line to run first, such as: source .venv/bin/activate")
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Write to a file instead of the terminal.")
+    ] = None,
 ) -> None:
-    """Print a submission script: Ray on all machines of a Slurm job, and a sweep on it."""
+    """Print a Slurm submission script that starts Ray on all machines of the job and runs a sweep there."""
     from benchbox.clusters.slurm import SlurmJob
 
     job = SlurmJob(sweep, nodes, time, cpus, gpus, partition, account, setup)
-    readable(sweep[1:])
+    check_run_options(sweep[1:])
     if output is None:
         print(job.script(), end="")
         return
@@ -38,21 +43,20 @@ def slurm(
     console.print(f"wrote {output}: sbatch {output}", markup=False, soft_wrap=True)
 
 
-def readable(words: list[str]) -> None:
-    """Typer's error, or a UsageError, where benchbox run would not take these words: better now than in the queue."""
-    from benchbox.cli.main import app as benchbox
-
-    command = typer.main.get_command(benchbox)
-    command.commands["run"].make_context("run", list(words))  # type: ignore[attr-defined]
+def check_run_options(words: list[str]) -> None:
+    """Typer's error, or a UsageError, for options that `benchbox run` would refuse: before the job is queued."""
+    parser = typer.Typer(add_completion=False)
+    parser.command()(run)
+    typer.main.get_command(parser).make_context("run", list(words))
 
 
 @cluster_app.command("wait")
 def wait_for(
-    address: Annotated[str, typer.Option(help="HOST:PORT of the cluster's head.")],
-    nodes: Annotated[int, typer.Option(min=1, help="Machines.")],
-    timeout: Annotated[float, typer.Option(min=0, help="Seconds to wait.")] = 300,
+    address: Annotated[str, typer.Option(help="HOST:PORT of the Ray head node.")],
+    nodes: Annotated[int, typer.Option(min=1, help="Number of machines.")],
+    timeout: Annotated[float, typer.Option(min=0, help="Longest wait in seconds.")] = 300,
 ) -> None:
-    """Wait until so many machines are in a Ray cluster; exit status 2 if they do not come."""
+    """Wait until a Ray cluster has this many machines; exit status 2 if the time runs out."""
     from benchbox.clusters.waiting import wait
 
     wait(address, nodes, timeout)

@@ -1,4 +1,4 @@
-"""The options of a command from a TOML file."""
+"""Options of a command, read from a TOML file."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from benchbox.files import reading, text_in
 
 
 def read_config(context: typer.Context, path: Path | None) -> Path | None:
-    """A sweep.toml gives defaults under the names of the options; the command line wins."""
+    """Take the values of a TOML file as defaults of the options; the command line takes precedence."""
     if path is None:
         return None
     text = text_in(path, "a TOML file")
@@ -31,7 +31,7 @@ def read_config(context: typer.Context, path: Path | None) -> Path | None:
 
 
 def as_typed(name: str, value: Any) -> str | list[str]:
-    """A value as the command line writes it: lists with commas, but --set once per item."""
+    """A TOML value in the syntax of the command line: a list becomes a comma list; for --set, one text per item."""
     if name == "set":
         items = (
             list(settings_words(value)) if isinstance(value, dict) else value if isinstance(value, list) else [value]
@@ -43,15 +43,15 @@ def as_typed(name: str, value: Any) -> str | list[str]:
 
 
 def scalar(name: str, value: Any) -> str:
-    """Text, a number or a boolean, as text; ~ is the user's folder, as no shell has seen it. UsageError."""
+    """Text, a number or a boolean as text, with ~ expanded as a shell would. UsageError for other values."""
     if not isinstance(value, str | int | float):
-        said = str(value)[:60]
-        raise UsageError(f"{name} = {said} is not valid in TOML: it takes text, numbers, true, false or lists of them.")
+        shown = str(value)[:60]
+        raise UsageError(f"{name} = {shown} is not valid: use text, a number, true, false or a list of these.")
     return os.path.expanduser(str(value))
 
 
 def settings_words(table: dict[str, Any], prefix: str = "") -> Iterator[str]:
-    """OPTION=V,… of a table; TOML reads ddim.eta = 1 as a table ddim in it."""
+    """OPTION=V,… for each entry of a table; TOML reads ddim.eta = 1 as a nested table."""
     for key, value in table.items():
         if isinstance(value, dict):
             yield from settings_words(value, f"{prefix}{key}.")

@@ -1,4 +1,4 @@
-"""benchbox doctor: what works on this machine."""
+"""benchbox doctor: check this machine."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ from benchbox.cli.common import console
 from benchbox.errors import UsageError
 
 Finding = tuple[str, bool | None, str]
-"""What was looked at, whether it is well (None: absent, and not needed), and what was found."""
+"""What was checked, whether it works (None: absent, and optional), and details."""
 
 
 def doctor(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
-    """Say what works on this machine: packages, device, weights, plugins; exit status 1 if something is broken."""
-    checks = [*check_packages(), *device(), *check_weights(), *plugins()]
+    """Check packages, devices, weights and plugins on this machine. Exit status 1 if something is broken."""
+    checks = [*check_packages(), *check_devices(), *check_weights(), *check_plugins()]
     if as_json:
         import json
 
-        console.print_json(json.dumps([{"what": w, "ok": ok, "found": f} for w, ok, f in checks]))
+        console.print_json(json.dumps([{"what": what, "ok": ok, "found": details} for what, ok, details in checks]))
     else:
         table = Table("", Column("what", overflow="fold"), Column("found", overflow="fold"))
-        for what, ok, found in checks:
-            table.add_row({True: "ok", False: "BROKEN", None: "–"}[ok], Text(what), Text(found))
+        for what, ok, details in checks:
+            table.add_row({True: "ok", False: "BROKEN", None: "–"}[ok], Text(what), Text(details))
         console.print(table)
     raise SystemExit(1 if any(ok is False for _, ok, _ in checks) else 0)
 
@@ -45,26 +45,23 @@ def check_packages() -> Iterator[Finding]:
         import torch_fidelity
         import torchvision
 
-        yield (
-            "torchvision with torch",
-            True,
-            f"import together ({torchvision.__version__}, {torch_fidelity.__version__})",
-        )
+        versions = f"{torchvision.__version__}, {torch_fidelity.__version__}"
+        yield "torchvision with torch", True, f"import together ({versions})"
     except (ImportError, RuntimeError) as error:
-        yield "torchvision with torch", False, f"{error}; install the pair that constraints.txt names".splitlines()[0]
+        yield "torchvision with torch", False, f"{error}; install the versions in constraints.txt".splitlines()[0]
     with suppress(PackageNotFoundError):
-        found = f"{version('benchbox')} is somebody else's package: pip uninstall benchbox"
-        yield "distribution benchbox", False, found
+        problem = f"{version('benchbox')} is an unrelated package: pip uninstall benchbox"
+        yield "distribution benchbox", False, problem
 
 
-def device() -> Iterator[Finding]:
+def check_devices() -> Iterator[Finding]:
     import torch
 
     from benchbox.bench.meter import device_name
 
     yield "CPU", True, f"{device_name('cpu')}, {torch.get_num_threads()} threads"
     if not torch.cuda.is_available():
-        yield "CUDA", None, "no GPU that torch can use: runs are on the CPU"
+        yield "CUDA", None, "torch finds no GPU: cells run on the CPU"
         return
     for i in range(torch.cuda.device_count()):
         total = torch.cuda.get_device_properties(i).total_memory / 2**30
@@ -72,11 +69,8 @@ def device() -> Iterator[Finding]:
     from benchbox.bench.meter import energy_counter
 
     counter = energy_counter(torch.device("cuda"))
-    yield (
-        "energy (NVML)",
-        True if counter else None,
-        "measured" if counter else "not measurable: pip install benchbox-diffusion[energy]",
-    )
+    details = "measured" if counter else "not measurable: pip install benchbox-diffusion[energy]"
+    yield "energy (NVML)", True if counter else None, details
 
 
 def check_weights() -> Iterator[Finding]:
@@ -87,35 +81,35 @@ def check_weights() -> Iterator[Finding]:
             if name == "card" or not hasattr(registry().find("model", name).cls, "card"):
                 continue
             model = registry().get("model", name)
-            yield f"model {name}", True, f"{model.weights().stat().st_size / 2**20:.1f} MiB, SHA-256 as its card says"
+            yield f"model {name}", True, f"{model.weights().stat().st_size / 2**20:.1f} MiB, SHA-256 matches its card"
         except UsageError as error:
             yield f"model {name}", False, str(error)
     try:
         from benchbox.metrics.mnist_cnn import classifier
 
         classifier()
-        yield "features mnist-cnn", True, "SHA-256 as its card says"
+        yield "features mnist-cnn", True, "SHA-256 matches its card"
     except (UsageError, ImportError, OSError) as error:
         yield "features mnist-cnn", False, str(error)
     else:
-        yield from extractors()
+        yield from check_extractors()
 
 
-def extractors() -> Iterator[Finding]:
-    """Which of torch-fidelity's extractors have their weights here."""
+def check_extractors() -> Iterator[Finding]:
+    """Which of torch-fidelity's feature extractors have their weights on this machine."""
     from benchbox.metrics import weights
 
     for name, known in weights.KNOWN_WEIGHTS.items():
         try:
             path = weights.find_weights(name)
-            yield f"features {name}", True, f"{path}, SHA-256 as published"
+            yield f"features {name}", True, f"{path}, SHA-256 matches the published one"
         except UsageError as error:
             yield f"features {name}", False if known.path.is_file() and known.sha256 else None, str(error)
 
 
-def plugins() -> Iterator[Finding]:
+def check_plugins() -> Iterator[Finding]:
     from benchbox.registry import registry
 
     for source in registry().sources:
-        found = "; ".join(source.problems) or ", ".join(source.offers)
-        yield f"plugins {source.module} ({source.package})", not source.problems, found
+        details = "; ".join(source.problems) or ", ".join(source.offers)
+        yield f"plugins {source.module} ({source.package})", not source.problems, details

@@ -1,120 +1,77 @@
-"""benchbox leaderboard: rows, ranked where they may be compared."""
+"""benchbox leaderboard: samplers ranked by their rows."""
 
 from __future__ import annotations
 
 from io import StringIO
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated
 
 import typer
 from rich.console import Console
 
 from benchbox.cli.common import console
-from benchbox.errors import UsageError, unknown
+from benchbox.errors import UsageError
+from benchbox.report.select import Format
 from benchbox.store.atomic import output as written
 
-if TYPE_CHECKING:
-    from benchbox.report.board import Board
-    from benchbox.report.table import Usual
-
-Format = Literal["table", "markdown", "latex", "html", "csv", "json"]
-
 WIDTH = 160
-"""Columns of a table in a file."""
+"""Columns of a table that is written to a file."""
 
 
 def leaderboard(
     directory: Annotated[Path, typer.Argument(help="A results directory, or a published folder.")] = Path("results"),
-    format_: Annotated[Format, typer.Option("--format", help="How it is written.")] = "table",
+    format_: Annotated[Format, typer.Option("--format", help="Output format.")] = "table",
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="A file [default: the terminal]; html: a folder for a site.")
+        Path | None,
+        typer.Option("--output", "-o", help="A file [default: the terminal]; with html, a folder gets a whole site."),
     ] = None,
-    metric: Annotated[str | None, typer.Option(help="One metric [default: all that were measured].")] = None,
-    model: Annotated[str | None, typer.Option(help="One model [default: all that were measured].")] = None,
+    metric: Annotated[str | None, typer.Option(help="One metric [default: all].")] = None,
+    model: Annotated[str | None, typer.Option(help="One model [default: all].")] = None,
     nfe: Annotated[str | None, typer.Option(help="Budgets: a comma list or a range [default: all].")] = None,
-    top: Annotated[int | None, typer.Option(min=1, help="Of each table, only so many lines.")] = None,
-    published: Annotated[bool, typer.Option("--published", help="Lay published FIDs beside, never ranked.")] = False,
+    top: Annotated[int | None, typer.Option(min=1, help="Show only the first lines of each table.")] = None,
+    published: Annotated[bool, typer.Option("--published", help="Also show published FIDs, unranked.")] = False,
     certificate: Annotated[
-        list[Path] | None, typer.Option(help="A site: JSON of benchbox check [--budget] --json, for samplers' pages.")
+        list[Path] | None, typer.Option(help="For a site: output of benchbox check [--budget] --json.")
     ] = None,
-    picture: Annotated[list[Path] | None, typer.Option(help="A site: a .png of benchbox plot.")] = None,
+    picture: Annotated[list[Path] | None, typer.Option(help="For a site: a .png from benchbox plot.")] = None,
 ) -> None:
     """Rank the samplers in a results directory, per data set, model, metric, sample count and budget."""
-    from benchbox.cli.rows import rows_in, usual_of
-    from benchbox.report.ranking import boards
-
-    for given, option in ((published, "--published"), (top, "--top")):
-        if given and format_ in ("csv", "json"):
-            raise UsageError(f"{option} goes with a format for people, not with {format_}.")
+    for value, option in ((published, "--published"), (top, "--top")):
+        if value and format_ in ("csv", "json"):
+            raise UsageError(f"{option} works with the formats table, markdown, latex and html, not with {format_}.")
     budgets = _budget_list(nfe)
     if format_ == "html" and output is not None and not output.suffix:
         if metric or model or budgets or top or published:
             raise UsageError("a site shows everything: leave out --metric, --model, --nfe, --top and --published.")
-        from benchbox.cli.site import site_of
-        from benchbox.report.page.site import write_site
+        _write_site(directory, output, certificate or [], picture or [])
+        return
+    from benchbox.cli.rows import defaults_for, rows_in
+    from benchbox.registry import registry
+    from benchbox.report.ranking import boards
+    from benchbox.report.select import selected_boards, write_boards
 
-        write_site(site_of(rows_in(directory), certificate or [], picture or []), output)
-        return
     rows = rows_in(directory)
-    ranked = boards(rows)
-    for what, name in (("metric", metric), ("model", model)):
-        ranked = _only(ranked, what, name)
-    if budgets:
-        ranked = _at(ranked, budgets)
-    if output is None:
-        _write_report(ranked, usual_of(rows), format_, published, top, console)
-        return
+    selected, defaults = selected_boards(boards(rows), metric, model, budgets), defaults_for(rows)
     text = StringIO()
-    _write_report(ranked, usual_of(rows), format_, published, top, Console(file=text, width=WIDTH, emoji=False))
+    target = console if output is None else Console(file=text, width=WIDTH, emoji=False)
+    write_boards(selected, defaults, format_, target, published, top, registry().biased_by)
+    if output is None:
+        return
     with written(output) as file:
         file.write(text.getvalue().encode())
 
 
-def _only(boards: list[Board], what: str, name: str | None) -> list[Board]:
-    """The boards of one metric or model. UsageError for one that has none."""
-    if name is None:
-        return boards
-    found = [board for board in boards if getattr(board.task, what) == name]
-    if not found:
-        raise unknown(f"{what} among the rows", name, {getattr(board.task, what) for board in boards})
-    return found
+def _write_site(directory: Path, folder: Path, certificates: list[Path], pictures: list[Path]) -> None:
+    from benchbox.cli.rows import rows_in, site_of
+    from benchbox.report.page.site import write_site
+
+    write_site(site_of(rows_in(directory), certificates, pictures), folder)
 
 
 def _budget_list(nfe: str | None) -> list[int]:
-    """The budgets asked for; none where all are meant."""
+    """The requested budgets; empty: all."""
     if nfe is None:
         return []
     from benchbox.commas import integers
 
     return integers(nfe, "--nfe", 1)
-
-
-def _at(boards: list[Board], budgets: list[int]) -> list[Board]:
-    """The boards of some budgets. UsageError where none has one."""
-    found = [board for board in boards if board.budget in budgets]
-    if not found:
-        raise unknown("budget among the rows", str(budgets[0]), {str(board.budget) for board in boards if board.budget})
-    return found
-
-
-def _write_report(
-    boards: list[Board], usual: Usual, format_: Format, published: bool, top: int | None, target: Console
-) -> None:
-    from benchbox.registry import registry
-    from benchbox.report import data, formats
-    from benchbox.report import published as others
-    from benchbox.report.leaderboard import first, sheets
-
-    if format_ in ("csv", "json"):
-        target.file.write(data.boards_csv(boards) if format_ == "csv" else data.to_json(boards))
-        return
-    make = others.sheets_with_published if published else sheets
-    shown = [first(sheet, top) for sheet in make(boards, usual, registry().biased_by)]
-    if format_ == "table":
-        if not shown:
-            target.print("no row here has a value of a metric that is ranked (fid, w2, sw2 …).")
-            return
-        target.print(*formats.rich_tables(shown), sep="\n")
-        return
-    write = {"markdown": formats.markdown, "latex": formats.latex, "html": formats.html}[format_]
-    target.file.write(write(shown))

@@ -10,11 +10,12 @@ import typer
 
 from benchbox.cli.check import check
 from benchbox.cli.cluster import cluster_app as cluster
-from benchbox.cli.common import console, one_sentence, warnings_in_words
+from benchbox.cli.common import console, errors_as_sentences, warnings_as_sentences
 from benchbox.cli.compare import compare
 from benchbox.cli.doctor import doctor
+from benchbox.cli.info import info
 from benchbox.cli.leaderboard import leaderboard
-from benchbox.cli.list import info, list_plugins
+from benchbox.cli.list import list_plugins
 from benchbox.cli.new import new
 from benchbox.cli.plot import plot
 from benchbox.cli.publish import publish
@@ -51,9 +52,9 @@ app.command()(new)
 app.command()(doctor)
 
 
-def show_version(asked: bool) -> None:
-    """Say which benchbox this is, and stop."""
-    if asked:
+def show_version(requested: bool) -> None:
+    """Print the version, and stop."""
+    if requested:
         from benchbox.plugin import own_version
 
         console.print(f"benchbox {own_version()}", markup=False)
@@ -72,7 +73,7 @@ def benchbox(
 def main() -> None:
     """Entry point: a user's mistake is one sentence and status 2."""
     os.environ.update(passive(os.environ))  # before torch is loaded
-    with standard_streams(), one_sentence(), warnings_in_words():
+    with standard_streams(), errors_as_sentences(), warnings_as_sentences():
         status = app(args=sys.argv[1:] or ["--help"], prog_name="benchbox", standalone_mode=False)
         if status == INTERRUPTED:
             raise KeyboardInterrupt

@@ -1,4 +1,4 @@
-"""benchbox new: a plugin of one's own."""
+"""benchbox new: a package for your own plugin."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from benchbox.cli.common import console
 
 def new(
     kind: Annotated[str, typer.Argument(help="sampler, model, schedule or metric.")],
-    name: Annotated[str, typer.Argument(help="Its name on the command line, and that of its folder: my-sampler.")],
+    name: Annotated[str, typer.Argument(help="Name of the plugin and of its folder, such as my-sampler.")],
 ) -> None:
-    """Write a pip package of your own plugin into a folder of its name: it installs, passes its tests and runs."""
+    """Write a pip package for a plugin of your own. It installs, passes its tests and runs as it is."""
     from benchbox.scaffold import USE, write_package
 
     for path in write_package(kind, name, Path()):
         console.print(f"wrote {path}", markup=False, soft_wrap=True)
-    use = USE[kind].format(name=name)
-    say = f"next: pip install ./{name} && pytest {name} && benchbox run {use}"
-    console.print(say, markup=False, soft_wrap=True)
+    options = USE[kind].format(name=name)
+    next_step = f"next: pip install ./{name} && pytest {name} && benchbox run {options}"
+    console.print(next_step, markup=False, soft_wrap=True)

@@ -1,4 +1,4 @@
-"""What benchbox plot draws: charts of rows and of exact errors, and pictures of samples made here."""
+"""The charts and galleries of benchbox plot."""
 
 from __future__ import annotations
 
@@ -7,61 +7,44 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from benchbox.cli.common import say
-from benchbox.errors import UsageError, unknown
+from benchbox.errors import UsageError
 
 if TYPE_CHECKING:
     from benchbox.bench.cell import Cell
-    from benchbox.report.board import Board
     from benchbox.report.plots.chart import Chart
     from benchbox.report.plots.gallery import Lines, Panel
 
 PictureKind = Literal["samples", "trajectory"]
 
 LEVELS_SHOWN = 10
-"""Evaluations of a trajectory that are drawn, at most; they are spread over the run."""
+"""The most evaluations of a trajectory that are drawn, evenly spaced."""
 
 
 def quality(
     directory: Path, costs: Sequence[str], metric: str | None, model: str | None, published: bool = False
 ) -> dict[str, Chart]:
-    """The charts of the series that has the most entries, by cost; what else there is, is said."""
-    from benchbox.cli.rows import rows_in, usual_of
-    from benchbox.report.leaderboard import title
-    from benchbox.report.plots.quality import COST_AXES, quality_chart, series
+    """Charts of the largest series of boards, by cost; the series that are not drawn are reported."""
+    from benchbox.cli.rows import defaults_for, rows_in
+    from benchbox.report.plots.quality import largest_series, quality_charts
     from benchbox.report.published import with_published
     from benchbox.report.ranking import boards
+    from benchbox.report.select import selected_boards
 
-    for cost in costs:
-        if cost not in COST_AXES:
-            raise unknown("cost", cost, COST_AXES)
     rows = rows_in(directory)
-    usual = usual_of(rows)
-    found = series(boards(rows))
-    for what, name in (("metric", metric), ("model", model)):
-        had = {getattr(group[0].task, what) for group in found}
-        found = [group for group in found if name in (None, getattr(group[0].task, what))]
-        if not found:
-            raise unknown(f"{what} among the rows", str(name), had) if had else UsageError("no row can be ranked.")
-    chosen = max(found, key=_entries)
-    if others := [title(group[0], usual, budgets=False) for group in found if group is not chosen]:
-        say(f"not drawn: {'; '.join(others)}. --metric and --model choose.")
-    charts = {cost: quality_chart(chosen, cost, usual) for cost in costs}  # type: ignore[arg-type]
-    for cost, chart in charts.items():
-        if not any(line.points for line in chart.lines):
-            raise UsageError(f"there is nothing to draw against {cost}: no row in {directory} has both.")
+    defaults = defaults_for(rows)
+    chosen, others = largest_series(selected_boards(boards(rows), metric, model), defaults)
+    if others:
+        say(f"not drawn: {'; '.join(others)}. Choose with --metric and --model.")
+    charts = quality_charts(chosen, costs, defaults)
     if published and "nfe" in charts:
         charts["nfe"] = with_published(charts["nfe"], chosen[0].task)
     return charts
 
 
-def _entries(group: Sequence[Board]) -> int:
-    return sum(len(board.entries) for board in group)
-
-
 def order_picture(names: Sequence[str], files: Sequence[Path], set_: list[str], schedule: str) -> Chart:
-    """Orders from certificates in files, or measured here."""
+    """Orders of convergence, from certificates in files or measured now."""
     from benchbox.cli.check import instances
-    from benchbox.cli.site import certificates_in
+    from benchbox.report.certificates import certificates_in
     from benchbox.report.plots.exact import order_chart
 
     if files:
@@ -70,8 +53,8 @@ def order_picture(names: Sequence[str], files: Sequence[Path], set_: list[str], 
     from benchbox.exact.study import Study
 
     samplers = instances(list(names), set_, "sampler")
-    found = [{"name": s.name, "orders": [o.as_dict() for o in measured_orders(Study(s))]} for s in samplers]
-    return order_chart(found, schedule=schedule)
+    certificates = [{"name": s.name, "orders": [o.as_dict() for o in measured_orders(Study(s))]} for s in samplers]
+    return order_chart(certificates, schedule=schedule)
 
 
 def budget_picture(names: Sequence[str], nfe: str, set_: list[str], schedule: str | None, grid: str | None) -> Chart:
@@ -84,25 +67,22 @@ def budget_picture(names: Sequence[str], nfe: str, set_: list[str], schedule: st
 
     samplers = instances(list(names), set_, "sampler")
     if len(samplers) != 1:
-        raise UsageError("an error budget is of one sampler: name one.")
-    of = setting(samplers[0], get("model", "gaussian"), schedule, grid, "denoise", SCORE_ERROR)
-    table = error_budgets(of, integers(nfe, "--nfe", 1))
-    return budget_chart(samplers[0].name, str(of), [b.as_dict() for b in table])
+        raise UsageError("an error budget is drawn for one sampler: give one.")
+    run_setting = setting(samplers[0], get("model", "gaussian"), schedule, grid, "denoise", SCORE_ERROR)
+    table = error_budgets(run_setting, integers(nfe, "--nfe", 1))
+    return budget_chart(samplers[0].name, str(run_setting), [b.as_dict() for b in table])
 
 
 def pictures(
     kind: PictureKind, names: Sequence[str], nfe: str, set_: list[str], request: dict[str, Any]
 ) -> tuple[Lines, tuple[float, float]]:
-    """A line of panels for each sampler (of samples) or each run (of a trajectory), and the range of the data."""
+    """A line of panels for each sampler (samples) or each run (trajectory), and the data range."""
     from benchbox.bench.settings import parse_settings
     from benchbox.bench.sweep import Request, expand
     from benchbox.commas import integers
 
-    cells = expand(
-        Request(
-            samplers=list(names), nfe=integers(nfe, "--nfe", 1), metrics=[], settings=parse_settings(set_), **request
-        )
-    )
+    budgets, settings = integers(nfe, "--nfe", 1), parse_settings(set_)
+    cells = expand(Request(samplers=list(names), nfe=budgets, metrics=[], settings=settings, **request))
     lines: dict[str, list[Panel]] = {}
     for cell in cells:
         panels = [_samples(cell)] if kind == "samples" else _trajectory(cell)
@@ -116,8 +96,8 @@ def _name(cell: Cell, kind: PictureKind) -> str:
     from benchbox.report.table import changed_options
 
     options = changed_options(describe(cell.sampler), "sampler", cell.sampler.name, registry().usual)
-    spent = "" if kind == "samples" or cell.nfe_requested is None else f", NFE {cell.nfe_planned}"
-    return f"{cell.sampler.name} {options}".strip() + spent
+    nfe = "" if kind == "samples" or cell.nfe_requested is None else f", NFE {cell.nfe_planned}"
+    return f"{cell.sampler.name} {options}".strip() + nfe
 
 
 def _samples(cell: Cell) -> Panel:
@@ -135,10 +115,6 @@ def _trajectory(cell: Cell) -> list[Panel]:
     if cell.skip:
         raise UsageError(f"{cell.sampler.name} cannot be run: {cell.skip}.")
     calls = trace(cell)
-    last = len(calls) - 1
-    shown = (
-        sorted({round(i * last / (LEVELS_SHOWN - 1)) for i in range(LEVELS_SHOWN)})
-        if last >= LEVELS_SHOWN
-        else range(last + 1)
-    )
-    return [Panel(f"σ = {calls[i][0]:.3g}", calls[i][1].numpy()) for i in shown]
+    n_shown = min(len(calls), LEVELS_SHOWN)
+    indices = sorted({round(i * (len(calls) - 1) / max(n_shown - 1, 1)) for i in range(n_shown)})
+    return [Panel(f"σ = {calls[i][0]:.3g}", calls[i][1].numpy()) for i in indices]

@@ -1,4 +1,4 @@
-"""benchbox plot: the results as a picture."""
+"""benchbox plot: draw the results."""
 
 from __future__ import annotations
 
@@ -12,33 +12,41 @@ from benchbox.cli import pictures
 PlotKind = Literal["quality", "order", "budget", "samples", "trajectory"]
 
 DEFAULT_BUDGETS = {"budget": "9,17,35,69,139", "samples": "5,10,20,35", "trajectory": "10"}
-"""Evaluations that are drawn where no --nfe is given."""
+"""Budgets when --nfe is not given."""
 
-TITLES = {"samples": "Samples", "trajectory": "D(x, σ) along the run"}
+TITLES = {"samples": "Samples", "trajectory": "D(x, σ) along the trajectory"}
 
 
 def plot(
     directory: Annotated[Path, typer.Argument(help="--kind quality: a results directory.")] = Path("results"),
-    kind: Annotated[PlotKind, typer.Option(help="What is drawn.")] = "quality",
-    output: Annotated[Path, typer.Option("--output", "-o", help="An .svg, .png, .pdf or .html.")] = Path("plot.svg"),
-    cost: Annotated[str, typer.Option(help="quality: against nfe, seconds, memory; a comma list.")] = "nfe",
-    metric: Annotated[str | None, typer.Option(help="quality: the metric [default: what most rows have].")] = None,
-    model: Annotated[str | None, typer.Option(help="The model [default: what most rows have; mnist-edm].")] = None,
-    sampler: Annotated[str, typer.Option(help="All but quality: samplers, a comma list.")] = "heun",
+    kind: Annotated[PlotKind, typer.Option(help="What to draw.")] = "quality",
+    output: Annotated[Path, typer.Option("--output", "-o", help="An .svg, .png, .pdf or .html file.")] = Path(
+        "plot.svg"
+    ),
+    cost: Annotated[str, typer.Option(help="quality: the cost axis: nfe, seconds, memory, or a comma list.")] = "nfe",
+    metric: Annotated[
+        str | None, typer.Option(help="quality: the metric [default: the one with the most rows].")
+    ] = None,
+    model: Annotated[
+        str | None, typer.Option(help="The model [default: quality: the one with the most rows; otherwise mnist-edm].")
+    ] = None,
+    sampler: Annotated[str, typer.Option(help="All kinds but quality: samplers, a comma list.")] = "heun",
     nfe: Annotated[str | None, typer.Option(help="budget, samples, trajectory: a comma list or a range.")] = None,
-    schedule: Annotated[str | None, typer.Option(help="All but quality: the schedule.")] = None,
+    schedule: Annotated[str | None, typer.Option(help="All kinds but quality: the schedule.")] = None,
     grid: Annotated[str | None, typer.Option(help="samples, trajectory, budget: the grid.")] = None,
-    samples: Annotated[int, typer.Option(min=1, help="samples, trajectory: how many.")] = 16,
-    seed: Annotated[int, typer.Option(min=0, help="samples, trajectory: the noise, the same for all.")] = 0,
+    samples: Annotated[int, typer.Option(min=1, help="samples, trajectory: number of samples.")] = 16,
+    seed: Annotated[
+        int, typer.Option(min=0, help="samples, trajectory: seed of the noise, shared by all samplers.")
+    ] = 0,
     set_: Annotated[
         list[str] | None, typer.Option("--set", help="[PLUGIN.]OPTION=VALUE, as in run.", metavar="[PLUGIN.]OPTION=V")
     ] = None,
     published: Annotated[
-        bool, typer.Option("--published", help="quality against nfe: with published FIDs, drawn hollow, never ranked.")
+        bool, typer.Option("--published", help="quality against nfe: add published FIDs as hollow points, unranked.")
     ] = False,
-    certificate: Annotated[list[Path] | None, typer.Option(help="order: JSON of benchbox check --json.")] = None,
+    certificate: Annotated[list[Path] | None, typer.Option(help="order: output of benchbox check --json.")] = None,
 ) -> None:
-    """Draw quality against cost, orders of convergence, an error budget, samples, or what a sampler sees on its way."""
+    """Draw quality against cost, orders of convergence, an error budget, samples, or a trajectory."""
     from benchbox.report.page.single import write_charts, write_gallery
 
     names = sampler.split(",")
@@ -47,9 +55,8 @@ def plot(
     elif kind == "order":
         write_charts({"": pictures.order_picture(names, certificate or [], set_ or [], schedule or "edm")}, output)
     elif kind == "budget":
-        write_charts(
-            {"": pictures.budget_picture(names, nfe or DEFAULT_BUDGETS[kind], set_ or [], schedule, grid)}, output
-        )
+        chart = pictures.budget_picture(names, nfe or DEFAULT_BUDGETS[kind], set_ or [], schedule, grid)
+        write_charts({"": chart}, output)
     else:
         request = {
             "models": [model or "mnist-edm"], "schedules": [schedule] if schedule else [], "seeds": [seed],

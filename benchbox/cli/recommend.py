@@ -1,4 +1,4 @@
-"""benchbox recommend: which sampler to use, from what was measured."""
+"""benchbox recommend: which sampler to use, according to the rows."""
 
 from __future__ import annotations
 
@@ -13,26 +13,29 @@ from benchbox.errors import UsageError
 
 def recommend(
     directory: Annotated[Path, typer.Argument(help="A results directory, or a published folder.")] = Path("results"),
-    model: Annotated[str, typer.Option(help="The model that is to be sampled from.")] = "mnist-edm",
-    target_fid: Annotated[float | None, typer.Option(help="The FID to reach: its interval lies below.")] = None,
-    time_budget: Annotated[float | None, typer.Option(help="Seconds for 1,000 samples.")] = None,
+    model: Annotated[str, typer.Option(help="The model to sample from.")] = "mnist-edm",
+    target_fid: Annotated[
+        float | None, typer.Option(help="The FID to reach: the whole 95 % interval must be at or below it.")
+    ] = None,
+    time_budget: Annotated[float | None, typer.Option(help="Seconds per 1,000 samples.")] = None,
 ) -> None:
-    """The cheapest measured configuration for a quality, or the best for a time; else the sweep that would tell."""
+    """The cheapest measured setup for a target FID, or the best for a time budget; otherwise, the sweep to run."""
     from rich.text import Text
 
     from benchbox.cli.rows import rows_in
     from benchbox.registry import registry
+    from benchbox.report.choices import measured_choices
     from benchbox.report.escape import plain_text
     from benchbox.report.ranking import boards
-    from benchbox.report.recommend import for_target, for_time, measured_choices
+    from benchbox.report.recommend import for_target, for_time
 
     if (target_fid is None) == (time_budget is None):
         raise UsageError("give one of --target-fid and --time-budget.")
-    known, usual = measured_choices(boards(rows_in(directory)), model), registry().usual
+    choices, defaults = measured_choices(boards(rows_in(directory)), model), registry().usual
     if target_fid is not None:
-        answer = for_target(known, model, target_fid, usual)
+        answer = for_target(choices, model, target_fid, defaults)
     else:
-        answer = for_time(known, model, time_budget or 0, usual)
+        answer = for_time(choices, model, time_budget or 0, defaults)
     console.print(Text(plain_text(answer.why)), soft_wrap=True)
     console.print(Text(plain_text(answer.command)), soft_wrap=True)
     raise SystemExit(0 if answer.choice else 1)

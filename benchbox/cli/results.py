@@ -1,4 +1,4 @@
-"""benchbox results: a results directory checked, made smaller, put together with others, tidied."""
+"""benchbox results: verify, compact, merge and prune results directories."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Annotated, TypeVar
 import typer
 
 from benchbox.cli.common import console, count_of, progress_bar, say
+from benchbox.cli.rows import row_directories
 from benchbox.errors import UsageError
 
 results_app = typer.Typer(help="Verify, compact, merge and prune results directories.")
@@ -19,57 +20,55 @@ Directory = Annotated[Path, typer.Argument(help="A results directory.")]
 
 @results_app.command("verify")
 def verify_directory(directory: Directory = Path("results")) -> None:
-    """Read every file and check every row; name what is damaged, foreign, newer or not honest (exit status 1)."""
+    """Read every file and check every row; report damaged, foreign, newer and dishonest ones (exit status 1)."""
     from benchbox.bench.configuration import load_configuration
     from benchbox.report.publish import STREAM_COLUMNS, row_fault
     from benchbox.store.store import Store
-    from benchbox.store.verify import verify as check
+    from benchbox.store.verify import verify
 
-    store = Store(there(directory))
-    problems = check(store, row_fault, STREAM_COLUMNS, load_configuration, track)
+    store = Store(existing(directory))
+    problems = verify(store, row_fault, STREAM_COLUMNS, load_configuration, track)
     for problem in problems:
         say(problem)
     files, rows = len(store.files()), len(store.table())
-    found = count_of(len(problems), "problem") if problems else "all is well"
-    done(f"{directory} has {count_of(rows, 'row')} in {count_of(files, 'file')}: {found}.")
+    verdict = count_of(len(problems), "problem") if problems else "no problems"
+    report(f"{directory} has {count_of(rows, 'row')} in {count_of(files, 'file')}: {verdict}.")
     raise SystemExit(1 if problems else 0)
 
 
 @results_app.command("compact")
 def compact_rows(directory: Directory = Path("results")) -> None:
-    """Put the rows of all cells into one file; refused while a process works in the directory."""
-    from benchbox.store.compaction import compact as make_one
+    """Put the rows of all cells into one file; refused while a process is working in the directory."""
+    from benchbox.store.compaction import compact
     from benchbox.store.store import Store
 
-    store = Store(there(directory))
-    files, rows = make_one(store, track)
+    store = Store(existing(directory))
+    files, rows = compact(store, track)
     for problem in store.problems:
         say(problem)
-    made = (
-        f"made one file of {count_of(files, 'file')}, with {count_of(rows, 'row')},"
-        if files
-        else "there is nothing to compact"
-    )
-    done(f"{made} in {directory}.")
+    if files:
+        report(f"compacted {count_of(files, 'file')} with {count_of(rows, 'row')} into one file in {directory}.")
+    else:
+        report(f"there is nothing to compact in {directory}.")
 
 
 @results_app.command("merge")
 def merge_directories(
     directories: Annotated[list[Path], typer.Argument(help="Results directories, or published folders.")],
-    into: Annotated[Path, typer.Option("--into", help="The results directory that takes them in.")],
+    into: Annotated[Path, typer.Option("--into", help="The results directory to merge into.")],
 ) -> None:
-    """Take in the rows and statistics of other directories; of a cell that several have, the last one that is done."""
+    """Merge rows and statistics of other directories; of a cell that several have, the latest finished one is kept."""
     from benchbox.report.publish import row_fault
-    from benchbox.store.merging import merge as take_in
+    from benchbox.store.merging import merge
     from benchbox.store.store import Store
 
-    places = [place for directory in directories for place in below(there(directory))]
+    places = [place for directory in directories for place in row_directories(existing(directory))]
     if into.resolve() in {place.resolve() for place in places}:
-        raise UsageError(f"{into} is among the directories that are merged into it: leave it out.")
-    rows, statistics, busy, problems = take_in(Store(into), [Store(place) for place in places], row_fault, track)
+        raise UsageError(f"{into} is both a source and the target: leave it out of the sources.")
+    rows, statistics, busy, problems = merge(Store(into), [Store(place) for place in places], row_fault, track)
     for problem in problems:
         say(problem)
-    done(f"{into} took in {count_of(rows, 'row')} and {count_of(statistics, 'file')} of statistics{left(busy)}.")
+    report(f"merged {count_of(rows, 'row')} and {count_of(statistics, 'statistics file')} into {into}{skipped(busy)}.")
 
 
 @results_app.command("prune")
@@ -77,43 +76,37 @@ def prune_directory(
     directory: Directory = Path("results"),
     dry_run: Annotated[bool, typer.Option("--dry-run", help="List what would be removed.")] = False,
 ) -> None:
-    """Remove rows that are tried again anyway, damaged and half-written files, statistics of no row."""
-    from benchbox.store.prune import prune as remove
-    from benchbox.store.prune import removals
+    """Remove rows that would be measured again anyway, damaged and partial files, and statistics without a row."""
+    from benchbox.store.prune import prune, removals
     from benchbox.store.store import Store
 
-    store = Store(there(directory))
-    found = removals(store, track)
-    for path, why in found:
+    store = Store(existing(directory))
+    removed = removals(store, track)
+    for path, why in removed:
         console.print(f"{path.name} {why}", markup=False, soft_wrap=True)
     if dry_run:
-        done(f"would remove {count_of(len(found), 'file')} in {directory}, or rows in them.")
+        report(f"would remove {count_of(len(removed), 'file')} in {directory}, or rows in them.")
         return
-    busy = remove(store, found)
-    done(f"removed {count_of(len(found) - busy, 'file')} in {directory}, or rows in them{left(busy)}.")
+    busy = prune(store, removed)
+    report(f"removed {count_of(len(removed) - busy, 'file')} in {directory}, or rows in them{skipped(busy)}.")
 
 
-def there(directory: Path) -> Path:
-    """The directory. UsageError where there is none."""
+def existing(directory: Path) -> Path:
+    """The directory. UsageError if it does not exist."""
     if not directory.is_dir():
         raise UsageError(f"there is no results directory {directory}.")
     return directory
 
 
-def below(directory: Path) -> list[Path]:
-    """It and the directories in it that hold rows: a published folder has them in one of these."""
-    return sorted({directory, *(path.parent for path in directory.rglob("*.parquet"))})
+def skipped(busy: int) -> str:
+    return f"; skipped {count_of(busy, 'cell')} that a process is working on" if busy else ""
 
 
-def left(busy: int) -> str:
-    return f"; left {count_of(busy, 'cell')} that a process is at" if busy else ""
-
-
-def done(sentence: str) -> None:
+def report(sentence: str) -> None:
     console.print(sentence, markup=False, soft_wrap=True)
 
 
 def track(items: Sequence[Tracked], what: str) -> Iterator[Tracked]:
-    """The items one by one, with a bar."""
+    """The items one by one, with a progress bar."""
     with progress_bar() as bar:
         yield from bar.track(items, description=what)

@@ -1,7 +1,9 @@
-"""Rows for the commands that report: of a results directory, or of a published folder with directories in it."""
+"""What the reporting commands share: rows of a directory, default options, and the site made from rows."""
 
 from __future__ import annotations
 
+import warnings
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,34 +13,48 @@ from benchbox.errors import UsageError
 if TYPE_CHECKING:
     import pandas as pd
 
-    from benchbox.report.table import Usual
+    from benchbox.report.page.site import Site
+    from benchbox.report.table import Defaults
 
 
 def rows_in(directory: Path) -> pd.DataFrame:
-    """All rows in a directory and below it; what cannot be read is said. UsageError where there is none."""
-    import warnings
-
+    """All rows in a directory and below it; unreadable files are reported. UsageError where there are no rows."""
     import pandas as pd
 
     from benchbox.store.store import load_results
 
-    places = sorted({directory, *(path.parent for path in directory.rglob("*.parquet"))})
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        parts = [load_results(place) for place in places]
+        tables = [load_results(folder) for folder in row_directories(directory)]
     for warning in caught:
         say(warning.message)
-    found = [part for part in parts if not part.empty]
-    if not found:
+    tables = [table for table in tables if not table.empty]
+    if not tables:
         raise UsageError(f"there are no rows in {directory}: benchbox run makes them.")
-    rows = pd.concat(found, ignore_index=True) if len(found) > 1 else found[0]
+    rows = pd.concat(tables, ignore_index=True) if len(tables) > 1 else tables[0]
     return rows.drop_duplicates(["cell", "status", "host", "started_at"], ignore_index=True)
 
 
-def usual_of(*rows: pd.DataFrame) -> Usual:
-    """The options that need not be said of rows; for a plugin that is not installed, those that all its rows share."""
+def row_directories(directory: Path) -> list[Path]:
+    """The directory and those below it that contain rows, as in a published folder."""
+    return sorted({directory, *(path.parent for path in directory.rglob("*.parquet"))})
+
+
+def defaults_for(*tables: pd.DataFrame) -> Defaults:
+    """The default options of plugins; for a plugin that is not installed, the options that all its rows share."""
     from benchbox.registry import registry
     from benchbox.report.rows import row_dicts
     from benchbox.report.table import shared
 
-    return shared([row for part in rows for row in row_dicts(part)], registry().usual)
+    return shared([row for table in tables for row in row_dicts(table)], registry().usual)
+
+
+def site_of(rows: pd.DataFrame, checks: Sequence[Path], pictures: Sequence[Path] = ()) -> Site:
+    """The site of rows, of files of certificates and error budgets, and of pictures."""
+    from benchbox.registry import registry
+    from benchbox.report.certificates import budgets_in, certificates_in
+    from benchbox.report.page.evidence import picture
+    from benchbox.report.page.site import Site
+
+    shown = [picture(path) for path in pictures]
+    return Site(rows, registry().usual, certificates_in(checks), budgets_in(checks), shown)

@@ -1,4 +1,4 @@
-"""benchbox run: samplers against each other, measured."""
+"""benchbox run: measure samplers."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from benchbox.cli.common import console, devices, say, typed
+from benchbox.cli.common import command_line, console, say, torch_device
 from benchbox.cli.config import read_config
 from benchbox.commas import comma_list
 from benchbox.errors import UsageError
@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 def run(
     sampler: Annotated[str, typer.Option(help="Samplers: a comma list of names (benchbox list samplers).")],
     nfe: Annotated[
-        str | None, typer.Option(help="Budgets: 18,35,50 or a range 18-50:8, evaluations per sample.")
+        str | None, typer.Option(help="Budgets in network evaluations per sample: 18,35,50 or a range 18-50:8.")
     ] = None,
     model: Annotated[
-        str, typer.Option(help="Models, a card (.json), torchscript:FILE or py:MODULE:FUNCTION.")
+        str, typer.Option(help="Models: names, a card (.json), torchscript:FILE or py:MODULE:FUNCTION.")
     ] = "mnist-edm",
     schedule: Annotated[str | None, typer.Option(help="Noise schedules [default: the model's own].")] = None,
     grid: Annotated[
@@ -39,45 +39,51 @@ def run(
         Literal["float32", "float64", "bfloat16", "float16"], typer.Option(help="What the network computes in.")
     ] = "float32",
     set_: Annotated[
-        list[str] | None, typer.Option("--set", help="[PLUGIN.]OPTION=V[,V…], repeatable; values make a product.")
+        list[str] | None,
+        typer.Option("--set", help="[PLUGIN.]OPTION=V[,V…], repeatable; several values are all combined."),
     ] = None,
     nfe_policy: Annotated[
         Literal["floor", "exact", "skip"],
-        typer.Option(help="A budget that cannot be met exactly: spend less, refuse, or skip."),
+        typer.Option(help="If a budget cannot be met exactly: spend less (floor), fail (exact) or skip."),
     ] = "floor",
     final: Annotated[Literal["denoise", "none"], typer.Option(help="The last step to σ = 0.")] = "denoise",
-    executor: Annotated[str, typer.Option(help="Where the work runs: local or ray.")] = "local",
-    workers: Annotated[
-        int | None, typer.Option(min=1, help="Processes that work at once (local) [default: 1].")
-    ] = None,
+    executor: Annotated[str, typer.Option(help="Where cells run: local or ray.")] = "local",
+    workers: Annotated[int | None, typer.Option(min=1, help="Worker processes (local) [default: 1].")] = None,
     threads: Annotated[
-        int | None, typer.Option(min=1, help="Threads of each (local) [default: all, shared out].")
+        int | None,
+        typer.Option(min=1, help="Threads per worker (local) [default: all cores, divided among the workers]."),
     ] = None,
     isolate: Annotated[
         bool | None,
         typer.Option(
-            "--isolate/--no-isolate", help="Cells in a process of their own [default: those with plugins of others]."
+            "--isolate/--no-isolate", help="Run each cell in its own process [default: cells with third-party plugins]."
         ),
     ] = None,
-    address: Annotated[str | None, typer.Option(help="The Ray cluster [default: one started here].")] = None,
-    exclusive: Annotated[bool, typer.Option("--exclusive", help="No other cell on a timed cell's device.")] = False,
-    shards: Annotated[int, typer.Option(min=1, help="Parts of a cell; a killed run loses one at most.")] = 8,
+    address: Annotated[str | None, typer.Option(help="Address of the Ray cluster [default: start one here].")] = None,
+    exclusive: Annotated[
+        bool, typer.Option("--exclusive", help="Run no other cell on the device of a timed cell.")
+    ] = False,
+    shards: Annotated[int, typer.Option(min=1, help="Shards per cell; a killed run loses at most one.")] = 8,
     config: Annotated[
         Path | None,
-        typer.Option(callback=read_config, is_eager=True, help="A .toml with these options; the command line wins."),
+        typer.Option(
+            callback=read_config, is_eager=True, help="A .toml with these options; the command line takes precedence."
+        ),
     ] = None,
-    results: Annotated[Path, typer.Option(help="Directory of the rows.")] = Path("results"),
+    results: Annotated[Path, typer.Option(help="Results directory.")] = Path("results"),
     save_samples: Annotated[
-        Path | None, typer.Option(help="A folder for the samples: in it one for each cell's, by their numbers.")
+        Path | None, typer.Option(help="Save the samples in this folder, in one subfolder per cell.")
     ] = None,
     save_format: Annotated[
-        Literal["npz", "png"], typer.Option(help="Samples in an .npz for each shard, or a PNG for each.")
+        Literal["npz", "png"], typer.Option(help="One .npz per shard, or one PNG per sample.")
     ] = "npz",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plan and stop.")] = False,
-    force: Annotated[bool, typer.Option("--force", help="Measure again what is already done.")] = False,
-    timeout: Annotated[float | None, typer.Option(min=0, help="Longest time of one cell in seconds.")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Repeat cells that are already done.")] = False,
+    timeout: Annotated[float | None, typer.Option(min=0, help="Time limit per cell, in seconds.")] = None,
     noise_block: Annotated[int, typer.Option(min=1, help="Samples that share a noise generator.")] = 16,
-    noise_device: Annotated[str | None, typer.Option(help="Where noise is drawn [default: the device].")] = None,
+    noise_device: Annotated[
+        str | None, typer.Option(help="Device of the noise generators [default: --device].")
+    ] = None,
 ) -> None:
     """Run samplers at NFE budgets and record quality, time and memory, one parquet row per cell."""
     from benchbox.bench.saving import Saver
@@ -90,27 +96,28 @@ def run(
         models=name_list(model, "--model"), schedules=name_list(schedule, "--schedule"),
         grids=name_list(grid, "--grid"),
         metrics=None if metric is None else metric_names(metric), n_samples=samples, batch_size=batch_size,
-        seeds=integers(seed, "--seed", 0), device=devices(device), dtype=dtype, settings=parse_settings(set_ or []),
-        nfe_policy=nfe_policy, final=final, noise_block=noise_block,
-        noise_device=devices(noise_device) if noise_device else None,
+        seeds=integers(seed, "--seed", 0), device=torch_device(device), dtype=dtype,
+        settings=parse_settings(set_ or []), nfe_policy=nfe_policy, final=final, noise_block=noise_block,
+        noise_device=torch_device(noise_device) if noise_device else None,
         save=Saver(save_samples.resolve(), save_format) if save_samples else None,
     )  # fmt: skip
-    given = {"workers": workers, "threads": threads, "isolate": isolate, "address": address}
-    place = one_executor(executor, request.settings, {k: v for k, v in given.items() if v is not None})
-    sweep(request, place, results, dry_run, force, timeout=timeout, count=shards, exclusive=exclusive)
+    options = {"workers": workers, "threads": threads, "isolate": isolate, "address": address}
+    chosen = one_executor(executor, request.settings, {k: v for k, v in options.items() if v is not None})
+    sweep(request, chosen, results, dry_run, force, timeout=timeout, count=shards, exclusive=exclusive)
 
 
-def sweep(request: Request, executor: Executor, results: Path, dry_run: bool, force: bool, **how: Any) -> None:
-    """Show the plan, execute it, show the rows. Exit status 1 where a cell failed."""
+def sweep(request: Request, executor: Executor, results: Path, dry_run: bool, force: bool, **options: Any) -> None:
+    """Show the plan, execute it, show the rows. Exit status 1 if a cell failed."""
     from benchbox.bench.configuration import resolved
     from benchbox.bench.plan import plan_sweep
     from benchbox.bench.sweep import expand, unmeasured
-    from benchbox.cli.watch import execute, result_table, show_costs
+    from benchbox.cli.tables import result_table
+    from benchbox.cli.watch import execute, show_costs
     from benchbox.store.store import Store
 
     cells, store = expand(request), Store(results)
     plan = plan_sweep(
-        cells, store, executor, force, costs=dry_run, command=typed(), configuration=resolved(request, cells)
+        cells, store, executor, force, costs=dry_run, command=command_line(), configuration=resolved(request, cells)
     )
     store.inspect()
     for problem in [*(() if request.metrics is not None else unmeasured(cells)), *store.problems]:
@@ -118,15 +125,15 @@ def sweep(request: Request, executor: Executor, results: Path, dry_run: bool, fo
     if dry_run:
         show_costs(plan)
         raise SystemExit(0)
-    rows = execute(plan, store, executor, lambda rows: how_to_go_on(len(rows), len(cells), results), **how)
+    rows = execute(plan, store, executor, lambda rows: resume_message(len(rows), len(cells), results), **options)
     console.print(result_table(rows))
     raise SystemExit(0 if all(r["status"] in {"done", "skipped"} for r in rows) else 1)
 
 
-def how_to_go_on(n_rows: int, n_cells: int, results: Path) -> str:
-    """What a sweep that was stopped says."""
-    again = shlex.join(word for word in shlex.split(typed()) if word != "--force")
-    return f"stopped: {n_rows} of {n_cells} cells are in {results}; this goes on from there: {again}"
+def resume_message(n_rows: int, n_cells: int, results: Path) -> str:
+    """The message of an interrupted sweep: how to resume it."""
+    again = shlex.join(word for word in shlex.split(command_line()) if word != "--force")
+    return f"stopped: {n_rows} of {n_cells} cells are in {results}; resume with: {again}"
 
 
 def metric_names(metrics: str) -> list[str]:
@@ -134,11 +141,11 @@ def metric_names(metrics: str) -> list[str]:
     return [] if metrics.strip() == "none" else name_list(metrics, "--metric")
 
 
-def name_list(text: str | None, what: str) -> list[str]:
+def name_list(text: str | None, option: str) -> list[str]:
     """A comma list. UsageError for an empty item."""
     if text is None:
         return []
-    parts = comma_list(text)
-    if not all(parts):
-        raise UsageError(f"{what} {text!r} has an empty name: write a comma list such as heun,ddim.")
-    return list(dict.fromkeys(parts))
+    names = comma_list(text)
+    if not all(names):
+        raise UsageError(f"{option} {text!r} has an empty name: write a comma list such as heun,ddim.")
+    return list(dict.fromkeys(names))

@@ -1,4 +1,4 @@
-"""The standard streams of a command: text goes to whatever is there, and no work is lost over a word."""
+"""Standard streams that never abort a command: any encoding, closed pipes, full disks."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ SPELLED = {
     "≥": ">=", "±": "+-", "‖": "||", "√": "sqrt", "∞": "inf", "’": "'", "∫": "integral", "∂": "d", "⟨": "<", "⟩": ">",
     "§": "section ", "ᵀ": "^T",
 }  # fmt: skip
-"""What benchbox writes beside ASCII, as ASCII; Greek letters are written by their names."""
+"""ASCII replacements of the non-ASCII characters that benchbox writes; Greek letters are spelled out."""
 
 PLAIN = "benchbox.plain"
-"""The name of the error handler, as `str.encode` takes it."""
+"""Name of the encoding error handler."""
 
 
 def ascii_text(text: str) -> str:
-    """Text in ASCII, as near as can be."""
+    """The nearest ASCII text."""
     return "".join(_ascii(c) for c in text)
 
 
@@ -50,46 +50,46 @@ codecs.register_error(PLAIN, _spell)
 
 
 class Stream:
-    """A stream that takes what its encoding has no letters for, and drops what nobody reads any more.
+    """A text stream that replaces characters outside its encoding, and ignores a closed pipe.
 
-    lost: the first error of another kind, such as a full disk.
+    lost: the message of the first other error, such as a full disk; "" if there was none.
     """
 
-    def __init__(self, under: Any) -> None:
-        self.under, self.lost = under, ""
-        if isinstance(under, io.TextIOWrapper):
-            under.reconfigure(errors=PLAIN)
+    def __init__(self, wrapped: Any) -> None:
+        self.wrapped, self.lost = wrapped, ""
+        if isinstance(wrapped, io.TextIOWrapper):
+            wrapped.reconfigure(errors=PLAIN)
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(self.under, name)
+        return getattr(self.wrapped, name)
 
     def write(self, text: str) -> int:
         try:
-            self.under.write(text)
+            self.wrapped.write(text)
         except OSError as error:
             self._drop(error)
         return len(text)
 
     def flush(self) -> None:
         try:
-            self.under.flush()
+            self.wrapped.flush()
         except OSError as error:
             self._drop(error)
 
     def _drop(self, error: OSError) -> None:
-        """Send this and all that follows nowhere: a command goes on without a reader."""
+        """Redirect the stream to the null device, so that the command goes on without a reader."""
         if error.errno != errno.EPIPE:
             self.lost = self.lost or error.strerror or type(error).__name__
         with suppress(OSError):
-            nowhere = os.open(os.devnull, os.O_WRONLY)
-            os.dup2(nowhere, self.under.fileno())
-            os.close(nowhere)
+            null = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(null, self.wrapped.fileno())
+            os.close(null)
 
 
 @contextmanager
 def standard_streams() -> Iterator[None]:
-    """Have the standard streams take anything inside. Exit status 2 where stdout could not be written to the end."""
-    _open_closed_ones()
+    """Wrap stdout and stderr in a `Stream`. Exit status 2 if stdout could not be written completely."""
+    _reopen_closed()
     before = sys.stdout, sys.stderr
     out, err = sys.stdout, sys.stderr = Stream(sys.stdout), Stream(sys.stderr)
     try:
@@ -104,12 +104,12 @@ def standard_streams() -> Iterator[None]:
             raise SystemExit(2)
 
 
-def _open_closed_ones() -> None:
-    """A stream that was closed from the start goes nowhere; else the next file that is opened would take its place."""
+def _reopen_closed() -> None:
+    """Open a closed standard stream on the null device; otherwise the next opened file would take its descriptor."""
     for number, name in enumerate(("stdin", "stdout", "stderr")):
         if getattr(sys, name) is None:
             with suppress(OSError):
                 os.fstat(number)
                 continue
-            opened = os.open(os.devnull, os.O_RDWR)  # the lowest number that is free: this one
+            opened = os.open(os.devnull, os.O_RDWR)  # gets the lowest free descriptor: this one
             setattr(sys, name, open(opened, "w" if number else "r", encoding="utf-8", closefd=False))  # noqa: SIM115

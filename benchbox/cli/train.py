@@ -1,4 +1,4 @@
-"""benchbox train: a score model from images."""
+"""benchbox train: train a score model on images."""
 
 from __future__ import annotations
 
@@ -7,63 +7,69 @@ from typing import Annotated, Literal
 
 import typer
 
-from benchbox.cli.common import console, devices, progress_bar, typed
+from benchbox.cli.common import command_line, console, progress_bar, torch_device
 
 
 def train(
     data: Annotated[Path, typer.Argument(help="A folder or zip of pictures, an .npz, .npy or IDX file.")],
-    output: Annotated[Path, typer.Option("--output", "-o", help="Directory for weights, card and checkpoint.")],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="Directory for the weights, the card and the checkpoint.")
+    ],
     name: Annotated[str, typer.Option(help="Name of the model.")] = "my-model",
     key: Annotated[str | None, typer.Option(help="Name of the array of images in the .npz.")] = None,
     labels: Annotated[
         str | None, typer.Option(help="Name of the array of class labels: the model becomes class-conditional.")
     ] = None,
     prediction: Annotated[
-        Literal["eps", "x0", "v", "score", "edm", "flow"], typer.Option(help="What the network predicts, so the loss.")
+        Literal["eps", "x0", "v", "score", "edm", "flow"],
+        typer.Option(help="What the network predicts; determines the loss."),
     ] = "edm",
-    schedule: Annotated[str | None, typer.Option(help="Noise schedule [default: what suits the prediction].")] = None,
+    schedule: Annotated[
+        str | None, typer.Option(help="Noise schedule [default: the usual one for this prediction].")
+    ] = None,
     set_: Annotated[
         list[str] | None,
         typer.Option("--set", help="OPTION=VALUE of the schedule or of the loss (sigma_data, ladder, p_mean, p_std)."),
     ] = None,
-    widths: Annotated[str, typer.Option(help="Channels of the U-Net's levels, a:b:c.")] = "32:80",
+    widths: Annotated[str, typer.Option(help="Channels of each U-Net level, a:b:c.")] = "32:80",
     blocks: Annotated[int, typer.Option(min=1, help="Residual blocks per level.")] = 1,
     patch: Annotated[int, typer.Option(min=1, help="Side of the patches that the stem folds into channels.")] = 2,
     steps: Annotated[int, typer.Option(min=1, help="Optimiser steps.")] = 10_000,
     batch_size: Annotated[int, typer.Option(min=1)] = 128,
     lr: Annotated[float, typer.Option(help="Peak learning rate of Adam (warm-up, then cosine to 0).")] = 1e-3,
-    clip: Annotated[float, typer.Option(help="Largest norm of the gradient.")] = 1.0,
-    ema: Annotated[float, typer.Option(help="Decay of the running average of the weights.")] = 0.999,
+    clip: Annotated[float, typer.Option(help="Clip the gradient to this norm.")] = 1.0,
+    ema: Annotated[float, typer.Option(help="Decay of the exponential moving average of the weights.")] = 0.999,
     seed: Annotated[int, typer.Option(min=0)] = 0,
     device: Annotated[str, typer.Option(help="cpu, cuda, or auto.")] = "auto",
     precision: Annotated[
         Literal["auto", "float32", "bfloat16"], typer.Option(help="auto: bfloat16 on CUDA, float32 on the CPU.")
     ] = "auto",
     dataset: Annotated[
-        str | None, typer.Option(help="Name of the data set, for the card [default: the file's].")
+        str | None, typer.Option(help="Name of the data set on the card [default: the file name].")
     ] = None,
-    licence: Annotated[str, typer.Option(help="Licence and credit of the data set, for the card.")] = "not stated",
+    licence: Annotated[str, typer.Option(help="Licence and attribution of the data set, for the card.")] = "not stated",
     grid: Annotated[
-        str | None, typer.Option(help="Default grid of the model [default: what suits the schedule].")
+        str | None, typer.Option(help="Default grid of the model [default: the usual one for the schedule].")
     ] = None,
-    features: Annotated[str | None, typer.Option(help="Feature extractor of the model's FID.")] = None,
+    features: Annotated[str | None, typer.Option(help="Feature extractor for the FID of this model.")] = None,
     reference: Annotated[
-        bool, typer.Option("--reference", help="Make the statistics of these images that its FID needs.")
+        bool, typer.Option("--reference", help="Also make the reference statistics that its FID needs.")
     ] = False,
-    resume: Annotated[bool, typer.Option(help="Go on from the checkpoint, which must be of this training.")] = True,
+    resume: Annotated[bool, typer.Option(help="Resume from the checkpoint of the same training run.")] = True,
 ) -> None:
-    """Train a score model from images: safetensors weights and a JSON card, usable as --model DIR/NAME.json."""
+    """Train a score model on images. Writes safetensors weights and a JSON card, for --model DIR/NAME.json."""
     from benchbox.training.job import TrainingConfig
     from benchbox.training.run import train_model
 
-    job = TrainingConfig(
+    config = TrainingConfig(
         data=data, output=output, name=name, key=key, prediction=prediction, schedule=schedule, settings=set_ or [],
         widths=widths, blocks=blocks, patch=patch, steps=steps, batch_size=batch_size, lr=lr, clip=clip, ema=ema,
-        seed=seed, labels=labels, device=devices(device), bfloat16=precision, dataset=dataset or data.absolute().stem,
-        licence=licence, grid=grid, features=features, reference=reference, resume=resume,
-        command=typed(),
+        seed=seed, labels=labels, device=torch_device(device), bfloat16=precision,
+        dataset=dataset or data.absolute().stem, licence=licence,
+        grid=grid, features=features, reference=reference, resume=resume,
+        command=command_line(),
     )  # fmt: skip
     with progress_bar("loss {task.fields[loss]:.4f}") as bar:
         task = bar.add_task(name, total=steps, loss=float("nan"))
-        card = train_model(job, lambda step, loss: bar.update(task, completed=step, loss=loss))
+        card = train_model(config, lambda step, loss: bar.update(task, completed=step, loss=loss))
     console.print(f"wrote {card}")

@@ -11,15 +11,18 @@ from typing import Any
 
 from benchbox.commas import comma_list, quoted
 from benchbox.errors import UsageError
-from benchbox.report.board import Board, BoardRow, BoardTask, Setup
+from benchbox.report.board import Board, BoardTask
+from benchbox.report.entry import BoardRow, Setup
 from benchbox.report.prepared import RANKED
-from benchbox.report.table import Usual, written
+from benchbox.report.table import Defaults, written
 
 DEFAULTS = {"batch_size": 64, "noise_block": 16, "nfe_policy": "floor"}
 """Of `benchbox run`, among what only the rows say."""
 
 
-def run_command(board: Board, setup: Setup, seeds: Sequence[int], usual: Usual, row: BoardRow | None = None) -> str:
+def run_command(
+    board: Board, setup: Setup, seeds: Sequence[int], defaults: Defaults, row: BoardRow | None = None
+) -> str:
     """`benchbox run` for one setup at a board's budget; options that are as usual are left out.
 
     row: one of those that were measured. It says what the board does not: metrics, batch size, noise.
@@ -32,7 +35,7 @@ def run_command(board: Board, setup: Setup, seeds: Sequence[int], usual: Usual, 
         metrics = {name: o for name, o in metrics.items() if name == RANKED[task.metric].metric}
     words = ["benchbox", "run", "--sampler", setup.sampler]
     words += ["--nfe", str(board.budget)] if board.budget is not None else []
-    words += [*model_words(task, row, usual), "--schedule", setup.schedule, "--grid", setup.grid]
+    words += [*model_words(task, row, defaults), "--schedule", setup.schedule, "--grid", setup.grid]
     words += ["--metric", ",".join(metrics)] if metrics else []
     words += ["--samples", str(task.n_samples), "--seed", ",".join(map(str, seeds))]
     for name, default in (("dtype", "float32"), ("final", "denoise")):
@@ -45,17 +48,19 @@ def run_command(board: Board, setup: Setup, seeds: Sequence[int], usual: Usual, 
     ]
     given += [("metric", name, options) for name, options in metrics.items()]
     for kind, name, options in given:
-        words += _set(kind, name, options, usual)
+        words += _set(kind, name, options, defaults)
     return shlex.join(words)
 
 
-def model_words(task: BoardTask, row: BoardRow, usual: Usual) -> list[str]:
+def model_words(task: BoardTask, row: BoardRow, defaults: Defaults) -> list[str]:
     """--model and its options, as words of a command; row: one that was measured on it."""
-    plugin, model, options = _model(task.model, json.loads(task.model_options), row, usual)
-    return ["--model", quoted(model), *_set("model", plugin, options, usual)]
+    plugin, model, options = _model(task.model, json.loads(task.model_options), row, defaults)
+    return ["--model", quoted(model), *_set("model", plugin, options, defaults)]
 
 
-def _model(title: str, options: Mapping[str, Any], row: BoardRow, usual: Usual) -> tuple[str, str, Mapping[str, Any]]:
+def _model(
+    title: str, options: Mapping[str, Any], row: BoardRow, defaults: Defaults
+) -> tuple[str, str, Mapping[str, Any]]:
     """The plugin of a model, what --model takes, and the options that are left for --set.
 
     A title is what the model calls itself: its plugin's name, PLUGIN:NAME, or the name on its card. Where the plugin
@@ -70,7 +75,7 @@ def _model(title: str, options: Mapping[str, Any], row: BoardRow, usual: Usual) 
         plugin, _, value = asked.partition(":")
     elif ":" in title:
         plugin, _, rest = title.partition(":")
-        required = [v for o, v in options.items() if o not in usual("model", title) and isinstance(v, str)]
+        required = [v for o, v in options.items() if o not in defaults("model", title) and isinstance(v, str)]
         value = next((v for v in required if rest in (v, PurePath(v).name, PurePath(v).stem)), rest)
     else:
         return title, title, options
@@ -103,21 +108,21 @@ def _unusual(row: BoardRow) -> Iterator[tuple[str, str]]:
         yield "noise_device", "cpu"
 
 
-def _set(kind: str, name: str, options: Mapping[str, Any], usual: Usual) -> list[str]:
+def _set(kind: str, name: str, options: Mapping[str, Any], defaults: Defaults) -> list[str]:
     """--set for each option that is not as usual, as words of a command."""
-    return [word for setting in _settings(kind, name, options, usual) for word in ("--set", setting)]
+    return [word for setting in _settings(kind, name, options, defaults) for word in ("--set", setting)]
 
 
-def _settings(kind: str, name: str, options: Mapping[str, Any], usual: Usual) -> Iterator[str]:
+def _settings(kind: str, name: str, options: Mapping[str, Any], defaults: Defaults) -> Iterator[str]:
     """PLUGIN.OPTION=V of what is not as usual; an option that is a plugin has its own options after it."""
-    known = usual(kind, name)
+    known = defaults(kind, name)
     for option, value in options.items():
         if option in known and value == known[option]:
             continue
         if isinstance(value, dict):
             yield f"{name}.{option}={value['name']}"
             inner = {k: v for k, v in value.items() if k != "name"}
-            kinds = [k for k in ("schedule", "sampler", "grid") if usual(k, value["name"])]
-            yield from _settings(kinds[0] if kinds else "", value["name"], inner, usual)
+            kinds = [k for k in ("schedule", "sampler", "grid") if defaults(k, value["name"])]
+            yield from _settings(kinds[0] if kinds else "", value["name"], inner, defaults)
         else:
             yield f"{name}.{option}={quoted(written(value))}"

@@ -11,7 +11,8 @@ from typing import Any
 import pandas as pd
 
 from benchbox.report import escape
-from benchbox.report.board import SETUP, Board, Entry, Unranked
+from benchbox.report.board import Board
+from benchbox.report.entry import SETUP, Entry, Unranked
 
 RECORD_TASK = (
     "metric",

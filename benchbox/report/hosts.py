@@ -1,4 +1,4 @@
-"""Where a publication goes: a branch of a git repository, or a Hugging Face data set."""
+"""Targets of a publication: a branch of a git repository, or a Hugging Face data set."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from benchbox.errors import UsageError
 from benchbox.report.page.manifest import MANIFEST_FILE, ROWS_FILE
 
 KNOWN_FILES = (ROWS_FILE, MANIFEST_FILE)
-"""What is read before a site is replaced."""
+"""Files of the previous site that are read before it is replaced."""
 
 
 class Branch:
-    """A branch of a git repository, written without touching its working tree, its index or what is checked out."""
+    """A git branch, written without touching the working tree, the index or HEAD."""
 
     def __init__(self, repository: Path, branch: str) -> None:
         self.repository, self.branch = repository, branch
@@ -25,35 +25,35 @@ class Branch:
         self.git("rev-parse", "--git-dir")
         self.git("check-ref-format", self.ref)
         if self.git("symbolic-ref", "-q", "HEAD", check=False) == self.ref:
-            raise UsageError(f"branch {branch} is checked out in {repository}: publish to another one.")
+            raise UsageError(f"branch {branch} is checked out in {repository}: publish to another branch.")
 
     def git(self, *words: str, index: str = "", tree: Path | None = None, check: bool = True) -> str:
-        """What git says. UsageError where it fails, with its own words."""
-        extra = {"GIT_INDEX_FILE": index} if index else {}
-        where = [f"--work-tree={tree}"] if tree else []
+        """The output of a git command. UsageError with git's own message if it fails."""
+        environment = {"GIT_INDEX_FILE": index} if index else {}
+        work_tree = [f"--work-tree={tree}"] if tree else []
         try:
-            done = subprocess.run(
-                ["git", "-C", self.repository, *where, *words], env=os.environ | extra, capture_output=True, text=True,
-                check=False,
+            result = subprocess.run(
+                ["git", "-C", self.repository, *work_tree, *words], env=os.environ | environment,
+                capture_output=True, text=True, check=False,
             )  # fmt: skip
         except OSError as error:
             raise UsageError(f"git cannot be run: {error.strerror}.") from None
-        if check and done.returncode:
-            said = (done.stderr.strip().splitlines() or ["it failed"])[-1].removeprefix("fatal: ")
-            raise UsageError(f"git {words[0]} in {self.repository}: {said.rstrip('.')}.")
-        return done.stdout.strip()
+        if check and result.returncode:
+            message = (result.stderr.strip().splitlines() or ["it failed"])[-1].removeprefix("fatal: ")
+            raise UsageError(f"git {words[0]} in {self.repository}: {message.rstrip('.')}.")
+        return result.stdout.strip()
 
     def fetch(self, folder: Path) -> None:
-        """Write what the next site has to know into a folder: the rows and the manifest of the branch."""
+        """Copy the rows and the manifest of the branch into a folder."""
         for name in KNOWN_FILES:
             if self.git("cat-file", "-t", f"{self.ref}:{name}", check=False) == "blob":
                 command = ["git", "-C", str(self.repository), "cat-file", "blob", f"{self.ref}:{name}"]
-                copied(folder, name, subprocess.run(command, capture_output=True, check=True).stdout)
+                _copy_into(folder, name, subprocess.run(command, capture_output=True, check=True).stdout)
 
     def commit(self, folder: Path, message: str, gone: Sequence[str] = ()) -> str:
-        """Put a folder on the branch, without the files that are gone, in a commit on top of it.
+        """Commit a folder to the branch and remove the files in `gone`; other files of the branch stay.
 
-        Its name, or "" where nothing changed. Other files of the branch stay.
+        Returns the hash of the commit, or "" if nothing changed.
         """
         parent = self.git("rev-parse", "-q", "--verify", f"{self.ref}^{{commit}}", check=False)
         with tempfile.TemporaryDirectory() as scratch:
@@ -72,7 +72,7 @@ class Branch:
 
 
 class DataSet:
-    """A data set on the Hugging Face hub; who publishes is logged in with its own tools."""
+    """A data set on the Hugging Face hub; credentials are those of huggingface_hub."""
 
     def __init__(self, name: str) -> None:
         try:
@@ -83,28 +83,27 @@ class DataSet:
             ) from None
         self.name, self.hub = name, huggingface_hub
 
-    def call(self, what: str, **arguments: Any) -> Any:
-        """A call of the hub's client. UsageError where it refuses, with its own words."""
+    def call(self, method: str, **arguments: Any) -> Any:
+        """Call a method of the hub's client. UsageError with the hub's own message if it fails."""
         try:
-            return getattr(self.hub.HfApi(), what)(repo_id=self.name, repo_type="dataset", **arguments)
+            return getattr(self.hub.HfApi(), method)(repo_id=self.name, repo_type="dataset", **arguments)
         except Exception as error:
-            said = (str(error).strip() or type(error).__name__).splitlines()[0]
-            raise UsageError(f"the hub refused {what} for {self.name}: {said.rstrip('.')}.") from error
+            message = (str(error).strip() or type(error).__name__).splitlines()[0]
+            raise UsageError(f"the hub refused {method} for {self.name}: {message.rstrip('.')}.") from error
 
     def fetch(self, folder: Path) -> None:
-        """Write what the next site has to know into a folder: the rows and the manifest of the data set."""
+        """Copy the rows and the manifest of the data set into a folder."""
         for name in KNOWN_FILES if self.call("repo_exists") else ():
             if self.call("file_exists", filename=name):
-                copied(folder, name, Path(self.call("hf_hub_download", filename=name)).read_bytes())
+                _copy_into(folder, name, Path(self.call("hf_hub_download", filename=name)).read_bytes())
 
     def upload(self, folder: Path, message: str, gone: Sequence[str] = ()) -> str:
-        """Put a folder into the data set, and remove the files that are gone; the address of the commit."""
+        """Upload a folder and remove the files in `gone`. Returns the URL of the commit."""
         self.call("create_repo", exist_ok=True)
-        told = {"folder_path": str(folder), "commit_message": message, "delete_patterns": list(gone)}
-        return str(self.call("upload_folder", **told))
+        options = {"folder_path": str(folder), "commit_message": message, "delete_patterns": list(gone)}
+        return str(self.call("upload_folder", **options))
 
 
-def copied(folder: Path, name: str, content: bytes) -> None:
-    """Write a file into a folder, at its place there."""
+def _copy_into(folder: Path, name: str, content: bytes) -> None:
     (folder / name).parent.mkdir(exist_ok=True)
     (folder / name).write_bytes(content)

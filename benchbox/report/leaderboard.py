@@ -1,34 +1,32 @@
-"""A board as a sheet: the words and numbers that every format shows, not yet escaped for any."""
+"""A board as a sheet: the text that every output format shows, not yet escaped."""
 
 from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import Literal
 
-from benchbox.report.board import Board, BoardTask, Difference, Entry, Setup, Unranked
+from benchbox.report.board import Board
+from benchbox.report.entry import Difference, Entry, Unranked
 from benchbox.report.estimate import CONFIDENCE
-from benchbox.report.prepared import RANKED
-from benchbox.report.table import Usual, changed_options, label, number
+from benchbox.report.headings import board_title, full_name, part_name
+from benchbox.report.table import Defaults, number
 from benchbox.report.ties import TIE_LEVEL
 
-EXTRA = ("dtype", "final", "guidance")
-"""Said with a sampler's name where they are not the same for all."""
-
 COST_COLUMNS = SECONDS, MEMORY = ("s / 1,000", "MB")
-"""Columns that are left out where nothing was measured, as on a busy machine."""
+"""Columns that are omitted where nothing was measured, as on a loaded machine."""
 
 NONE = number(None)
 
 LEGEND = (
-    f"± is half of the {CONFIDENCE:.0%} interval of the mean over seeds. A rank is a range where the measurements do "
-    f"not separate samplers (equals are separated with a probability of {TIE_LEVEL:.0%}); bold can be the best. "
-    "A difference in italics is paired: over shared seeds, where the common noise cancels. "
-    "? means that the uncertainty is not known: one seed, and no interval. "
-    "An fid is of so many samples and lies above that of more; its ± is that of fid_inf, the value at infinitely many."
+    f"± is half the width of the {CONFIDENCE:.0%} interval of the mean over seeds. Samplers that the measurements do "
+    f"not separate have overlapping rank ranges (equal samplers are separated with probability {TIE_LEVEL:.0%}). "
+    "Bold: possibly the best. Italics: a paired difference, over shared seeds, whose common noise cancels. "
+    "?: the standard error is unknown (one seed, and no interval). FID is biased upward at finite sample size; "
+    "its ± is that of fid_inf, the extrapolation to infinitely many samples."
 )
 
 Style = Literal["", "bold", "italic"]
@@ -36,7 +34,7 @@ Style = Literal["", "bold", "italic"]
 
 @dataclass(frozen=True)
 class SheetCell:
-    """A cell of a sheet: its text, and how it stands out."""
+    """A cell of a sheet: its text and its style."""
 
     text: str
     style: Style = ""
@@ -44,7 +42,7 @@ class SheetCell:
 
 @dataclass(frozen=True)
 class Sheet:
-    """A table for people: a title, columns by name, which of them are words (the others: numbers), lines and notes."""
+    """A table for people. words: the columns of text; all others are numbers."""
 
     title: str
     columns: tuple[str, ...]
@@ -54,100 +52,48 @@ class Sheet:
 
 
 Declared = Callable[[str], Collection[str]]
-"""A sampler's name to the options that it declares to change the law of its samples."""
+"""(sampler) to the options that it declares to change the law of its samples."""
 
 
 def undeclared(sampler: str) -> Collection[str]:
-    """Nothing is known of any sampler."""
+    """No sampler is known to declare anything."""
     return ()
 
 
-def sheets(boards: Iterable[Board], usual: Usual, declared: Declared = undeclared) -> list[Sheet]:
-    """A sheet per board; `usual` are the options that need not be said."""
-    return [sheet(board, usual, declared) for board in boards]
+def sheets(boards: Iterable[Board], defaults: Defaults, declared: Declared = undeclared) -> list[Sheet]:
+    """A sheet per board; options with their default value are not shown."""
+    return [sheet(board, defaults, declared) for board in boards]
 
 
-def sheet(board: Board, usual: Usual, declared: Declared = undeclared) -> Sheet:
-    lines = [_entry_line(entry, board, usual) for entry in board.entries]
+def sheet(board: Board, defaults: Defaults, declared: Declared = undeclared) -> Sheet:
+    """The sheet of a board."""
+    lines = [_entry_line(entry, board, defaults) for entry in board.entries]
     columns = tuple(
         c for c in (lines[0] if lines else ()) if c not in COST_COLUMNS or any(line[c].text != NONE for line in lines)
     )
     cells = tuple(tuple(line[c] for c in columns) for line in lines)
     words = frozenset({"sampler", "schedule", "grid"})
-    return Sheet(title(board, usual), columns, words, cells, (*_notes(board, usual), *_biased(board, usual, declared)))
+    notes = (*_notes(board, defaults), *_biased(board, defaults, declared))
+    return Sheet(board_title(board, defaults), columns, words, cells, notes)
 
 
 def first(sheet: Sheet, top: int | None) -> Sheet:
-    """A sheet's first lines, and how many more there are; the whole sheet without a number."""
+    """The first lines of a sheet, with a note of how many are left out; None: all."""
     more = len(sheet.lines) - top if top else 0
     return replace(sheet, lines=sheet.lines[:top], notes=(f"{more} more", *sheet.notes)) if more > 0 else sheet
 
 
-def title(board: Board, usual: Usual, budgets: bool = True) -> str:
-    """What is compared: model, budget (unless it is left out), metric, features, samples, data set, levels."""
-    task = board.task
-    what = ", ".join([model(task, usual) or "no model", *([budget(board)] if budgets else [])])
-    return f"{what}: {metric_words(task, usual)} of {task.n_samples:,} samples {terms(board, usual)}"
-
-
-def budget(board: Board) -> str:
-    """A board's budget in words."""
-    if board.levels == "unknown":
-        return "samples from elsewhere"
-    return "adaptive" if board.budget is None else f"NFE {board.budget}"
-
-
-def metric_words(task: BoardTask, usual: Usual) -> str:
-    """The metric of a task, its extractor, and the options that are not as usual."""
-    said = ", ".join(filter(None, (task.features, metric_setting(task, usual))))
-    return f"{task.metric} ({said})" if said else task.metric
-
-
-def metric_setting(task: BoardTask, usual: Usual) -> str:
-    """The options of a task's metric that are not as usual."""
-    return changed_options(json.loads(task.setting), "metric", RANKED[task.metric].metric, usual)
-
-
-def model(task: BoardTask, usual: Usual) -> str:
-    """The model of a task, with the options that are not as usual."""
-    return label({"model": task.model, "model_options": task.model_options}, "model", usual)
-
-
-def terms(board: Board, usual: Usual) -> str:
-    """On what terms is compared: the reference and the levels."""
-    setup, against = board.setups[0], f"against {board.task.reference or board.task.dataset}"
-    if board.levels == "unknown":
-        return against
-    if board.levels == "recommended":
-        return f"{against}, each sampler with its recommended schedule and grid"
-    return f"{against}, schedule {name(setup, 'schedule', usual)}, grid {name(setup, 'grid', usual)}"
-
-
-def name(setup: Setup, kind: str, usual: Usual) -> str:
-    """The sampler, schedule or grid of a setup, with the options that are not as usual."""
-    return label(vars(setup), kind, usual)
-
-
-def full_name(setup: Setup, all_setups: Sequence[Setup], usual: Usual) -> str:
-    """The sampler's name, and whatever else tells it from the other setups of a board."""
-    extra = [f"{e} {getattr(setup, e) or 'none'}" for e in EXTRA if len({getattr(s, e) for s in all_setups}) > 1]
-    origins = {(s.sampler_package, s.sampler_version) for s in all_setups if s.sampler == setup.sampler}
-    if len(origins) > 1:
-        extra.append(f"{setup.sampler_package} {setup.sampler_version}")
-    return ", ".join([name(setup, "sampler", usual), *extra])
-
-
-def _entry_line(entry: Entry, board: Board, usual: Usual) -> dict[str, SheetCell]:
+def _entry_line(entry: Entry, board: Board, defaults: Defaults) -> dict[str, SheetCell]:
     best: Style = "bold" if entry.rank_low == 1 else ""
-    levels = {k: SheetCell(name(entry.setup, k, usual)) for k in ("schedule", "grid") if board.levels == "recommended"}
+    level_columns = ("schedule", "grid") if board.levels == "recommended" else ()
     return {
         "rank": SheetCell(rank(entry), best),
-        "sampler": SheetCell(full_name(entry.setup, board.setups, usual), best),
-        **levels,
+        "sampler": SheetCell(full_name(entry.setup, board.setups, defaults), best),
+        **{kind: SheetCell(part_name(entry.setup, kind, defaults)) for kind in level_columns},
         "NFE": SheetCell(number(entry.nfe)),
         board.task.metric: SheetCell(number(entry.value, 4), best),
         "±": SheetCell(number(entry.estimate.half_width, 2) if entry.sure else "?"),
-        "behind": behind(entry.behind),
+        "behind": _behind_cell(entry.behind),
         SECONDS: SheetCell(number(entry.cost.seconds, 3)),
         MEMORY: SheetCell(number(entry.cost.memory_mb, 4)),
         "seeds": SheetCell(str(len(entry.seeds))),
@@ -155,12 +101,12 @@ def _entry_line(entry: Entry, board: Board, usual: Usual) -> dict[str, SheetCell
 
 
 def rank(entry: Entry) -> str:
-    """2, or 2–4 for a range; with a question mark where it is only the place."""
+    """2, or 2–4 for a range; with a question mark if the standard error is unknown."""
     low, high = entry.rank_low, entry.rank_high
     return f"{low}–{high}" if high > low else f"{low}" if entry.sure else f"{low}?"
 
 
-def behind(difference: Difference | None) -> SheetCell:
+def _behind_cell(difference: Difference | None) -> SheetCell:
     if difference is None:
         return SheetCell("")
     half = difference.estimate.half_width
@@ -168,23 +114,23 @@ def behind(difference: Difference | None) -> SheetCell:
     return SheetCell(text, "italic" if difference.paired else "")
 
 
-def _notes(board: Board, usual: Usual) -> Iterable[str]:
-    """What has no rank, a line per setup and reason with its seeds."""
+def _notes(board: Board, defaults: Defaults) -> Iterable[str]:
+    """The unranked cells: a line per setup and reason, with the seeds."""
 
-    def what(cell: Unranked) -> tuple[str, str, str]:
-        return full_name(cell.setup, board.setups, usual), cell.status, cell.reason
+    def group(cell: Unranked) -> tuple[str, str, str]:
+        return full_name(cell.setup, board.setups, defaults), cell.status, cell.reason
 
-    for (sampler, status, reason), cells in groupby(sorted(board.unranked, key=what), key=what):
+    for (sampler, status, reason), cells in groupby(sorted(board.unranked, key=group), key=group):
         seeds = sorted({cell.seed for cell in cells})
         where = f"seed{'s' * (len(seeds) > 1)} {', '.join(map(str, seeds))}"
         yield f"not ranked: {sampler} ({where}): {status}" + (f" ({reason})" if reason else "")
 
 
-def _biased(board: Board, usual: Usual, declared: Declared) -> Iterable[str]:
-    """What is ranked with an option that changes the law on purpose, a line per setup."""
+def _biased(board: Board, defaults: Defaults, declared: Declared) -> Iterable[str]:
+    """Setups with an option that changes the law of the samples on purpose, a line each."""
     for setup in dict.fromkeys(entry.setup for entry in board.entries):
-        known, options = usual("sampler", setup.sampler), json.loads(setup.sampler_options)
+        known, options = defaults("sampler", setup.sampler), json.loads(setup.sampler_options)
         biased = [o for o in declared(setup.sampler) if o in options and options[o] != known.get(o, options[o])]
         if biased:
-            named = full_name(setup, board.setups, usual)
+            named = full_name(setup, board.setups, defaults)
             yield f"{named}: {', '.join(biased)} changes the law of the samples on purpose"

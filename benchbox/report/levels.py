@@ -8,7 +8,8 @@ from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from itertools import pairwise
 
-from benchbox.report.board import LEVELS, BoardRow, LevelsKind, grouped
+from benchbox.report.board import LevelsKind, grouped
+from benchbox.report.entry import LEVELS, BoardRow
 from benchbox.store.schema import scored
 
 

@@ -10,7 +10,8 @@ from typing import Any
 
 import pandas as pd
 
-from benchbox.report.board import SETUP, BoardRow, BoardTask
+from benchbox.report.board import BoardTask
+from benchbox.report.entry import SETUP, BoardRow
 from benchbox.report.estimate import student
 from benchbox.store.values import Value, values
 
@@ -118,5 +119,5 @@ def _texts(rows: pd.DataFrame, name: str) -> pd.Series[str]:
     """A column; a row without a value in it stands with those of its model, where they are the same."""
     column = rows.get(name, pd.Series(None, rows.index, dtype=object))
     groups = rows.assign(said=column).groupby(["dataset", "model", "model_sha256"])["said"]
-    usual = groups.transform(lambda said: said.dropna().iloc[0] if said.nunique() == 1 else "")
-    return column.fillna(usual).fillna("").astype(str)
+    shared = groups.transform(lambda said: said.dropna().iloc[0] if said.nunique() == 1 else "")
+    return column.fillna(shared).fillna("").astype(str)

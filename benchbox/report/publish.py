@@ -1,4 +1,4 @@
-"""Publishing: rows checked, merged with those of others, and laid out as a folder, a git branch or a data set."""
+"""Publication: check rows, merge them with the rows of others, and write the folder."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from benchbox.store.schema import NEEDED, OF_A_RUN, STATED, scored
 from benchbox.store.values import split_label, values
 
 CARD_HEAD = "---\npretty_name: benchbox results"
-"""With what the card begins."""
+"""The first lines of the card, by which it is recognised."""
 
 Keep = Literal["last", "all"]
 
@@ -26,22 +26,22 @@ STREAM_COLUMNS = (
     "sampler", "sampler_options", "sampler_package", "sampler_version", "model", "model_options", "model_sha256",
     "schedule", "schedule_options", "grid", "grid_options", "seed", "dtype", "final",
 )  # fmt: skip
-"""What a stream is the hash of, among the columns: rows of one stream agree in it."""
+"""Columns that the stream hash covers: rows of one stream agree in them."""
 
 
-def merged_rows(own: pd.DataFrame, others: Mapping[str, pd.DataFrame], keep: Keep = "last") -> pd.DataFrame:
-    """Own rows and those of others, who are named in the column `source` unless the rows name somebody already.
+def merged_rows(rows: pd.DataFrame, others: Mapping[str, pd.DataFrame], keep: Keep = "last") -> pd.DataFrame:
+    """The rows together with those of others, by name; the column `source` names their origin, unless already set.
 
-    keep: of a cell that was measured several times `all` measurements, or the `last` one that was begun. The same
-    measurement is never there twice.
+    keep: of a cell that was measured several times, keep `all` measurements or the one that was started `last`.
+    Duplicates of one measurement are dropped.
     """
-    parts = [own, *(_with_source(rows, name) for name, rows in others.items())]
-    rows = pd.concat([p for p in parts if len(p)], ignore_index=True) if any(map(len, parts)) else own
-    if "source" not in rows:
-        rows = rows.assign(source=None)
-    ordered = rows.sort_values(["cell", "started_at"], kind="stable", na_position="first")
-    same = ["cell"] if keep == "last" else ["cell", "started_at", "host"]
-    return ordered.drop_duplicates(same, keep="last" if keep == "last" else "first").reset_index(drop=True)
+    tables = [rows, *(_with_source(theirs, name) for name, theirs in others.items())]
+    merged = pd.concat([t for t in tables if len(t)], ignore_index=True) if any(map(len, tables)) else rows
+    if "source" not in merged:
+        merged = merged.assign(source=None)
+    ordered = merged.sort_values(["cell", "started_at"], kind="stable", na_position="first")
+    key = ["cell"] if keep == "last" else ["cell", "started_at", "host"]
+    return ordered.drop_duplicates(key, keep="last" if keep == "last" else "first").reset_index(drop=True)
 
 
 def _with_source(rows: pd.DataFrame, name: str) -> pd.DataFrame:
@@ -50,47 +50,49 @@ def _with_source(rows: pd.DataFrame, name: str) -> pd.DataFrame:
 
 
 def check_publishable(rows: pd.DataFrame) -> None:
-    """That rows can be published: whole, and honest as far as they show it. UsageError for the first that is not.
+    """Check that rows are complete and consistent. UsageError for the first that is not.
 
-    What failed, diverged or overspent is published as such: it has no rank on any board.
+    Cells that failed, diverged or overspent are published as such; they have no rank on any board.
     """
-    if lacking := [c for c in NEEDED if c not in rows]:
-        raise UsageError(f"the rows cannot be published: they lack the column {lacking[0]}.")
+    if missing := [c for c in NEEDED if c not in rows]:
+        raise UsageError(f"the rows cannot be published: the column {missing[0]} is missing.")
     for row in row_dicts(rows):
         if problem := row_fault(row):
             raise UsageError(f"cell {row['cell']} ({row['sampler']}) cannot be published: {problem}.")
     streams = rows.groupby("stream")[list(STREAM_COLUMNS)].nunique(dropna=False)
     for stream, counts in streams[(streams > 1).any(axis=1)].iterrows():
         column = counts.index[counts > 1][0]
-        raise UsageError(f"stream {stream} cannot be published: its rows differ in {column}, which it is made from.")
+        raise UsageError(
+            f"stream {stream} cannot be published: its rows differ in {column}, which the stream hash covers."
+        )
 
 
 def row_fault(row: Mapping[str, Any]) -> str | None:
-    """What is wrong with a row, None where nothing is."""
+    """What is wrong with a row; None if nothing is."""
     for column in STATED:
         if row[column] in (None, "") and not (scored(row) and column in OF_A_RUN):
-            return f"it says no {column}"
+            return f"{column} is missing"
     if row["status"] not in STATUSES:
         return f"its status is {row['status']!r}, not one of {', '.join(sorted(STATUSES))}"
     if row["status"] != "done":
         return None
-    asked, spent = row["nfe_requested"], row["nfe_max"]
+    budget, spent = row["nfe_requested"], row["nfe_max"]
     if (spent is None or row["nfe"] is None) and not scored(row):
-        return "it is done and does not say how many evaluations it spent"
+        return "its status is done, but its number of evaluations is missing"
     if spent is not None and row["nfe"] > spent:
-        return f"its mean of {row['nfe']:g} evaluations is above its largest of {spent:g}"
-    if asked is not None and spent is not None and spent > asked:
-        return f"it is done and spent {spent:g} evaluations of a budget of {asked:g}, which is dishonest"
+        return f"its mean number of evaluations, {row['nfe']:g}, exceeds its maximum, {spent:g}"
+    if budget is not None and spent is not None and spent > budget:
+        return f"its status is done, but it spent {spent:g} evaluations of a budget of {budget:g}: it is dishonest"
     stated = {value.label for value in values(row)}
-    found = [(name, *split_label(name)) for name in row if row[name] is not None]
-    unasked = [name for name, base, mark in found if base in RANKED and RANKED[base].metric + mark not in stated]
-    return f"it has {unasked[0]} and does not say with which options that was measured" if unasked else None
+    columns = [(name, *split_label(name)) for name in row if row[name] is not None]
+    unstated = [name for name, base, mark in columns if base in RANKED and RANKED[base].metric + mark not in stated]
+    return f"it has a value of {unstated[0]} without the options of the metric" if unstated else None
 
 
 def write_folder(site: Site, folder: Path) -> None:
-    """The site with its rows, ready for GitHub Pages, and a data set's card. UsageError as `write_site`.
+    """Write the site, ready for GitHub Pages, with a data set card. UsageError as in `write_site`.
 
-    A README.md that somebody else wrote stays.
+    A README.md that benchbox did not write is kept.
     """
     files, readme = {".nojekyll": b""}, folder / "README.md"
     if not readme.exists() or readme.read_bytes().startswith(CARD_HEAD.encode()):
@@ -99,7 +101,7 @@ def write_folder(site: Site, folder: Path) -> None:
 
 
 def card(rows: pd.DataFrame) -> str:
-    """What the folder is, for people and, in its head, for a hub of data sets."""
+    """The README.md of the folder; its front matter is for the Hugging Face hub."""
     samplers, models = rows["sampler"].nunique(), rows["model"].nunique()
     return f"""{CARD_HEAD}
 tags: [diffusion, benchmark]
@@ -109,7 +111,7 @@ configs:
 ---
 # Results of benchbox
 
-{len(rows):,} cells of {samplers} samplers on {models} models. `index.html` is the page; `data/rows.parquet` holds
+{len(rows):,} cells of {samplers} samplers on {models} models. `index.html` is the site; `data/rows.parquet` contains
 the rows, which `benchbox leaderboard` and `benchbox publish --merge` read from this folder. The column `source`
-says who measured a row; where it is empty, the publisher did.
+names the origin of a row; if it is empty, the publisher measured it.
 """

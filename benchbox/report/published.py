@@ -1,4 +1,4 @@
-"""FIDs that others published, laid beside a board or a chart and never ranked with it."""
+"""Published FIDs, shown beside a board or a chart and never ranked."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ import pandas as pd
 from benchbox.report.board import Board, BoardTask
 from benchbox.report.leaderboard import Declared, Sheet, SheetCell, sheet, undeclared
 from benchbox.report.plots.chart import Chart, Line, Point, drawable
-from benchbox.report.table import Usual, number
+from benchbox.report.table import Defaults, number
 
-NOTE = "as published: other networks, Inception features, mostly 50,000 samples, and each paper's own way to count NFE"
+NOTE = "as published: different networks, Inception features, mostly 50,000 samples, NFE as each paper counts it"
 
 
 @cache
@@ -28,7 +28,7 @@ def published() -> pd.DataFrame:
 
 
 def of_task(task: BoardTask) -> pd.DataFrame:
-    """What was published of a task's data set, by source; nothing where the metric is not FID."""
+    """The published FIDs of a task's data set; empty for another metric than FID."""
     table = published()
     if task.metric != "fid":
         return table.iloc[:0]
@@ -37,35 +37,37 @@ def of_task(task: BoardTask) -> pd.DataFrame:
 
 
 def published_figures(board: Board) -> pd.DataFrame:
-    """What was published of a board's data set at its budget."""
-    found = of_task(board.task)
-    return found.iloc[:0] if board.budget is None else found[found["nfe"] == board.budget]
+    """The published FIDs of a board's data set at its budget."""
+    table = of_task(board.task)
+    return table.iloc[:0] if board.budget is None else table[table["nfe"] == board.budget]
 
 
 def with_published(chart: Chart, task: BoardTask) -> Chart:
-    """A chart of quality against NFE with what was published, as points that are neither joined nor on the front.
+    """A chart of quality against NFE with published FIDs as separate points, not on the front.
 
-    Where the chart is of other features than Inception's, the points are named so, and muted.
+    If the chart uses other features than Inception's, the points are hidden at first and labelled as such.
     """
     same = "inception" in task.features
     points = tuple(_point(f) for f in of_task(task).to_dict("records") if drawable(f["nfe"], f["fid"]))
     if not points:
         return chart
     name = "published (not measured here)" if same else f"published (not measured here; Inception, not {task.features})"
-    scale = "" if same else "; on another scale than what was measured here"
+    scale = "" if same else "; not comparable with the values measured here"
     line = Line(name, points, "published", muted=not same)
     return replace(chart, lines=(*chart.lines, line), caption=f"{chart.caption} Hollow: {NOTE}{scale}.")
 
 
 def _point(figure: Mapping[Any, Any]) -> Point:
-    what = f"{figure['sampler']} ({figure['variant']}) at NFE {figure['nfe']:g}, {figure['model']}"
-    return Point(figure["nfe"], figure["fid"], label=f"{what}; {figure['source']}")
+    setup = f"{figure['sampler']} ({figure['variant']}) at NFE {figure['nfe']:g}, {figure['model']}"
+    return Point(figure["nfe"], figure["fid"], label=f"{setup}; {figure['source']}")
 
 
-def sheets_with_published(boards: Iterable[Board], usual: Usual, declared: Declared = undeclared) -> Iterator[Sheet]:
-    """The sheet of each board, and after it what was published, in italics and without a rank."""
+def sheets_with_published(
+    boards: Iterable[Board], defaults: Defaults, declared: Declared = undeclared
+) -> Iterator[Sheet]:
+    """The sheet of each board, followed by the published FIDs at its budget, in italics and unranked."""
     for board in boards:
-        yield sheet(board, usual, declared)
+        yield sheet(board, defaults, declared)
         figures = published_figures(board)
         if len(figures):
             yield _sheet(figures)

@@ -10,19 +10,8 @@ from statistics import fmean
 
 import pandas as pd
 
-from benchbox.report.board import (
-    SETUP,
-    Board,
-    BoardRow,
-    BoardTask,
-    Cost,
-    Difference,
-    Entry,
-    NoiseKey,
-    Setup,
-    Unranked,
-    grouped,
-)
+from benchbox.report.board import Board, BoardTask, grouped
+from benchbox.report.entry import SETUP, BoardRow, Cost, Difference, Entry, NoiseKey, Setup, Unranked
 from benchbox.report.estimate import difference, mean
 from benchbox.report.levels import split_by_levels
 from benchbox.report.prepared import RANKED, TASK_COLUMNS, prepared_rows

@@ -20,17 +20,17 @@ SHARED = ("model", "schedule", "grid", "seed")
 """Columns that go into the title where they are the same in every line."""
 
 
-Usual = Callable[[str, str], Mapping[str, Any]]
+Defaults = Callable[[str, str], Mapping[str, Any]]
 """(kind, name) to the default options of a plugin, none where it is not known."""
 
 
-def label(row: Mapping[str, Any], kind: str, usual: Usual) -> str:
+def label(row: Mapping[str, Any], kind: str, defaults: Defaults) -> str:
     """The sampler (model, schedule, grid) of a row, with the options that are not as usual."""
     name = row[kind] or ""  # null where samples were made elsewhere
-    return f"{name} {changed_options(json.loads(row[f'{kind}_options'] or '{}'), kind, name, usual)}".strip()
+    return f"{name} {changed_options(json.loads(row[f'{kind}_options'] or '{}'), kind, name, defaults)}".strip()
 
 
-def shared(rows: Iterable[Mapping[str, Any]], usual: Usual) -> Usual:
+def shared(rows: Iterable[Mapping[str, Any]], defaults: Defaults) -> Defaults:
     """`usual`, and for a plugin that it does not know, such as one that is not installed, what all its rows share."""
     found: dict[tuple[str, str], dict[str, Any]] = {}
     for row in rows:
@@ -38,25 +38,25 @@ def shared(rows: Iterable[Mapping[str, Any]], usual: Usual) -> Usual:
             options = json.loads(row[f"{kind}_options"] or "{}")
             same = found.setdefault((kind, row[kind]), options)
             found[kind, row[kind]] = {o: v for o, v in same.items() if o in options and options[o] == v}
-    return lambda kind, name: usual(kind, name) or found.get((kind, name), {})
+    return lambda kind, name: defaults(kind, name) or found.get((kind, name), {})
 
 
-def labels(row: Mapping[str, Any], usual: Usual) -> dict[str, str]:
+def labels(row: Mapping[str, Any], defaults: Defaults) -> dict[str, str]:
     """Of a row, what it ran: sampler, model, schedule, grid and seed."""
-    named = {kind: label(row, kind, usual) for kind in ("sampler", "model", "schedule", "grid")}
+    named = {kind: label(row, kind, defaults) for kind in ("sampler", "model", "schedule", "grid")}
     return named | {"seed": str(row["seed"])}
 
 
-def changed_options(options: Mapping[str, Any], kind: str, name: str, usual: Usual) -> str:
+def changed_options(options: Mapping[str, Any], kind: str, name: str, defaults: Defaults) -> str:
     """The options that are not as usual, as one writes them; those of a plugin among them in brackets."""
-    known, texts = usual(kind, name), []
+    known, texts = defaults(kind, name), []
     for option, value in options.items():
         if option in known and value == known[option]:
             continue
         if isinstance(value, dict):
             inner = {k: v for k, v in value.items() if k != "name"}
-            kinds = [k for k in ("schedule", "sampler", "grid") if usual(k, value["name"])]
-            rest = changed_options(inner, kinds[0] if kinds else "", value["name"], usual)
+            kinds = [k for k in ("schedule", "sampler", "grid") if defaults(k, value["name"])]
+            rest = changed_options(inner, kinds[0] if kinds else "", value["name"], defaults)
             texts.append(f"{option}={value['name']}" + (f" ({rest})" if rest else ""))
         else:
             texts.append(f"{option}={written(value)}")

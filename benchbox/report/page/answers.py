@@ -1,4 +1,4 @@
-"""Which sampler to use at a budget, in words: from the ranks, never surer than they are."""
+"""Which sampler to use at a budget, in words. The answers claim no more than the ranks support."""
 
 from __future__ import annotations
 
@@ -6,20 +6,21 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from benchbox.report.board import Board, Entry
+from benchbox.report.board import Board
 from benchbox.report.command import run_command
+from benchbox.report.entry import Entry
 from benchbox.report.escape import plain_text
+from benchbox.report.headings import metric_heading
 from benchbox.report.page.names import Names, listed, slug
-from benchbox.report.plots.quality import metric_heading
-from benchbox.report.table import Usual, number
+from benchbox.report.table import Defaults, number
 
 USUAL_BUDGETS = (5, 10, 20, 50, 100)
-"""Of many budgets, the answers are given at those that are nearest to these; the table has all."""
+"""If there are many budgets, answers are given at those nearest to these; the table has all of them."""
 
 
 @dataclass(frozen=True)
 class PageAnswer:
-    """Which sampler to use at a budget, in words."""
+    """The recommended sampler at a budget, in words."""
 
     budget: str
     use: str
@@ -29,11 +30,11 @@ class PageAnswer:
     cost: str
     command: str
     needs: str
-    """The package that the sampler is in, and its version."""
+    """The package of the sampler, with its version."""
 
 
 def answered_boards(boards: Sequence[Board]) -> list[Board]:
-    """The boards whose answers are told: all of a few, else those nearest to the usual budgets."""
+    """The boards that get an answer: all of them if they are few, otherwise those nearest to the usual budgets."""
     if len(boards) <= len(USUAL_BUDGETS) + 1:
         return list(boards)
     known = [b for b in boards if b.budget]
@@ -41,41 +42,41 @@ def answered_boards(boards: Sequence[Board]) -> list[Board]:
     return [b for b in boards if b in near or b.budget is None]
 
 
-def page_answer(board: Board, names: Names, usual: Usual) -> PageAnswer:
-    """The best of a board, how sure that is, what it costs, and the command that measures it."""
+def page_answer(board: Board, names: Names, defaults: Defaults) -> PageAnswer:
+    """The best entry of a board, how certain that is, its cost, and the command that reproduces it."""
     best = board.entries[0]
     return PageAnswer(
         budget="Any budget (adaptive)" if board.budget is None else f"{board.budget} evaluations",
         use=names[best.setup], href=f"samplers/{slug(best.setup.sampler)}.html",
         quality=(
-            f"{plain_text(metric_heading(board.task, usual))} {interval_text(best)}, {count(best)}, "
+            f"{plain_text(metric_heading(board.task, defaults))} {interval_text(best)}, {count(best)}, "
             f"{number(best.nfe)} evaluations spent"
         ),
         sure=how_sure(board, names), cost=price(best),
-        command=plain_text(run_command(board, best.setup, best.seeds, usual, best.row)), needs=package_text(best),
+        command=plain_text(run_command(board, best.setup, best.seeds, defaults, best.row)), needs=package_text(best),
     )  # fmt: skip
 
 
 def package_text(entry: Entry) -> str:
-    """The package and version that an entry was measured with."""
+    """The package and version of an entry's sampler."""
     return plain_text(f"{entry.setup.sampler_package} {entry.setup.sampler_version}".strip())
 
 
 def how_sure(board: Board, names: Names) -> str:
-    """Whether the first is the best, as a sentence."""
+    """How certain it is that the first entry is the best, as a sentence."""
     best, others = board.entries[0], board.entries[1:]
     if not others:
-        return "Nothing else was measured here."
+        return "No other setup was measured here."
     if not best.sure:
-        return "How sure that is, is not known: one seed, and no interval."
-    tied, of = [e for e in others if e.rank_low == 1], len(board.entries)
+        return "The standard error is unknown: one seed, and no interval."
+    tied = [e for e in others if e.rank_low == 1]
     if not tied:
-        return f"Measurably better than {'the other one' if len(others) == 1 else f'all {len(others)} others'}."
-    text = f"{'Highest' if board.highest else 'Lowest'} of {of} that were measured, and tied with "
-    text += f"{listed([names[e.setup] for e in tied])}: these rows do not tell which is best."
-    cheap = min((e for e in tied if e.cost.device == best.cost.device), key=_seconds, default=best)
-    if _seconds(cheap) < 0.9 * best.cost.seconds:
-        text += f" Cheapest of these: {names[cheap.setup]}, {price(cheap)}"
+        return f"Significantly better than {'the other one' if len(others) == 1 else f'all {len(others)} others'}."
+    text = f"{'Highest' if board.highest else 'Lowest'} of {len(board.entries)} measured setups, but tied with "
+    text += f"{listed([names[e.setup] for e in tied])}: the difference is not significant."
+    cheapest = min((e for e in tied if e.cost.device == best.cost.device), key=_seconds, default=best)
+    if _seconds(cheapest) < 0.9 * best.cost.seconds:
+        text += f" Cheapest of these: {names[cheapest.setup]}, {price(cheapest)}"
     return text
 
 
@@ -86,7 +87,7 @@ def _seconds(entry: Entry) -> float:
 def interval_text(entry: Entry) -> str:
     """4.21 (95 %: 4.02 to 4.40)."""
     if not entry.sure:
-        return f"{number(entry.value, 4)} (uncertainty not known)"
+        return f"{number(entry.value, 4)} (standard error unknown)"
     return f"{number(entry.value, 4)} (95 %: {number(entry.low, 3)} to {number(entry.high, 3)})"
 
 
@@ -95,8 +96,8 @@ def count(entry: Entry) -> str:
 
 
 def price(entry: Entry) -> str:
-    """What an entry costs, as a sentence."""
+    """The cost of an entry, as a sentence."""
     if math.isnan(entry.cost.seconds):
-        return "Its time was not measured on a machine at rest."
-    memory = "" if math.isnan(entry.cost.memory_mb) else f", {number(entry.cost.memory_mb, 4)} MB at most"
+        return "Not timed: the machine was under load."
+    memory = "" if math.isnan(entry.cost.memory_mb) else f", {number(entry.cost.memory_mb, 4)} MB peak memory"
     return f"{number(entry.cost.seconds, 3)} s per 1,000 samples{memory}, on {plain_text(entry.cost.device)}."

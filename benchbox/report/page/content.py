@@ -1,4 +1,4 @@
-"""What the page shows of boards, as plain values: answers, charts, tables. Nothing here is escaped for HTML."""
+"""The content of the page as plain values: answers, charts, tables. Nothing is escaped for HTML yet."""
 
 from __future__ import annotations
 
@@ -7,52 +7,52 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from benchbox.report.board import Board, BoardRow, BoardTask, Setup, Unranked
+from benchbox.report.board import Board, BoardTask
 from benchbox.report.command import run_command
+from benchbox.report.entry import BoardRow, Setup, Unranked
 from benchbox.report.escape import plain_text
-from benchbox.report.leaderboard import model, rank, terms, title
-from benchbox.report.leaderboard import name as part_name
+from benchbox.report.headings import board_terms, board_title, metric_heading, model_name, part_name, setup_names
+from benchbox.report.leaderboard import rank
 from benchbox.report.page.answers import PageAnswer, answered_boards, page_answer
 from benchbox.report.page.names import Names, finite_or_none, slug
-from benchbox.report.plots.quality import COST_AXES, CostName, metric_heading, quality_chart, series, setup_names
+from benchbox.report.plots.quality import COST_AXES, CostName, quality_chart, series
 from benchbox.report.published import with_published
-from benchbox.report.table import Usual
+from benchbox.report.table import Defaults
 
 
 @dataclass(frozen=True)
 class View:
-    """Boards that differ in the budget alone, as a section of the page."""
+    """A section of the page: boards that differ only in the budget."""
 
     id: str
     title: str
     heading: str
-    """The first part of the title: what is compared."""
+    """The first part of the title: model, metric, number of samples."""
     terms: str
-    """The rest: on what terms."""
+    """The rest of the title: reference and levels."""
     task: BoardTask
     measure: str
     answers: tuple[PageAnswer, ...]
     charts: dict[CostName, dict[str, Any]]
     lines: tuple[dict[str, Any], ...]
-    """The table: an entry or an unranked cell each."""
+    """The lines of the table: entries, then setups without a rank."""
 
     @property
     def budgets(self) -> list[int]:
         return sorted({line["budget"] for line in self.lines if line["budget"] is not None})
 
 
-def views(boards: Iterable[Board], usual: Usual, shared: Usual | None = None) -> list[View]:
-    """A view for each series of boards; those with the most entries first.
+def views(boards: Iterable[Board], defaults: Defaults, shared: Defaults | None = None) -> list[View]:
+    """A view for each series of boards, those with the most lines first.
 
-    Commands leave out the options that are as usual, names those that are as in `shared`.
+    Commands omit the options that have the values in `defaults`; names omit those in `shared`.
     """
-    found = [view(group, usual, shared or usual) for group in series(boards)]
-    return sorted(found, key=lambda v: -len(v.lines))
+    return sorted((view(group, defaults, shared or defaults) for group in series(boards)), key=lambda v: -len(v.lines))
 
 
-def view(boards: Sequence[Board], usual: Usual, shared: Usual) -> View:
+def view(boards: Sequence[Board], defaults: Defaults, shared: Defaults) -> View:
     """The view of one series."""
-    whole, task = plain_text(title(boards[0], shared, budgets=False)), boards[0].task
+    title, task = plain_text(board_title(boards[0], shared, budgets=False)), boards[0].task
     names = {s: plain_text(n) for s, n in setup_names([s for b in boards for s in b.setups], shared).items()}
     charts: dict[CostName, dict[str, Any]] = {}
     for cost in COST_AXES:
@@ -60,44 +60,44 @@ def view(boards: Sequence[Board], usual: Usual, shared: Usual) -> View:
         if any(line.points for line in chart.lines):
             charts[cost] = (with_published(chart, task) if cost == "nfe" else chart).as_dict()
     return View(
-        id=slug(whole), title=whole, task=task, measure=plain_text(metric_heading(task, shared)),
-        heading=plain_text(f"{model(task, shared)}: {metric_heading(task, shared)} of {task.n_samples:,} samples"),
-        terms=plain_text(terms(boards[0], shared)),
-        answers=tuple(page_answer(b, names, usual) for b in answered_boards(boards) if b.entries),
-        charts=charts, lines=tuple(line for b in boards for line in lines(b, names, usual)),
+        id=slug(title), title=title, task=task, measure=plain_text(metric_heading(task, shared)),
+        heading=plain_text(f"{model_name(task, shared)}: {metric_heading(task, shared)} of {task.n_samples:,} samples"),
+        terms=plain_text(board_terms(boards[0], shared)),
+        answers=tuple(page_answer(b, names, defaults) for b in answered_boards(boards) if b.entries),
+        charts=charts, lines=tuple(line for b in boards for line in lines(b, names, defaults)),
     )  # fmt: skip
 
 
-def lines(board: Board, names: Names, usual: Usual) -> Iterable[dict[str, Any]]:
-    """The board as lines of the page's table; what has no rank at the end, a line for each setup and reason."""
+def lines(board: Board, names: Names, defaults: Defaults) -> Iterable[dict[str, Any]]:
+    """The lines of a board in the table: entries, then one line for each unranked setup and reason."""
     for e in board.entries:
-        yield _content_line(board, e.setup, e.seeds, names, usual, e.row) | {
+        yield _content_line(board, e.setup, e.seeds, names, defaults, e.row) | {
             "rank": rank(e), "place": e.rank_low, "nfe": finite_or_none(e.nfe), "value": e.value,
             "low": finite_or_none(e.low), "high": finite_or_none(e.high), "seconds": finite_or_none(e.cost.seconds),
             "memory": finite_or_none(e.cost.memory_mb),
             "device": plain_text(e.cost.device),
         }  # fmt: skip
-    why: dict[tuple[Setup, str], list[Unranked]] = defaultdict(list)
+    unranked: dict[tuple[Setup, str], list[Unranked]] = defaultdict(list)
     for u in board.unranked:
-        why[u.setup, plain_text(f"{u.status}: {u.reason}" if u.reason else u.status)].append(u)
-    for (setup, status), cells in why.items():
+        unranked[u.setup, plain_text(f"{u.status}: {u.reason}" if u.reason else u.status)].append(u)
+    for (setup, status), cells in unranked.items():
         seeds = sorted({u.seed for u in cells})
-        yield _content_line(board, setup, seeds, names, usual, cells[0].row) | {
+        yield _content_line(board, setup, seeds, names, defaults, cells[0].row) | {
             "nfe": finite_or_none(cells[0].nfe),
             "status": status,
         }
 
 
 def _content_line(
-    board: Board, setup: Setup, seeds: Sequence[int], names: Names, usual: Usual, row: BoardRow
+    board: Board, setup: Setup, seeds: Sequence[int], names: Names, defaults: Defaults, row: BoardRow
 ) -> dict[str, Any]:
-    """What every line says; what only a rank brings is empty."""
+    """The columns of every line; those of ranked lines are None."""
     line: dict[str, Any] = dict.fromkeys(("place", "value", "low", "high", "seconds", "memory"))
     return line | {
         "budget": board.budget, "rank": "–", "name": names[setup], "sampler": setup.sampler, "device": "",
         "page": slug(setup.sampler), "seeds": ", ".join(map(str, seeds)), "status": "",
-        "schedule": plain_text(part_name(setup, "schedule", usual)),
-        "grid": plain_text(part_name(setup, "grid", usual)),
+        "schedule": plain_text(part_name(setup, "schedule", defaults)),
+        "grid": plain_text(part_name(setup, "grid", defaults)),
         "package": plain_text(f"{setup.sampler_package} {setup.sampler_version}"),
-        "command": plain_text(run_command(board, setup, seeds, usual, row)),
+        "command": plain_text(run_command(board, setup, seeds, defaults, row)),
     }  # fmt: skip

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 
 from markupsafe import Markup, escape
 
-from benchbox.report.board import Setup
+from benchbox.report.entry import Setup
 
 Names = Mapping[Setup, str]
 """What each setup is called on the page."""

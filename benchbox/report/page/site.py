@@ -25,7 +25,7 @@ from benchbox.report.page.table import encoded, with_commands
 from benchbox.report.prepared import RANKED
 from benchbox.report.ranking import boards
 from benchbox.report.rows import read_rows, row_dicts, write_rows
-from benchbox.report.table import Usual, shared
+from benchbox.report.table import Defaults, shared
 from benchbox.store.atomic import write_bytes
 from benchbox.store.schema import SCORED
 
@@ -35,7 +35,7 @@ class Site:
     """What is shown. `usual`: the options that need not be said; certificates, budgets: of some of the samplers."""
 
     rows: pd.DataFrame
-    usual: Usual
+    defaults: Defaults
     certificates: Sequence[CertificateJSON] = ()
     budgets: Sequence[Budgets] = ()
     pictures: Sequence[Picture] = ()
@@ -47,11 +47,11 @@ class Site:
 
     @cached_property
     def views(self) -> list[View]:
-        return views(boards(self.own), self.usual, shared(row_dicts(self.own), self.usual))
+        return views(boards(self.own), self.defaults, shared(row_dicts(self.own), self.defaults))
 
     @cached_property
     def lines(self) -> pd.DataFrame:
-        return with_commands(self.own, self.usual)
+        return with_commands(self.own, self.defaults)
 
     def names(self, column: str) -> list[str]:
         return sorted(self.own[column].dropna().astype(str).unique())

@@ -7,26 +7,27 @@ from typing import Any
 
 import pandas as pd
 
-from benchbox.report.board import SETUP, Board, BoardTask, Setup
+from benchbox.report.board import Board, BoardTask
 from benchbox.report.command import run_command
+from benchbox.report.entry import SETUP, Setup
 from benchbox.report.escape import plain_text
 from benchbox.report.page.names import slug
-from benchbox.report.table import Usual
+from benchbox.report.table import Defaults
 
 
-def with_commands(rows: pd.DataFrame, usual: Usual) -> pd.DataFrame:
+def with_commands(rows: pd.DataFrame, defaults: Defaults) -> pd.DataFrame:
     """The rows with the column `reproduce`, the command that measures that one row, and `page`, its sampler's."""
     lines = rows.astype(object).where(rows.notna(), None).to_dict("records")
-    commands = [reproduce_command(row, usual) for row in lines]
+    commands = [reproduce_command(row, defaults) for row in lines]
     return rows.assign(reproduce=commands, page=[slug(str(name)) for name in rows["sampler"]])
 
 
-def reproduce_command(row: dict[Any, Any], usual: Usual) -> str:
+def reproduce_command(row: dict[Any, Any], defaults: Defaults) -> str:
     """The command that measures one row."""
     task = BoardTask("", "", str(row["model"]), row["model_options"] or "{}", "", "", int(row["n_samples"]))
     budget = None if row["nfe_requested"] is None else int(row["nfe_requested"])
     setup = Setup(*("" if row[name] is None else str(row[name]) for name in SETUP))
-    return run_command(Board(task, False, budget, "same", (), ()), setup, [int(row["seed"])], usual, row)
+    return run_command(Board(task, False, budget, "same", (), ()), setup, [int(row["seed"])], defaults, row)
 
 
 def encoded(rows: pd.DataFrame) -> dict[str, Any]:

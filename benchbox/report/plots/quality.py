@@ -8,11 +8,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Literal
 
-from benchbox.report.board import Board, BoardTask, Entry, Setup
-from benchbox.report.leaderboard import full_name, metric_setting
-from benchbox.report.leaderboard import name as part_name
+from benchbox.errors import UsageError, unknown
+from benchbox.report.board import Board
+from benchbox.report.entry import Entry
+from benchbox.report.headings import board_title, metric_heading, setup_names, task_heading
 from benchbox.report.plots.chart import Chart, Line, Point, drawable, non_dominated
-from benchbox.report.table import Usual
+from benchbox.report.table import Defaults
 
 CostName = Literal["nfe", "seconds", "memory"]
 
@@ -38,14 +39,35 @@ def series(boards: Iterable[Board]) -> list[list[Board]]:
     return list(groups.values())
 
 
-def quality_chart(boards: Sequence[Board], cost: CostName, usual: Usual) -> Chart:
+def largest_series(boards: Iterable[Board], defaults: Defaults) -> tuple[list[Board], list[str]]:
+    """The series with the most entries, and the titles of the others. UsageError where there is none."""
+    groups = series(boards)
+    if not groups:
+        raise UsageError("no row can be ranked.")
+    largest = max(groups, key=lambda group: sum(len(board.entries) for board in group))
+    return largest, [board_title(group[0], defaults, budgets=False) for group in groups if group is not largest]
+
+
+def quality_charts(boards: Sequence[Board], costs: Sequence[str], defaults: Defaults) -> dict[str, Chart]:
+    """The charts of one series, by cost. UsageError for an unknown cost, or a chart without points."""
+    for cost in costs:
+        if cost not in COST_AXES:
+            raise unknown("cost", cost, COST_AXES)
+    charts = {cost: quality_chart(boards, cost, defaults) for cost in costs}  # type: ignore[arg-type]
+    for cost, chart in charts.items():
+        if not any(line.points for line in chart.lines):
+            raise UsageError(f"there is nothing to draw against {cost}: no row has both {cost} and a metric value.")
+    return charts
+
+
+def quality_chart(boards: Sequence[Board], cost: CostName, defaults: Defaults) -> Chart:
     """The chart of one series: a line for each setup, a point for each budget, dominated points pale.
 
     Seconds and memory are those of one machine, the one that most entries ran on; entries of others are left out,
     and the caption says how many.
     """
     device, entries = _on_one_device(boards, cost)
-    names = setup_names([e.setup for _, e in entries], usual)
+    names = setup_names([e.setup for _, e in entries], defaults)
     points: dict[str, list[Point]] = defaultdict(list)
     for board, entry in entries:
         if drawable(x := spent(entry, cost), entry.value):
@@ -56,8 +78,8 @@ def quality_chart(boards: Sequence[Board], cost: CostName, usual: Usual) -> Char
         for name, line in sorted(points.items())
     ]
     return Chart(
-        title=task_heading(boards[0].task, usual), x=COST_AXES[cost] + (f", {device}" if device else ""),
-        y=metric_heading(boards[0].task, usual),
+        title=task_heading(boards[0].task, defaults), x=COST_AXES[cost] + (f", {device}" if device else ""),
+        y=metric_heading(boards[0].task, defaults),
         lines=tuple(lines), caption=_caption(boards, entries, device, sum(map(len, points.values()))), front=FRONT,
         highest=boards[0].highest,
     )  # fmt: skip
@@ -82,25 +104,6 @@ def spent(entry: Entry, cost: CostName) -> float:
     return {"nfe": entry.nfe, "seconds": entry.cost.seconds, "memory": entry.cost.memory_mb}[cost]
 
 
-METRIC_NAMES = {
-    "fid": "FID", "kid": "KID", "isc": "inception score", "f_score": "F score", "w2": "W2", "sw2": "sliced W2",
-    "mmd": "MMD", "energy": "energy distance", "mode_recall": "recall of modes", "ode_error": "ODE error",
-}  # fmt: skip
-"""Metrics, as a heading says them."""
-
-
-def metric_heading(task: BoardTask, usual: Usual) -> str:
-    """The metric, as a heading says it."""
-    name = METRIC_NAMES.get(task.metric, task.metric)
-    said = ", ".join(filter(None, (task.features, metric_setting(task, usual))))
-    return f"{name} ({said})" if said else name
-
-
-def task_heading(task: BoardTask, usual: Usual) -> str:
-    """What was compared: model, metric, samples."""
-    return f"{task.model}: {metric_heading(task, usual)} of {task.n_samples:,} samples"
-
-
 def _caption(boards: Sequence[Board], entries: Sequence[tuple[Board, Entry]], device: str, drawn: int) -> str:
     better = "up and left" if boards[0].highest else "down and left"
     levels = {"same": "one schedule and grid for all", "recommended": "each sampler on the levels it recommends"}
@@ -120,16 +123,3 @@ def _caption(boards: Sequence[Board], entries: Sequence[tuple[Board, Entry]], de
 def _range(numbers: Sequence[int]) -> str:
     low, high = min(numbers), max(numbers)
     return f"{low}" if low == high else f"{low} to {high}"
-
-
-def setup_names(setups: Iterable[Setup], usual: Usual) -> dict[Setup, str]:
-    """A name for each setup: as on its board, with the levels where these are needed to tell setups apart."""
-    distinct = list(dict.fromkeys(setups))
-    names = {setup: full_name(setup, distinct, usual) for setup in distinct}
-    counts = Counter(names.values())
-    return {
-        setup: name
-        if counts[name] == 1
-        else ", ".join([name, *(part_name(setup, kind, usual) for kind in ("schedule", "grid"))])
-        for setup, name in names.items()
-    }

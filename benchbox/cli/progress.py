@@ -1,0 +1,87 @@
+"""Progress bars of a sweep, on stderr."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+from benchbox.bench.cell import Cell
+from benchbox.bench.plan import PlannedCell, Row
+from benchbox.cli.common import count_of, errors, progress_bar
+from benchbox.registry import registry
+from benchbox.report.table import label, number, status
+from benchbox.store import schema
+
+REFRESH = 0.1
+"""Seconds between updates of the bars, so that drawing them does not disturb the measurement."""
+
+
+class Progress:
+    """One bar for the sweep and one for the current cell. Without a terminal: one line per finished cell."""
+
+    def __init__(self, to_do: Sequence[PlannedCell]) -> None:
+        self.total = sum(bar_length(planned.cell) for planned in to_do)
+        self.bar = progress_bar()
+        self.sweep = self.bar.add_task("sweep", total=self.total, visible=bool(to_do))
+        self.cell = self.bar.add_task("", total=1, visible=False)
+        self.ticks: dict[str, int] = {}
+        self.done, self.refreshed = 0, 0.0
+
+    def __enter__(self) -> Progress:
+        self.bar.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.bar.stop()
+
+    def start(self, planned: PlannedCell) -> None:
+        cell = planned.cell
+        if planned.todo != "done":
+            self.ticks[cell.id] = 0
+            self.bar.reset(self.cell, total=bar_length(cell), description=self.name(cell), visible=True)
+
+    @staticmethod
+    def name(cell: Cell) -> str:
+        sampler = label(cell.identity, "sampler", registry().usual)
+        return f"{sampler}, NFE {number(cell.nfe_requested)}, seed {cell.seed}"
+
+    def tick(self, cell: Cell) -> None:
+        self.ticks[cell.id] = min(self.ticks.get(cell.id, 0) + 1, bar_length(cell))
+        self.show(cell)
+
+    def reach(self, cell: Cell, n: int) -> None:
+        self.ticks[cell.id] = max(self.ticks.get(cell.id, 0), bar_length(cell) * n // cell.n_samples)
+        self.show(cell)
+
+    def show(self, cell: Cell) -> None:
+        now = time.monotonic()
+        if now - self.refreshed > REFRESH:
+            self.refreshed = now
+            self.bar.update(
+                self.cell, completed=self.ticks[cell.id], total=bar_length(cell), description=self.name(cell),
+                visible=True,
+            )  # fmt: skip
+            self.bar.update(self.sweep, completed=self.done + sum(self.ticks.values()))
+
+    def wait(self, cells: Sequence[PlannedCell], holder: str) -> None:
+        self.bar.update(self.cell, description=f"{count_of(len(cells), 'cell')} with {holder}", total=None)
+
+    def finish(self, planned: PlannedCell, row: Row) -> None:
+        cell = planned.cell
+        if planned.todo == "done":
+            return
+        self.ticks.pop(cell.id, None)
+        self.done += bar_length(cell)
+        self.bar.update(self.cell, completed=bar_length(cell), total=bar_length(cell))
+        self.bar.update(self.sweep, completed=self.done)
+        if not errors.is_terminal:
+            value = next((f"{k} {v:.4g}" for k, v in row.items() if k not in schema.ORDER and isinstance(v, float)), "")
+            errors.print(f"{self.name(cell)}: {status(row)} {value}".rstrip(), markup=False, soft_wrap=True)
+
+
+def bar_length(cell: Cell) -> int:
+    """The approximate number of sampler states in a cell: the unit of its bar."""
+    if cell.skip:
+        return 1
+    n_batches = -(-cell.n_samples // (cell.noise_block if cell.adaptive else cell.batch_size))
+    return n_batches * (cell.n_levels + 1)

@@ -1,0 +1,99 @@
+"""Boards, tasks and setups in words."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+from benchbox.report.board import Board, BoardTask
+from benchbox.report.entry import Setup
+from benchbox.report.prepared import RANKED
+from benchbox.report.table import Defaults, changed_options, label
+
+EXTRA = ("dtype", "final", "guidance")
+"""Part of a setup's name where they differ within a board."""
+
+METRIC_NAMES = {
+    "fid": "FID", "kid": "KID", "isc": "inception score", "f_score": "F score", "w2": "W2", "sw2": "sliced W2",
+    "mmd": "MMD", "energy": "energy distance", "mode_recall": "recall of modes", "ode_error": "ODE error",
+}  # fmt: skip
+"""Metrics, as headings spell them."""
+
+
+def board_title(board: Board, defaults: Defaults, budgets: bool = True) -> str:
+    """What a board compares: model, budget (optional), metric, features, samples, data set, levels."""
+    task = board.task
+    subject = ", ".join([model_name(task, defaults) or "no model", *([budget_words(board)] if budgets else [])])
+    metric = _with_settings(task.metric, task, defaults)
+    return f"{subject}: {metric} of {task.n_samples:,} samples {board_terms(board, defaults)}"
+
+
+def budget_words(board: Board) -> str:
+    """The budget of a board."""
+    if board.levels == "unknown":
+        return "samples from elsewhere"
+    return "adaptive" if board.budget is None else f"NFE {board.budget}"
+
+
+def metric_heading(task: BoardTask, defaults: Defaults) -> str:
+    """The metric of a task as a heading, with its feature extractor and its non-default options."""
+    return _with_settings(METRIC_NAMES.get(task.metric, task.metric), task, defaults)
+
+
+def _with_settings(metric: str, task: BoardTask, defaults: Defaults) -> str:
+    options = changed_options(json.loads(task.setting), "metric", RANKED[task.metric].metric, defaults)
+    settings = ", ".join(filter(None, (task.features, options)))
+    return f"{metric} ({settings})" if settings else metric
+
+
+def task_heading(task: BoardTask, defaults: Defaults) -> str:
+    """Model, metric and number of samples."""
+    return f"{task.model}: {metric_heading(task, defaults)} of {task.n_samples:,} samples"
+
+
+def model_name(task: BoardTask, defaults: Defaults) -> str:
+    """The model of a task, with its non-default options."""
+    return label({"model": task.model, "model_options": task.model_options}, "model", defaults)
+
+
+def board_terms(board: Board, defaults: Defaults) -> str:
+    """The terms of a comparison: the reference and the levels."""
+    setup, against = board.setups[0], f"against {board.task.reference or board.task.dataset}"
+    if board.levels == "unknown":
+        return against
+    if board.levels == "recommended":
+        return f"{against}, each sampler with its recommended schedule and grid"
+    return f"{against}, {levels_words(setup, defaults)}"
+
+
+def levels_words(setup: Setup, defaults: Defaults) -> str:
+    """The schedule and the grid of a setup."""
+    return f"schedule {part_name(setup, 'schedule', defaults)}, grid {part_name(setup, 'grid', defaults)}"
+
+
+def part_name(setup: Setup, kind: str, defaults: Defaults) -> str:
+    """The sampler, schedule or grid of a setup, with its non-default options."""
+    return label(vars(setup), kind, defaults)
+
+
+def full_name(setup: Setup, all_setups: Sequence[Setup], defaults: Defaults) -> str:
+    """The sampler of a setup, and whatever else distinguishes it from the other setups of a board."""
+    extra = [f"{e} {getattr(setup, e) or 'none'}" for e in EXTRA if len({getattr(s, e) for s in all_setups}) > 1]
+    origins = {(s.sampler_package, s.sampler_version) for s in all_setups if s.sampler == setup.sampler}
+    if len(origins) > 1:
+        extra.append(f"{setup.sampler_package} {setup.sampler_version}")
+    return ", ".join([part_name(setup, "sampler", defaults), *extra])
+
+
+def setup_names(setups: Iterable[Setup], defaults: Defaults) -> dict[Setup, str]:
+    """A distinct name for each setup: as on its board, with schedule and grid where two names would be equal."""
+    distinct = list(dict.fromkeys(setups))
+    names = {setup: full_name(setup, distinct, defaults) for setup in distinct}
+    counts = Counter(names.values())
+    return {
+        setup: name
+        if counts[name] == 1
+        else ", ".join([name, *(part_name(setup, kind, defaults) for kind in ("schedule", "grid"))])
+        for setup, name in names.items()
+    }
