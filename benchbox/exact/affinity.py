@@ -9,9 +9,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from benchbox.exact.law import EXACT, Array, output
+from benchbox.exact.law import EXACT, output
 from benchbox.grid import Levels
 from benchbox.model import Model
+from benchbox.models.analytic import Array
 from benchbox.models.gaussian import Gaussian
 from benchbox.sampler import Sampler
 

@@ -14,11 +14,12 @@ from functools import cache
 import numpy as np
 
 from benchbox.exact.affinity import why_not_exact
-from benchbox.exact.law import Array, Law, noised, propagate
+from benchbox.exact.law import Law, noised, propagate
 from benchbox.exact.montecarlo import samples
 from benchbox.exact.noise_rules import deterministic
 from benchbox.exact.rules import RuleResult, Trial, large_image
 from benchbox.grid import Levels
+from benchbox.models.analytic import Array
 from benchbox.models.gaussian import Gaussian
 
 STARTS = (8.0, 0.8, 0.08)

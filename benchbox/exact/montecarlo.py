@@ -9,9 +9,10 @@ import torch
 
 from benchbox.denoiser import Denoiser
 from benchbox.driver import trajectory
-from benchbox.exact.law import Array, last
+from benchbox.exact.law import last
 from benchbox.grid import Levels
 from benchbox.metrics.statistics import gaussian_w2
+from benchbox.models.analytic import Array
 from benchbox.models.gaussian import Gaussian
 from benchbox.noise import Noise
 from benchbox.sampler import Sampler
