@@ -161,7 +161,7 @@ class RecordingDenoiser(Denoiser):
         self.asked: list[tuple[Tensor, float]] = []
 
     def __call__(self, x: Tensor, sigma: float) -> Tensor:
-        self.asked.append((x, sigma))
+        self.asked.append((x.clone(), sigma))
         return super().__call__(x, sigma)
 
 
