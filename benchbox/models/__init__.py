@@ -2,7 +2,8 @@
 
 from benchbox.hookspecs import hookimpl
 from benchbox.model import Model
-from benchbox.models.bundled import CardFile, MnistDDPM, MnistEDM, MnistNCSN
+from benchbox.models.bundled import MnistDDPM, MnistEDM, MnistNCSN
+from benchbox.models.card_model import CardFile
 from benchbox.models.empirical import Empirical
 from benchbox.models.gaussian import Gaussian
 from benchbox.models.mixture import Mixture
