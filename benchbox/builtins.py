@@ -48,7 +48,8 @@ def benchbox_grids() -> list[type[Grid]]:
 
 @hookimpl
 def benchbox_models() -> list[type[Model]]:
-    from benchbox.models.bundled import CardFile, MnistDDPM, MnistEDM, MnistNCSN
+    from benchbox.models.bundled import MnistDDPM, MnistEDM, MnistNCSN
+    from benchbox.models.card_model import CardFile
     from benchbox.models.empirical import Empirical
     from benchbox.models.gaussian import Gaussian
     from benchbox.models.mixture import Mixture

@@ -17,7 +17,8 @@ import benchbox
 from benchbox.inputs.pixels import to_uint8
 from benchbox.metric import Accumulator, Metric
 from benchbox.metrics.features import Extractor
-from benchbox.metrics.reference import Reference, make_reference, write_reference
+from benchbox.metrics.reference import Reference, write_reference
+from benchbox.metrics.reference_images import make_reference
 
 RANGE = (-1.0, 1.0)
 

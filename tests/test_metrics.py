@@ -36,7 +36,7 @@ def test_an_image_metric_refuses_a_model_that_makes_no_fitting_images() -> None:
             fid.check(benchbox.get("model", "gaussian", **options))
     with pytest.raises(UsageError, match="unknown feature extractor"):
         benchbox.get("metric", "fid", features="mnist-cn").check(benchbox.get("model", "mnist-edm"))
-    with pytest.raises(UsageError, match="no mnist-cnn statistics of data set 'cifar'"):
+    with pytest.raises(UsageError, match="no mnist-cnn reference of data set 'cifar'"):
         benchbox.get("metric", "fid", reference="cifar").check(benchbox.get("model", "mnist-edm"))
 
 

@@ -178,7 +178,7 @@ def test_the_decoder_gives_all_pixels_together_the_mass_1(std: float) -> None:
     ("model", "options", "says"),
     [
         ({"name": "mnist-edm"}, {"data": "small.npz"}, "has images of"),
-        ({"name": "mnist-edm"}, {"data": "large.npz", "samples": 5}, "too few"),
+        ({"name": "mnist-edm"}, {"data": "large.npz", "samples": 5}, "fewer than"),
         ({"name": "mnist-edm"}, {"data": "large.npz", "samples": 2, "key": "x_test"}, "no array"),
         ({"name": "gaussian", "eigenvalues": (1.0, 0.0, 1.0, 1.0)}, {}, "no density"),
     ],
@@ -204,5 +204,5 @@ def test_data_of_a_model_that_makes_no_images_are_refused(tmp_path: Path) -> Non
         metric.check(GAUSSIAN)
     with pytest.raises(UsageError, match="there is no file"):
         benchbox.get("metric", "bpd", data=tmp_path / "none.npz")
-    with pytest.raises(UsageError, match="give data"):
+    with pytest.raises(UsageError, match="set data"):
         benchbox.get("metric", "vlb", key="x_test")

@@ -95,7 +95,7 @@ def test_gaussian_reads_mean_and_spectrum_from_files_and_rotates(tmp_path: Path)
     ("options", "says"),
     [
         ({"eigenvalues": "1:2", "mean": "1:2:3"}, "3 numbers for 2 eigenvalues"),
-        ({"eigenvalues": "-1:2"}, "not negative"),
+        ({"eigenvalues": "-1:2"}, "non-negative"),
         ({"eigenvalues": "missing.npy"}, "there is no file missing.npy"),
         ({"eigenvalues": "1:1:1:1", "sample_shape": "3:3"}, "does not hold 4 numbers"),
     ],
@@ -164,8 +164,8 @@ def test_a_card_whose_weights_are_not_those_of_its_network_is_refused_by_name(
 
 
 @pytest.mark.parametrize(("name", "says"), [
-    ("net.pt", "there is no model 'net.pt': write torchscript:net.pt where "),
-    ("a/net.pth", "write torchscript:a/net.pth where "),
+    ("net.pt", "there is no model 'net.pt': write torchscript:net.pt for "),
+    ("a/net.pth", "write torchscript:a/net.pth for "),
     ("torchscrip:net.pt", "unknown model 'torchscrip': did you mean torchscript"),
     ("mine.safetensors", r"write mine.json, its card\."),
     ("other.safetensors", "unknown model 'other.safetensors'"),

@@ -46,7 +46,7 @@ def test_a_package_is_written_whole_and_clean(benchbox: Command, kind: str) -> N
         ("sampel x", "unknown kind 'sampel': did you mean sampler or"),
         ("sampler My_Sampler", "'My_Sampler' is not a valid package name: use a-z"),
         ("sampler ../x", "'../x' is not a valid package name"),
-        (f"sampler {'x' * 300}", "60 at most, as my-sampler"),
+        (f"sampler {'x' * 300}", "at most 60 characters, as in my-sampler"),
         ("sampler heun", "sampler heun exists already in benchbox-diffusion"),
         ("sampler em", "sampler em exists already in benchbox-diffusion"),
         ("metric json", "'json' would shadow json or Json in Python: choose another name, as json-metric."),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -25,8 +26,9 @@ from benchbox.inputs.images import read_images, read_labels
 from benchbox.nets import ScoreNet, UNet
 from benchbox.training.checkpoint import resume_from, save_checkpoint
 from benchbox.training.job import TrainingConfig
-from benchbox.training.loop import Recipe, Trainer
+from benchbox.training.loop import Trainer
 from benchbox.training.losses import Loss
+from benchbox.training.recipe import Recipe
 from benchbox.training.run import train_model
 
 PAIRS = [
@@ -143,7 +145,7 @@ def checkpoint_bytes() -> bytes:
 
 def test_a_resumed_training_ends_where_an_undisturbed_one_does(tmp_path: Path) -> None:
     straight = trainer()
-    list(straight.run(tmp_path / "a"))
+    list(straight.run(partial(save_checkpoint, path=tmp_path / "a")))
     first = trainer()
     for _ in range(5):
         first.advance()
@@ -153,7 +155,7 @@ def test_a_resumed_training_ends_where_an_undisturbed_one_does(tmp_path: Path) -
     resume_from(second, tmp_path / "b")
     assert second.step == 5
     assert second.history == [(5, "benchbox train …")]
-    list(second.run(tmp_path / "b"))
+    list(second.run(partial(save_checkpoint, path=tmp_path / "b")))
     assert all(torch.equal(a, b) for a, b in zip(straight.average.values(), second.average.values(), strict=True))
 
 

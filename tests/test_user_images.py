@@ -64,7 +64,7 @@ def test_every_mode_of_grey_pixels_gives_these_pixels(tmp_path: Path, mode: str,
 )
 def test_a_mode_without_a_certain_meaning_is_refused_by_name(tmp_path: Path, mode: str, ending: str) -> None:
     folder = saved(tmp_path / "made", mode, ending)
-    with pytest.raises(UsageError, match=rf"0\{ending} has mode {mode}, whose values"):
+    with pytest.raises(UsageError, match=rf"0\{ending} has mode {mode}, which has no"):
         open_images(folder)
 
 

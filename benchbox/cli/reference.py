@@ -38,7 +38,8 @@ def make_file(
     from benchbox.errors import UsageError
     from benchbox.inputs.images import open_images
     from benchbox.metrics.features import accepts, extractor
-    from benchbox.metrics.reference import make_reference, write_reference
+    from benchbox.metrics.reference import write_reference
+    from benchbox.metrics.reference_images import make_reference
 
     opened = open_images(images, key)
     if problem := accepts(features, opened[:1].shape[1:]):

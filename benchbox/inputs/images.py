@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from benchbox.errors import UsageError
 from benchbox.files import mistaken, reading
-from benchbox.inputs.pictures import Pictures, check_memory, in_folder, in_zip
+from benchbox.inputs.picture_files import in_folder, in_zip
+from benchbox.inputs.pictures import Pictures, check_memory
 
 IMAGE_KEYS = ("x_train", "images", "arr_0")
 """Default names of the array of images in an .npz."""

@@ -1,10 +1,8 @@
-"""Pictures in a folder or zip, as uint8. A picture whose pixel values are ambiguous is refused."""
+"""Pictures as uint8 arrays. A picture whose pixel values are ambiguous is refused."""
 
 from __future__ import annotations
 
 import math
-import mimetypes
-import os
 import warnings
 import zipfile
 from collections.abc import Iterator, Sequence
@@ -17,16 +15,13 @@ from numpy.typing import NDArray
 
 from benchbox.errors import UsageError
 from benchbox.files import reading
+from benchbox.inputs.picture_files import ENDINGS
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
 File = Path | zipfile.Path
 
-ENDINGS = {
-    ".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".tif": "TIFF", ".tiff": "TIFF", ".bmp": "BMP", ".webp": "WEBP",
-    ".ppm": "PPM", ".pgm": "PPM", ".gif": "GIF",
-}  # fmt: skip
 GREY, DEEP = frozenset({"1", "L", "LA"}), frozenset({"I", "I;16", "I;16L", "I;16B", "I;16N"})
 COLOUR = frozenset({"P", "PA", "RGB", "RGBA", "YCbCr"})
 DEEP_FORMATS = frozenset({"PNG", "PPM", "TIFF"})
@@ -68,43 +63,6 @@ def check_memory(where: Path, size: int) -> None:
 
     if size > (free := psutil.virtual_memory().available):
         raise UsageError(f"{where} needs {size / 2**30:,.1f} GiB of memory, and {free / 2**30:,.1f} GiB are free.")
-
-
-def in_folder(path: Path) -> list[Path]:
-    """The pictures in a folder and its subfolders, sorted by path. Links are followed, each folder is visited once."""
-    seen, files = set(), list[Path]()
-
-    def stop(error: OSError) -> None:
-        raise UsageError(f"the folder {error.filename} cannot be read: {error.strerror}.")
-
-    for folder, folders, names in os.walk(path, onerror=stop, followlinks=True):
-        if (real := os.path.realpath(folder)) in seen:
-            folders.clear()
-            continue
-        seen.add(real)
-        files += [Path(folder, name) for name in names if is_picture(name, path)]
-    return sorted(files)
-
-
-def in_zip(path: Path) -> list[zipfile.Path]:
-    """The pictures in a zip, sorted by name."""
-    with reading(path, "a zip of pictures"):
-        archive = zipfile.ZipFile(path)
-    names = [name for name in archive.namelist() if not name.startswith("__MACOSX/")]
-    return [zipfile.Path(archive, name) for name in sorted(names, key=Path) if is_picture(Path(name).name, path)]
-
-
-def is_picture(name: str, where: Path) -> bool:
-    """Whether a file name is that of a picture. UsageError for an unsupported picture format."""
-    if name.startswith(".") or not name:
-        return False
-    if Path(name).suffix.lower() in ENDINGS:
-        return True
-    if (mimetypes.guess_type(name)[0] or "").startswith("image/"):
-        raise UsageError(
-            f"{where} has {name}, an unsupported picture format ({', '.join(sorted(ENDINGS))} are supported)."
-        )
-    return False
 
 
 @contextmanager

@@ -64,8 +64,8 @@ class OnData(Metric):
     def check(self, model: Model) -> None:
         if model.latent:
             raise UsageError(
-                f"metric {self.name} measures a density of images, and model {model.name} is a latent model without an "
-                "encoder: choose another metric."
+                f"metric {self.name} measures the density of data, and model {model.name} is defined on latents, "
+                "without an encoder: choose another metric."
             )
         if self.data is None and model.draw(1, 0) is None:
             raise UsageError(

@@ -1,13 +1,11 @@
-"""References: the features of a data set that samples are compared with; made from images, read and written."""
+"""References: the features of a data set that samples are compared with; their files."""
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,15 +13,10 @@ from numpy.typing import NDArray
 from benchbox.card import sha256
 from benchbox.errors import UsageError
 from benchbox.files import reading
-from benchbox.inputs.images import Images, image_batches
 from benchbox.inputs.statistics import STATISTICS, finite_numbers, read_statistics
 from benchbox.metrics.frechet import Matrix
-from benchbox.metrics.statistics import Moments
 from benchbox.model import Model
 from benchbox.store.atomic import output
-
-if TYPE_CHECKING:
-    from benchbox.metrics.features import Extractor
 
 REFERENCE_FOLDER = Path(__file__).parent / "references"
 """The bundled references."""
@@ -124,37 +117,3 @@ def write_arrays(path: Path, arrays: dict[str, Any]) -> None:
     """Write an .npz atomically. UsageError where it cannot be written."""
     with output(path) as file:
         np.savez_compressed(file, **arrays)
-
-
-def make_reference(
-    images: Images,
-    extractor: Extractor,
-    keep: int = 0,
-    batch_size: int = 64,
-    tick: Callable[[int], None] = lambda done: None,
-    **metadata: str,
-) -> Reference:
-    """The reference of images; metadata: its `dataset` and `split`.
-
-    keep: how many features to store for kid and prc, of images spread evenly over the set. tick: is called with the
-    number of images done so far.
-    """
-    import torch
-
-    stored = set(np.linspace(0, len(images) - 1, min(keep, len(images))).round().astype(int).tolist())
-    moments: Moments | None = None
-    vectors, digest, done = [], hashlib.sha256(), 0
-    for batch in image_batches(images, batch_size):
-        digest.update(batch.tobytes())
-        features = extractor.features(torch.as_tensor(batch))[extractor.layers["fid"]].numpy()
-        moments = moments or Moments(features.shape[1])
-        moments.update(features)
-        vectors.append(features[[i for i in range(len(batch)) if done + i in stored]])
-        done += len(batch)
-        tick(done)
-    if moments is None or moments.n < 2:
-        raise UsageError("a reference needs at least two images.")
-    return Reference(
-        moments.mean, moments.covariance, moments.n, features=extractor.name, resize=extractor.resize,
-        sha256=digest.hexdigest(), vectors=np.concatenate(vectors) if stored else None, **metadata,
-    )  # fmt: skip

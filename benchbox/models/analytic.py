@@ -19,9 +19,9 @@ class Analytic(Model):
 
     @property
     def schedule(self) -> Schedule:
-        from benchbox import get
+        from benchbox.registry import registry
 
-        schedule: Schedule = get("schedule", "edm")
+        schedule: Schedule = registry().get("schedule", "edm")
         return schedule
 
     @property

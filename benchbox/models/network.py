@@ -55,12 +55,12 @@ class Network(Model):
             raise ValueError("time=sigma needs a network of x and σ: schedule=edm, and a prediction other than edm.")
 
     def _default_schedule(self) -> Schedule:
-        from benchbox import get
+        from benchbox.registry import registry
 
         name = "edm" if self.time == "sigma" else SCHEDULE_OF_PREDICTION.get(str(self.prediction))
         if name is None:
             raise ValueError(f"prediction={self.prediction} needs the schedule of the training: --set schedule=ddpm.")
-        schedule: Schedule = get("schedule", name)
+        schedule: Schedule = registry().get("schedule", name)
         return schedule
 
     @property

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import inspect
 import os
 import sys
 from collections.abc import Callable
@@ -16,7 +15,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from benchbox.card import sha256
 from benchbox.errors import UsageError
 from benchbox.model import Model
-from benchbox.models.importing import FILES_READ, current_folder, imported
+from benchbox.models.functions import network_from
+from benchbox.models.importing import FILES_READ, imported
 from benchbox.models.network import Network
 from benchbox.models.opened import opened_files, users_files
 
@@ -110,7 +110,7 @@ class Python(Network):
             if self.model:
                 self.model.denoiser(device) or self.model.network(device)
             else:
-                self._network(device)
+                network_from(self.function, device)
         return files
 
     @property
@@ -130,42 +130,7 @@ class Python(Network):
         return self.model.data_shape if self.model else self.shape
 
     def network(self, device: Any) -> Callable[..., Tensor]:
-        return self.model.network(device) if self.model else self.checked(self._network(device), device)
-
-    def _network(self, device: Any) -> Any:
-        """The network: the return value of the function for a device, or the function itself."""
-        target = imported(self.function)
-        return target if self._arguments(target) > 1 else self._built(target, device)
-
-    def _arguments(self, target: Any) -> int:
-        """Number of required arguments, at least 1. With 1 the function returns the network, else it is the network."""
-        import torch
-
-        if isinstance(target, torch.nn.Module):
-            return 2
-        if not callable(target) or isinstance(target, type):
-            raise UsageError(f"{self.title} is a {type(target).__name__}, neither a function nor a benchbox Model.")
-        positional = [
-            p
-            for p in inspect.signature(target).parameters.values()
-            if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)
-        ]
-        if not positional:
-            raise UsageError(f"{self.title} takes no arguments: write {self.function.partition(':')[2]}(device).")
-        return sum(p.default is p.empty for p in positional) or 1
-
-    def _built(self, function: Callable[..., Any], device: Any) -> Any:
-        """The network that the function returns for a device. UsageError where it fails or returns something else."""
-        try:
-            with current_folder():
-                network = function(device)
-        except Exception as error:
-            raise UsageError(f"{self.title} failed: {type(error).__name__}: {error}.") from error
-        if not callable(network):
-            raise UsageError(
-                f"{self.title} returned a {type(network).__name__}, and a network, callable(y, t), is needed."
-            )
-        return network
+        return self.model.network(device) if self.model else self.checked(network_from(self.function, device), device)
 
     def denoiser(self, device: Any) -> Callable[[Tensor, float], Tensor] | None:
         return self.model.denoiser(device) if self.model else None

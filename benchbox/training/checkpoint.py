@@ -1,13 +1,11 @@
-"""Checkpoints of a training: its state, and the identity of the training, which must not change."""
+"""Checkpoints of a training: its state, with the identity of the training, which must not change."""
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from safetensors import safe_open
@@ -16,29 +14,8 @@ from torch import Tensor
 
 from benchbox.errors import UsageError
 from benchbox.files import reading
-from benchbox.options import describe
 from benchbox.store.atomic import write_bytes
-
-if TYPE_CHECKING:
-    from benchbox.training.loop import Trainer
-
-
-def tensor_digest(tensor: Tensor | None) -> str | None:
-    """The first digits of the SHA-256 of a tensor's shape and values."""
-    if tensor is None:
-        return None
-    values = tensor.cpu().contiguous().numpy()
-    return hashlib.sha256(str(values.shape).encode() + values.tobytes()).hexdigest()[:16]
-
-
-def identity(trainer: Trainer, architecture: Mapping[str, Any]) -> dict[str, Any]:
-    """All settings that determine the trained weights, up to rounding errors of the machine, as JSON values."""
-    loss = trainer.loss
-    schedule = {"schedule": loss.schedule.name} | {f"schedule.{k}": v for k, v in describe(loss.schedule).items()}
-    network = {f"network.{k}": v for k, v in architecture.items()}
-    data = {"images": tensor_digest(trainer.images), "labels": tensor_digest(trainer.labels)}
-    options = {"prediction": loss.prediction, "sigma_data": loss.sigma_data, **loss.options}
-    return json.loads(json.dumps(data | options | schedule | network | asdict(trainer.recipe)))
+from benchbox.training.loop import Trainer
 
 
 def save_checkpoint(trainer: Trainer, path: Path) -> None:

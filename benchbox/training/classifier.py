@@ -16,7 +16,8 @@ from torch.nn import functional as F
 from benchbox.card import sha256
 from benchbox.inputs.images import read_images
 from benchbox.metrics.features import Extractor
-from benchbox.metrics.reference import make_reference, write_reference
+from benchbox.metrics.reference import write_reference
+from benchbox.metrics.reference_images import make_reference
 from benchbox.nets.classifier import DigitClassifier
 from benchbox.store.atomic import output
 

@@ -4,45 +4,17 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import nullcontext
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from benchbox.errors import UsageError
-from benchbox.training.checkpoint import identity, save_checkpoint
+from benchbox.training.identity import training_identity
 from benchbox.training.losses import Loss
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """Hyperparameters of a training. `lr` rises linearly over `warmup` steps, then falls as a cosine to 0 at `steps`.
-
-    drop_label: probability of dropping a label, for classifier-free guidance (Ho & Salimans 2022, algorithm 1).
-    """
-
-    steps: int = 10_000
-    batch_size: int = 128
-    lr: float = 1e-3
-    warmup: int = 200
-    clip: float = 1.0
-    ema: float = 0.999
-    seed: int = 0
-    bfloat16: bool = False
-    drop_label: float = 0.1
-
-    def rate(self, step: int) -> float:
-        if step < self.warmup:
-            return self.lr * (step + 1) / self.warmup
-        return self.lr * 0.5 * (1 + math.cos(math.pi * (step - self.warmup) / max(self.steps - self.warmup, 1)))
-
-    def decay(self, step: int) -> float:
-        """Decay of the EMA, smaller in the first steps (Karras et al. 2024 discuss such ramps)."""
-        return min(self.ema, (1 + step) / (10 + step))
+from benchbox.training.recipe import Recipe
 
 
 class Trainer:
@@ -65,7 +37,7 @@ class Trainer:
         self.seconds = 0.0
         self.history: list[tuple[int, str]] = []
         self.architecture = architecture or {}
-        self.identity = identity(self, self.architecture)
+        self.identity = training_identity(loss, recipe, images, labels, self.architecture)
         self._order: tuple[int, Tensor] = (-1, torch.empty(0))
 
     def batch(self) -> Tensor:
@@ -104,8 +76,8 @@ class Trainer:
         self.step += 1
         return loss.detach()
 
-    def run(self, checkpoint: Path, every: int = 500) -> Iterator[tuple[int, float]]:
-        """Train to the last step. Yields (step, mean loss) every ten steps, writes a checkpoint after `every` steps."""
+    def run(self, save: Callable[[Trainer], None], every: int = 500) -> Iterator[tuple[int, float]]:
+        """Train to the last step. Yields (step, mean loss) every ten steps, calls `save` after `every` steps."""
         losses: list[Tensor] = []
         start = time.perf_counter() - self.seconds
         while self.step < self.recipe.steps:
@@ -118,7 +90,7 @@ class Trainer:
                 yield self.step, mean
                 losses.clear()
             if self.step % every == 0 or self.step == self.recipe.steps:
-                save_checkpoint(self, checkpoint)
+                save(self)
 
     def note(self, command: str) -> None:
         """Record the command that continues from this step, for the card."""

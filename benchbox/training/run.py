@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -15,13 +16,15 @@ from benchbox.card import Card, sha256
 from benchbox.errors import UsageError, unknown
 from benchbox.inputs.images import read_images, read_labels
 from benchbox.metrics.features import accepts, extractor
-from benchbox.metrics.reference import Reference, locate, make_reference, write_reference
+from benchbox.metrics.reference import Reference, locate, write_reference
+from benchbox.metrics.reference_images import make_reference
 from benchbox.options import describe
 from benchbox.registry import registry
 from benchbox.training.checkpoint import resume_from, save_checkpoint, write_tensors
 from benchbox.training.job import TrainingConfig
-from benchbox.training.loop import Recipe, Trainer
+from benchbox.training.loop import Trainer
 from benchbox.training.losses import Loss
+from benchbox.training.recipe import Recipe
 
 GRID_OF = {"ddpm": "trailing", "edm": "karras", "ve": "logsnr", "vp": "uniform", "subvp": "uniform"}
 FEATURES_STORED = 10_000
@@ -42,7 +45,7 @@ def train_model(job: TrainingConfig, report: Callable[[int, float], None]) -> Pa
     else:
         save_checkpoint(trainer, checkpoint)
     trainer.note(job.command)
-    for step, mean in trainer.run(checkpoint):
+    for step, mean in trainer.run(partial(save_checkpoint, path=checkpoint)):
         report(step, mean)
     if job.reference:
         write_reference(job.output / f"{job.name}.reference.npz", reference_of(job, pixels))

@@ -1,4 +1,4 @@
-"""The schedulers of diffusers as benchbox samplers and grids, and its unconditional checkpoints as models."""
+"""diffusers' schedulers as samplers and grids of benchbox, and its unconditional checkpoints as models."""
 
 from __future__ import annotations
 

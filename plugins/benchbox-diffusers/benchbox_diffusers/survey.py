@@ -1,6 +1,6 @@
 """Read the schedulers' options from the installed diffusers: `python -m benchbox_diffusers.survey` writes the table.
 
-The table is kept in the package, since to read it from diffusers takes seconds; a test compares the two.
+The table is part of the package because reading it from diffusers takes seconds; a test compares the two.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ SPACING = {
     "timestep_spacing", "steps_offset", "use_karras_sigmas", "use_exponential_sigmas", "use_beta_sigmas",
     "use_lu_lambdas", "lambda_min_clipped", "interpolation_type", "sigma_schedule", "rho", "shift", "shift_terminal",
 }  # fmt: skip
-"""What places the levels: options of the grid, not of the sampler."""
+"""Options that determine the levels: they belong to the grid, not to the sampler."""
 
 LEFT_OUT = {
     "the noise schedule, which is the run's": {
@@ -35,7 +35,7 @@ LEFT_OUT = {
         "use_dynamic_shifting", "time_shift_type", "base_shift", "max_shift", "base_image_seq_len",
         "max_image_seq_len",
     },
-    "a function or an object, which no text names": {"tau_func", "solver_p"},
+    "a function or an object, which has no text form": {"tau_func", "solver_p"},
     "for a network that predicts its variance": {"variance_type=learned", "variance_type=learned_range"},
     "broken in diffusers: the square root of a logarithm": {"variance_type=fixed_large_log"},
     "without effect, or noise of the wrong scale, in that scheduler's step": {
@@ -45,7 +45,7 @@ LEFT_OUT = {
         *(f"FlowMatch{kind}DiscreteScheduler.{option}" for kind in ("Euler", "Heun")
           for option in ("s_churn", "s_tmin", "s_tmax", "s_noise")),
     },
-    "the step's own business": {"prev_timestep", "return_dict", "noise_sampler_seed"},
+    "internal arguments of the step": {"prev_timestep", "return_dict", "noise_sampler_seed"},
 }  # fmt: skip
 """Options that are not offered, by reason."""
 
@@ -61,19 +61,19 @@ CHOICES: dict[str, list[Any]] = {
     "timestep_spacing": ["linspace", "leading", "trailing"],
     "interpolation_type": ["linear", "log_linear"],
 }
-"""What diffusers checks late or not at all."""
+"""Choices that diffusers validates late or not at all."""
 
 DEFAULTS = {"clip_sample": False}
-"""Where the default is not diffusers': data are not known to lie in [−1, 1]."""
+"""Defaults that differ from diffusers': data need not lie in [−1, 1]."""
 
 RENAMED = {"order": "lms_order"}
-"""`order` would be a sampler's claimed order."""
+"""`order` of a sampler is its order of convergence."""
 
 Option = dict[str, Any]
 
 
 def survey() -> dict[str, Any]:
-    """What is known of every scheduler on offer that is importable here: a line of text, and its options."""
+    """The options of every supported scheduler that can be imported."""
     import diffusers
 
     return {name: entry(getattr(diffusers, name)) for name in sorted(TRAITS)}
@@ -91,27 +91,28 @@ def entry(cls: Any) -> dict[str, Any]:
 
 
 def trained(cls: Any) -> dict[str, Any]:
-    """What a configuration leaves unsaid of a network's training: the defaults of the scheduler's class."""
-    known = inspect.signature(cls.__init__).parameters
-    return {n: known[n].default for n in sorted((READ | ONLY.keys()) & known.keys()) if known[n].default is not None}
+    """Defaults of the scheduler's class for the options of a network's training."""
+    parameters = inspect.signature(cls.__init__).parameters
+    names = sorted((READ | ONLY.keys()) & parameters.keys())
+    return {name: parameters[name].default for name in names if parameters[name].default is not None}
 
 
 def options(cls: Any, function: Any) -> dict[str, Option]:
-    """The arguments of a function that text can give, and that mean something here."""
+    """The arguments of a function that are offered as options."""
     if function is None:
         return {}
     types_ = get_type_hints(inspect.unwrap(function))
-    found = {}
+    offered = {}
     for name, parameter in inspect.signature(function).parameters.items():
         if parameter.default is inspect.Parameter.empty or {name, f"{cls.__name__}.{name}"} & NOT_OFFERED:
             continue
         if option := described(cls, name, types_.get(name, Any), parameter.default):
-            found[name] = option
-    return found
+            offered[name] = option
+    return offered
 
 
 def described(cls: Any, name: str, hint: Any, default: Any) -> Option | None:
-    """Type, default and choices; None where no text could give a value, or where only one choice is left."""
+    """Type, default and choices; None for values without a text form, or with a single choice."""
     members = get_args(hint) if get_origin(hint) in (Union, types.UnionType) else (hint,)
     choices = CHOICES.get(f"{cls.__name__}.{name}", CHOICES.get(name))
     for member in members:
@@ -127,5 +128,5 @@ def described(cls: Any, name: str, hint: Any, default: Any) -> Option | None:
 
 
 if __name__ == "__main__":
-    # what is missing here keeps its entry
+    # a scheduler that cannot be imported keeps its entry
     write_bytes(TABLE, (json.dumps(table() | survey(), indent=1) + "\n").encode())

@@ -1,4 +1,4 @@
-"""What a scheduler's configuration says of a network's training; what is not implemented here is refused by name."""
+"""The training of a network according to its scheduler's configuration. Unsupported keys are refused by name."""
 
 from __future__ import annotations
 
@@ -21,36 +21,36 @@ READ = frozenset({
     "num_train_timesteps", "beta_start", "beta_end", "beta_schedule", "trained_betas", "rescale_betas_zero_snr",
     "prediction_type", "timestep_spacing", "sigma_min", "sigma_max",
 })  # fmt: skip
-"""Keys that are implemented. The last two are the noise of Score-SDE's training, and place levels elsewhere."""
+"""Keys that are supported. The last two define the noise of Score-SDE's training, and only levels elsewhere."""
 
 ONLY: dict[str, Any] = {
     "timestep_type": "discrete", "use_flow_sigmas": False, "use_dynamic_shifting": False, "snr_shift_scale": 1.0,
     "shift_terminal": None, "predict_epsilon": True,
 }  # fmt: skip
-"""Keys that change the noise, the output or the network's time, each with the one value that changes nothing."""
+"""Keys that change the noise, the output or the network's time, with the only supported value."""
 
 HARMLESS = frozenset({
-    # the sampler's steps: the run's sampler has options of its own
+    # the sampler's steps: replaced by the run's sampler
     "algorithm_type", "clip_sample", "clip_sample_range", "correct_steps", "corrector_order", "disable_corrector",
     "dynamic_thresholding_ratio", "lower_order_final", "noise_sampler_seed", "predict_x0", "predictor_order",
     "sample_max_value", "skip_prk_steps", "snr", "solver_order", "solver_p", "solver_type", "tau_func", "thresholding",
     "variance_type",
-    # the levels: the run's grid places them
+    # the levels: replaced by the run's grid
     "interpolation_type", "lambda_min_clipped", "sampling_eps", "steps_offset", "use_beta_sigmas",
     "use_exponential_sigmas", "use_karras_sigmas", "use_lu_lambdas",
-    # the last step to σ = 0: the driver's
+    # the last step to σ = 0: taken by the driver
     "euler_at_final", "final_sigmas_type", "set_alpha_to_one",
     # without effect unless a key of ONLY has another value
     "flow_shift", "time_shift_type",
-    # written by diffusers before 0.10, and read by none since
+    # written by diffusers before 0.10, unused since
     "tensor_format", "timestep_values",
 })  # fmt: skip
-"""Keys that say nothing of the training."""
+"""Keys without effect on the training."""
 
 
 @dataclass(frozen=True)
 class Training:
-    """The scheduler's configuration in a checkpoint's folder; empty where there is none."""
+    """The scheduler's configuration in a checkpoint folder; empty where it is missing."""
 
     folder: Path
     config: dict[str, Any]
@@ -61,13 +61,13 @@ class Training:
 
     @cached_property
     def values(self) -> dict[str, Any]:
-        """What the file says, and for what it does not say, the defaults of its class."""
-        given = {key: value for key, value in self.config.items() if value is not None and not key.startswith("_")}
-        return table().get(self.scheduler, {}).get("training", {}) | given
+        """The configuration, completed by the defaults of the scheduler's class."""
+        values = {key: value for key, value in self.config.items() if value is not None and not key.startswith("_")}
+        return table().get(self.scheduler, {}).get("training", {}) | values
 
     @property
     def exploding(self) -> bool:
-        """Whether it is a Score-SDE of the variance-exploding kind: the score, asked at σ, of data in [0, 1]."""
+        """Whether it is a variance-exploding Score-SDE: a network of σ that predicts the score of data in [0, 1]."""
         return self.scheduler == "ScoreSdeVeScheduler"
 
     @property
@@ -76,24 +76,28 @@ class Training:
         return spacing if spacing in ("leading", "trailing") and not self.exploding else "uniform"
 
     def prediction(self) -> Prediction:
-        """What the network puts out. ValueError where that is not said, or not known."""
+        """The network's output. ValueError where it is missing or unsupported."""
         if self.exploding:
             return "score"
         if not self.config:
-            raise ValueError(f"{self.folder} says nothing of a scheduler: --set prediction=eps schedule=ddpm, say.")
-        said = self.values.get("prediction_type", "epsilon")
-        if said not in PREDICTIONS:
-            raise ValueError(f"{self.folder} predicts {said!r}: {', '.join(PREDICTIONS)} are read.")
-        return PREDICTIONS[said]
+            raise ValueError(
+                f"{self.folder} has no scheduler: state the training, as in --set prediction=eps schedule=ddpm."
+            )
+        prediction_type = self.values.get("prediction_type", "epsilon")
+        if prediction_type not in PREDICTIONS:
+            raise ValueError(f"{self.folder} predicts {prediction_type!r}: {', '.join(PREDICTIONS)} are supported.")
+        return PREDICTIONS[prediction_type]
 
     def schedule(self) -> Schedule:
-        """The noise of its training. ValueError where its scheduler is of another kind, or has a key not known here."""
+        """The noise schedule of the training. ValueError for an unsupported scheduler or key."""
         from benchbox import get
 
         if self.scheduler in LEFT_OUT:
-            raise ValueError(f"{self.folder} has a {self.scheduler}, which is not read: {LEFT_OUT[self.scheduler]}.")
+            raise ValueError(
+                f"{self.folder} has a {self.scheduler}, which is not supported: {LEFT_OUT[self.scheduler]}."
+            )
         if not self.exploding and not {"beta_start", "trained_betas"} & self.values.keys():
-            raise ValueError(f"{self.folder} has a {self.scheduler}, whose noise schedule is not read.")
+            raise ValueError(f"{self.folder} has a {self.scheduler}, whose noise schedule is not supported.")
         self.check()
         if self.exploding:
             return get("schedule", "ve", sigma_min=self.values["sigma_min"], sigma_max=self.values["sigma_max"])
@@ -101,18 +105,18 @@ class Training:
         betas: Betas = get("schedule", "diffusers", **known)
         if betas != Betas(beta_start=betas.beta_start, beta_end=betas.beta_end, num_train_timesteps=betas.steps):
             return betas
-        # the core's own name for it; it states its β for T = 1000
-        per = betas.steps / 1000
+        # equal to schedule ddpm, which states β for T = 1000
+        factor = betas.steps / 1000
         return get(
-            "schedule", "ddpm", steps=betas.steps, beta_min=betas.beta_start * per, beta_max=betas.beta_end * per
+            "schedule", "ddpm", steps=betas.steps, beta_min=betas.beta_start * factor, beta_max=betas.beta_end * factor
         )
 
     def check(self) -> None:
-        """ValueError that names a key which may change the law and is not implemented."""
+        """ValueError that names an unsupported key that may affect the training."""
         for key, value in self.values.items():
             if key not in READ | HARMLESS and not (key in ONLY and value == ONLY[key]):
-                right = f" ({key}={ONLY[key]} is read)" if key in ONLY else ""
+                supported = f" ({key}={ONLY[key]} is supported)" if key in ONLY else ""
                 raise ValueError(
                     f"{self.folder} has {key}={value!r} in its scheduler's configuration, which benchbox does not "
-                    f"implement{right}: --set schedule=… and prediction=… say the training in its place."
+                    f"support{supported}: state the training with --set schedule=… and prediction=…."
                 )

@@ -1,4 +1,4 @@
-"""Which schedulers of diffusers can drive an unconditional model, how each is driven, and why others are left out."""
+"""Schedulers of diffusers for unconditional models with their interfaces, and the reasons why others are left out."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ Output = Literal["eps", "v", "flow", "flow-reversed", "edm", "score"]
 
 @dataclass(frozen=True)
 class Traits:
-    """How a scheduler is driven.
+    """The interface of a scheduler.
 
-    frame: what its state is, y = s x: s = 1/√(1+σ²) (vp), 1 (sigma) or 1/(1+σ) (flow). output: what it takes from the
-    network. levels: where it keeps them: a table of training steps, its `sigmas`, or a place of its own. second: where
-    the second evaluation of an interval is, if there is one: at its end, or at its geometric middle.
+    frame: of its state y = s x: s = 1/√(1+σ²) (vp), 1 (sigma) or 1/(1+σ) (flow). output: the network output that it
+    expects. levels: where it stores them: in a table of training steps, in `sigmas`, or in its own format. second:
+    position of a second evaluation in an interval: its end, or its geometric middle.
     """
 
     what: str
@@ -29,7 +29,7 @@ class Traits:
     own_levels: bool = True
 
     def scale(self, sigma: float) -> float:
-        """s of the scheduler's state at a level."""
+        """The scale s of the state at a level."""
         match self.frame:
             case "vp":
                 return 1 / math.sqrt(1 + sigma**2)
@@ -39,7 +39,7 @@ class Traits:
 
     @property
     def missing(self) -> bool:
-        """Whether a package that it needs is not installed."""
+        """Whether a required package is not installed."""
         return self.needs is not None and find_spec(self.needs) is None
 
 
@@ -92,7 +92,7 @@ ALL = {
 """The schedulers that can drive an unconditional model."""
 
 TRAITS = {name: traits for name, traits in ALL.items() if not traits.missing}
-"""Those of which nothing is missing here."""
+"""The schedulers whose required packages are installed."""
 
 BROKEN: dict[str, list[dict[str, Any]]] = {
     "DPMSolverMultistepScheduler": [{"algorithm_type": "sde-dpmsolver", "solver_order": 3}],
@@ -100,7 +100,7 @@ BROKEN: dict[str, list[dict[str, Any]]] = {
     "EDMDPMSolverMultistepScheduler": [{"algorithm_type": "sde-dpmsolver++", "solver_order": 3}],
     "SASolverScheduler": [{"algorithm_type": "noise_prediction", "thresholding": True}],
 }
-"""Options that diffusers takes together and then fails at."""
+"""Combinations of options that diffusers accepts and then fails with."""
 
 TOKENS = "samples tokens, not numbers"
 INVERSE = "goes from data to noise"
@@ -130,4 +130,4 @@ LEFT_OUT: dict[str, str] = {
     "RePaintScheduler": "paints into an image that is given",
     "ScoreSdeVpScheduler": "deprecated, and only there beside another package",
 }
-"""The schedulers that are not, with the reason."""
+"""Schedulers that are not offered, with the reason."""

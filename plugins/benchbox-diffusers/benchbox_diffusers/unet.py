@@ -12,15 +12,15 @@ if TYPE_CHECKING:
 
 
 class Unet(nn.Module):
-    """callable(y, t): diffusers' U-Net, asked at the training step t; for a Score-SDE, at σ of the schedule's t."""
+    """callable(y, t): diffusers' U-Net at the training step t, or at σ(t) of a schedule for a Score-SDE."""
 
-    def __init__(self, net: Any, asked_at_sigma: Schedule | None) -> None:
+    def __init__(self, net: Any, sigma_schedule: Schedule | None) -> None:
         super().__init__()
-        self.net, self.asked_at_sigma = net, asked_at_sigma
+        self.net, self.sigma_schedule = net, sigma_schedule
 
     def forward(self, y: Tensor, t: Tensor) -> Tensor:
-        if self.asked_at_sigma is not None:
-            # one level for the whole batch
-            t = torch.full_like(t, float(self.asked_at_sigma.sigma(float(t[0]))))
+        if self.sigma_schedule is not None:
+            # the batch has one level
+            t = torch.full_like(t, float(self.sigma_schedule.sigma(float(t[0]))))
         out: Tensor = self.net(y, t, return_dict=False)[0]
         return out[:, : y.shape[1]]  # a learned variance comes after the mean

@@ -1,4 +1,4 @@
-"""The way of a scheduler along given levels: each evaluation of the network, where it is and what it is for."""
+"""The sequence of network evaluations of a scheduler on given levels."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ class Evaluation:
 
 
 def walk(name: str, traits: Traits, config: dict[str, Any], levels: Levels) -> tuple[Any, list[Evaluation]]:
-    """The scheduler on these levels and the evaluations between the first and the last."""
+    """The scheduler on these levels, and its evaluations from the first to the last level."""
     if traits.levels == "pndm":
         return pndm(config, levels)
-    wanted = {"num_train_timesteps": len(levels.sigmas), "timestep_spacing": "trailing", "prediction_type": "epsilon"}
-    scheduler = make(name, wanted | last_step(name, config))
+    options = {"num_train_timesteps": len(levels.sigmas), "timestep_spacing": "trailing", "prediction_type": "epsilon"}
+    scheduler = make(name, options | last_step(name, config))
     place = {"table": place_in_table, "sigmas": place_in_sigmas, "ipndm": place_in_betas}[traits.levels]
     place(scheduler, traits, levels)
     if hasattr(scheduler, "set_begin_index"):
@@ -41,21 +41,21 @@ def walk(name: str, traits: Traits, config: dict[str, Any], levels: Levels) -> t
 
 
 def last_step(name: str, config: dict[str, Any]) -> dict[str, Any]:
-    """The options, made to fit a last step to σ = 0, which is never taken, as the scheduler would with a warning."""
+    """The options, adjusted to a last step to σ = 0, which is never taken. Schedulers adjust them with a warning."""
     zero = config.get("algorithm_type") not in ("dpmsolver", "sde-dpmsolver")
-    fitted = config | {"final_sigmas_type": "zero" if zero else "sigma_min"}
+    options = config | {"final_sigmas_type": "zero" if zero else "sigma_min"}
     if name == "DPMSolverSinglestepScheduler":
-        fitted["lower_order_final"] = True
-    return fitted
+        options["lower_order_final"] = True
+    return options
 
 
 def evaluations(scheduler: Any, traits: Traits, levels: Levels) -> Iterator[Evaluation]:
-    """One or two for each interval."""
+    """One or two evaluations per interval."""
     timesteps = iter(scheduler.timesteps)
     for i, (sigma, sigma_next) in enumerate(pairwise(levels.sigmas)):
         timestep = next(timesteps)
         if hasattr(scheduler, "tau_func"):
-            # SA-Solver adds noise by the number of the training step, of a thousand
+            # SA-Solver decides by the training step, of 1000, whether to add noise
             timestep = round(1000 * levels.times[i]) - 1
         if traits.second is None:
             yield Evaluation(sigma, timestep, sigma_next)
@@ -66,7 +66,7 @@ def evaluations(scheduler: Any, traits: Traits, levels: Levels) -> Iterator[Eval
 
 
 def place_in_table(scheduler: Any, traits: Traits, levels: Levels) -> None:
-    """Every level is a training step, and every training step is visited."""
+    """The levels become the training steps, and all of them are visited."""
     n = len(levels.sigmas)
     set_table(scheduler, np.array(levels.sigmas[::-1]))
     if "timestep_spacing" in scheduler.config or not hasattr(scheduler, "order_list"):
@@ -76,7 +76,7 @@ def place_in_table(scheduler: Any, traits: Traits, levels: Levels) -> None:
 
 
 def place_in_sigmas(scheduler: Any, traits: Traits, levels: Levels) -> None:
-    """`sigmas` holds σ, for a flow σ/(1+σ), and a last 0; all but the ends twice where there is a second evaluation."""
+    """Set `sigmas` to σ, or σ/(1+σ) for a flow, and a final 0; inner levels twice with a second evaluation."""
     import torch
 
     sigma = torch.tensor([*levels.sigmas, 0.0], dtype=torch.float64)
@@ -93,7 +93,7 @@ def place_in_sigmas(scheduler: Any, traits: Traits, levels: Levels) -> None:
 
 
 def place_in_betas(scheduler: Any, traits: Traits, levels: Levels) -> None:
-    """IPNDM's `alphas` and `betas` are the factors of x_0 and of the noise."""
+    """Set IPNDM's `alphas` and `betas`, the factors of x_0 and of the noise."""
     import torch
 
     scheduler.set_timesteps(len(levels.sigmas))
@@ -103,9 +103,9 @@ def place_in_betas(scheduler: Any, traits: Traits, levels: Levels) -> None:
 
 
 def pndm(config: dict[str, Any], levels: Levels) -> tuple[Any, list[Evaluation]]:
-    """PNDM's Runge–Kutta steps, on the first three intervals, look at their middles too: in the schedule's time."""
+    """PNDM. Its Runge–Kutta steps on the first three intervals also evaluate at the middle of the schedule's time."""
     sigmas = list(levels.sigmas)
-    sigmas += [sigmas[-1] / 2**k for k in range(1, 5 - len(sigmas))]  # it wants three intervals, if only to plan them
+    sigmas += [sigmas[-1] / 2**k for k in range(1, 5 - len(sigmas))]  # it plans three intervals even if fewer are used
     middles = [float(levels.schedule.sigma((a + b) / 2)) for a, b in pairwise(levels.times)]
     middles += [math.sqrt(a * b) for a, b in list(pairwise(sigmas))[len(middles) :]]
     table = np.empty(2 * len(sigmas))
@@ -113,13 +113,13 @@ def pndm(config: dict[str, Any], levels: Levels) -> tuple[Any, list[Evaluation]]
     scheduler = make("PNDMScheduler", {"num_train_timesteps": len(table), "timestep_spacing": "leading"} | config)
     set_table(scheduler, table)
     scheduler.set_timesteps(len(sigmas))
-    intervals, found = len(levels.sigmas) - 1, list[Evaluation]()
+    intervals, steps = len(levels.sigmas) - 1, list[Evaluation]()
     prk = 0 if config["skip_prk_steps"] else min(3, intervals)
     n = intervals + (1 if config["skip_prk_steps"] else 3 * prk)
     reached = sigmas[:1]
     for i, timestep in enumerate(scheduler.timesteps[:n]):
-        redone = i == 0 if config["skip_prk_steps"] else i < 4 * prk and i % 4 < 3
-        if not redone:
+        within = i == 0 if config["skip_prk_steps"] else i < 4 * prk and i % 4 < 3
+        if not within:
             reached.append(sigmas[len(reached)])
-        found.append(Evaluation(float(table[int(timestep)]), timestep, None if redone else reached[-1]))
-    return scheduler, found
+        steps.append(Evaluation(float(table[int(timestep)]), timestep, None if within else reached[-1]))
+    return scheduler, steps

@@ -19,9 +19,9 @@ INDEX = re.compile(rf"{STEM}\.(?P<kind>safetensors|bin)\.index(?:\.(?P<variant>\
 
 @dataclass(frozen=True)
 class Weights:
-    """Files of one variant (None: the plain one); `shards` is which tensors each has to hold, where there are several.
+    """Files of one variant (None: no variant name). shards: file to its tensors in the index, for several files.
 
-    safe: whether they are safetensors, and not pickles.
+    safe: whether they are safetensors, not pickles.
     """
 
     files: tuple[Path, ...]
@@ -31,78 +31,78 @@ class Weights:
 
     @property
     def sha256(self) -> str:
-        """That of the file; of several, one of their names and hashes."""
+        """SHA-256 of the file; for shards, of their names and hashes."""
         if not self.shards:
             return sha256(self.files[0])
         return hashlib.sha256("\n".join(f"{f.name} {sha256(f)}" for f in self.files).encode()).hexdigest()
 
     def load(self, folder: Path) -> Any:
-        """diffusers' U-Net in the folder, in float32. UsageError where these are not its weights, whole and alone."""
+        """diffusers' U-Net in the folder, in float32. UsageError where tensors are missing, unexpected or misshapen."""
         from diffusers import UNet2DModel
 
         from benchbox.nets.loading import refuse_others
 
-        lost = {name for file, names in self.shards.items() for name in names - self.names(folder / file)}
+        missing = {name for file, names in self.shards.items() for name in names - self.names(folder / file)}
         from_pretrained: Callable[..., Any] = UNet2DModel.from_pretrained
         net, info = from_pretrained(
             folder, variant=self.variant, use_safetensors=self.safe, local_files_only=True, low_cpu_mem_usage=False,
             ignore_mismatched_sizes=True, output_loading_info=True,
         )  # fmt: skip
         shapes = [name for name, *_ in info["mismatched_keys"]]
-        refuse_others(f"the weights in {folder}", {*info["missing_keys"], *lost}, info["unexpected_keys"], shapes)
+        refuse_others(f"the weights in {folder}", {*info["missing_keys"], *missing}, info["unexpected_keys"], shapes)
         return net.float()
 
     def names(self, file: Path) -> set[str]:
-        """The tensors in a file."""
+        """The names of the tensors in a file."""
         import torch
         from safetensors import safe_open
 
         if not self.safe:
             return set(torch.load(file, map_location="meta", weights_only=True))
-        with safe_open(file, "pt") as opened:
-            return set(opened.keys())
+        with safe_open(file, "pt") as tensors:
+            return set(tensors.keys())
 
 
 def find(folder: Path, variant: str | None, trust_pickle: bool) -> Weights:
-    """The plain weights, or those of a variant where one is asked for or there is no other; safetensors before pickles.
+    """The weights of a variant (default: without a variant name, or else the only ones); safetensors before pickles.
 
-    ValueError where they are missing, where it is not clear which are meant, or where they are a pickle not trusted.
+    ValueError where they are missing, ambiguous, or a pickle that is not trusted.
     """
-    found: dict[tuple[str | None, bool], Path] = {}
-    for pattern in (WHOLE, INDEX):  # an index goes before a single file, as in diffusers
+    candidates: dict[tuple[str | None, bool], Path] = {}
+    for pattern in (WHOLE, INDEX):  # an index takes precedence over a single file, as in diffusers
         for path in sorted(folder.iterdir()):
             if match := pattern.fullmatch(path.name):
-                found[match["variant"], match["kind"] == "safetensors"] = path
-    variant = chosen(folder, {name for name, _ in found}, variant)
-    safe = (variant, True) in found
-    path = found[variant, safe]
+                candidates[match["variant"], match["kind"] == "safetensors"] = path
+    variant = select_variant(folder, {name for name, _ in candidates}, variant)
+    safe = (variant, True) in candidates
+    path = candidates[variant, safe]
     if not safe and not trust_pickle:
         raise ValueError(f"{path} is a pickle, which can run any code: --set trust_pickle=true if you trust it.")
     shards = shards_of(path) if INDEX.fullmatch(path.name) else {}
     return Weights(tuple(folder / name for name in sorted(shards)) or (path,), variant, safe, shards)
 
 
-def chosen(folder: Path, variants: set[str | None], asked: str | None) -> str | None:
-    """The variant asked for, or else the plain weights, or else the only ones."""
-    named = ", ".join(sorted(name for name in variants if name))
-    if asked is not None and asked not in variants:
-        raise ValueError(f"{folder} has no weights of variant {asked}: it has {named or 'no variants'}.")
-    if asked is not None or None in variants:
-        return asked
+def select_variant(folder: Path, variants: set[str | None], variant: str | None) -> str | None:
+    """The requested variant, or else the weights without a variant name, or else the only ones."""
+    names = ", ".join(sorted(name for name in variants if name))
+    if variant is not None and variant not in variants:
+        raise ValueError(f"{folder} has no weights of variant {variant}: it has {names or 'no variants'}.")
+    if variant is not None or None in variants:
+        return variant
     if not variants:
         raise ValueError(f"{folder} has no {STEM}.safetensors.")
     if len(variants) > 1:
-        raise ValueError(f"{folder} has weights of the variants {named}: --set variant=… says which.")
+        raise ValueError(f"{folder} has weights of the variants {names}: choose one with --set variant=….")
     return next(iter(variants))
 
 
 def shards_of(index: Path) -> dict[str, set[str]]:
-    """Shard to the tensors that it has to hold, by an index. ValueError where a shard is missing, or it is no index."""
-    places = json_of(index).get("weight_map")
-    if not isinstance(places, dict) or not places or not all(isinstance(file, str) for file in places.values()):
-        raise ValueError(f"{index} is no index of shards: it has no weight_map.")
+    """Shard to the names of its tensors, from an index. ValueError where a shard is missing or the index invalid."""
+    weight_map = json_of(index).get("weight_map")
+    if not isinstance(weight_map, dict) or not weight_map or not all(isinstance(f, str) for f in weight_map.values()):
+        raise ValueError(f"{index} is not an index of shards: it has no valid weight_map.")
     shards: dict[str, set[str]] = {}
-    for name, file in places.items():
+    for name, file in weight_map.items():
         shards.setdefault(file, set()).add(name)
     for file in sorted(shards):
         if Path(file).name != file or not (index.parent / file).is_file():

@@ -179,10 +179,10 @@ class TestConfiguration:
     def test_values_that_are_not_known_are_refused(self, tmp_path: Path) -> None:
         cases = {
             "beta_schedule=cubic is not valid": {"beta_schedule": "cubic"},
-            "has a FlowMatchEulerDiscreteScheduler, whose noise schedule is not read": {
+            "has a FlowMatchEulerDiscreteScheduler, whose noise schedule is not supported": {
                 "_class_name": "FlowMatchEulerDiscreteScheduler", "shift": 3.0,
             },
-            "has a LCMScheduler, which is not read: made for a distilled": {"_class_name": "LCMScheduler"},
+            "has a LCMScheduler, which is not supported: made for a distilled": {"_class_name": "LCMScheduler"},
             "must be above 0": {"beta_start": 0.0},
         }  # fmt: skip
         for i, (sentence, config) in enumerate(cases.items()):
@@ -192,11 +192,13 @@ class TestConfiguration:
 
 def test_a_unet_alone_needs_to_be_told(tmp_path: Path) -> None:
     unet().save_pretrained(tmp_path)
-    with pytest.raises(UsageError, match="says nothing of a scheduler: --set prediction=eps schedule=ddpm"):
+    with pytest.raises(
+        UsageError, match="has no scheduler: state the training, as in --set prediction=eps schedule=ddpm"
+    ):
         model(tmp_path)
     found = model(tmp_path, prediction="eps", schedule="ddpm")
     assert (found.prediction, found.shape, found.dataset) == ("eps", (3, 8, 8), tmp_path.name)
-    with pytest.raises(UsageError, match="counts training steps, and schedule vp has none"):
+    with pytest.raises(UsageError, match="needs a discrete schedule, and vp is continuous"):
         model(tmp_path, prediction="eps", schedule="vp")
 
 
@@ -226,16 +228,16 @@ def test_what_is_not_read(tmp_path: Path) -> None:
         return folder
 
     cases = {
-        "holds a LDMPipeline, which needs more": ("model_index.json", {"_class_name": "LDMPipeline"}),
+        "holds a LDMPipeline, which is conditional": ("model_index.json", {"_class_name": "LDMPipeline"}),
         "holds a UNet2DConditionModel: only": ("unet/config.json", {"_class_name": "UNet2DConditionModel"}),
-        "is conditional on a class": ("unet/config.json", {"num_class_embeds": 10}),
+        "is class-conditional": ("unet/config.json", {"num_class_embeds": 10}),
         "predicts 'flow_prediction'": ("scheduler/scheduler_config.json", {"prediction_type": "flow_prediction"}),
-        "does not say the sample_size": ("unet/config.json", {"sample_size": None}),
+        "has no sample_size": ("unet/config.json", {"sample_size": None}),
     }  # fmt: skip
     for i, (sentence, (file, values)) in enumerate(cases.items()):
         with pytest.raises(UsageError, match=sentence):
             model(edited(tmp_path / str(i), file, **values))
-    with pytest.raises(UsageError, match="holds no checkpoint of diffusers"):
+    with pytest.raises(UsageError, match="is not a checkpoint of diffusers"):
         model(tmp_path)
     with pytest.raises(UsageError, match=r"there is no folder .*; --set hub=true"):
         model(tmp_path / "nothing")
@@ -252,5 +254,7 @@ def test_a_folder_given_as_a_model_is_answered_with_what_to_write(tmp_path: Path
 
 def test_the_hub_without_a_network(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
-    with pytest.raises(UsageError, match=r"somebody/nothing cannot be fetched from the hub .*: copy its folder here"):
+    with pytest.raises(
+        UsageError, match=r"somebody/nothing cannot be fetched from the hub .*: copy its folder to this machine"
+    ):
         model(Path("somebody/nothing"), hub=True)

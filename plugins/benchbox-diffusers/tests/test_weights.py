@@ -84,7 +84,7 @@ def test_the_digest_changes_with_any_shard(net: Any, tmp_path: Path) -> None:
 def test_which_variant_is_meant(net: Any, tmp_path: Path) -> None:
     for name in ("ema", "fp16"):
         net.save_pretrained(tmp_path, variant=name)
-    with pytest.raises(UsageError, match="has weights of the variants ema, fp16: --set variant=… says which"):
+    with pytest.raises(UsageError, match="has weights of the variants ema, fp16: choose one with --set variant=…"):
         model(tmp_path)
     assert model(tmp_path, variant="ema").weights.variant == "ema"
     net.save_pretrained(tmp_path)

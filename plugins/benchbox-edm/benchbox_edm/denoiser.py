@@ -1,4 +1,4 @@
-"""D(x, σ) of a converted network, and how benchbox asks for it."""
+"""D(x, σ) of a converted network, and its adapter to benchbox."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from benchbox_edm import nets
 
 
 def with_weights(architecture: Mapping[str, Any], tensors: Mapping[str, Tensor], what: str) -> nn.Module:
-    """D(x, σ, label) of a converted network, for sampling. UsageError where the weights, `what`, are not its own."""
-    made = nets.make(architecture)
-    fill(made.net, tensors, what)
-    return made.eval().requires_grad_(False)
+    """D(x, σ, label) of a converted network, for sampling. UsageError where the weights, `what`, do not fit."""
+    denoiser = nets.make(architecture)
+    fill(denoiser.net, tensors, what)
+    return denoiser.eval().requires_grad_(False)
 
 
 class AtTime(nn.Module):
-    """A denoiser told the time of the edm schedule, t = σ/σ_max, which has scale 1: so its input is x itself."""
+    """A denoiser as a function of the time of the edm schedule, t = σ/σ_max. Its scale is 1, so the input is x."""
 
     def __init__(self, net: nn.Module, sigma_max: float) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""The model plugin: a network of NVIDIA's, from its pickle or from what it was converted to."""
+"""The model plugin: a network of NVIDIA, pickled or converted."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class Facts(NamedTuple):
-    """What a network says of itself."""
+    """Metadata of a network."""
 
     name: str
     dataset: str
@@ -37,8 +37,8 @@ class NvidiaEDM(Model):
     """A network of EDM or EDM2 (Karras et al. 2022, 2024): --model nvidia-edm:FILE, a pickle or a converted card.
 
     A pickle is code: it is loaded only with trust_pickle=true. expect_sha256: refuse a file with another SHA-256.
-    dataset: the name of the data set (none: what the file says). features: the extractor of its FID. Sample i of a
-    class-conditional network is of class i mod classes. The network computes in float32.
+    dataset: the name of the data set (default: as stated in the file). features: the extractor for FID. Sample i of a
+    class-conditional network has class i mod classes. The network computes in float32.
     """
 
     name = "nvidia-edm"
@@ -53,8 +53,8 @@ class NvidiaEDM(Model):
             raise UsageError(f"there is no file {self.file}.")
         if not self.is_card and not self.trust_pickle:
             raise UsageError(
-                f"{self.file} is a pickle, and loading a pickle runs whatever code is in it: if you trust who made it, "
-                "say --set trust_pickle=true, or convert it once with benchbox-edm-convert."
+                f"{self.file} is a pickle, and loading a pickle runs the code in it: if you trust its source, "
+                "add --set trust_pickle=true, or convert it once with benchbox-edm-convert."
             )
         if self.expect_sha256:
             verified_file(self.file, self.expect_sha256.lower(), "the network")
@@ -65,7 +65,7 @@ class NvidiaEDM(Model):
         if path.suffix != ".pkl":
             return None
         convert = f"benchbox-edm-convert {path} -o models --trust-pickle"
-        return f"models/{path.stem}.json once `{convert}` has converted it, where you trust who made the pickle"
+        return f"models/{path.stem}.json after `{convert}`, if you trust the source of the pickle"
 
     @property
     def is_card(self) -> bool:
@@ -73,7 +73,7 @@ class NvidiaEDM(Model):
 
     @cached_property
     def converted(self) -> Card:
-        """What the conversion wrote."""
+        """The card that the conversion wrote."""
         return read_card(self.file)
 
     @cached_property
@@ -83,25 +83,31 @@ class NvidiaEDM(Model):
         return load(self.file)
 
     def __getstate__(self) -> dict[str, Any]:
-        """Without the network, whose class no other process can import: it is loaded again there."""
+        """Without the network, whose class other processes cannot import: they load it again."""
         return {k: v for k, v in vars(self).items() if k != "pickled"}
 
     @cached_property
     def facts(self) -> Facts:
         if not self.is_card:
-            found = self.pickled
-            values = None if found.latent else (-1.0, 1.0)
+            pickled = self.pickled
+            data_range = None if pickled.latent else (-1.0, 1.0)
             digest = sha256(self.file)
             name = self.file.stem
             return Facts(
-                f"nvidia-edm:{name}", found.dataset or name, found.shape, values, found.classes, found.sigmas, digest
+                f"nvidia-edm:{name}",
+                pickled.dataset or name,
+                pickled.shape,
+                data_range,
+                pickled.classes,
+                pickled.sigmas,
+                digest,
             )
         card = self.converted
         with reading(self.file, "a card of benchbox-edm-convert"):
             low, high = float(card.schedule["sigma_min"]), float(card.schedule["sigma_max"])
-        values = None if card.training.get("latent") else (card.data_range[0], card.data_range[1])
+        data_range = None if card.training.get("latent") else (card.data_range[0], card.data_range[1])
         classes = int(card.architecture.get("label_dim", 0))
-        return Facts(card.name, card.dataset, tuple(card.shape), values, classes, (low, high), card.sha256)
+        return Facts(card.name, card.dataset, tuple(card.shape), data_range, classes, (low, high), card.sha256)
 
     @property
     def title(self) -> str:
@@ -138,7 +144,7 @@ class NvidiaEDM(Model):
         return "x0"
 
     def conditions(self, index: Tensor) -> dict[str, Tensor]:
-        """Sample i is of class i mod classes."""
+        """Sample i has class i mod classes."""
         return {"label": index % self.facts.classes} if self.facts.classes else {}
 
     def network(self, device: Any) -> nn.Module:

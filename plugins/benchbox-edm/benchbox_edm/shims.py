@@ -1,7 +1,7 @@
 """Stand-ins for the modules of NVIDIA's repository that the source inside a pickle imports.
 
 A network of EDM is pickled with the source of the module that defines it (their `torch_utils.persistence`): loading it
-runs that source, which imports `torch_utils` and `dnnlib`. For sampling, next to nothing of these is used.
+runs that source, which imports `torch_utils` and `dnnlib`. Sampling uses almost nothing of them.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ class EasyDict(dict[str, Any]):
         self[name] = value
 
 
-def unchanged(thing: T) -> T:
-    """In place of a decorator that matters to pickling or profiling only."""
-    return thing
+def unchanged(decorated: T) -> T:
+    """Stands in for a decorator that only affects pickling or profiling."""
+    return decorated
 
 
 def constant(value: Any, shape: Any = None, dtype: Any = None, device: Any = None, **_: Any) -> torch.Tensor:
@@ -46,7 +46,7 @@ def const_like(ref: torch.Tensor, value: Any, shape: Any = None, dtype: Any = No
 
 
 class Lenient(ModuleType):
-    """A module with the attributes given, and an empty module for any other: what is imported may never be used."""
+    """A module with these attributes, and an empty module for any other attribute, which sampling does not use."""
 
     def __init__(self, name: str, **attributes: Any) -> None:
         super().__init__(name)
@@ -59,7 +59,7 @@ class Lenient(ModuleType):
 
 
 def modules(rebuild: Callable[[dict[str, Any]], Any]) -> dict[str, ModuleType]:
-    """The stand-ins by name; `rebuild` makes an object from what persistence pickled of it."""
+    """The stand-ins by name; `rebuild` restores a persistent object from its pickled metadata."""
     persistence = Lenient(
         "torch_utils.persistence", persistent_class=unchanged, import_hook=unchanged,
         _reconstruct_persistent_obj=rebuild,
@@ -74,7 +74,7 @@ def modules(rebuild: Callable[[dict[str, Any]], Any]) -> dict[str, ModuleType]:
 
 @contextmanager
 def installed(stand_ins: dict[str, ModuleType]) -> Iterator[None]:
-    """The stand-ins are what `import` finds, whatever else is installed under these names."""
+    """Inside the context, imports of these names find the stand-ins."""
     before = {name: sys.modules.get(name) for name in stand_ins}
     sys.modules.update(stand_ins)
     try:

@@ -1,4 +1,4 @@
-"""What multistep methods share: how many points a step takes, and the weights of polynomials through them."""
+"""Shared by multistep methods: the number of points of a step, and the weights of polynomials through them."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ if TYPE_CHECKING:
 
 Array = NDArray[np.float64]
 Variable = Callable[[Array], Any]
-"""σ to the variable in which a polynomial is drawn."""
+"""σ to the variable of a polynomial."""
 
 NODES, WEIGHTS = np.polynomial.legendre.leggauss(24)
 
 
 def orders(most: int, n_levels: int, lower_order_final: bool = False) -> list[int]:
-    """The order of each interval: at most the evaluations there are, the one at its start included.
+    """The order of each interval: at most the number of evaluations so far, including that at its start.
 
-    With lower_order_final also at most the steps that are left, of which the driver's last denoise is one.
+    With lower_order_final also at most the number of remaining steps, including the driver's final denoise.
     """
-    left = [n_levels - i if lower_order_final else most for i in range(n_levels - 1)]
-    return [min(most, i + 1, end) for i, end in enumerate(left)]
+    remaining = [n_levels - i if lower_order_final else most for i in range(n_levels - 1)]
+    return [min(most, i + 1, end) for i, end in enumerate(remaining)]
 
 
 def lagrange(points: Array, at: Array) -> Array:
-    """The Lagrange polynomials through n points at m places, (n, m)."""
+    """The Lagrange polynomials of n points, evaluated at m places, (n, m)."""
     rows = []
     for j, point in enumerate(points):
         others = np.delete(points, j)
@@ -41,7 +41,7 @@ def lagrange(points: Array, at: Array) -> Array:
 
 
 def gauss(start: float, end: float) -> tuple[Array, Array]:
-    """Places and weights of the Gauss–Legendre rule on an interval."""
+    """Nodes and weights of the Gauss–Legendre rule on an interval."""
     half = (end - start) / 2
     return start + half * (NODES + 1), half * WEIGHTS
 
@@ -49,10 +49,10 @@ def gauss(start: float, end: float) -> tuple[Array, Array]:
 def adams_bashforth(past: Sequence[float], sigma_next: float, variable: Variable) -> list[float]:
     """∫ l_j(v(σ)) dσ from past[0] to sigma_next, for the Lagrange polynomials l_j in v through the past levels.
 
-    The integral is taken in ln σ, where every variable in use is smooth over many decades.
+    The integration variable is ln σ, in which all variables in use are smooth over many decades.
     """
-    at, weights = gauss(np.log(past[0]), np.log(sigma_next))
-    sigma = np.exp(at)
+    nodes, weights = gauss(np.log(past[0]), np.log(sigma_next))
+    sigma = np.exp(nodes)
     basis = lagrange(np.asarray(variable(np.array(past))), np.asarray(variable(sigma)))
     return [float(w) for w in basis @ (weights * sigma)]
 
@@ -64,7 +64,7 @@ def multistep(
     order: Sequence[int],
     weights: Callable[[Sequence[float], float], Sequence[float]],
 ) -> Iterator[Tensor]:
-    """x ← x + Σ w_j ε̂_j along the levels; weights(past levels, newest first; next level) are those of one interval."""
+    """x ← x + Σ w_j ε̂_j along the levels; weights(past levels, newest first; next level) is for one interval."""
     past: deque[Tensor] = deque(maxlen=max(order, default=1))
     for i, (sigma, sigma_next) in enumerate(pairwise(sigmas)):
         past.appendleft((x - denoise(x, sigma)) / sigma)

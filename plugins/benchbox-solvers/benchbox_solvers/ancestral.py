@@ -1,4 +1,4 @@
-"""Ancestral samplers: a step of an ODE solver to a lower level, and noise back up."""
+"""Ancestral samplers: a step of an ODE solver to a lower level, then noise."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class DPM2Ancestral(Stochastic):
     """DPM-Solver-2 (Lu et al. 2022, arXiv:2206.00927, algorithm 1, r₁ = ½) with ancestral noise (k-diffusion,
     sample_dpm_2_ancestral).
 
-    The noise comes after the step, so the law keeps the order of the ODE's step.
+    The noise is added after the step, so the order is that of the ODE step.
     """
 
     name = "dpm2-ancestral"

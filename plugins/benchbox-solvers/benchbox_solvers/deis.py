@@ -26,7 +26,7 @@ class DEIS(Sampler):
 
     variant: the variable of the polynomial. t (tAB) is the time of the frame (None: the run's schedule), rho (ρAB)
     σ itself, logrho ln σ, which is what diffusers takes. The first step is DDIM's, so the order is at most 2.
-    lower_order_final: the last step takes two points at most.
+    lower_order_final: the last step uses at most two points.
     """
 
     name = "deis"

@@ -1,4 +1,4 @@
-"""DPM-Solver, singlestep, in the predicted noise."""
+"""DPM-Solver, singlestep, in noise prediction."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class DPMSolver(Sampler):
     """DPM-Solver-1, -2 (r₁ = ½) and -3 (r₁ = ⅓, r₂ = ⅔) in the noise ε̂ (Lu et al. 2022, arXiv:2206.00927, eq. 3.7,
     algorithms 1 and 2).
 
-    Every interval is one step of the full order, so k evaluations; the levels in between are equal in λ = −ln σ.
+    Every interval is one step of full order k with k evaluations; the inner levels are equally spaced in λ = −ln σ.
     Order 1 is DDIM.
     """
 

@@ -1,4 +1,4 @@
-"""DPM-Solver++, in the predicted data: 2S, 2M and 3M."""
+"""DPM-Solver++, in data prediction: 2S, 2M and 3M."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from benchbox_solvers.types import Denoise, Noise
 
 SolverType = Literal["midpoint", "heun"]
-"""How a two-point step weighs the difference: ½(1 − e^−h), as in the paper, or the exact integral."""
+"""Weight of the difference in a two-point step: ½(1 − e^−h), as in the paper, or the exact integral."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class DPMSolverPP2M(Sampler):
     """DPM-Solver++(2M), multistep (Lu et al. 2022b, arXiv:2211.01095, algorithm 2); the first step is DDIM's.
 
     x ← (σ'/σ) x + (1 − e^−h) D̄ with D̄ = D + (D − D_before) h/(2 h_before), h = λ' − λ, λ = −ln σ. solver_type heun
-    weighs the difference by the exact integral 1 − (1 − e^−h)/h in place of ½ (1 − e^−h).
+    weights the difference by the exact integral 1 − (1 − e^−h)/h in place of ½ (1 − e^−h).
     """
 
     name = "dpm-solver++2m"
@@ -71,9 +71,9 @@ class DPMSolverPP2M(Sampler):
 class DPMSolverPP3M(Sampler):
     """DPM-Solver++(3M), multistep (Lu et al. 2022b, arXiv:2211.01095; their code, multistep of order 3).
 
-    The authors' code takes half of the exact weight of the second difference, which makes the method one of order 2
-    with a small error, and so does the DDIM step at its start. solver_type is that of the two-point steps.
-    lower_order_final makes the last step one of two points, which their code does on fewer than 15 steps.
+    The authors' code uses half of the exact weight of the second difference, which reduces the order to 2 with a
+    small error, as does the DDIM step at the start. solver_type: of the two-point steps. lower_order_final: the
+    last step uses two points, as in their code for fewer than 15 steps.
     """
 
     name = "dpm-solver++3m"
@@ -98,7 +98,7 @@ def multistep(
     eta: float = 0.0,
     s_noise: float = 1.0,
 ) -> Iterator[Tensor]:
-    """DPM-Solver++ of one to three points on the reverse SDE with noise η, exact but for D, a polynomial in λ = −ln σ.
+    """DPM-Solver++ of one to three points on the reverse SDE with noise η, with D a polynomial in λ = −ln σ.
 
     x' = e^−H x + ∫ e^(H(s−1)) D H ds + σ' √(1 − e^−2ηh) z with h = λ' − λ and H = (1 + η) h.
     """

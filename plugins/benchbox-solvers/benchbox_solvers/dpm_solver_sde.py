@@ -25,7 +25,7 @@ class DPMSolverPPSDE(Stochastic):
     """DPM-Solver++ SDE, singlestep, r = ½ (Lu et al. 2022b, arXiv:2211.01095; k-diffusion, sample_dpmpp_sde): 2S whose
     two steps each end with noise.
 
-    The noise of the whole interval is made of that of its halves, as the solution of the SDE has it.
+    The noise of an interval is composed of that of its halves, as in the solution of the SDE.
     """
 
     name = "dpm-solver++sde"

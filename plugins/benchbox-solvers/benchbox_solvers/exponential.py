@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ExponentialIntegrator(Sampler):
-    """The reverse SDE dx = (1 + κ²) ε̂ dσ + κ √(2σ) dw, solved exactly but for what is held over a step.
+    """The reverse SDE dx = (1 + κ²) ε̂ dσ + κ √(2σ) dw, solved exactly up to a quantity held constant over a step.
 
     hold: the noise ε̂ (SDE-DPM-Solver-1, Lu et al. 2022b, arXiv:2211.01095), the data D (SDE-DPM-Solver++1; at κ = 1
     ancestral sampling) or the score (Zhang & Chen 2023, arXiv:2204.13902, eq. 8, in x = y/s). κ = 0 is the
@@ -34,7 +34,7 @@ class ExponentialIntegrator(Sampler):
 
     def __post_init__(self) -> None:
         if self.kappa < 0:
-            raise ValueError(f"kappa must not be negative, it is {self.kappa:g}.")
+            raise ValueError(f"kappa must be at least 0, not {self.kappa:g}.")
 
     def __call__(self, denoise: Denoise, x: Tensor, grid: Levels, noise: Noise) -> Iterator[Tensor]:
         drift, diffusion = 1 + self.kappa**2, self.kappa**2

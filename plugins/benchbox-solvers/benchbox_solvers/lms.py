@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class LMS(Sampler):
-    """Adams–Bashforth on dx/dσ with the weights of the steps as they are (k-diffusion, sample_lms; DEIS-ρAB of Zhang &
+    """Adams–Bashforth on dx/dσ with the weights of the actual steps (k-diffusion, sample_lms; DEIS-ρAB of Zhang &
     Chen 2023, arXiv:2204.13902).
 
-    max_order evaluations make a step; the first is Euler's, so the order is at most 2.
+    A step uses the last max_order evaluations. The first step is Euler's, so the order is at most 2.
     """
 
     name = "lms"

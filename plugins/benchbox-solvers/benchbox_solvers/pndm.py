@@ -28,10 +28,10 @@ def transfer(past: Sequence[float], sigma_next: float) -> list[float]:
 
 @dataclass(frozen=True)
 class IPNDM(Sampler):
-    """iPNDM (Zhang & Chen 2023, arXiv:2204.13902): PNDM's multistep formula from the first step on, with as many points
-    as there are.
+    """iPNDM (Zhang & Chen 2023, arXiv:2204.13902): PNDM's multistep formula from the first step, with all points so
+    far.
 
-    The weights are those of equal steps, whatever the levels, so the order is at most 2.
+    The weights assume equal steps, so the order is at most 2.
     """
 
     name = "ipndm"
@@ -51,7 +51,7 @@ class PNDM(Sampler):
     """F-PNDM (Liu et al. 2022, arXiv:2202.09778, algorithm 2): three pseudo Runge–Kutta steps of four evaluations, then
     AB4.
 
-    The middle of a Runge–Kutta step is that of the frame's time (None: the run's schedule). skip_prk_steps: one
+    The middle of a Runge–Kutta step is taken in the time of the frame (None: the run's schedule). skip_prk_steps: one
     improved Euler step of two evaluations, then AB2, AB3, AB4, as in Stable Diffusion's PLMS.
     """
 

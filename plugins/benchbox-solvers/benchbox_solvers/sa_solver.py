@@ -24,11 +24,10 @@ if TYPE_CHECKING:
 class SASolver(Sampler):
     """SA-Solver (Xue et al. 2023, arXiv:2305.14267, eq. 14–17, algorithm 1): predictor, corrector, one evaluation.
 
-    In the predicted data. Solved is the reverse SDE of noise strength tau, constant for s_min ≤ σ ≤ s_max and 0
-    elsewhere; predictor_order and corrector_order count points (0: no corrector). A formula of two points weighs the
-    difference by H/2 in place of the exact integral, as the authors' code does. The evaluation at the end of a step
-    corrects it, with the step's own noise, then serves the next step. lower_order_final: the last step takes two points
-    at most.
+    Data prediction, on the reverse SDE with noise strength tau for s_min ≤ σ ≤ s_max and 0 elsewhere. predictor_order
+    and corrector_order are numbers of points (0: no corrector). Two-point formulas weight the difference by H/2, not by
+    the exact integral, as in the authors' code. The evaluation at the end of a step is used to correct the step, with
+    the same noise, and in the next step. lower_order_final: the last step uses at most two points.
     """
 
     name = "sa-solver"
@@ -42,7 +41,7 @@ class SASolver(Sampler):
 
     def __post_init__(self) -> None:
         if self.tau < 0:
-            raise ValueError(f"tau must not be negative, it is {self.tau:g}.")
+            raise ValueError(f"tau must be at least 0, not {self.tau:g}.")
 
     @property
     def order(self) -> int:
@@ -78,8 +77,8 @@ def weights(interval: tuple[float, float], levels: Sequence[float], tau2: float)
     """∫ (1 + τ²) e^((1+τ²)(λ − λ')) l_j(λ) dλ over an interval, for the Lagrange polynomials through the levels."""
     s, t = interval
     rate, h = 1 + tau2, log(s / t)
-    at, w = gauss(0, h)
-    b = lagrange(np.log(s / np.array(levels)), at) @ (w * rate * np.exp(rate * (at - h)))
+    nodes, w = gauss(0, h)
+    b = lagrange(np.log(s / np.array(levels)), nodes) @ (w * rate * np.exp(rate * (nodes - h)))
     if len(levels) == 2:
         exact = h + expm1(-rate * h) / rate
         change = (rate * h**2 / 2 - exact) / log(levels[1] / levels[0])

@@ -1,4 +1,4 @@
-"""The options that the noisy samplers share."""
+"""The common options of stochastic samplers."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from benchbox import Sampler
 
 @dataclass(frozen=True)
 class Stochastic(Sampler):
-    """A sampler with noise: eta = 1 that of the reverse SDE, eta = 0 none; s_noise multiplies it."""
+    """A stochastic sampler: eta = 1 is the noise of the reverse SDE, eta = 0 none; s_noise is a factor of it."""
 
     biased_by: ClassVar[tuple[str, ...]] = ("s_noise",)
     eta: float = 1.0
@@ -18,5 +18,6 @@ class Stochastic(Sampler):
 
     def __post_init__(self) -> None:
         if not 0 <= self.eta <= 1 or self.s_noise < 0:
-            given = f"they are {self.eta:g} and {self.s_noise:g}"
-            raise ValueError(f"eta must be between 0 and 1 and s_noise not negative; {given}.")
+            raise ValueError(
+                f"eta must be between 0 and 1 and s_noise at least 0, not {self.eta:g} and {self.s_noise:g}."
+            )

@@ -1,4 +1,4 @@
-"""What a sampler is given, as benchbox's contract has it."""
+"""Types of the arguments of a sampler in benchbox's contract."""
 
 from __future__ import annotations
 

@@ -22,12 +22,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class UniPC(Sampler):
-    """UniPC-p, multistep, in the predicted data (Zhao et al. 2023, arXiv:2302.04867, algorithms 1 and 2).
+    """UniPC-p, multistep, in data prediction (Zhao et al. 2023, arXiv:2302.04867, algorithms 1 and 2).
 
-    One evaluation a step: that at its end corrects that step, then serves the next; the last state is not corrected.
-    variant: B(h) = h (bh1) or 1 − e^−h (bh2). It cancels wherever the weights are solved for, so it matters in
-    two-point formulas alone, whose weight is ½ B(h), as in the authors' code: the start-up of order 3.
-    lower_order_final: the last step has order 2 at most.
+    One evaluation per step: it corrects the step and is used in the next one; the last state is not corrected. variant:
+    B(h) = h (bh1) or 1 − e^−h (bh2). B cancels where the weights solve a linear system, so it only affects two-point
+    formulas, which have weight ½ B(h) as in the authors' code: the start of order 3. lower_order_final: the last step
+    has order at most 2.
     """
 
     name = "unipc"

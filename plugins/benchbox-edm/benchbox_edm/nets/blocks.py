@@ -1,4 +1,4 @@
-"""What the U-Nets of EDM (Karras et al. 2022, appendix F.2) are made of; parameters are named as in NVIDIA's files."""
+"""Blocks of the U-Nets of EDM (Karras et al. 2022, appendix F.2), with NVIDIA's names of the parameters."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ Resampling = Literal["up", "down"] | None
 
 
 def fir(taps: Sequence[float]) -> Tensor:
-    """The separable filter of these taps, (1, 1, n, n), its sum 1."""
+    """The normalised separable filter of these taps, (1, 1, n, n)."""
     line = torch.tensor(taps, dtype=torch.float32)
     return (line[:, None] * line / line.sum() ** 2)[None, None]
 
 
 def resample(x: Tensor, kernel: Tensor, way: Resampling, padding: int | None = None) -> Tensor:
-    """Twice or half the size by a filter on every channel (Karras et al. 2020, appendix B; Song et al. 2021, H.2)."""
+    """Resampling by 2 or ½ with a filter on every channel (Karras et al. 2020, appendix B; Song et al. 2021, H.2)."""
     if way is None:
         return x
     c = x.shape[1]
@@ -32,7 +32,7 @@ def resample(x: Tensor, kernel: Tensor, way: Resampling, padding: int | None = N
 
 
 class Resample(nn.Module):
-    """Twice or half the size, nothing else."""
+    """Resampling by 2 or ½ without a convolution."""
 
     resample_filter: Tensor
 
@@ -46,7 +46,7 @@ class Resample(nn.Module):
 
 
 class Conv(nn.Conv2d):
-    """A convolution after resampling. `conv_first`: before it, both padded at once, which differs at the border."""
+    """A convolution after resampling. `conv_first`: before it, with a common padding, which differs at the border."""
 
     resample_filter: Tensor
 
@@ -74,11 +74,11 @@ def group_norm(channels: int, eps: float) -> nn.GroupNorm:
 
 
 class Block(nn.Module):
-    """A residual block, with self-attention over the pixels where there are heads.
+    """A residual block, with self-attention over the pixels if heads > 0.
 
-    adaptive: the embedding enters as scale and shift of the second norm (Dhariwal & Nichol 2021), else it is added
-    (Song et al. 2021). shrink: what a sum of two branches is multiplied by. project: the skip path of a block that
-    resamples has a 1×1 convolution even where the channels stay.
+    adaptive: the embedding is scale and shift of the second norm (Dhariwal & Nichol 2021); otherwise it is added (Song
+    et al. 2021). shrink: factor of the sum of two branches. project: the skip path of a resampling block has a 1×1
+    convolution even if the number of channels does not change.
     """
 
     def __init__(
@@ -113,13 +113,13 @@ class Block(nn.Module):
     def attention(self, x: Tensor) -> Tensor:
         b, c, height, width = x.shape
         # the channels are ordered by head, then by channel, then q, k, v
-        parts = self.qkv(self.norm2(x)).view(b, self.heads, c // self.heads, 3, height * width).unbind(3)
-        q, k, v = (part.mT for part in parts)
+        q_k_v = self.qkv(self.norm2(x)).view(b, self.heads, c // self.heads, 3, height * width).unbind(3)
+        q, k, v = (tensor.mT for tensor in q_k_v)
         return F.scaled_dot_product_attention(q, k, v).mT.reshape(x.shape)
 
 
 def sinusoids(t: Tensor, width: int, last: bool) -> Tensor:
-    """cos and sin of t at width/2 frequencies from 1 to 1/10,000, the last of these included or not; (batch, width)."""
+    """cos and sin of t at width/2 frequencies from 1 to 1/10,000, `last`: inclusive; (batch, width)."""
     half = width // 2
     powers = torch.arange(half, dtype=torch.float32, device=t.device) / (half - 1 if last else half)
     angles = t[:, None] * torch.exp(-math.log(1e4) * powers).to(t.dtype)

@@ -1,4 +1,4 @@
-"""Layers that keep magnitudes (Karras et al. 2024, EDM2); parameters are named as in NVIDIA's files."""
+"""Magnitude-preserving layers (Karras et al. 2024, EDM2), with NVIDIA's names of the parameters."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ def unit(x: Tensor, dim: list[int]) -> Tensor:
 
 
 def mp_silu(x: Tensor) -> Tensor:
-    """SiLU that keeps magnitudes (eq. 81)."""
+    """Magnitude-preserving SiLU (eq. 81)."""
     return F.silu(x) / 0.596
 
 
 def mp_sum(a: Tensor, b: Tensor, t: float) -> Tensor:
-    """A weighted sum that keeps magnitudes (eq. 88)."""
+    """Magnitude-preserving weighted sum (eq. 88)."""
     return a.lerp(b, t) / math.hypot(1 - t, t)
 
 
 def mp_cat(a: Tensor, b: Tensor, t: float) -> Tensor:
-    """A weighted concatenation of channels that keeps magnitudes (eq. 103)."""
+    """Magnitude-preserving weighted concatenation of channels (eq. 103)."""
     na, nb = a.shape[1], b.shape[1]
     c = math.sqrt(na + nb) / math.hypot(1 - t, t)
     return torch.cat([a * (c * (1 - t) / math.sqrt(na)), b * (c * t / math.sqrt(nb))], dim=1)
@@ -50,7 +50,7 @@ class MPFourier(nn.Module):
 
 
 class MPConv(nn.Module):
-    """A convolution (a matrix where kernel is 0) whose filters have magnitude 1 whatever the weights (eq. 47, 66)."""
+    """A convolution (a matrix where kernel is 0) with filters normalised to magnitude 1 (eq. 47, 66)."""
 
     def __init__(self, cin: int, cout: int, kernel: int = 0) -> None:
         super().__init__()
@@ -97,6 +97,6 @@ class MPBlock(nn.Module):
 
     def attention(self, x: Tensor) -> Tensor:
         b, c, height, width = x.shape
-        parts = self.attn_qkv(x).view(b, self.heads, c // self.heads, 3, height * width)
-        q, k, v = (part.mT for part in unit(parts, [2]).unbind(3))
+        q_k_v = self.attn_qkv(x).view(b, self.heads, c // self.heads, 3, height * width)
+        q, k, v = (tensor.mT for tensor in unit(q_k_v, [2]).unbind(3))
         return F.scaled_dot_product_attention(q, k, v).mT.reshape(x.shape)

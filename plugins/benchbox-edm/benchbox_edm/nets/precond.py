@@ -1,4 +1,4 @@
-"""From a network F to the denoiser D(x, σ) = c_skip x + c_out F(c_in x; c_noise) (Karras et al. 2022, table 1)."""
+"""Preconditioning of a network F: D(x, σ) = c_skip x + c_out F(c_in x; c_noise) (Karras et al. 2022, table 1)."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ import torch
 from torch import Tensor, nn
 
 Coefficients = tuple[Tensor | float, Tensor, Tensor | float, Tensor]
-"""c_skip, c_out, c_in and c_noise, each a number or of the shape of σ."""
+"""c_skip, c_out, c_in and c_noise, each a number or shaped like σ."""
 
 
 @dataclass(frozen=True)
 class Precond(ABC):
-    """One way of preconditioning; its fields are options in NVIDIA's files."""
+    """A preconditioning; its fields are options in NVIDIA's files."""
 
-    usual_net: ClassVar[str] = "SongUNet"
+    default_net: ClassVar[str] = "SongUNet"
     outputs: ClassVar[int] = 1
-    """What the network puts out for each channel; the first is used."""
+    """Outputs of the network per channel, of which the first is used."""
 
     @classmethod
     def options(cls) -> set[str]:
@@ -34,9 +34,9 @@ class Precond(ABC):
 
 @dataclass(frozen=True)
 class EDM(Precond):
-    """EDM's own; EDM2's `Precond` is the same. The range is a statement of the file's, used nowhere here."""
+    """EDM, and EDM2's `Precond`. The range of σ is metadata that is not used here."""
 
-    usual_net = "DhariwalUNet"
+    default_net = "DhariwalUNet"
     sigma_data: float = 0.5
     sigma_min: float = 0.0
     sigma_max: float = math.inf
@@ -74,10 +74,10 @@ class VE(Precond):
 
 @dataclass(frozen=True)
 class IDDPM(Precond):
-    """Nichol & Dhariwal's discrete levels u_j (EDM, table 1): the network is asked at the nearest of them."""
+    """Nichol & Dhariwal's discrete levels u_j (EDM, table 1): the network is evaluated at the nearest one."""
 
-    usual_net = "DhariwalUNet"
-    outputs = 2  # the second, the variance, belongs to their own sampler
+    default_net = "DhariwalUNet"
+    outputs = 2  # the second is the variance for their sampler
     C_1: float = 0.001
     C_2: float = 0.008
     M: int = 1000

@@ -1,0 +1,124 @@
+"""Networks described by a model card."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from benchbox.card import Card, read_card, verified_file
+from benchbox.files import reading, tensors_in
+from benchbox.model import Model, Prediction
+from benchbox.schedule import Schedule
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+class CardModel(Model):
+    """A network with its card. The SHA-256 of the weights is checked before they are loaded."""
+
+    @abstractmethod
+    def card_path(self) -> Path:
+        """The file of the card; the weights are in the same folder."""
+
+    @cached_property
+    def card(self) -> Card:
+        return read_card(self.card_path())
+
+    @property
+    def dataset(self) -> str:
+        return self.card.dataset
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return tuple(self.card.shape)
+
+    @cached_property
+    def schedule(self) -> Schedule:
+        from benchbox.registry import registry
+
+        options = dict(self.card.schedule)
+        schedule: Schedule = registry().get("schedule", options.pop("name"), options)
+        return schedule
+
+    @property
+    def grid(self) -> str:
+        return self.card.grid
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        return tuple(self.card.metrics)
+
+    @property
+    def data_range(self) -> tuple[float, float]:
+        low, high = self.card.data_range
+        return low, high
+
+    @property
+    def prediction(self) -> Prediction:
+        return self.card.prediction  # type: ignore[return-value]
+
+    @property
+    def sigma_data(self) -> float:
+        return self.card.sigma_data
+
+    @property
+    def continuous(self) -> bool:
+        return self.card.continuous
+
+    @property
+    def features(self) -> str | None:
+        return self.card.features
+
+    @property
+    def reference(self) -> str | None:
+        return str(self.card_path().parent / self.card.reference) if self.card.reference else None
+
+    @property
+    def sha256(self) -> str:
+        return self.card.sha256
+
+    def weights(self) -> Path:
+        """The file of the weights. UsageError where it is missing or does not have the SHA-256 in the card."""
+        file = self.card_path().parent / self.card.weights
+        return verified_file(file, self.card.sha256, f"the weights of model {self.card.name}")
+
+    def conditions(self, index: Tensor) -> dict[str, Tensor]:
+        """A class-conditional network cycles through its classes: sample i has class i mod classes."""
+        classes = self.card.architecture.get("classes")
+        return {"label": index % classes} if classes else {}
+
+    def network(self, device: Any) -> Callable[..., Tensor]:
+        from benchbox import nets
+        from benchbox.nets.loading import fill
+
+        card = self.card
+        weights = self.weights()
+        with reading(self.card_path(), "a model card of a known network"):
+            net = nets.make_network(card.architecture, card.prediction, self.schedule, card.sigma_data)
+        fill(net, tensors_in(weights), f"the weights of model {card.name}, {weights},")
+        return net.to(device).eval().requires_grad_(False)
+
+
+@dataclass(frozen=True)
+class CardFile(CardModel):
+    """The network of your own card, as `benchbox train` writes it: --model PATH.json."""
+
+    name = "card"
+    path: Path
+
+    @property
+    def title(self) -> str:
+        return self.card.name
+
+    def card_path(self) -> Path:
+        return self.path
+
+    @classmethod
+    def hint(cls, path: Path) -> str | None:
+        card = path.with_suffix(".json")
+        return f"{card}, its card" if path.suffix == ".safetensors" and card.is_file() else None

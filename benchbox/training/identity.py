@@ -1,0 +1,34 @@
+"""The identity of a training: what determines its result."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+from torch import Tensor
+
+from benchbox.options import describe
+from benchbox.training.losses import Loss
+from benchbox.training.recipe import Recipe
+
+
+def tensor_digest(tensor: Tensor | None) -> str | None:
+    """The first digits of the SHA-256 of a tensor's shape and values."""
+    if tensor is None:
+        return None
+    values = tensor.cpu().contiguous().numpy()
+    return hashlib.sha256(str(values.shape).encode() + values.tobytes()).hexdigest()[:16]
+
+
+def training_identity(
+    loss: Loss, recipe: Recipe, images: Tensor, labels: Tensor | None, architecture: Mapping[str, Any]
+) -> dict[str, Any]:
+    """All settings that determine the trained weights, up to rounding errors of the machine, as JSON values."""
+    schedule = {"schedule": loss.schedule.name} | {f"schedule.{k}": v for k, v in describe(loss.schedule).items()}
+    network = {f"network.{k}": v for k, v in architecture.items()}
+    data = {"images": tensor_digest(images), "labels": tensor_digest(labels)}
+    options = {"prediction": loss.prediction, "sigma_data": loss.sigma_data, **loss.options}
+    return json.loads(json.dumps(data | options | schedule | network | asdict(recipe)))
