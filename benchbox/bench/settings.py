@@ -77,7 +77,7 @@ def hinted(name: str) -> list[str]:
         return []
     for offer in (o for name in registry().names("model") for o in registry().offers("model", name)):
         with suppress(Exception):  # a plugin package that fails
-            hints.append(offer.cls.hint(path))  # type: ignore[attr-defined]
+            hints.append(offer.cls.hint(path))
     return [hint for hint in hints if hint]
 
 
@@ -92,8 +92,8 @@ class Settings:
     def variants(self, kind: str, name: str, **fixed: Any) -> list[Any]:
         """The instances of a plugin: one for each combination of the values that the settings give its options."""
         cls = registry().find(kind, name).cls
-        types_, names = hints(cls), {name, cls.name}  # type: ignore[attr-defined]
-        self.options.setdefault(cls.name, set()).update(types_)  # type: ignore[attr-defined]
+        types_, names = hints(cls), {name, cls.name}
+        self.options.setdefault(cls.name, set()).update(types_)
         lists: dict[str, list[Any]] = {option: [value] for option, value in fixed.items()}
         for setting in self.settings:
             if setting.option in types_ and (setting.prefix is None or setting.prefix in names):
