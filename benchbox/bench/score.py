@@ -62,13 +62,13 @@ class NoRun:
 class Score:
     """Samples with a name, the model whose data they should resemble, and the metrics.
 
-    told: whether the user named the model.
+    model_is_given: whether the user named the model.
     """
 
     samples: Images
     name: str
     model: Model
-    told: bool
+    model_is_given: bool
     metrics: tuple[Metric, ...]
     seed: int = 0
     batch_size: int = 64
@@ -97,7 +97,7 @@ class Score:
         return {
             "sampler": f"{SCORED}{self.name}", "sampler_options": "{}", "dataset": self.model.dataset,
             "seed": self.seed, "benchbox": own_version(), "contract": CONTRACT,
-            **(model if self.told else {"model": None, "model_options": "{}", "model_sha256": None}),
+            **(model if self.model_is_given else {"model": None, "model_options": "{}", "model_sha256": None}),
         }  # fmt: skip
 
     @cached_property
