@@ -25,7 +25,7 @@ from benchbox.bench.task import ComputeMetrics
 from benchbox.denoiser import Denoiser
 from benchbox.errors import UsageError
 from benchbox.executors.local import Local
-from benchbox.registry import registry
+from benchbox.registry import Offer, registry
 from benchbox.store.store import Store
 
 
@@ -436,8 +436,13 @@ def test_other_contents_of_a_file_among_the_options_are_another_stream(tmp_path:
 def test_another_version_of_a_package_is_another_stream(monkeypatch: pytest.MonkeyPatch, kind: str, name: str) -> None:
     pc = {"sampler": "pc", "model": "half", "metrics": [], "options": {"predictor": "liar"}}
     before = hashes(**pc)
-    (offer,) = registry().offers(kind, name)
-    monkeypatch.setitem(registry().offers(kind, name), 0, dataclasses.replace(offer, version="99"))
+    offers = registry().offers
+
+    def upgraded(of_kind: str, of_name: str) -> list[Offer]:
+        new = {"version": "99"} if (of_kind, of_name) == (kind, name) else {}
+        return [dataclasses.replace(offer, **new) for offer in offers(of_kind, of_name)]
+
+    monkeypatch.setattr(registry(), "offers", upgraded)
     assert hashes(**pc)[0] != before[0]
 
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from benchbox.bench.cell import Cell
-from benchbox.bench.estimate import CostEstimate, Costs, estimates, total
+from benchbox.bench.estimate import CostEstimate, Costs, total
 from benchbox.bench.meter import MIB, device_name
 from benchbox.bench.settings import parse_settings
 from benchbox.bench.sweep import Request, expand
@@ -32,8 +32,7 @@ def row(of: Cell, **values: Any) -> dict[str, Any]:
 
 
 def estimate(of: Cell, *rows: dict[str, Any], made: int = 0) -> CostEstimate:
-    (found,) = estimates([of], pd.DataFrame(list(rows)), [made])
-    return found
+    return Costs(pd.DataFrame(list(rows))).estimate(of, made)
 
 
 def test_the_time_is_evaluations_times_what_one_cost_the_same_sampler() -> None:

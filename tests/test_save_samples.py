@@ -91,7 +91,7 @@ def test_a_stopped_run_goes_on_from_the_samples_that_are_in_files(
         with pytest.raises((Interrupted, ValueError)):
             sweep(store, made)
     assert made.save is not None
-    assert made.save.made(made) == 32
+    assert made.save.n_saved(made) == 32
     row, _ = sweep(store, made)
     assert row["n_timed"] == 32
     np.testing.assert_array_equal(saved(made), make_samples(made).numpy())
@@ -106,7 +106,7 @@ def test_samples_of_a_done_cell_that_are_in_no_file_are_made_again_and_its_row_s
     assert sweep(store, made) == (first, ["done"])
     assert made.save is not None
     (made.save.place(made) / "0000016-0000031.npz").unlink()
-    assert made.save.made(made) == 16
+    assert made.save.n_saved(made) == 16
     assert sweep(store, made) == (first, ["metrics"])
     np.testing.assert_array_equal(saved(made), make_samples(made).numpy())
 

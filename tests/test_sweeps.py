@@ -26,9 +26,9 @@ from benchbox.bench.plan import is_isolated, plan_sweep
 from benchbox.bench.row import initial_row, now
 from benchbox.bench.run import Run
 from benchbox.bench.settings import parse_settings
-from benchbox.bench.shard_result import ShardResult
+from benchbox.bench.shard_result import Shard, ShardResult, shards
 from benchbox.bench.sweep import Request, expand
-from benchbox.bench.task import MakeSamples, Shard, shards
+from benchbox.bench.task import MakeSamples
 from benchbox.bench.values import missing_metrics
 from benchbox.executors.local import Local
 from benchbox.store import schema

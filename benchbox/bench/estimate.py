@@ -43,11 +43,11 @@ class Costs:
         self.nfe = medians(done, by_sampler, "nfe")
         self.memory = {key: float(peak) for key, peak in done.groupby(PLACE)["peak"].max().dropna().items()}
 
-    def estimate(self, cell: Cell, made: int = 0) -> CostEstimate:
-        """The estimate for a cell; an earlier run has made `made` of its samples."""
+    def estimate(self, cell: Cell, n_kept: int = 0) -> CostEstimate:
+        """The estimate for a cell; an earlier run has made n_kept of its samples."""
         if cell.skip:
             return CostEstimate(0.0, 0, "nothing is run")
-        seconds, of_time = self._seconds(cell, cell.n_samples - made)
+        seconds, of_time = self._seconds(cell, cell.n_samples - n_kept)
         size, of_memory = self._bytes(cell)
         return CostEstimate(seconds, size, f"time: {of_time}; memory: {of_memory}")
 
@@ -65,12 +65,6 @@ class Costs:
         if (peak := self.memory.get(groups_of(cell)[0])) is not None:
             return int(peak * MIB), "the largest peak of the rows"
         return least_bytes(cell), f"at least the weights and {LEAST_ARRAYS} arrays of a batch"
-
-
-def estimates(cells: Sequence[Cell], rows: pd.DataFrame, made: Sequence[int] = ()) -> list[CostEstimate]:
-    """An estimate for each cell; earlier runs have made `made` of its samples."""
-    costs = Costs(rows)
-    return [costs.estimate(cell, n) for cell, n in zip(cells, made or [0] * len(cells), strict=True)]
 
 
 def total(costs: Sequence[CostEstimate]) -> CostEstimate:

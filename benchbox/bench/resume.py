@@ -50,7 +50,7 @@ def n_with_statistics(cell: Cell, metrics: Metrics, store: Store, most: int) -> 
 
 def n_saved(cell: Cell) -> int:
     """The most samples to resume from: where samples are saved, those that are in files."""
-    return cell.n_samples if cell.save is None else cell.save.made(cell)
+    return cell.n_samples if cell.save is None else cell.save.n_saved(cell)
 
 
 def resumable(cell: Cell, metrics: Metrics, store: Store, most: int) -> ShardResult | None:

@@ -15,8 +15,8 @@ from benchbox.bench.dispatch import Dispatcher
 from benchbox.bench.plan import Plan, PlannedCell, Row, Watcher, plan_cell, with_kept
 from benchbox.bench.resume import resumable, save_progress
 from benchbox.bench.row import initial_row, now, with_metrics
-from benchbox.bench.shard_result import ShardResult
-from benchbox.bench.task import SHARDS, CheckStates, Shard, shards
+from benchbox.bench.shard_result import SHARDS, Shard, ShardResult, shards
+from benchbox.bench.task import CheckStates
 from benchbox.bench.values import missing_metrics
 from benchbox.executor import Executor
 from benchbox.store.leases import Leases
@@ -54,7 +54,7 @@ def run_sweep(
     limits = TaskLimits(timeout, exclusive, plan.isolated)
     with Leases(store.directory) as leases:
         leases.live()  # removes the files of dead processes
-        yield from Sweep(plan, store, executor, watcher, leases, limits, count).rows()
+        yield from Sweep(plan, store, Dispatcher(executor, plan.isolated), watcher, leases, limits, count).rows()
 
 
 @dataclass
@@ -63,16 +63,13 @@ class Sweep:
 
     plan: Plan
     store: Store
-    executor: Executor
+    tasks: Dispatcher
     watcher: Watcher
     leases: Leases
     limits: TaskLimits
     count: int = SHARDS
     began: str = field(default_factory=now)
     elsewhere: list[PlannedCell] = field(default_factory=list)
-
-    def __post_init__(self) -> None:
-        self.tasks = Dispatcher(self.executor, self.plan.isolated)
 
     def rows(self) -> Iterator[Row]:
         """The rows of the cells; those that another process holds come last, once it has released them."""
@@ -88,7 +85,7 @@ class Sweep:
 
     def pipeline(self, cells: Sequence[PlannedCell]) -> Iterator[Row]:
         """Keep a window of shards submitted; the results are collected in the order of submission."""
-        workers = self.executor.at_once(self.limits.exclusive)
+        workers = self.tasks.executor.at_once(self.limits.exclusive)
         window = 1 if workers == 1 else 2 * workers
         steps, pending = self.steps(cells), deque[tuple[CellRun, Future[ShardResult] | None]]()
         while True:
@@ -157,9 +154,8 @@ class Sweep:
         report = self.tasks.do(run.task(CheckStates), earlier).report
         if report["status"] != "done":
             run.restart()
-            self.store.problems.append(
-                f"the stored state of metric {report.get('metric')} was left out: {report['reason']}."
-            )
+            problem = f"the stored state of metric {report.get('metric')} was left out: {report['reason']}."
+            self.store.problems.append(problem)
 
     def collect(self, run: CellRun, future: Future[ShardResult]) -> None:
         """Merge the result of a shard, and store the progress: a killed sweep resumes from there."""
@@ -185,10 +181,10 @@ class Sweep:
 
     def new_row(self, run: CellRun) -> Row:
         """The row of a finished run, added to the stored row where only metrics were computed."""
-        origin = {"executor": self.executor.name, "command": self.plan.command, "sweep": self.plan.sweep}
+        origin = {"executor": self.tasks.executor.name, "command": self.plan.command, "sweep": self.plan.sweep}
         row = run.row(self.tasks.do) | origin
         row["reason"] = row["reason"] and printable(row["reason"])
-        if self.executor.workers > 1 and not self.limits.exclusive:
+        if self.tasks.executor.workers > 1 and not self.limits.exclusive:
             row["timing_valid"] = False
         stored = run.planned.row
         return with_metrics(stored, row) if stored and row["status"] == "done" else row

@@ -1,4 +1,4 @@
-"""Reading samples: a folder of pictures or of shards, an .npz, an .npy or an IDX file."""
+"""Samples in files: a folder of pictures or of shards, an .npz, an .npy or an IDX file; and as a model's data."""
 
 from __future__ import annotations
 
@@ -7,10 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from benchbox.errors import UsageError
 from benchbox.inputs.images import Images, open_images
+from benchbox.model import Model
 
 SAMPLES_KEY, INDEX_KEY = "samples", "index"
 """Arrays of an .npz: samples that are not images, float (n, …), and the numbers of the samples, (n,)."""
@@ -52,3 +55,22 @@ def joined_shards(shards: list[Path], key: str | None) -> NDArray[Any]:
     if any(n is None or n.shape != (len(array),) for n, array in zip(numbers, arrays, strict=True)):
         return samples
     return samples[np.unique(np.concatenate([n for n in numbers if n is not None]), return_index=True)[1]]
+
+
+def as_data(batch: np.ndarray[Any, Any], model: Model) -> Tensor:
+    """Samples (n, …), images of 0 to 255 or numbers, as the model's data. UsageError where their shape differs.
+
+    Images of three equal channels become grey images of one for a model of those, and the other way round.
+    """
+    model_shape, shape = model.data_shape, batch.shape[1:]
+    if len(model_shape) == 3 and model_shape[1:] == shape[1:] and {model_shape[0], *shape[:1]} == {1, 3}:
+        if shape[0] == 3 and not (batch == batch[:, :1]).all():
+            raise UsageError(f"the pictures are in colour, and model {model.name} makes grey images.")
+        batch = batch[:, :1] if shape[0] == 3 else batch.repeat(3, 1)
+    if batch.shape[1:] != model_shape:
+        raise UsageError(f"the samples have shape {shape}, and those of model {model.name} have {model_shape}.")
+    x = torch.as_tensor(batch)
+    if batch.dtype != np.uint8 or model.data_range is None:
+        return x.float()
+    low, high = model.data_range
+    return low + x.float() * ((high - low) / 255)

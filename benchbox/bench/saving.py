@@ -56,7 +56,7 @@ class Saver:
         budget = "adaptive" if cell.nfe_requested is None else f"nfe{cell.nfe_requested}"
         return self.folder / f"{name}-{budget}-seed{cell.seed}-{cell.stream}"
 
-    def made(self, cell: Cell) -> int:
+    def n_saved(self, cell: Cell) -> int:
         """The number of samples, from number 0 on without a gap, that are in files."""
         folder, end = self.place(cell), 0
         paths = sorted(folder.iterdir()) if folder.is_dir() else []
@@ -88,7 +88,7 @@ class Saver:
 
 def unsaved(cell: Cell) -> bool:
     """Whether samples of the cell are to be saved that are in no file yet."""
-    return cell.save is not None and cell.save.made(cell) < cell.n_samples
+    return cell.save is not None and cell.save.n_saved(cell) < cell.n_samples
 
 
 def is_image(model: Model) -> bool:

@@ -16,6 +16,7 @@ from benchbox.bench.cell import digest, dumps, plugin_packages
 from benchbox.bench.meter import device_name
 from benchbox.bench.provenance import machine, package_versions
 from benchbox.bench.row import checked_row, now, with_metrics, with_values
+from benchbox.bench.samples import as_data
 from benchbox.bench.values import metric_values, missing_metrics, plain_columns
 from benchbox.bench.weights import weights_sha256
 from benchbox.errors import UsageError, sentence
@@ -61,13 +62,13 @@ class NoRun:
 class Score:
     """Samples with a name, the model whose data they should resemble, and the metrics.
 
-    told: whether the user named the model.
+    model_is_given: whether the user named the model.
     """
 
     samples: Images
     name: str
     model: Model
-    told: bool
+    model_is_given: bool
     metrics: tuple[Metric, ...]
     seed: int = 0
     batch_size: int = 64
@@ -96,7 +97,7 @@ class Score:
         return {
             "sampler": f"{SCORED}{self.name}", "sampler_options": "{}", "dataset": self.model.dataset,
             "seed": self.seed, "benchbox": own_version(), "contract": CONTRACT,
-            **(model if self.told else {"model": None, "model_options": "{}", "model_sha256": None}),
+            **(model if self.model_is_given else {"model": None, "model_options": "{}", "model_sha256": None}),
         }  # fmt: skip
 
     @cached_property
@@ -139,25 +140,6 @@ class Score:
             return work()
         except Exception as error:
             raise UsageError(f"metric {label} cannot measure these samples: {sentence(error)}.") from error
-
-
-def as_data(batch: np.ndarray[Any, Any], model: Model) -> Tensor:
-    """Samples (n, …), images of 0 to 255 or numbers, as the model's data. UsageError where their shape differs.
-
-    Images of three equal channels become grey images of one for a model of those, and the other way round.
-    """
-    model_shape, shape = model.data_shape, batch.shape[1:]
-    if len(model_shape) == 3 and model_shape[1:] == shape[1:] and {model_shape[0], *shape[:1]} == {1, 3}:
-        if shape[0] == 3 and not (batch == batch[:, :1]).all():
-            raise UsageError(f"the pictures are in colour, and model {model.name} makes grey images.")
-        batch = batch[:, :1] if shape[0] == 3 else batch.repeat(3, 1)
-    if batch.shape[1:] != model_shape:
-        raise UsageError(f"the samples have shape {shape}, and those of model {model.name} have {model_shape}.")
-    x = torch.as_tensor(batch)
-    if batch.dtype != np.uint8 or model.data_range is None:
-        return x.float()
-    low, high = model.data_range
-    return low + x.float() * ((high - low) / 255)
 
 
 def measure_samples(

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import product
 from typing import Any, get_args
 
+from benchbox.bench.budget import at_each_budget
 from benchbox.bench.cell import DTYPES, Cell
 from benchbox.bench.saving import Saver
 from benchbox.bench.settings import Setting, Settings, model_named
 from benchbox.commas import MOST_NUMBERS
-from benchbox.driver import ADAPTIVE_LEVELS, least_nfe, plan_levels, planned_nfe
-from benchbox.errors import UsageError, sentence, unknown
+from benchbox.errors import UsageError, unknown
 from benchbox.grid import Grid
 from benchbox.metric import Metric
 from benchbox.model import Model, Prediction
@@ -93,58 +93,13 @@ def _cells(request: Request, settings: Settings) -> Iterator[Cell]:
                 final=request.final, nfe_policy=request.nfe_policy, noise_block=request.noise_block,
                 noise_device=request.noise_device, save=request.save,
             )  # fmt: skip
-            yield from _at_each_budget(cell, request.nfe)
-
-
-def _at_each_budget(cell: Cell, budgets: Sequence[int]) -> Iterator[Cell]:
-    """The cell at each budget; a single cell for an adaptive sampler, which has none."""
-    if cell.sampler.evals_per_step is None:
-        yield with_levels(replace(cell, nfe_requested=None, n_levels=ADAPTIVE_LEVELS))
-        return
-    if cell.sampler.evals(100) <= cell.sampler.evals(1):
-        raise UsageError(f"sampler {cell.sampler.name} claims that an interval costs no evaluations.")
-    if not budgets:
-        raise UsageError(f"sampler {cell.sampler.name} needs a budget: give --nfe, such as --nfe 18,35,50.")
-    for nfe in budgets:
-        yield with_levels(with_budget(cell, nfe))
-
-
-def with_budget(cell: Cell, nfe: int) -> Cell:
-    """The cell with as many levels as its budget allows, or with the reason why it is skipped."""
-    sampler, final = cell.sampler, cell.final
-    n = plan_levels(sampler, nfe, final)
-    if n == 0:
-        reason = f"an NFE of {nfe} is too small: the smallest is {least_nfe(sampler, final)}"
-        return replace(cell, nfe_requested=nfe, n_levels=0, skip=reason)
-    spent, skip = planned_nfe(sampler, n, final), None
-    if spent != nfe and cell.nfe_policy == "exact":
-        above = planned_nfe(sampler, n + 1, final)
-        raise UsageError(
-            f"sampler {sampler.name} cannot spend exactly {nfe} evaluations: it spends {spent} or {above} "
-            "(--nfe-policy floor runs the former)."
-        )
-    if spent != nfe and cell.nfe_policy == "skip":
-        skip = f"an NFE of {nfe} cannot be met exactly: {spent} would be spent"
-    return replace(cell, nfe_requested=nfe, n_levels=n, skip=skip)
-
-
-def with_levels(cell: Cell) -> Cell:
-    """The cell, with the reason why it is skipped where its grid fails. UsageError for levels that are not valid."""
-    if cell.skip is None:
-        try:
-            cell.levels  # noqa: B018 (cut once, and kept)
-        except UsageError:
-            raise
-        except Exception as error:  # in the grid of a plugin package: the other cells can still run
-            return replace(cell, skip=f"grid {cell.grid.name} gives no {cell.n_levels} levels: {sentence(error)}")
-    return cell
+            yield from at_each_budget(cell, request.nfe)
 
 
 def model_variants(settings: Settings, name: str) -> list[Model]:
     """The models that a name on the command line means (see `model_named`), in all settings."""
     plugin, required_option = model_named(name)
-    models: list[Model] = settings.variants("model", plugin, **required_option)
-    return models
+    return settings.variants("model", plugin, **required_option)
 
 
 def metrics_of(request: Request, model: Model, settings: Settings) -> tuple[Metric, ...]:

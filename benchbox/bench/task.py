@@ -16,36 +16,13 @@ from benchbox.bench.interrupt import Interrupted
 from benchbox.bench.meter import exclusive
 from benchbox.bench.provenance import machine
 from benchbox.bench.run import Diverged, Run, Tick, loaded_denoiser
-from benchbox.bench.shard_result import Report, ShardResult, State
+from benchbox.bench.shard_result import Report, Shard, ShardResult, State
 from benchbox.bench.values import plain_columns
 from benchbox.denoiser import Denoiser
 from benchbox.errors import UsageError, sentence
 from benchbox.limit import OutOfTime, time_limit
 from benchbox.metric import Accumulator, Context, Metric
 from benchbox.plugin import DISTRIBUTION
-
-SHARDS = 8
-"""Shards of a cell: a process that is killed loses at most one."""
-
-
-@dataclass(frozen=True)
-class Shard:
-    """The samples first … first+n−1 of a cell."""
-
-    first: int
-    n: int
-
-
-def shards(cell: Cell, begin: int = 0, count: int = SHARDS) -> list[Shard]:
-    """At most `count` shards of whole noise blocks and batches, without the samples before `begin`.
-
-    Their boundaries do not depend on `begin`, so a resumed cell adds the same numbers in the same order.
-    """
-    units = -(-cell.n_samples // cell.unit)
-    size = -(-units // count) * cell.unit
-    ends = [*range(size, cell.n_samples, size), cell.n_samples]
-    firsts = [max(begin, end - size if end % size == 0 else end - end % size) for end in ends]
-    return [Shard(first, end - first) for first, end in zip(firsts, ends, strict=True) if first < end]
 
 
 def no_tick() -> None:
