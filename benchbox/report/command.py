@@ -115,9 +115,9 @@ def _set(kind: str, name: str, options: Mapping[str, Any], defaults: Defaults) -
 
 def _settings(kind: str, name: str, options: Mapping[str, Any], defaults: Defaults) -> Iterator[str]:
     """PLUGIN.OPTION=V for each non-default option; a nested plugin is followed by its own options."""
-    known = defaults(kind, name)
+    default_values = defaults(kind, name)
     for option, value in options.items():
-        if option in known and value == known[option]:
+        if option in default_values and value == default_values[option]:
             continue
         if isinstance(value, dict):
             yield f"{name}.{option}={value['name']}"

@@ -78,8 +78,8 @@ def to_json(boards: Iterable[Board]) -> str:
     shared = (*RECORD_TASK, "levels", "nfe_requested")
 
     def nested(board: Board) -> dict[str, Any]:
-        lines = list(board_records(board))
-        own = [{k: v for k, v in line.items() if k not in shared} for line in lines]
-        return {k: lines[0][k] for k in shared} | {"highest": board.highest, "lines": own}
+        records = list(board_records(board))
+        lines = [{k: v for k, v in record.items() if k not in shared} for record in records]
+        return {k: records[0][k] for k in shared} | {"highest": board.highest, "lines": lines}
 
     return json.dumps([nested(board) for board in boards], indent=1, allow_nan=False) + "\n"

@@ -49,9 +49,9 @@ def labels(row: Mapping[str, Any], defaults: Defaults) -> dict[str, str]:
 
 def changed_options(options: Mapping[str, Any], kind: str, name: str, defaults: Defaults) -> str:
     """The non-default options in the syntax of --set; those of a nested plugin in brackets."""
-    known, texts = defaults(kind, name), []
+    default_values, texts = defaults(kind, name), []
     for option, value in options.items():
-        if option in known and value == known[option]:
+        if option in default_values and value == default_values[option]:
             continue
         if isinstance(value, dict):
             inner = {k: v for k, v in value.items() if k != "name"}

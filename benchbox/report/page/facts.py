@@ -58,7 +58,7 @@ def _no_defaults(kind: str, name: str) -> dict[str, Any]:
     return {}
 
 
-def places(views: Iterable[View], sampler: str) -> tuple[list[int | None], list[dict[str, Any]]]:
+def sampler_ranks(views: Iterable[View], sampler: str) -> tuple[list[int | None], list[dict[str, Any]]]:
     """The ranks of a sampler: the budgets, and a line per view and setup, with its `ranks` by budget."""
     by_setup: dict[tuple[str, str], dict[str, Any]] = {}
     for view in views:
@@ -66,10 +66,10 @@ def places(views: Iterable[View], sampler: str) -> tuple[list[int | None], list[
         for line in ranked:
             if line["sampler"] == sampler:
                 n_ranked = sum(other["budget"] == line["budget"] for other in ranked)
-                place = {"model": view.task.model, "view": view, "name": line["name"], "ranks": {}}
-                ranks = by_setup.setdefault((view.id, line["name"]), place)["ranks"]
+                empty = {"model": view.task.model, "view": view, "name": line["name"], "ranks": {}}
+                ranks = by_setup.setdefault((view.id, line["name"]), empty)["ranks"]
                 ranks[line["budget"]] = f"{line['rank']} of {n_ranked}", number(line["value"], 4)
-    budgets = {budget for place in by_setup.values() for budget in place["ranks"]}
+    budgets = {budget for setup in by_setup.values() for budget in setup["ranks"]}
     return sorted(budgets, key=lambda b: b or math.inf), list(by_setup.values())
 
 

@@ -12,7 +12,7 @@ import pandas as pd
 from benchbox.report.escape import plain_text
 from benchbox.report.page.content import View
 from benchbox.report.page.evidence import sampler_charts
-from benchbox.report.page.facts import facts, lede, measured_options, measured_packages, origin_of_rows, places
+from benchbox.report.page.facts import facts, lede, measured_options, measured_packages, origin_of_rows, sampler_ranks
 from benchbox.report.page.names import breakable, slug
 from benchbox.report.page.table import encoded
 from benchbox.report.prepared import RANKED
@@ -65,7 +65,7 @@ def _sampler_content(site: Site, name: str) -> dict[str, Any]:
     charts = sampler_charts(certificates, [b for b in site.budgets if b["sampler"] == name])
     return {
         "data": script_rows(rows) | {"views": charts}, "name": plain_text(name), "packages": measured_packages(rows),
-        "options": measured_options(rows), "places": places(site.views, name), "certificates": certificates,
+        "options": measured_options(rows), "ranks": sampler_ranks(site.views, name), "certificates": certificates,
     }  # fmt: skip
 
 

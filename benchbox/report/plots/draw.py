@@ -68,10 +68,9 @@ def panel(axes: Axes, chart: Chart, looks: dict[str, dict[str, Any]]) -> None:
     axes.set(xscale="log", yscale="log", xlabel=chart.x, ylabel=chart.y)
     axes.margins(x=0.12, y=0.12)
     if chart.front:
-        steps = chart.staircase
         axes.step(
-            [p.x for p in steps], [p.y for p in steps], where="post",
-            color="#bbbbbb", linewidth=5, solid_capstyle="round", zorder=1, label=chart.front,
+            *_xy(chart.staircase), where="post", color="#bbbbbb", linewidth=5, solid_capstyle="round", zorder=1,
+            label=chart.front,
         )  # fmt: skip
     wholes = iter(("-", (0, (5, 1.5))))
     for line in chart.lines:
@@ -105,10 +104,10 @@ def draw_line(axes: Axes, line: Line, style: dict[str, Any]) -> None:
     strong, pale = ([p for p in line.points if p.strong is flag] for flag in (True, False))
     axes.plot(*_xy(line.points), **(style | {"marker": ""}), linewidth=1.4, alpha=1 if not pale else 0.55, zorder=3)
     for points, alpha in ((strong, 1.0), (pale, PALE)):
-        known = [p for p in points if math.isfinite(p.low + p.high)]
-        if known:
-            x, y = _xy(known)
-            bars = [[p.y - max(p.low, p.y * 1e-3) for p in known], [p.high - p.y for p in known]]
+        intervals = [p for p in points if math.isfinite(p.low + p.high)]
+        if intervals:
+            x, y = _xy(intervals)
+            bars = [[p.y - max(p.low, p.y * 1e-3) for p in intervals], [p.high - p.y for p in intervals]]
             axes.errorbar(x, y, bars, fmt="none", ecolor=colour, elinewidth=1, capsize=2.5, alpha=alpha, zorder=3)
         # white below a pale marker, so that the line does not show through
         axes.plot(*_xy(points), marker=marker, color="white", linestyle="", markersize=6.5, zorder=4)

@@ -97,12 +97,12 @@ def mosaic(images: NDArray[Any]) -> NDArray[Any]:
     n, channels, height, width = images.shape
     columns = math.ceil(math.sqrt(n))
     rows = math.ceil(n / columns)
-    shown = 3 if channels == 3 else 1
-    tiles = np.ones((rows * columns, shown, height, width), images.dtype)
-    tiles[:n] = images[:, :shown]
-    tiles = tiles.reshape(rows, columns, shown, height, width).transpose(0, 3, 1, 4, 2)
-    image = tiles.reshape(rows * height, columns * width, shown)
-    return image if shown == 3 else image[:, :, 0]
+    n_shown = 3 if channels == 3 else 1
+    tiles = np.ones((rows * columns, n_shown, height, width), images.dtype)
+    tiles[:n] = images[:, :n_shown]
+    tiles = tiles.reshape(rows, columns, n_shown, height, width).transpose(0, 3, 1, 4, 2)
+    image = tiles.reshape(rows * height, columns * width, n_shown)
+    return image if n_shown == 3 else image[:, :, 0]
 
 
 def share_planes(figure: Figure) -> None:

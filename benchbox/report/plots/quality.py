@@ -40,7 +40,7 @@ def series(boards: Iterable[Board]) -> list[list[Board]]:
 
 
 def largest_series(boards: Iterable[Board], defaults: Defaults) -> tuple[list[Board], list[str]]:
-    """The series with the most entries, and the titles of the others. UsageError where there is none."""
+    """The series with the most entries, and the titles of the others. UsageError if there is none."""
     groups = series(boards)
     if not groups:
         raise UsageError("no row can be ranked.")
