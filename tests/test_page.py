@@ -228,7 +228,7 @@ def test_a_picture_says_what_it_shows_and_what_is_none_is_one_sentence(tmp_path:
     assert image["alt"] == "Samples: <b>. Line by line: heun: NFE 5."
     assert (tmp_path / "site" / str(image["src"])).read_bytes() == path.read_bytes()
     (tmp_path / "bad.png").write_text("<script>")
-    with pytest.raises(UsageError, match=r"bad\.png is not a PNG as benchbox plot --output FILE\.png makes them"):
+    with pytest.raises(UsageError, match=r"bad\.png is not a PNG from benchbox plot --output FILE\.png"):
         picture(tmp_path / "bad.png")
     with pytest.raises(UsageError, match=r"there is no file .*none\.png"):
         picture(tmp_path / "none.png")
@@ -299,7 +299,7 @@ def test_a_site_from_the_command_line(benchbox: Command, tmp_path: Path) -> None
         "eta=0.0",
         "W2 of 0.01",
         "<span>install</span> <span>benchbox-diffusion==",
-        "Its rank on every board, and its value",
+        "Rank and metric value on every board",
     ):
         assert text in page
     assert "ddim" in benchbox("leaderboard", "site").out

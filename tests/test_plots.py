@@ -20,8 +20,9 @@ from benchbox.errors import UsageError
 from benchbox.report.headings import setup_names
 from benchbox.report.page.single import write_charts
 from benchbox.report.plots.chart import Chart, Line, Point, non_dominated
-from benchbox.report.plots.draw import draw, name_front, panel, power
+from benchbox.report.plots.draw import draw, panel, power
 from benchbox.report.plots.exact import budget_chart, order_chart
+from benchbox.report.plots.front import name_front
 from benchbox.report.plots.gallery import Panel, draw_gallery, mosaic
 from benchbox.report.plots.quality import quality_chart, series
 from benchbox.report.plots.style import DPI, look
@@ -74,7 +75,7 @@ def test_seconds_are_those_of_one_machine_and_the_caption_says_what_is_left_out(
     assert [line.name for line in drawn.lines] == ["ddim", "heun"]
     assert [p.x for p in drawn.lines[0].points] == pytest.approx([5, 10, 20])
     assert drawn.x.endswith("CPU")
-    assert "Left out, as measured on other machines: 1." in drawn.caption
+    assert "Left out, as measured on other devices: 1." in drawn.caption
     assert "fast" in [line.name for line in chart(other).lines]
 
 
@@ -194,7 +195,7 @@ def test_the_guide_of_an_order_plot_has_the_measured_slope() -> None:
     assert (a.x, b.x) == (16, 64)
     assert math.log(a.y / b.y) / math.log(b.x / a.x) == pytest.approx(2.0)
     assert a.y < line.points[1].y
-    with pytest.raises(UsageError, match="no weak order on schedule vp in the certificates of mine"):
+    with pytest.raises(UsageError, match="the certificates of mine contain no weak order on schedule vp"):
         order_chart([certificate(2.0)], schedule="vp")
 
 
@@ -226,7 +227,7 @@ def test_samples_that_are_no_pictures(tmp_path: Path) -> None:
     points = np.random.default_rng(0).normal(size=(20, 3))
     lines = [("mixture", [Panel("NFE 5", points), Panel("NFE 9", 2 * points)]), ("none", [Panel("NFE 5", None)])]
     draw_gallery(lines, tmp_path / "a.svg", "title")
-    with pytest.raises(UsageError, match=r"samples of shape \(3, 2\) are neither images nor vectors"):
+    with pytest.raises(UsageError, match=r"samples of shape \(3, 2\) cannot be drawn: they are neither"):
         draw_gallery([("x", [Panel("", np.zeros((4, 3, 2)))])], tmp_path / "a.svg")
 
 
@@ -304,5 +305,5 @@ def test_names_on_the_front_lie_inside_beyond_it_and_apart(highest: bool) -> Non
 
 def test_the_caption_says_what_an_axis_has_no_place_for() -> None:
     zero = {"sampler": "zero"} | known(0.0, 0.1)
-    assert "Not drawn, for want of a place on a logarithmic axis: 1." in chart(zero).caption
+    assert "Not drawn, as not positive on a logarithmic axis: 1." in chart(zero).caption
     assert "Not drawn" not in chart().caption

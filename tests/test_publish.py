@@ -154,7 +154,7 @@ def test_rows_that_would_be_lost_are_not_overwritten(tmp_path: Path) -> None:
         write_site(site({}), tmp_path)
     path = tmp_path / "data" / "rows.parquet"
     path.write_bytes(path.read_bytes()[:500])
-    with pytest.raises(UsageError, match=r"rows\.parquet cannot be read, and would be lost"):
+    with pytest.raises(UsageError, match=r"rows\.parquet cannot be read and would be overwritten"):
         write_site(site({}, {}), tmp_path)
 
 

@@ -299,7 +299,7 @@ def test_dishonest_and_damaged_rows_of_others_stay_outside_and_are_named(benchbo
     done = benchbox("results", "merge", "a", "--into", "into")
     assert set(values(into)) == {cell_id(1)}
     assert "a: x.parquet was left out" in done.err
-    assert f"a: cell {cell_id(2)}: it is done and spent 99 evaluations" in done.err
+    assert f"a: cell {cell_id(2)}: its status is done, but it spent 99 evaluations" in done.err
 
 
 def test_a_cell_that_somebody_is_at_is_left_to_him(benchbox: Command) -> None:

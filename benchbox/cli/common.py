@@ -24,12 +24,12 @@ NARROWEST = 80
 
 
 def _console(stderr: bool) -> Console:
-    made = Console(stderr=stderr, highlight=False, emoji=False)
-    if not made.is_terminal and "COLUMNS" not in os.environ:
-        made.width = WIDE
-    elif made.width < NARROWEST:
-        made.width = NARROWEST
-    return made
+    console = Console(stderr=stderr, highlight=False, emoji=False)
+    if not console.is_terminal and "COLUMNS" not in os.environ:
+        console.width = WIDE
+    elif console.width < NARROWEST:
+        console.width = NARROWEST
+    return console
 
 
 console, errors = _console(stderr=False), _console(stderr=True)

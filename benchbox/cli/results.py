@@ -62,10 +62,10 @@ def merge_directories(
     from benchbox.store.merging import merge
     from benchbox.store.store import Store
 
-    places = [place for directory in directories for place in row_directories(existing(directory))]
-    if into.resolve() in {place.resolve() for place in places}:
+    sources = [source for directory in directories for source in row_directories(existing(directory))]
+    if into.resolve() in {source.resolve() for source in sources}:
         raise UsageError(f"{into} is both a source and the target: leave it out of the sources.")
-    rows, statistics, busy, problems = merge(Store(into), [Store(place) for place in places], row_fault, track)
+    rows, statistics, busy, problems = merge(Store(into), [Store(source) for source in sources], row_fault, track)
     for problem in problems:
         say(problem)
     report(f"merged {count_of(rows, 'row')} and {count_of(statistics, 'statistics file')} into {into}{skipped(busy)}.")

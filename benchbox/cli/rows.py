@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def rows_in(directory: Path) -> pd.DataFrame:
-    """All rows in a directory and below it; unreadable files are reported. UsageError where there are no rows."""
+    """All rows in a directory and below it; unreadable files are reported. UsageError if there are no rows."""
     import pandas as pd
 
     from benchbox.store.store import load_results

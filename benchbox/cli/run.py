@@ -46,7 +46,9 @@ def run(
         Literal["floor", "exact", "skip"],
         typer.Option(help="If a budget cannot be met exactly: spend less (floor), fail (exact) or skip."),
     ] = "floor",
-    final: Annotated[Literal["denoise", "none"], typer.Option(help="The last step to σ = 0.")] = "denoise",
+    final: Annotated[
+        Literal["denoise", "none"], typer.Option(help="Final step to σ = 0: denoise or none.")
+    ] = "denoise",
     executor: Annotated[str, typer.Option(help="Where cells run: local or ray.")] = "local",
     workers: Annotated[int | None, typer.Option(min=1, help="Worker processes (local) [default: 1].")] = None,
     threads: Annotated[

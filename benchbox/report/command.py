@@ -1,4 +1,4 @@
-"""The command that measures a setup again, as it is typed."""
+"""The command line that reproduces a setup."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from benchbox.report.prepared import RANKED
 from benchbox.report.table import Defaults, written
 
 DEFAULTS = {"batch_size": 64, "noise_block": 16, "nfe_policy": "floor"}
-"""Of `benchbox run`, among what only the rows say."""
+"""Defaults of `benchbox run` for options that only the rows state."""
 
 
 def run_command(
     board: Board, setup: Setup, seeds: Sequence[int], defaults: Defaults, row: BoardRow | None = None
 ) -> str:
-    """`benchbox run` for one setup at a board's budget; options that are as usual are left out.
+    """`benchbox run` for one setup at the budget of a board, without default options.
 
-    row: one of those that were measured. It says what the board does not: metrics, batch size, noise.
+    row: one of the measured rows. It states what the board does not: metrics, batch size, noise.
     """
     task, row = board.task, row or {}
     if board.levels == "unknown":
@@ -40,20 +40,20 @@ def run_command(
     words += ["--samples", str(task.n_samples), "--seed", ",".join(map(str, seeds))]
     for name, default in (("dtype", "float32"), ("final", "denoise")):
         words += [f"--{name}", getattr(setup, name)] if getattr(setup, name) not in ("", default) else []
-    for name, value in _unusual(row):
+    for name, value in _run_options(row):
         words += [f"--{name.replace('_', '-')}", value]
-    given = [
+    plugins = [
         (kind, getattr(setup, kind), json.loads(getattr(setup, f"{kind}_options")))
         for kind in ("sampler", "schedule", "grid")
     ]
-    given += [("metric", name, options) for name, options in metrics.items()]
-    for kind, name, options in given:
+    plugins += [("metric", name, options) for name, options in metrics.items()]
+    for kind, name, options in plugins:
         words += _set(kind, name, options, defaults)
     return shlex.join(words)
 
 
 def model_words(task: BoardTask, row: BoardRow, defaults: Defaults) -> list[str]:
-    """--model and its options, as words of a command; row: one that was measured on it."""
+    """--model and its options as words of a command. row: one that was measured with the model."""
     plugin, model, options = _model(task.model, json.loads(task.model_options), row, defaults)
     return ["--model", quoted(model), *_set("model", plugin, options, defaults)]
 
@@ -61,18 +61,18 @@ def model_words(task: BoardTask, row: BoardRow, defaults: Defaults) -> list[str]
 def _model(
     title: str, options: Mapping[str, Any], row: BoardRow, defaults: Defaults
 ) -> tuple[str, str, Mapping[str, Any]]:
-    """The plugin of a model, what --model takes, and the options that are left for --set.
+    """The plugin of a model, the value of --model, and the options that remain for --set.
 
-    A title is what the model calls itself: its plugin's name, PLUGIN:NAME, or the name on its card. Where the plugin
-    has a required option, such as a file, --model takes that; a card is taken by its path.
+    title: the name of its plugin, PLUGIN:NAME, or the name on its card. A required option of the plugin, such as a
+    file, is part of --model; a card is given by its path.
     """
     cards = [option for option, value in options.items() if isinstance(value, str) and value.endswith(".json")]
-    asked = _model_in(str(row.get("command") or ""))
+    typed = _model_in(str(row.get("command") or ""))
     if cards:
-        plugin, model, taken = asked.partition(":")[0] if ":" in asked else title, options[cards[0]], cards[0]
-        return plugin, f"{plugin}:{model}" if ":" in asked else model, _without(options, taken)
-    if ":" in asked and asked.partition(":")[2] in options.values():
-        plugin, _, value = asked.partition(":")
+        plugin, model, taken = typed.partition(":")[0] if ":" in typed else title, options[cards[0]], cards[0]
+        return plugin, f"{plugin}:{model}" if ":" in typed else model, _without(options, taken)
+    if ":" in typed and typed.partition(":")[2] in options.values():
+        plugin, _, value = typed.partition(":")
     elif ":" in title:
         plugin, _, rest = title.partition(":")
         required = [v for o, v in options.items() if o not in defaults("model", title) and isinstance(v, str)]
@@ -87,19 +87,19 @@ def _without(options: Mapping[str, Any], taken: str) -> dict[str, Any]:
 
 
 def _model_in(command: str) -> str:
-    """The model that a row's own command names, where it names one."""
+    """The model in the command of a row; "" unless there is exactly one."""
     with suppress(ValueError, UsageError):  # a row may hold any text
         words = shlex.split(command)
         for i, word in enumerate(words):
             name, _, value = word.partition("=")
             if name == "--model":
-                found = comma_list(value or "".join(words[i + 1 : i + 2]))
-                return found[0] if len(found) == 1 else ""
+                models = comma_list(value or "".join(words[i + 1 : i + 2]))
+                return models[0] if len(models) == 1 else ""
     return ""
 
 
-def _unusual(row: BoardRow) -> Iterator[tuple[str, str]]:
-    """Options of the run, by name, that only a row says; not those that are as usual or that it does not say."""
+def _run_options(row: BoardRow) -> Iterator[tuple[str, str]]:
+    """The non-default options of the run that only a row states, by name."""
     for name, default in DEFAULTS.items():
         value = row.get(name)
         if value is not None and value == value and value != default:
@@ -109,15 +109,15 @@ def _unusual(row: BoardRow) -> Iterator[tuple[str, str]]:
 
 
 def _set(kind: str, name: str, options: Mapping[str, Any], defaults: Defaults) -> list[str]:
-    """--set for each option that is not as usual, as words of a command."""
+    """--set for each non-default option, as words of a command."""
     return [word for setting in _settings(kind, name, options, defaults) for word in ("--set", setting)]
 
 
 def _settings(kind: str, name: str, options: Mapping[str, Any], defaults: Defaults) -> Iterator[str]:
-    """PLUGIN.OPTION=V of what is not as usual; an option that is a plugin has its own options after it."""
-    known = defaults(kind, name)
+    """PLUGIN.OPTION=V for each non-default option; a nested plugin is followed by its own options."""
+    default_values = defaults(kind, name)
     for option, value in options.items():
-        if option in known and value == known[option]:
+        if option in default_values and value == default_values[option]:
             continue
         if isinstance(value, dict):
             yield f"{name}.{option}={value['name']}"

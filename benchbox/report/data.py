@@ -1,4 +1,4 @@
-"""Boards for programs: a line per entry, as CSV or a data frame; or nested, as JSON."""
+"""Boards for programs: CSV or a data frame with one line per entry, or nested JSON."""
 
 from __future__ import annotations
 
@@ -15,16 +15,8 @@ from benchbox.report.board import Board
 from benchbox.report.entry import SETUP, Entry, Unranked
 
 RECORD_TASK = (
-    "metric",
-    "dataset",
-    "model",
-    "model_options",
-    "model_sha256",
-    "features",
-    "n_samples",
-    "reference",
-    "setting",
-)
+    "metric", "dataset", "model", "model_options", "model_sha256", "features", "n_samples", "reference", "setting",
+)  # fmt: skip
 RECORD_MEASURED = (
     "rank_low", "rank_high", "uncertainty_known", "nfe", "value", "error", "low", "high", "behind", "behind_low",
     "behind_high", "paired", "seconds_per_1000", "memory_mb", "device", "seeds", "status", "reason", "cells",
@@ -33,11 +25,11 @@ RECORD_COLUMNS = (*RECORD_TASK, "levels", "nfe_requested", *SETUP, *RECORD_MEASU
 
 
 def board_records(board: Board) -> Iterator[dict[str, Any]]:
-    """A board's lines, flat: the ranked, best first, then what has no rank; None where there is nothing to say."""
+    """The lines of a board as flat records: entries, best first, then unranked cells. None: unknown."""
     common = asdict(board.task) | {"levels": board.levels, "nfe_requested": board.budget}
     ranked = [(entry.setup, _ranked_record(entry)) for entry in board.entries]
-    for setup, own in [*ranked, *((cell.setup, _unranked_record(cell)) for cell in board.unranked)]:
-        line = common | asdict(setup) | own
+    for setup, record in [*ranked, *((cell.setup, _unranked_record(cell)) for cell in board.unranked)]:
+        line = common | asdict(setup) | record
         yield {column: _finite(line.get(column)) for column in RECORD_COLUMNS}
 
 
@@ -51,13 +43,14 @@ def _ranked_record(entry: Entry) -> dict[str, Any]:
     if entry.behind is None:
         return measured
     gap, half = entry.behind.estimate.value, entry.behind.estimate.half_width
-    apart = {"behind": gap, "behind_low": gap - half, "behind_high": gap + half, "paired": entry.behind.paired}
-    return measured | apart
+    difference = {"behind": gap, "behind_low": gap - half, "behind_high": gap + half, "paired": entry.behind.paired}
+    return measured | difference
 
 
 def _unranked_record(cell: Unranked) -> dict[str, Any]:
-    said = {"status": cell.status, "reason": cell.reason, "nfe": cell.nfe}
-    return said | {"seeds": [cell.seed], "cells": [cell.cell]}
+    return {
+        "status": cell.status, "reason": cell.reason, "nfe": cell.nfe, "seeds": [cell.seed], "cells": [cell.cell],
+    }  # fmt: skip
 
 
 def _finite(value: Any) -> Any:
@@ -65,10 +58,10 @@ def _finite(value: Any) -> Any:
 
 
 def boards_frame(boards: Iterable[Board]) -> pd.DataFrame:
-    """All boards as one table, a line per entry; lists are written with spaces between."""
+    """All boards as one table with one line per entry; the items of a list are separated by spaces."""
     lines = [{k: _listed(v) for k, v in record.items()} for board in boards for record in board_records(board)]
-    whole = dict.fromkeys(("nfe_requested", "rank_low", "rank_high"), "Int64")
-    return pd.DataFrame(lines, columns=list(RECORD_COLUMNS)).astype(whole)
+    integers = dict.fromkeys(("nfe_requested", "rank_low", "rank_high"), "Int64")
+    return pd.DataFrame(lines, columns=list(RECORD_COLUMNS)).astype(integers)
 
 
 def _listed(value: Any) -> Any:
@@ -76,17 +69,17 @@ def _listed(value: Any) -> Any:
 
 
 def boards_csv(boards: Iterable[Board]) -> str:
-    """The table as CSV; no text in it is a formula to a spreadsheet."""
+    """The table as CSV; no text in it is evaluated by a spreadsheet."""
     return boards_frame(boards).map(lambda v: escape.csv_text(v) if isinstance(v, str) else v).to_csv(index=False)
 
 
 def to_json(boards: Iterable[Board]) -> str:
-    """A list of boards, each with its `lines`; null where nothing is known."""
+    """A list of boards, each with its `lines`; null: unknown."""
     shared = (*RECORD_TASK, "levels", "nfe_requested")
 
     def nested(board: Board) -> dict[str, Any]:
-        lines = list(board_records(board))
-        rest = [{k: v for k, v in line.items() if k not in shared} for line in lines]
-        return {k: lines[0][k] for k in shared} | {"highest": board.highest, "lines": rest}
+        records = list(board_records(board))
+        lines = [{k: v for k, v in record.items() if k not in shared} for record in records]
+        return {k: records[0][k] for k in shared} | {"highest": board.highest, "lines": lines}
 
     return json.dumps([nested(board) for board in boards], indent=1, allow_nan=False) + "\n"

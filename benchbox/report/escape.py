@@ -1,4 +1,4 @@
-"""Text of rows and plugins in the terminal, HTML, LaTeX, Markdown and CSV: it is shown, and does nothing."""
+"""Escaping: text of rows and plugins for the terminal, HTML, LaTeX, Markdown and CSV. It is never interpreted."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ LATEX_ESCAPES = {
     "θ": r"$\theta$", "κ": r"$\kappa$", "λ": r"$\lambda$", "μ": r"$\mu$", "ρ": r"$\rho$", "σ": r"$\sigma$",
     "τ": r"$\tau$", "Δ": r"$\Delta$", "Σ": r"$\Sigma$",
 }  # fmt: skip
-"""Brackets and stars would be arguments of the line break before them. Of two hyphens a NUL keeps the dash away."""
+"""Brackets and stars are wrapped: a line break would take them as arguments. A NUL prevents a ligature of hyphens."""
 
 LETTERS = frozenset(map(chr, range(0xC0, 0x100))) - frozenset("×÷ÐðÞþ")
-"""Letters beyond ASCII that LaTeX has in any font."""
+"""Non-ASCII letters that every LaTeX font has."""
 
 MARKDOWN = re.compile(r"[\\`*_\[\]#|~$@]|:(?=\S)|(?<=www)\.", re.IGNORECASE)
-"""What is markup somewhere in a line, also as GitHub reads it: mathematics, mentions, emoji and bare links."""
+"""Markup within a line, including GitHub's extensions: mathematics, mentions, emoji and bare links."""
 
 FORMULA = ("=", "+", "-", "@", "＝", "＋", "－", "＠")
-"""With what a cell begins that a spreadsheet calculates."""
+"""First characters of a cell that a spreadsheet evaluates as a formula."""
 
 
 def plain_text(text: str) -> str:
-    """Text on one line: no control or formatting characters (escape sequences, right-to-left marks), no surrogates."""
+    """Text on one line, without control and formatting characters (such as right-to-left marks) and surrogates."""
     return text if text.isprintable() else "".join(_plain_character(c) for c in text)
 
 
@@ -39,22 +39,24 @@ def _plain_character(c: str) -> str:
 
 
 def html_text(text: str) -> str:
-    """For an element's content or a quoted attribute's value."""
+    """For the content of an element or a quoted attribute."""
     return standard.escape(plain_text(text), quote=True)
 
 
 def latex_text(text: str) -> str:
-    """For a paragraph or a table's cell; a character that LaTeX's own fonts may lack is named by its number."""
-    apart = re.sub("-(?=-)", "-\0", plain_text(text))
-    return "".join(LATEX_ESCAPES.get(c) or (c if ord(c) < 0x7F or c in LETTERS else f"U+{ord(c):04X}") for c in apart)
+    """For a paragraph or a table cell; a character that LaTeX fonts may lack is written as its code point."""
+    separated = re.sub("-(?=-)", "-\0", plain_text(text))
+    return "".join(
+        LATEX_ESCAPES.get(c) or (c if ord(c) < 0x7F or c in LETTERS else f"U+{ord(c):04X}") for c in separated
+    )
 
 
 def markdown_text(text: str) -> str:
-    """For a line or a table's cell."""
+    """For a line or a table cell."""
     return MARKDOWN.sub(r"\\\g<0>", standard.escape(plain_text(text), quote=False))
 
 
 def csv_text(text: str) -> str:
-    """For a field, before the quoting: what a spreadsheet would take for a formula begins with an apostrophe."""
+    """For a field, before quoting: text that a spreadsheet would evaluate is prefixed with an apostrophe."""
     text = plain_text(text)
     return f"'{text}" if text.lstrip().startswith(FORMULA) else text

@@ -71,8 +71,9 @@ def mean(values: Sequence[float], errors: Sequence[float] = (), dof: float = mat
 
 def _critical_ratio(dof: float, other: float) -> float:
     """The 99 % quantile of the ratio of two estimates of one standard error, with these degrees of freedom."""
-    known = math.isinf(other)
-    return math.sqrt(chdtri(dof, CONTRADICTED) / dof if known else fdtri(dof, other, 1 - CONTRADICTED))
+    if math.isinf(other):
+        return math.sqrt(chdtri(dof, CONTRADICTED) / dof)
+    return math.sqrt(fdtri(dof, other, 1 - CONTRADICTED))
 
 
 def difference(a: Estimate, b: Estimate) -> Estimate:

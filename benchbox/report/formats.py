@@ -16,19 +16,19 @@ Escape = Callable[[str], str]
 
 
 def rich_tables(sheets: Iterable[Sheet]) -> list[RenderableType]:
-    """For a rich console, the legend last."""
+    """For a rich console, with the legend at the end."""
     return [*map(rich_table, sheets), Text(LEGEND, style="dim")]
 
 
 def rich_table(sheet: Sheet) -> RenderableType:
-    """One sheet for a rich console; nothing in it is read as markup."""
-    shown = Table()
+    """One sheet for a rich console, without markup."""
+    table = Table()
     for column in sheet.columns:
-        shown.add_column(escape.plain_text(column), justify=_side(sheet, column), overflow="fold")
+        table.add_column(escape.plain_text(column), justify=_side(sheet, column), overflow="fold")
     for line in sheet.lines:
-        shown.add_row(*(Text(escape.plain_text(cell.text), style=cell.style) for cell in line))
+        table.add_row(*(Text(escape.plain_text(cell.text), style=cell.style) for cell in line))
     title = Text(escape.plain_text(sheet.title), style="italic")
-    return Group(title, *([shown] if sheet.lines else []), *(Text(escape.plain_text(note)) for note in sheet.notes))
+    return Group(title, *([table] if sheet.lines else []), *(Text(escape.plain_text(note)) for note in sheet.notes))
 
 
 def _side(sheet: Sheet, column: str) -> Literal["left", "right"]:
@@ -36,13 +36,13 @@ def _side(sheet: Sheet, column: str) -> Literal["left", "right"]:
 
 
 def markdown(sheets: Iterable[Sheet]) -> str:
-    """Tables as GitHub reads them."""
+    """Tables in GitHub's Markdown."""
     marks = {"": "", "bold": "**", "italic": "_"}
 
     def cell(c: SheetCell) -> str:
         return f"{marks[c.style]}{escape.markdown_text(c.text)}{marks[c.style]}" if c.text else ""
 
-    def part(sheet: Sheet) -> str:
+    def section(sheet: Sheet) -> str:
         rules = ["---" if c in sheet.words else "---:" for c in sheet.columns]
         rows = [
             [escape.markdown_text(c) for c in sheet.columns],
@@ -53,7 +53,7 @@ def markdown(sheets: Iterable[Sheet]) -> str:
         notes = [f"- {escape.markdown_text(note)}" for note in sheet.notes]
         return "\n\n".join(filter(None, [escape.markdown_text(sheet.title), "\n".join(lines), "\n".join(notes)]))
 
-    return "\n\n".join([*map(part, sheets), escape.markdown_text(LEGEND)]) + "\n"
+    return "\n\n".join([*map(section, sheets), escape.markdown_text(LEGEND)]) + "\n"
 
 
 LATEX_DOCUMENT = r"""\documentclass{article}
@@ -68,13 +68,13 @@ LATEX_DOCUMENT = r"""\documentclass{article}
 
 
 def latex(sheets: Iterable[Sheet]) -> str:
-    """A document that compiles as it is: a table environment per sheet (for a paper: copy it, and load booktabs)."""
+    """A complete document with one table environment per sheet; for a paper, copy the tables and load booktabs."""
     commands = {"": "%s", "bold": r"\textbf{%s}", "italic": r"\textit{%s}"}
 
     def row(texts: Iterable[str]) -> str:
         return f"{' & '.join(texts)} \\\\"
 
-    def part(sheet: Sheet) -> str:
+    def section(sheet: Sheet) -> str:
         sides = "".join(_side(sheet, c)[0] for c in sheet.columns)
         lines = [row(commands[c.style] % escape.latex_text(c.text) for c in line) for line in sheet.lines]
         head = [rf"\begin{{tabular}}{{{sides}}}", r"\toprule", row(map(escape.latex_text, sheet.columns)), r"\midrule"]
@@ -83,7 +83,7 @@ def latex(sheets: Iterable[Sheet]) -> str:
         inner = [r"\centering", rf"\caption{{{escape.latex_text(sheet.title)}}}", r"\small", *body, *notes]
         return "\n".join([r"\begin{table}[htbp]", *inner, r"\end{table}", r"\clearpage"])
 
-    return LATEX_DOCUMENT % ("\n\n".join(map(part, sheets)), escape.latex_text(LEGEND))
+    return LATEX_DOCUMENT % ("\n\n".join(map(section, sheets)), escape.latex_text(LEGEND))
 
 
 HTML_DOCUMENT = """<!doctype html>
@@ -110,12 +110,12 @@ th, td { padding: .2rem .8rem; text-align: right; border-bottom: 1px solid #8886
 
 
 def html(sheets: Sequence[Sheet]) -> str:
-    """One page without scripts; `benchbox leaderboard --format html --output DIR/` makes a whole site."""
+    """One page without scripts; for a whole site: `benchbox leaderboard --format html --output DIR/`."""
     return HTML_DOCUMENT % ("\n".join(html_table(sheet) for sheet in sheets), escape.html_text(LEGEND))
 
 
 def html_table(sheet: Sheet) -> str:
-    """A table with its caption, and its notes as a list."""
+    """A table with its caption, and the notes as a list."""
     tags = {"": "%s", "bold": "<strong>%s</strong>", "italic": "<em>%s</em>"}
 
     def cell(tag: str, column: str, text: str) -> str:
@@ -132,6 +132,6 @@ def html_table(sheet: Sheet) -> str:
     caption = f"<caption>{escape.html_text(sheet.title)}</caption>"
     body = "".join(f"<tr>{row}</tr>\n" for row in rows)
     notes = "".join(f"<li>{escape.html_text(note)}</li>\n" for note in sheet.notes)
-    listed = f"<ul>\n{notes}</ul>" if notes else ""
+    note_list = f"<ul>\n{notes}</ul>" if notes else ""
     table = f"<table>{caption}\n<thead><tr>{head}</tr></thead>\n<tbody>\n{body}</tbody></table>"
-    return f'<div class="board" tabindex="0">\n{table}\n{listed}</div>'
+    return f'<div class="board" tabindex="0">\n{table}\n{note_list}</div>'

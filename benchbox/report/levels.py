@@ -1,4 +1,4 @@
-"""Which rows share their schedule and grid, and which ran on those that their sampler recommends."""
+"""Boards by noise levels: one schedule and grid for all, or those that each sampler recommends."""
 
 from __future__ import annotations
 
@@ -14,37 +14,36 @@ from benchbox.store.schema import scored
 
 
 def split_by_levels(rows: Sequence[BoardRow]) -> Iterator[tuple[LevelsKind, list[BoardRow]]]:
-    """Rows of one task, as boards: `recommended` levels together where they differ, and each setting of them.
+    """Rows of one task, split into boards: one of all recommended levels, if these differ; one per schedule and grid.
 
-    A setting that only one sampler has, and recommends, stands on the former alone. Samples that were made elsewhere
-    are apart. Every row is on some board.
+    A schedule and grid that only one sampler uses, and that it recommends, has no board of its own. Samples that were
+    made elsewhere have separate boards. Every row is on some board.
     """
-    if elsewhere := [row for row in rows if scored(row)]:
-        yield "unknown", elsewhere
+    if external := [row for row in rows if scored(row)]:
+        yield "unknown", external
     rows = [row for row in rows if not scored(row)]
-    recommended = recommends(rows)
-    together = [row for row, own in zip(rows, recommended, strict=True) if own]
-    several = len(grouped(together, LEVELS)) > 1
+    flags = recommends(rows)
+    recommended = [row for row, flag in zip(rows, flags, strict=True) if flag]
+    several = len(grouped(recommended, LEVELS)) > 1
     if several:
-        yield "recommended", together
-    alone = [row for row, own in zip(rows, recommended, strict=True) if not own]
-    others = grouped(alone, LEVELS)
-    for levels, part in sorted(grouped(rows, LEVELS).items()):
-        if not several or levels in others or len({row["sampler"] for row in part}) > 1:
-            yield "same", part
+        yield "recommended", recommended
+    chosen = grouped([row for row, flag in zip(rows, flags, strict=True) if not flag], LEVELS)
+    for levels, group in sorted(grouped(rows, LEVELS).items()):
+        if not several or levels in chosen or len({row["sampler"] for row in group}) > 1:
+            yield "same", group
 
 
 def recommends(rows: Sequence[BoardRow]) -> list[bool]:
-    """Whether each row has levels that its sampler gets where the user asks for none."""
-    lines = [(row["sampler"], *(row[name] for name in LEVELS)) for row in rows]
-    own = [not chosen_by_command(row["command"], row["schedule_options"], row["grid_options"]) for row in rows]
-    known = {line for line, default in zip(lines, own, strict=True) if default}
-    return [line in known for line in lines]
+    """Whether each row has the levels that its sampler gets by default."""
+    settings = [(row["sampler"], *(row[name] for name in LEVELS)) for row in rows]
+    by_default = [not chosen_by_command(row["command"], row["schedule_options"], row["grid_options"]) for row in rows]
+    defaults = {setting for setting, default in zip(settings, by_default, strict=True) if default}
+    return [setting in defaults for setting in settings]
 
 
 @lru_cache(4096)
 def chosen_by_command(command: str, schedule_options: str, grid_options: str) -> bool:
-    """Whether a command (empty: a call from Python) says the schedule or the grid, or an option of these."""
+    """Whether a command (empty: a call from Python) sets the schedule, the grid, or an option of either."""
     try:
         words = shlex.split(command)
     except ValueError:

@@ -1,4 +1,4 @@
-"""Rows made ready for the boards of a metric: value, error, and what it was compared with."""
+"""Rows prepared for the boards of a metric: value, standard error, reference."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from benchbox.store.values import Value, values
 
 @dataclass(frozen=True)
 class Ranked:
-    """A column that is ranked: the metric that gives it, whether more of it is better, and the ending of the column
-    of its standard error (where there is no interval). `blocks`: the interval is a jackknife's over so many, where the
-    row also has the column that it is about, `_inf`."""
+    """A ranked column: its metric, whether higher is better, and the suffix of the column of its standard error, which
+    is used where there is no interval. blocks: the number of jackknife blocks behind the interval, where the row has
+    the `_inf` column that the interval belongs to."""
 
     metric: str
     highest: bool = False
@@ -34,54 +34,58 @@ RANKED = {
     "f_score": Ranked("prc", highest=True), "w2": Ranked("w2"), "sw2": Ranked("sw2"), "mmd": Ranked("mmd"),
     "energy": Ranked("energy"), "mode_recall": Ranked("modes", highest=True), "ode_error": Ranked("ode_error"),
 }  # fmt: skip
-"""The columns that are ranked, in the order of the boards. Of others no best is known, or they measure the model alone.
+"""The ranked columns, in the order of the boards. Other columns have no best value, or measure only the model.
 
-The `_std` of isc is the spread over its splits, and no standard error.
+The `_std` of isc is the spread over its splits, not a standard error.
 """
 
-SAID = ("features", "reference")
-"""Options of a metric that columns of its own say, by what they came to."""
+OWN_COLUMN = ("features", "reference")
+"""Options of a metric whose resolved values have columns of their own."""
 
 TASK_COLUMNS = [f.name for f in fields(BoardTask) if f.name != "metric"]
 
 
 def prepared_rows(rows: pd.DataFrame, metric: str) -> list[BoardRow]:
-    """The rows that were to be measured by a metric, with `value`, `error` (nan: unknown), `dof`, `features`."""
-    part = by_value(rows, metric)
-    texts = {*TASK_COLUMNS, *SETUP, "command", "reason", "device", "cell", "cuda"} - {*SAID, "n_samples", "setting"}
+    """The rows that have a metric, with `value`, `error` (nan: unknown), `dof` and `features`."""
+    table = by_value(rows, metric)
+    texts = {*TASK_COLUMNS, *SETUP, "command", "reason", "device", "cell", "cuda"} - {
+        *OWN_COLUMN,
+        "n_samples",
+        "setting",
+    }
     for name in texts:
-        column = part[name].astype(object) if name in part else pd.Series(None, part.index, dtype=object)
-        part[name] = column.fillna("{}" if name.endswith("_options") else "")
-    part["value"], part["dof"] = part[metric].astype(float), _dof(part, metric)
-    part["error"] = _standard_errors(part, metric)
-    budgets = [None if pd.isna(nfe) else int(nfe) for nfe in part["nfe_requested"]]
-    part["nfe_requested"] = pd.Series(budgets, part.index, dtype=object)
-    said = {ending: _texts(part, f"{RANKED[metric].metric}_{ending}") for ending in SAID}
-    records: list[Any] = part.assign(**said).to_dict("records")
+        column = table[name].astype(object) if name in table else pd.Series(None, table.index, dtype=object)
+        table[name] = column.fillna("{}" if name.endswith("_options") else "")
+    table["value"], table["dof"] = table[metric].astype(float), _dof(table, metric)
+    table["error"] = _standard_errors(table, metric)
+    budgets = [None if pd.isna(nfe) else int(nfe) for nfe in table["nfe_requested"]]
+    table["nfe_requested"] = pd.Series(budgets, table.index, dtype=object)
+    resolved = {name: _texts(table, f"{RANKED[metric].metric}_{name}") for name in OWN_COLUMN}
+    records: list[Any] = table.assign(**resolved).to_dict("records")
     return records
 
 
 def by_value(rows: pd.DataFrame, metric: str) -> pd.DataFrame:
-    """A line for each value of the metric in each row: its columns under the metric's own names, and its `setting`."""
+    """One row per value of the metric, its columns under the metric's plain names, with the `setting` of the value."""
     texts = [rows.get(name, pd.Series("{}", rows.index)) for name in ("metric_options", "metric_values")]
     pairs = pd.Series(list(zip(*texts, strict=True)), rows.index, dtype=object)
-    found = {pair: _values(pair, RANKED[metric].metric) for pair in set(pairs)}
-    said = tuple(ending for ending in SAID if f"{RANKED[metric].metric}_{ending}" in rows)
-    suffixes = sorted({suffix for values in found.values() for suffix in values} | {""})
-    parts = []
+    by_suffix = {pair: _values(pair, RANKED[metric].metric) for pair in set(pairs)}
+    separate = tuple(name for name in OWN_COLUMN if f"{RANKED[metric].metric}_{name}" in rows)
+    suffixes = sorted({suffix for values in by_suffix.values() for suffix in values} | {""})
+    tables = []
     for suffix in suffixes:
-        own = {pair: values[suffix] for pair, values in found.items() if suffix in values}
-        there = pairs.isin(list(own)) | (rows[metric].notna() if suffix == "" else False)
-        part = rows[there]
-        marked = {name.removesuffix(suffix): part[name] for name in rows.columns if suffix and name.endswith(suffix)}
-        options = pairs[there].map(lambda pair, own=own: _options(own.get(pair)))
-        setting = pairs[there].map(lambda pair, own=own: _setting(own.get(pair), said))
-        parts.append(part.assign(**marked, metric_options=options, setting=setting))
-    return pd.concat(parts) if len(parts) > 1 else parts[0]
+        measured = {pair: values[suffix] for pair, values in by_suffix.items() if suffix in values}
+        has_value = pairs.isin(list(measured)) | (rows[metric].notna() if suffix == "" else False)
+        table = rows[has_value]
+        renamed = {name.removesuffix(suffix): table[name] for name in rows.columns if suffix and name.endswith(suffix)}
+        options = pairs[has_value].map(lambda pair, measured=measured: _options(measured.get(pair)))
+        setting = pairs[has_value].map(lambda pair, measured=measured: _setting(measured.get(pair), separate))
+        tables.append(table.assign(**renamed, metric_options=options, setting=setting))
+    return pd.concat(tables) if len(tables) > 1 else tables[0]
 
 
 def _values(pair: tuple[Any, Any], metric: str) -> dict[str, Value]:
-    """The values of a metric in a row, by the mark of their columns."""
+    """The values of a metric in a row, by the suffix of their columns."""
     row = dict(zip(("metric_options", "metric_values"), pair, strict=True))
     return {value.suffix: value for value in values(row) if value.metric == metric}
 
@@ -90,12 +94,12 @@ def _options(value: Value | None) -> str:
     return json.dumps({value.metric: value.options} if value else {})
 
 
-def _setting(value: Value | None, said: Collection[str]) -> str:
-    """What is not said elsewhere of how a value was measured; a file that was given, by its contents."""
+def _setting(value: Value | None, separate: Collection[str]) -> str:
+    """The options of a value as JSON, without those that have columns of their own; a file as its checksum."""
     options = value.options if value else {}
     files = (value.files if value else None) or {}
-    given = {name: files.get(name, option) for name, option in options.items() if option is not None}
-    return json.dumps({name: option for name, option in given.items() if name not in said}, sort_keys=True)
+    resolved = {name: files.get(name, option) for name, option in options.items() if option is not None}
+    return json.dumps({name: option for name, option in resolved.items() if name not in separate}, sort_keys=True)
 
 
 def _column(rows: pd.DataFrame, name: str) -> pd.Series[float]:
@@ -109,15 +113,15 @@ def _dof(rows: pd.DataFrame, metric: str) -> pd.Series[float]:
 
 
 def _standard_errors(rows: pd.DataFrame, metric: str) -> pd.Series[float]:
-    """Standard errors of single rows: from the 95 % interval, else as the metric states them."""
+    """Standard errors of single rows: from the 95 % interval, otherwise from the metric's own column."""
     width = _column(rows, f"{metric}_high") - _column(rows, f"{metric}_low")
     ending = RANKED[metric].error
     return (width / (2 * rows["dof"].map(student))).fillna(_column(rows, f"{metric}{ending}" if ending else ""))
 
 
 def _texts(rows: pd.DataFrame, name: str) -> pd.Series[str]:
-    """A column; a row without a value in it stands with those of its model, where they are the same."""
+    """A text column; missing values are filled in where all rows of the same model agree."""
     column = rows.get(name, pd.Series(None, rows.index, dtype=object))
-    groups = rows.assign(said=column).groupby(["dataset", "model", "model_sha256"])["said"]
-    shared = groups.transform(lambda said: said.dropna().iloc[0] if said.nunique() == 1 else "")
+    groups = rows.assign(text=column).groupby(["dataset", "model", "model_sha256"])["text"]
+    shared = groups.transform(lambda texts: texts.dropna().iloc[0] if texts.nunique() == 1 else "")
     return column.fillna(shared).fillna("").astype(str)

@@ -75,8 +75,8 @@ def sheets_with_published(
 
 def _sheet(figures: pd.DataFrame) -> Sheet:
     texts = figures.assign(nfe=figures["nfe"].map(number), fid=[number(fid, 4) for fid in figures["fid"]])
-    shown = texts[["sampler", "variant", "model", "nfe", "fid", "source"]].to_numpy()
-    lines = tuple(tuple(SheetCell(str(text), "italic") for text in line) for line in shown)
+    cells = texts[["sampler", "variant", "model", "nfe", "fid", "source"]].to_numpy()
+    lines = tuple(tuple(SheetCell(str(text), "italic") for text in line) for line in cells)
     columns, numbers = ("sampler", "variant", "network", "NFE", "fid", "source"), {"NFE", "fid"}
     title = f"Published for {figures['dataset'].iloc[0]}, never ranked ({NOTE})"
     return Sheet(title, columns, frozenset(columns) - numbers, lines)

@@ -1,4 +1,4 @@
-"""Rows of many cells in one parquet file, as they are published and downloaded."""
+"""Rows of many cells in one parquet file, the format of published results."""
 
 from __future__ import annotations
 
@@ -14,22 +14,19 @@ from benchbox.store.schema import ORDER, schema
 
 
 def row_dicts(rows: pd.DataFrame) -> list[dict[str, Any]]:
-    """The rows as plain values; what is unknown is None."""
-    plain: list[Any] = rows.astype(object).where(rows.notna(), None).to_dict("records")
-    return plain
+    """The rows as dictionaries of plain values; missing values are None."""
+    records: list[Any] = rows.astype(object).where(rows.notna(), None).to_dict("records")
+    return records
 
 
 def read_rows(path: Path) -> pd.DataFrame:
-    """The rows of one file. OSError or ValueError where it cannot be read."""
+    """The rows of one file. OSError or ValueError if it cannot be read."""
     with path.open("rb") as file:
         return pq.read_table(file).to_pandas()
 
 
 def write_rows(rows: pd.DataFrame, path: Path) -> None:
-    """Write rows into one file, whole or not at all, with the schema of a row.
-
-    A column that the schema does not know is a metric's.
-    """
+    """Write rows into one file atomically, with the row schema; columns outside the schema are metrics."""
     lines = row_dicts(rows)
     metrics = {str(name): _example(lines, str(name)) for name in rows if name not in ORDER}
     table = pa.Table.from_pylist(lines, schema=schema(metrics))
@@ -37,5 +34,5 @@ def write_rows(rows: pd.DataFrame, path: Path) -> None:
 
 
 def _example(lines: list[dict[str, Any]], name: str) -> Any:
-    """A value of the column; a number where all are unknown."""
+    """A value of the column, to infer its type; a number if all are missing."""
     return next((line[name] for line in lines if line[name] is not None), 0.0)

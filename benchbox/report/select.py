@@ -31,11 +31,11 @@ def selected_boards(
     return selected
 
 
-def _matching(boards: Sequence[Board], what: str, names: Sequence[str], known: Sequence[str]) -> list[Board]:
-    """The boards whose name is among `names`. known: the name of each board. UsageError where there are none."""
-    matching = [board for board, name in zip(boards, known, strict=True) if name in names]
+def _matching(boards: Sequence[Board], kind: str, names: Sequence[str], board_names: Sequence[str]) -> list[Board]:
+    """The boards whose name is among `names`. board_names: one per board. UsageError if there are none."""
+    matching = [board for board, name in zip(boards, board_names, strict=True) if name in names]
     if not matching:
-        raise unknown(f"{what} among the rows", names[0], set(known) - {"None"})
+        raise unknown(f"{kind} among the rows", names[0], set(board_names) - {"None"})
     return matching
 
 

@@ -1,4 +1,4 @@
-"""How rows are written for people: labels, numbers, and tables that say only once what is the same in all lines."""
+"""Rows for people: labels, numbers, and tables that show a shared value once, in the title."""
 
 from __future__ import annotations
 
@@ -14,44 +14,44 @@ from rich.text import Text
 from benchbox.report.escape import plain_text
 
 WORD_COLUMNS = {"sampler", "model", "schedule", "grid", "status", "to do"}
-"""Columns of words; the others are numbers, and stand to the right."""
+"""Text columns; the others are numbers, which are right-aligned."""
 
 SHARED = ("model", "schedule", "grid", "seed")
-"""Columns that go into the title where they are the same in every line."""
+"""Columns that move into the title if all lines agree."""
 
 
 Defaults = Callable[[str, str], Mapping[str, Any]]
-"""(kind, name) to the default options of a plugin, none where it is not known."""
+"""From (kind, name) to the default options of a plugin; {} for an unknown plugin."""
 
 
 def label(row: Mapping[str, Any], kind: str, defaults: Defaults) -> str:
-    """The sampler (model, schedule, grid) of a row, with the options that are not as usual."""
+    """The sampler (model, schedule, grid) of a row, with its non-default options."""
     name = row[kind] or ""  # null where samples were made elsewhere
     return f"{name} {changed_options(json.loads(row[f'{kind}_options'] or '{}'), kind, name, defaults)}".strip()
 
 
 def shared(rows: Iterable[Mapping[str, Any]], defaults: Defaults) -> Defaults:
-    """`usual`, and for a plugin that it does not know, such as one that is not installed, what all its rows share."""
-    found: dict[tuple[str, str], dict[str, Any]] = {}
+    """`defaults`; for an unknown plugin, such as one that is not installed, the options that all its rows share."""
+    common: dict[tuple[str, str], dict[str, Any]] = {}
     for row in rows:
         for kind in ("sampler", "model", "schedule", "grid"):
             options = json.loads(row[f"{kind}_options"] or "{}")
-            same = found.setdefault((kind, row[kind]), options)
-            found[kind, row[kind]] = {o: v for o, v in same.items() if o in options and options[o] == v}
-    return lambda kind, name: defaults(kind, name) or found.get((kind, name), {})
+            same = common.setdefault((kind, row[kind]), options)
+            common[kind, row[kind]] = {o: v for o, v in same.items() if o in options and options[o] == v}
+    return lambda kind, name: defaults(kind, name) or common.get((kind, name), {})
 
 
 def labels(row: Mapping[str, Any], defaults: Defaults) -> dict[str, str]:
-    """Of a row, what it ran: sampler, model, schedule, grid and seed."""
-    named = {kind: label(row, kind, defaults) for kind in ("sampler", "model", "schedule", "grid")}
-    return named | {"seed": str(row["seed"])}
+    """Sampler, model, schedule, grid and seed of a row."""
+    plugins = {kind: label(row, kind, defaults) for kind in ("sampler", "model", "schedule", "grid")}
+    return plugins | {"seed": str(row["seed"])}
 
 
 def changed_options(options: Mapping[str, Any], kind: str, name: str, defaults: Defaults) -> str:
-    """The options that are not as usual, as one writes them; those of a plugin among them in brackets."""
-    known, texts = defaults(kind, name), []
+    """The non-default options in the syntax of --set; those of a nested plugin in brackets."""
+    default_values, texts = defaults(kind, name), []
     for option, value in options.items():
-        if option in known and value == known[option]:
+        if option in default_values and value == default_values[option]:
             continue
         if isinstance(value, dict):
             inner = {k: v for k, v in value.items() if k != "name"}
@@ -64,12 +64,12 @@ def changed_options(options: Mapping[str, Any], kind: str, name: str, defaults: 
 
 
 def written(value: Any) -> str:
-    """An option's value as --set takes it."""
+    """The value of an option in the syntax of --set."""
     return ":".join(map(str, value)) if isinstance(value, list) else "none" if value is None else str(value)
 
 
 def compact_table(title: str, lines: Sequence[Mapping[str, str]]) -> RenderableType:
-    """A table of lines under its title, which takes what is the same in all of them."""
+    """A table under its title; values that all lines share move into the title."""
     first: Mapping[str, str] = lines[0] if lines else {}
     same = [k for k in SHARED if k in first and len({line[k] for line in lines}) == 1]
     table = Table()
@@ -83,7 +83,7 @@ def compact_table(title: str, lines: Sequence[Mapping[str, str]]) -> RenderableT
 
 
 def number(value: float | None, digits: int = 6) -> str:
-    """A number for a person: a dash where there is none, thousands marked."""
+    """A formatted number: a dash for None and nan, thousands separated."""
     if value is None or math.isnan(value):
         return "–"
     return f"{value:,.{digits}g}" if isinstance(value, float) and abs(value) < 1000 else f"{value:,.0f}"
@@ -94,6 +94,6 @@ def value_text(value: Any) -> str:
 
 
 def status(row: Mapping[str, Any]) -> str:
-    """A row's status, with its reason where it has one."""
+    """The status of a row, with its reason if there is one."""
     reason = row.get("reason")
     return f"{row['status']} ({reason})" if isinstance(reason, str) else str(row["status"])

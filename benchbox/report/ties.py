@@ -117,8 +117,8 @@ def rank_ranges(estimates: Sequence[Estimate], level: float = TIE_LEVEL) -> list
     differ = separated(estimates, level)
     below = (differ & (values[None] < values[:, None])).sum(1)
     above = (differ & (values[None] > values[:, None])).sum(1)
-    places = [1 + int((values < v).sum()) for v in values]
+    positions = [1 + int((values < v).sum()) for v in values]
     return [
-        (place, place) if math.isnan(e.error) else (1 + int(b), len(values) - int(a))
-        for e, place, b, a in zip(estimates, places, below, above, strict=True)
+        (position, position) if math.isnan(e.error) else (1 + int(b), len(values) - int(a))
+        for e, position, b, a in zip(estimates, positions, below, above, strict=True)
     ]

@@ -1,1 +1,1 @@
-"""The page: a static site made from rows. It needs no network and opens from a file."""
+"""A static site made from rows. It needs no network and works from a local file."""

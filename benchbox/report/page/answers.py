@@ -37,8 +37,8 @@ def answered_boards(boards: Sequence[Board]) -> list[Board]:
     """The boards that get an answer: all of them if they are few, otherwise those nearest to the usual budgets."""
     if len(boards) <= len(USUAL_BUDGETS) + 1:
         return list(boards)
-    known = [b for b in boards if b.budget]
-    near = [min(known, key=lambda b: abs(math.log((b.budget or 1) / usual))) for usual in USUAL_BUDGETS]
+    budgeted = [b for b in boards if b.budget]
+    near = [min(budgeted, key=lambda b: abs(math.log((b.budget or 1) / usual))) for usual in USUAL_BUDGETS]
     return [b for b in boards if b in near or b.budget is None]
 
 

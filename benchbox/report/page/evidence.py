@@ -1,4 +1,4 @@
-"""What a site shows beside rows: certificates and error budgets as charts, and pictures of samples."""
+"""Content of a site besides rows: certificates and error budgets as charts, and pictures of samples."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Budgets = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Picture:
-    """A picture that `benchbox plot` drew: its file, its title, and what it shows in words."""
+    """A picture from `benchbox plot`: file name, title, description (`says`) and PNG data."""
 
     name: str
     title: str
@@ -33,41 +33,39 @@ class Picture:
 
     @property
     def path(self) -> str:
-        """Its place in the site."""
+        """Its path in the site."""
         return f"pictures/{self.name}"
 
 
 def picture(path: Path) -> Picture:
-    """A picture from a .png; UsageError for a file that is none."""
+    """The picture in a .png file. UsageError for another file."""
     from PIL import Image
 
-    with reading(path, "a PNG as benchbox plot --output FILE.png makes them"):
+    with reading(path, "a PNG from benchbox plot --output FILE.png"):
         content = path.read_bytes()
         with Image.open(BytesIO(content), formats=["PNG"]) as image:
             image.verify()
-            told = {
-                name: plain_text(str(text)) for name, text in image.info.items() if name in ("Title", "Description")
-            }
-    title = told.get("Title") or path.stem
-    return Picture(f"{slug(path.stem)}.png", title, told.get("Description") or title, content)
+            texts = {name: plain_text(str(image.info.get(name, ""))) for name in ("Title", "Description")}
+    title = texts["Title"] or path.stem
+    return Picture(f"{slug(path.stem)}.png", title, texts["Description"] or title, content)
 
 
 def sampler_charts(certificates: Sequence[CertificateJSON], budgets: Sequence[Budgets]) -> dict[str, Any]:
-    """The charts of one sampler, by their place on its page, as the page's script reads them."""
-    found = {f"orders-{i}": order_charts(c) for i, c in enumerate(certificates)}
-    found |= {f"budget-{i}": {"": _budget(b)} for i, b in enumerate(budgets)}
-    return {id: {"charts": {k: c.as_dict() for k, c in charts.items()}} for id, charts in found.items() if charts}
+    """The charts of one sampler for the page's script, by their id on the page."""
+    by_id = {f"orders-{i}": order_charts(c) for i, c in enumerate(certificates)}
+    by_id |= {f"budget-{i}": {"": _budget(b)} for i, b in enumerate(budgets)}
+    return {id: {"charts": {k: c.as_dict() for k, c in charts.items()}} for id, charts in by_id.items() if charts}
 
 
 def order_charts(certificate: CertificateJSON) -> dict[str, Chart]:
-    """A chart for each kind of error and schedule on which the order was measured."""
+    """A chart for each kind of error and schedule whose order was measured."""
     keys = dict.fromkeys((o["kind"], o["schedule"]) for o in certificate.get("orders", ()) if not o["options"])
     charts = {}
     for kind, schedule in keys:
         try:
             charts[f"{kind}, {schedule}"] = order_chart([certificate], kind, schedule)
         except UsageError:
-            continue  # no error of it is above 0
+            continue  # all of its errors are 0
     return charts
 
 

@@ -1,4 +1,4 @@
-"""What rows say of where they come from, in words."""
+"""Facts about rows, in words: counts, origin, packages, ranks."""
 
 from __future__ import annotations
 
@@ -15,21 +15,23 @@ from benchbox.report.table import changed_options, number
 
 
 def lede(rows: pd.DataFrame) -> str:
-    """What there is, in a paragraph."""
+    """The introduction of the index."""
     samplers, models = rows["sampler"].nunique(), rows["model"].nunique()
     done = int((rows["status"] == "done").sum())
     others = "" if done == len(rows) else f", of {len(rows):,}"
     return (
         f"{samplers} sampler{'s' * (samplers != 1)} on {models} model{'s' * (models != 1)}: {done:,} measured "
-        f"cell{'s' * (done != 1)}{others}. Each card says what to use at a budget of network evaluations per sample, "
-        "how sure that is, what it costs, and the command that measures it again."
+        f"cell{'s' * (done != 1)}{others}. Each card names the best sampler at a budget of network evaluations per "
+        "sample, how certain that is, its cost, and the command that reproduces it."
     )
 
 
 def origin_of_rows(rows: pd.DataFrame) -> str:
-    """Where the rows come from: machines, versions, days."""
+    """The origin of the rows: devices, versions, dates."""
     parts = [f"Measured on {plain_text(', '.join(_distinct(rows, 'device')))}"]
-    parts += [f"with {name} {', '.join(found)}" for name in ("benchbox", "torch") if (found := _distinct(rows, name))]
+    parts += [
+        f"with {name} {', '.join(versions)}" for name in ("benchbox", "torch") if (versions := _distinct(rows, name))
+    ]
     days = sorted(t[:10] for t in _distinct(rows, "started_at"))
     span = "" if not days else f", {days[0]}" if days[0] == days[-1] else f", {days[0]} to {days[-1]}"
     return plain_text(" ".join(parts) + span + ".")
@@ -40,40 +42,39 @@ def _distinct(rows: pd.DataFrame, column: str) -> list[str]:
 
 
 def measured_packages(rows: pd.DataFrame) -> list[tuple[str, str]]:
-    """The packages and versions that a sampler's rows were measured with."""
+    """The packages and versions in a sampler's rows."""
     pairs = rows[["sampler_package", "sampler_version"]].dropna().drop_duplicates()
     return [(plain_text(str(p)), plain_text(str(v))) for p, v in pairs.itertuples(index=False)]
 
 
 def measured_options(rows: pd.DataFrame) -> list[str]:
-    """The options that a sampler's rows were measured with, those of a default value too."""
-    found = [
-        changed_options(json.loads(text), "sampler", "", _no_defaults) for text in _distinct(rows, "sampler_options")
-    ]
-    return [plain_text(text) for text in found if text]
+    """The options in a sampler's rows, including those with their default value."""
+    options = map(json.loads, _distinct(rows, "sampler_options"))
+    texts = [changed_options(values, "sampler", "", _no_defaults) for values in options]
+    return [plain_text(text) for text in texts if text]
 
 
 def _no_defaults(kind: str, name: str) -> dict[str, Any]:
     return {}
 
 
-def places(of: Iterable[View], sampler: str) -> tuple[list[int | None], list[dict[str, Any]]]:
-    """The ranks of a sampler: the budgets, and a line for each setup on each view, with its `ranks` by budget."""
-    found: dict[tuple[str, str], dict[str, Any]] = {}
-    for view in of:
+def sampler_ranks(views: Iterable[View], sampler: str) -> tuple[list[int | None], list[dict[str, Any]]]:
+    """The ranks of a sampler: the budgets, and a line per view and setup, with its `ranks` by budget."""
+    by_setup: dict[tuple[str, str], dict[str, Any]] = {}
+    for view in views:
         ranked = [line for line in view.lines if line["place"]]
         for line in ranked:
             if line["sampler"] == sampler:
-                same = sum(other["budget"] == line["budget"] for other in ranked)
-                place = {"model": view.task.model, "view": view, "name": line["name"], "ranks": {}}
-                ranks = found.setdefault((view.id, line["name"]), place)["ranks"]
-                ranks[line["budget"]] = f"{line['rank']} of {same}", number(line["value"], 4)
-    budgets = {budget for place in found.values() for budget in place["ranks"]}
-    return sorted(budgets, key=lambda b: b or math.inf), list(found.values())
+                n_ranked = sum(other["budget"] == line["budget"] for other in ranked)
+                empty = {"model": view.task.model, "view": view, "name": line["name"], "ranks": {}}
+                ranks = by_setup.setdefault((view.id, line["name"]), empty)["ranks"]
+                ranks[line["budget"]] = f"{line['rank']} of {n_ranked}", number(line["value"], 4)
+    budgets = {budget for setup in by_setup.values() for budget in setup["ranks"]}
+    return sorted(budgets, key=lambda b: b or math.inf), list(by_setup.values())
 
 
 def facts(rows: pd.DataFrame) -> list[tuple[str, str]]:
-    """What rows say of their model."""
+    """Facts about the model of these rows."""
     columns = {"Data set": "dataset", "Options": "model_options", "SHA-256 of the weights": "model_sha256"}
-    found = [(name, plain_text(", ".join(_distinct(rows, column)))) for name, column in columns.items()]
-    return [*((name, text) for name, text in found if text not in ("", "{}")), ("Rows", f"{len(rows):,}")]
+    texts = [(name, plain_text(", ".join(_distinct(rows, column)))) for name, column in columns.items()]
+    return [*((name, text) for name, text in texts if text not in ("", "{}")), ("Rows", f"{len(rows):,}")]

@@ -1,4 +1,4 @@
-"""Which files of a folder the site wrote: those are replaced and removed by the next one, never another."""
+"""The manifest: the files that a site wrote. The next site replaces and removes only these."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from benchbox.store.atomic import write_bytes
 MANIFEST_FILE, ROWS_FILE = "data/site.json", "data/rows.parquet"
 
 Manifest = Mapping[str, str]
-"""The SHA-256 of every file, by its path in the folder."""
+"""SHA-256 checksums, by path in the folder."""
 
 
 def of(files: Mapping[str, bytes]) -> Manifest:
-    """The manifest of files with these contents."""
+    """The manifest of these files."""
     return {path: hashlib.sha256(content).hexdigest() for path, content in files.items()}
 
 
 def read_manifest(folder: Path) -> Manifest:
-    """What the last site in a folder wrote; nothing where no manifest can be read."""
+    """The manifest of the last site in a folder; {} if it cannot be read."""
     try:
-        found = json.loads((folder / MANIFEST_FILE).read_text(encoding="utf-8"))["files"]
-        return {path: digest for path, digest in found.items() if isinstance(digest, str)}
+        checksums = json.loads((folder / MANIFEST_FILE).read_text(encoding="utf-8"))["files"]
+        return {path: digest for path, digest in checksums.items() if isinstance(digest, str)}
     except (OSError, ValueError, TypeError, KeyError, AttributeError):
         return {}
 
@@ -35,7 +35,7 @@ def write_manifest(folder: Path, manifest: Manifest) -> None:
 
 
 def owned(folder: Path, path: str, manifest: Manifest) -> bool:
-    """Whether a file in the folder is as the site wrote it. Links and what lies outside of the folder are not."""
+    """Whether a file in the folder is unchanged since the site wrote it. Links and outside paths do not count."""
     file = folder / path
     if path not in manifest or file.resolve() != folder.resolve() / path or not file.is_file():
         return False
@@ -43,12 +43,12 @@ def owned(folder: Path, path: str, manifest: Manifest) -> bool:
 
 
 def gone(old: Manifest, new: Manifest) -> list[str]:
-    """The files that an older site wrote and a newer one does not."""
+    """The files that only the older site wrote."""
     return sorted(old.keys() - new.keys())
 
 
 def remove(folder: Path, old: Manifest, new: Manifest) -> None:
-    """Remove what the older site wrote and the newer one does not, where nobody has changed it since."""
+    """Remove the files that only the older site wrote, unless they have changed since."""
     for path in gone(old, new):
         if owned(folder, path, old):
             (folder / path).unlink()

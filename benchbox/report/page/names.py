@@ -1,4 +1,4 @@
-"""Names and numbers as the page needs them."""
+"""Names and numbers for the page."""
 
 from __future__ import annotations
 
@@ -12,28 +12,28 @@ from markupsafe import Markup, escape
 from benchbox.report.entry import Setup
 
 Names = Mapping[Setup, str]
-"""What each setup is called on the page."""
+"""The name of each setup on the page."""
 
 
 def slug(name: str) -> str:
-    """A file name for any name; one that had to be changed ends in a hash, so that no two are the same."""
+    """A unique file name for any name; a changed name ends in a hash."""
     safe = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:60]
     return safe if safe == name else f"{safe or 'x'}-{hashlib.sha256(name.encode()).hexdigest()[:6]}"
 
 
 def listed(names: Sequence[str], most: int = 4) -> str:
-    """Names in a sentence; of many, the first and how many more."""
+    """Names in a sentence; of many names, the first ones and the number of others."""
     if len(names) > most:
         return f"{', '.join(names[:most])} and {len(names) - most} more"
     return " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
 
 
 def breakable(name: str) -> Markup:
-    """A name as HTML that may break where a person would break it: after a sign, before a capital."""
+    """A name as HTML with line breaks allowed after punctuation and before capitals."""
     parts = re.split(r"(?<=[:+_-])|(?<=[a-z0-9])(?=[A-Z])", name)
     return Markup("<wbr>").join(escape(part) for part in parts)
 
 
 def finite_or_none(value: float) -> float | None:
-    """A number that JSON can hold."""
+    """A number that JSON can represent."""
     return float(value) if math.isfinite(value) else None

@@ -1,4 +1,4 @@
-"""A plot as a file: a picture by matplotlib, or a page of its own with everything in it."""
+"""A plot as a file: an image by matplotlib, or a self-contained HTML page."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from benchbox.errors import UsageError
-from benchbox.report.page.site import environment
+from benchbox.report.page.pages import environment
 from benchbox.report.plots.chart import Chart
 from benchbox.report.plots.draw import draw
 from benchbox.report.plots.gallery import Lines, draw_gallery, gallery_description
@@ -20,7 +20,7 @@ from benchbox.store.atomic import output
 
 
 def write_charts(charts: Mapping[str, Chart], path: Path) -> None:
-    """Charts, by what quality costs (nfe, …), into an SVG, PNG, PDF or HTML file. UsageError as `draw`."""
+    """Write charts, by cost (nfe, …), to an SVG, PNG, PDF or HTML file. UsageError as in `draw`."""
     _check_kind(path)
     if path.suffix != ".html":
         draw(list(charts.values()), path)
@@ -30,7 +30,7 @@ def write_charts(charts: Mapping[str, Chart], path: Path) -> None:
 
 
 def write_gallery(lines: Lines, path: Path, title: str, data_range: tuple[float, float]) -> None:
-    """Pictures into an SVG, PNG, PDF or HTML file; UsageError as `draw_gallery`."""
+    """Write a gallery to an SVG, PNG, PDF or HTML file. UsageError as in `draw_gallery`."""
     _check_kind(path)
     if path.suffix != ".html":
         draw_gallery(lines, path, title, data_range)
@@ -50,9 +50,9 @@ def _check_kind(path: Path) -> None:
 
 def _page(path: Path, title: str, scripts: Sequence[str] = (), **content: Any) -> None:
     assets = files(__package__) / "assets"
-    read = [(assets / name).read_text(encoding="utf-8") for name in scripts]
+    sources = [(assets / name).read_text(encoding="utf-8") for name in scripts]
     text = environment().get_template("single.html").render(
-        title=title, scripts=read, style=(assets / "benchbox.css").read_text(encoding="utf-8"), hashes=hashes,
+        title=title, scripts=sources, style=(assets / "benchbox.css").read_text(encoding="utf-8"), hashes=hashes,
         picture=content.pop("picture", None), **content,
     )  # fmt: skip
     with output(path) as file:
@@ -60,6 +60,6 @@ def _page(path: Path, title: str, scripts: Sequence[str] = (), **content: Any) -
 
 
 def hashes(texts: Sequence[str]) -> str:
-    """What a content security policy lets run: these texts, nothing else."""
-    sums = (base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() for text in texts)
-    return " ".join(f"'sha256-{s}'" for s in sums) or "'none'"
+    """The sources of a content security policy that allows only these texts."""
+    digests = (base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() for text in texts)
+    return " ".join(f"'sha256-{s}'" for s in digests) or "'none'"

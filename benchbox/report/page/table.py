@@ -1,4 +1,4 @@
-"""Rows as the page's script reads them: column by column, texts that repeat written once."""
+"""Rows for the page's script: by column, each distinct text stored once."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from benchbox.report.command import run_command
 from benchbox.report.entry import SETUP, Setup
 from benchbox.report.escape import plain_text
 from benchbox.report.page.names import slug
+from benchbox.report.rows import row_dicts
 from benchbox.report.table import Defaults
 
 
 def with_commands(rows: pd.DataFrame, defaults: Defaults) -> pd.DataFrame:
-    """The rows with the column `reproduce`, the command that measures that one row, and `page`, its sampler's."""
-    lines = rows.astype(object).where(rows.notna(), None).to_dict("records")
-    commands = [reproduce_command(row, defaults) for row in lines]
+    """The rows with the columns `reproduce` (the command that measures the row) and `page` (of its sampler)."""
+    commands = [reproduce_command(row, defaults) for row in row_dicts(rows)]
     return rows.assign(reproduce=commands, page=[slug(str(name)) for name in rows["sampler"]])
 
 
-def reproduce_command(row: dict[Any, Any], defaults: Defaults) -> str:
+def reproduce_command(row: dict[str, Any], defaults: Defaults) -> str:
     """The command that measures one row."""
     task = BoardTask("", "", str(row["model"]), row["model_options"] or "{}", "", "", int(row["n_samples"]))
     budget = None if row["nfe_requested"] is None else int(row["nfe_requested"])
@@ -31,7 +31,7 @@ def reproduce_command(row: dict[Any, Any], defaults: Defaults) -> str:
 
 
 def encoded(rows: pd.DataFrame) -> dict[str, Any]:
-    """`columns`: of each its `values`, and for texts the `index` of every row's value in them. None where unknown."""
+    """`columns`: the `values` of each; for text, the distinct values and the `index` of each row. None: unknown."""
     columns: dict[str, Any] = {}
     for name in rows:
         column = rows[name]

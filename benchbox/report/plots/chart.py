@@ -1,4 +1,4 @@
-"""A chart as data: points with intervals, in lines, on two logarithmic axes. It knows nothing of what draws it."""
+"""A chart as data: lines of points with intervals, on logarithmic axes. Independent of the drawing backend."""
 
 from __future__ import annotations
 
@@ -8,38 +8,37 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 Role = Literal["line", "whole", "guide", "published"]
-"""A measured line; one that sums up the others (black); one that only guides the eye (thin, dashed); and points that
-somebody else measured (hollow, not joined)."""
+"""A measured line; a whole run (black); a guide to the eye (thin, dashed); published points (hollow, not joined)."""
 
 
 @dataclass(frozen=True)
 class Point:
-    """A measurement, x and y > 0, with the interval of y (nan: unknown)."""
+    """A measurement with x, y > 0 and the interval of y (nan: unknown)."""
 
     x: float
     y: float
     low: float = math.nan
     high: float = math.nan
     label: str = ""
-    """What it is, in a few words: its budget."""
+    """A short label, such as its budget."""
     strong: bool = True
-    """Whether it counts: it is on the front, or in the asymptotic range. Others are drawn pale."""
+    """Whether it is on the front, or in the asymptotic range. Other points are drawn pale."""
 
 
 @dataclass(frozen=True)
 class Line:
-    """Points of one thing, in the order in which they are joined."""
+    """The points of one setup, in drawing order."""
 
     name: str
     points: tuple[Point, ...]
     role: Role = "line"
     muted: bool = False
-    """Whether a page draws it only when it is asked to."""
+    """Whether a page hides it at first."""
 
 
 @dataclass(frozen=True)
 class Chart:
-    """What is drawn, and all that a reader needs who sees nothing else."""
+    """A chart with everything that is needed to read it on its own."""
 
     title: str
     x: str
@@ -47,20 +46,20 @@ class Chart:
     lines: tuple[Line, ...]
     caption: str = ""
     front: str = ""
-    """What the staircase through the strong points is called; without a name there is none."""
+    """Name of the staircase through the strong points; "" for none."""
     highest: bool = False
-    """Whether more of y is better."""
+    """Whether higher y is better."""
 
     @property
     def staircase(self) -> list[Point]:
-        """The strong points from left to right, where there is a front."""
+        """The strong points from left to right; empty without a front."""
         return sorted(self._strong(), key=lambda p: (p.x, p.y)) if self.front else []
 
     def _strong(self) -> Iterable[Point]:
         return (p for line in self.lines if line.role == "line" for p in line.points if p.strong)
 
     def as_dict(self) -> dict[str, Any]:
-        """In plain values, as the page's script draws it; an unknown end of an interval is None."""
+        """The chart as plain values, for the page's script; an unknown end of an interval is None."""
         return {
             "title": self.title, "x": self.x, "y": self.y, "caption": self.caption, "front": self.front,
             "highest": self.highest,
@@ -79,14 +78,14 @@ def _point_values(point: Point) -> dict[str, Any]:
 
 
 def drawable(x: float, y: float) -> bool:
-    """Whether a point has a place on logarithmic axes."""
+    """Whether a point can be drawn on logarithmic axes."""
     return 0 < x < math.inf and 0 < y < math.inf
 
 
 def non_dominated(points: Iterable[Point], highest: bool = False) -> set[Point]:
-    """The Pareto front: no other point is as good in x (less is better) and y, and better in one of them.
+    """The Pareto front: points that no other point matches in both x and y and beats in one of them.
 
-    Less of y is better, or more where `highest`. Of equal points all stay.
+    Lower x is better; lower y, or higher y if `highest`. Equal points are all kept.
     """
     best, front = math.inf, set[Point]()
     columns: dict[float, list[Point]] = {}

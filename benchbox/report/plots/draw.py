@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchbox.report.plots.chart import Chart, Line, Point
+from benchbox.report.plots.front import name_front
 from benchbox.report.plots.style import DPI, look, save_figure, styled
 
 if TYPE_CHECKING:
@@ -20,17 +21,17 @@ HOLLOW: Any = {
     "marker": "o", "markersize": 5, "markerfacecolor": "none", "markeredgecolor": "#555555", "linestyle": "",
     "zorder": 2,
 }  # fmt: skip
-"""How figures look that others published."""
+"""The style of published values."""
 PANEL = (5.2, 3.9)
 """Width and height of one chart, in inches."""
 MANY_LINES = 14
-"""Of so many lines at the most one narrow chart has room, and its legend."""
+"""The most lines for which a narrow chart has room in its legend."""
 
 
 def draw(charts: Sequence[Chart], path: Path) -> None:
-    """Write charts, side by side with one legend, into an SVG, PNG or PDF. The same charts give the same bytes.
+    """Write charts, side by side with one legend, into an SVG, PNG or PDF. The output is reproducible.
 
-    UsageError where matplotlib is missing, or the file cannot be written.
+    UsageError if matplotlib is missing, or the file cannot be written.
     """
     with styled():
         from matplotlib.figure import Figure
@@ -53,7 +54,7 @@ def draw(charts: Sequence[Chart], path: Path) -> None:
 
 
 def draw_heading(figure: Figure, chart: Chart) -> None:
-    """The title and the caption, above everything."""
+    """Draw the title and the caption above the panels."""
     width, height = figure.get_size_inches()
     caption = textwrap.wrap(chart.caption, int(width * 15))
     figure.text(0.012, 1 - 0.08 / height, chart.title, va="top", fontsize=12, fontweight="bold")
@@ -63,14 +64,13 @@ def draw_heading(figure: Figure, chart: Chart) -> None:
 
 
 def panel(axes: Axes, chart: Chart, looks: dict[str, dict[str, Any]]) -> None:
-    """One chart on its axes."""
+    """Draw one chart on its axes."""
     axes.set(xscale="log", yscale="log", xlabel=chart.x, ylabel=chart.y)
     axes.margins(x=0.12, y=0.12)
     if chart.front:
-        steps = chart.staircase
         axes.step(
-            [p.x for p in steps], [p.y for p in steps], where="post",
-            color="#bbbbbb", linewidth=5, solid_capstyle="round", zorder=1, label=chart.front,
+            *_xy(chart.staircase), where="post", color="#bbbbbb", linewidth=5, solid_capstyle="round", zorder=1,
+            label=chart.front,
         )  # fmt: skip
     wholes = iter(("-", (0, (5, 1.5))))
     for line in chart.lines:
@@ -89,7 +89,7 @@ def panel(axes: Axes, chart: Chart, looks: dict[str, dict[str, Any]]) -> None:
 
 
 def draw_guide(axes: Axes, line: Line) -> None:
-    """A thin dashed line with its name below its middle."""
+    """Draw a thin dashed line with its name below the middle."""
     first, last = line.points[0], line.points[-1]
     axes.plot(*_xy(line.points), color="#222222", linewidth=1, linestyle=(0, (2, 2)), zorder=2)
     axes.annotate(
@@ -99,17 +99,17 @@ def draw_guide(axes: Axes, line: Line) -> None:
 
 
 def draw_line(axes: Axes, line: Line, style: dict[str, Any]) -> None:
-    """A pale line through all points; the strong ones stand out; bars where the interval is known."""
+    """A line through all points, strong points emphasised, with bars where the interval is known."""
     colour, marker = style["color"], style["marker"]
-    strong, pale = ([p for p in line.points if p.strong is wanted] for wanted in (True, False))
+    strong, pale = ([p for p in line.points if p.strong is flag] for flag in (True, False))
     axes.plot(*_xy(line.points), **(style | {"marker": ""}), linewidth=1.4, alpha=1 if not pale else 0.55, zorder=3)
     for points, alpha in ((strong, 1.0), (pale, PALE)):
-        known = [p for p in points if math.isfinite(p.low + p.high)]
-        if known:
-            x, y = _xy(known)
-            bars = [[p.y - max(p.low, p.y * 1e-3) for p in known], [p.high - p.y for p in known]]
+        intervals = [p for p in points if math.isfinite(p.low + p.high)]
+        if intervals:
+            x, y = _xy(intervals)
+            bars = [[p.y - max(p.low, p.y * 1e-3) for p in intervals], [p.high - p.y for p in intervals]]
             axes.errorbar(x, y, bars, fmt="none", ecolor=colour, elinewidth=1, capsize=2.5, alpha=alpha, zorder=3)
-        # white below a pale marker, so that no line shines through
+        # white below a pale marker, so that the line does not show through
         axes.plot(*_xy(points), marker=marker, color="white", linestyle="", markersize=6.5, zorder=4)
         axes.plot(*_xy(points), marker=marker, color=colour, linestyle="", markersize=6.5, alpha=alpha, zorder=5)
     axes.plot([], [], **style, linewidth=1.4, label=line.name)
@@ -120,7 +120,7 @@ def _xy(points: Sequence[Point]) -> tuple[list[float], list[float]]:
 
 
 def ticks(axis: Any, low: float, high: float) -> None:
-    """Numbers that one reads: 5, 10, 20 over a few decades, powers of ten over many, even steps over a small range."""
+    """Readable tick labels: 5, 10, 20 over a few decades, powers of ten over many, even steps over a small range."""
     from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
     ratio = high / low
@@ -142,34 +142,8 @@ def power(value: float) -> str:
     return "10" + str(round(math.log10(value))).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
 
 
-def name_front(axes: Axes, chart: Chart) -> None:
-    """Names at the corners of the front, on the better side, where no point lies; one with no room is left out."""
-    named = {id(p): line.name for line in chart.lines for p in line.points}
-    taken: list[Any] = []
-    for p in chart.staircase:
-        for align in ("right", "left"):
-            text = name_corner(axes, f"{named[id(p)]}\n{p.label}", p, chart.highest, align)
-            box, inside = text.get_window_extent().padded(3), axes.get_window_extent()
-            covered = [axes.transData.transform((q.x, q.y)) for q in chart.staircase if q is not p]
-            whole = box.x0 >= inside.x0 and box.x1 <= inside.x1 and box.y0 >= inside.y0 and box.y1 <= inside.y1
-            beyond = all(y < box.y0 if chart.highest else y > box.y1 for x, y in covered if box.x0 < x < box.x1)
-            if whole and beyond and not any(box.overlaps(other) for other in taken):
-                taken.append(box)
-                break
-            text.remove()
-
-
-def name_corner(axes: Axes, name: str, corner: Point, highest: bool, align: str) -> Any:
-    """A name beside a corner of the front, left of it (it ends there: `right`) or right of it and further away."""
-    beside, away = (-6, 5) if align == "right" else (6, 16)
-    return axes.annotate(
-        name, (corner.x, corner.y), (beside, away if highest else -away), textcoords="offset points",
-        ha=align, va="bottom" if highest else "top", fontsize=7.5, color="#222222", zorder=6,
-    )  # fmt: skip
-
-
 def legend(figure: Figure, panels: Sequence[Axes], columns: int) -> None:
-    """One legend for all panels, below them."""
+    """Draw one legend for all panels, below them."""
     handles = {
         label: handle for axes in panels for handle, label in zip(*axes.get_legend_handles_labels(), strict=True)
     }

@@ -1,4 +1,4 @@
-"""Charts of what is exact: orders of convergence and error budgets, from the JSON that `benchbox check` writes."""
+"""Charts of exact errors: orders of convergence and error budgets, from the JSON of `benchbox check`."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from benchbox.errors import UsageError
 from benchbox.report.plots.chart import Chart, Line, Point, drawable
 
 HOW = {
-    "weak": "W2 on Gaussian data, exact law, without the last denoise",
-    "strong": "root mean square error of paths on the mixture",
+    "weak": "exact W2 on Gaussian data, without the final denoise",
+    "strong": "root mean square pathwise error on the mixture",
 }
-"""The kinds of order that a certificate measures, and of which error."""
+"""The errors behind the kinds of order in a certificate."""
 
 
 BELOW = 0.75
-"""Of the error: where the guide is drawn."""
+"""The guide is drawn at this fraction of the error."""
 
 
 def order_chart(certificates: Sequence[Mapping[str, Any]], kind: str = "weak", schedule: str = "edm") -> Chart:
-    """Error against intervals for each certified sampler; the guides have the measured slopes.
+    """Error against the number of intervals for each certified sampler, with guides of the measured slopes.
 
-    certificates: as `Certificate.as_dict()` gives them. UsageError where none has an order of that kind.
+    certificates: from `Certificate.as_dict()`. UsageError if none has an order of this kind.
     """
     lines: list[Line] = []
     for certificate in certificates:
@@ -31,11 +31,11 @@ def order_chart(certificates: Sequence[Mapping[str, Any]], kind: str = "weak", s
                 lines += _order_lines(certificate["name"], order)
     if not any(line.points for line in lines):
         names = ", ".join(c["name"] for c in certificates)
-        raise UsageError(f"there is no {kind} order on schedule {schedule} in the certificates of {names}.")
+        raise UsageError(f"the certificates of {names} contain no {kind} order on schedule {schedule}.")
     return Chart(
         "Order of convergence", "intervals", "error", tuple(lines),
-        f"Error: {HOW.get(kind, kind)}; schedule {schedule}. Thin: the measured slope, over the range where it has "
-        "settled. Pale points lie outside that range.",
+        f"Error: {HOW.get(kind, kind)}; schedule {schedule}. Thin: the measured slope, over the asymptotic "
+        "range. Pale points lie outside this range.",
     )  # fmt: skip
 
 
@@ -49,23 +49,23 @@ def _order_lines(name: str, order: Mapping[str, Any]) -> list[Line]:
 
 
 def _guide(points: Sequence[Point], order: float | None) -> list[Line]:
-    """The power law with the measured order, a little below the settled points, so that both can be seen."""
-    settled = [p for p in points if p.strong]
-    if not settled or order is None:
+    """The power law with the measured order, slightly below the points of the asymptotic range."""
+    asymptotic = [p for p in points if p.strong]
+    if not asymptotic or order is None:
         return []
-    end = settled[-1]
-    ends = (Point(n, BELOW * end.y * (n / end.x) ** -order) for n in (settled[0].x, end.x))
+    end = asymptotic[-1]
+    ends = (Point(n, BELOW * end.y * (n / end.x) ** -order) for n in (asymptotic[0].x, end.x))
     return [Line(f"slope {order:.2f}", tuple(ends), "guide")]
 
 
 WHOLE = ("together", "without score error")
-"""The sources of an error budget that are whole runs."""
+"""The entries of an error budget that are whole runs, not single sources."""
 
 
 def budget_chart(sampler: str, setting: str, budgets: Iterable[Mapping[str, Any]]) -> Chart:
-    """W2 against NFE, a line for each source of error.
+    """W2 against NFE, with a line for each source of error.
 
-    budgets: as `Budget.as_dict()` gives them; setting: what they were computed for, in words.
+    budgets: from `Budget.as_dict()`. setting: model, schedule and grid, in words.
     """
     table = list(budgets)
     sources = list(table[0]["w2"])
@@ -79,5 +79,5 @@ def budget_chart(sampler: str, setting: str, budgets: Iterable[Mapping[str, Any]
     )
     return Chart(
         f"{sampler}: where the error comes from", "NFE (network evaluations per sample)", "W2 error (exact)", lines,
-        f"Each source alone, and whole runs (black). {setting}.",
+        f"Each source on its own, and whole runs (black). {setting}.",
     )  # fmt: skip

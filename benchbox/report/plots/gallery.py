@@ -1,4 +1,4 @@
-"""Pictures of samples: a line of panels for each sampler; each panel shows images as a mosaic, or points in a plane."""
+"""Pictures of samples: a line of panels per sampler; a panel shows images as a mosaic, or points in a plane."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Panel:
-    """Samples, (n, channels, height, width) or (n, dimensions), and what they are; None where there are none."""
+    """Samples, (n, channels, height, width) or (n, dimensions), with a caption. None: a skipped cell."""
 
     caption: str
     samples: NDArray[Any] | None
 
 
 Lines = Sequence[tuple[str, Sequence[Panel]]]
-"""The panels of each line, with its name."""
+"""The name and the panels of each line."""
 
 
 def draw_gallery(
@@ -37,9 +37,9 @@ def draw_gallery(
     title: str = "",
     data_range: tuple[float, float] = (-1.0, 1.0),
 ) -> None:
-    """Write the panels of each named line into an SVG, PNG or PDF. A caption that a whole column shares is said once.
+    """Write the panels of each named line into an SVG, PNG or PDF. Repeated captions in a column are omitted.
 
-    UsageError where matplotlib is missing, the file cannot be written, or the samples cannot be drawn.
+    UsageError if matplotlib is missing, the file cannot be written, or the samples cannot be drawn.
     """
     widest = max(len(panels) for _, panels in lines)
     with styled():
@@ -64,9 +64,9 @@ def draw_gallery(
 
 
 def gallery_description(lines: Lines) -> str:
-    """What a gallery shows, for who cannot see it."""
-    says = "; ".join(f"{name}: {', '.join(panel.caption for panel in panels)}" for name, panels in lines)
-    return f"Line by line: {says}."
+    """A description of a gallery, for screen readers."""
+    text = "; ".join(f"{name}: {', '.join(panel.caption for panel in panels)}" for name, panels in lines)
+    return f"Line by line: {text}."
 
 
 def _same_above(lines: Lines, i: int, j: int) -> bool:
@@ -86,27 +86,27 @@ def show(axis: Axes, samples: NDArray[Any] | None, data_range: tuple[float, floa
         second = samples[:, 1] if samples.shape[1] > 1 else np.zeros(len(samples))
         axis.scatter(samples[:, 0], second, s=6, color=COLOURS[0], alpha=0.6, linewidths=0)
     else:
-        raise UsageError(f"samples of shape {samples.shape[1:]} are neither images nor vectors: they cannot be drawn.")
+        raise UsageError(f"samples of shape {samples.shape[1:]} cannot be drawn: they are neither images nor vectors.")
 
 
 def mosaic(images: NDArray[Any]) -> NDArray[Any]:
-    """n images, (n, channels, height, width), as one, row by row: (rows·height, columns·width[, 3]).
+    """n images, (n, channels, height, width), as one image, row by row: (rows·height, columns·width[, 3]).
 
-    Three channels are red, green and blue; of any other number the first is shown.
+    Three channels are shown as RGB; otherwise only the first channel is shown.
     """
     n, channels, height, width = images.shape
     columns = math.ceil(math.sqrt(n))
     rows = math.ceil(n / columns)
-    shown = 3 if channels == 3 else 1
-    tiles = np.ones((rows * columns, shown, height, width), images.dtype)
-    tiles[:n] = images[:, :shown]
-    tiles = tiles.reshape(rows, columns, shown, height, width).transpose(0, 3, 1, 4, 2)
-    whole = tiles.reshape(rows * height, columns * width, shown)
-    return whole if shown == 3 else whole[:, :, 0]
+    n_shown = 3 if channels == 3 else 1
+    tiles = np.ones((rows * columns, n_shown, height, width), images.dtype)
+    tiles[:n] = images[:, :n_shown]
+    tiles = tiles.reshape(rows, columns, n_shown, height, width).transpose(0, 3, 1, 4, 2)
+    image = tiles.reshape(rows * height, columns * width, n_shown)
+    return image if n_shown == 3 else image[:, :, 0]
 
 
 def share_planes(figure: Figure) -> None:
-    """The same limits for all panels of points."""
+    """Give all panels of points the same limits."""
     planes = [axis for axis in figure.axes if axis.collections]
     for which in ("xlim", "ylim"):
         limits = [getattr(axis, f"get_{which}")() for axis in planes]

@@ -1,4 +1,4 @@
-"""Work–precision diagrams: quality against what it costs, from the boards of one series."""
+"""Work–precision diagrams: quality against cost, from the boards of one series."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ COST_AXES: dict[CostName, str] = {
     "seconds": "seconds per 1,000 samples",
     "memory": "peak memory (MB)",
 }
-"""What quality can be drawn against, and how the axis is called."""
+"""The costs that quality can be drawn against, with the titles of their axes."""
 
 FRONT = "non-dominated front"
-"""Where no other setup is both better and cheaper."""
+"""The setups that no other one beats in both quality and cost."""
 
 
 def series(boards: Iterable[Board]) -> list[list[Board]]:
-    """Boards that differ in the budget alone, together; in the order in which they come.
+    """Boards grouped by series: those that differ only in the budget.
 
-    Those of samples that were made elsewhere are left out: what these cost is not known.
+    Boards of samples that were made elsewhere are left out, as their cost is unknown.
     """
     groups: dict[object, list[Board]] = defaultdict(list)
     for board in (b for b in boards if b.levels != "unknown"):
@@ -40,7 +40,7 @@ def series(boards: Iterable[Board]) -> list[list[Board]]:
 
 
 def largest_series(boards: Iterable[Board], defaults: Defaults) -> tuple[list[Board], list[str]]:
-    """The series with the most entries, and the titles of the others. UsageError where there is none."""
+    """The series with the most entries, and the titles of the others. UsageError if there is none."""
     groups = series(boards)
     if not groups:
         raise UsageError("no row can be ranked.")
@@ -61,10 +61,10 @@ def quality_charts(boards: Sequence[Board], costs: Sequence[str], defaults: Defa
 
 
 def quality_chart(boards: Sequence[Board], cost: CostName, defaults: Defaults) -> Chart:
-    """The chart of one series: a line for each setup, a point for each budget, dominated points pale.
+    """The chart of one series: a line per setup, a point per budget; dominated points are pale.
 
-    Seconds and memory are those of one machine, the one that most entries ran on; entries of others are left out,
-    and the caption says how many.
+    Seconds and memory are those of the device that most entries ran on. Entries on other devices are left out; the
+    caption gives their number.
     """
     device, entries = _on_one_device(boards, cost)
     names = setup_names([e.setup for _, e in entries], defaults)
@@ -95,28 +95,32 @@ def _on_one_device(boards: Sequence[Board], cost: CostName) -> tuple[str, list[t
 
 
 def point(x: float, entry: Entry, board: Board) -> Point:
-    asked = "adaptive" if board.budget is None else f"{entry.nfe:g} NFE"
-    return Point(x, entry.value, entry.low, entry.high, asked)
+    """The point of an entry at a cost x."""
+    nfe = "adaptive" if board.budget is None else f"{entry.nfe:g} NFE"
+    return Point(x, entry.value, entry.low, entry.high, nfe)
 
 
 def spent(entry: Entry, cost: CostName) -> float:
-    """What an entry costs; nan where it was not measured."""
+    """The cost of an entry; nan if not measured."""
     return {"nfe": entry.nfe, "seconds": entry.cost.seconds, "memory": entry.cost.memory_mb}[cost]
 
 
 def _caption(boards: Sequence[Board], entries: Sequence[tuple[Board, Entry]], device: str, drawn: int) -> str:
     better = "up and left" if boards[0].highest else "down and left"
-    levels = {"same": "one schedule and grid for all", "recommended": "each sampler on the levels it recommends"}
+    levels = {
+        "same": "one schedule and grid for all",
+        "recommended": "each sampler with its recommended schedule and grid",
+    }
     seeds = [len(e.seeds) for _, e in entries] or [0]
     parts = [
         f"Better is {better}.", f"Bars: 95 % intervals; seeds: {_range(seeds)}.", "Pale points are dominated.",
         f"{levels[boards[0].levels].capitalize()}.",
     ]  # fmt: skip
-    left = sum(len(b.entries) for b in boards) - len(entries)
-    if device and left:
-        parts.append(f"Left out, as measured on other machines: {left}.")
+    n_left_out = sum(len(b.entries) for b in boards) - len(entries)
+    if device and n_left_out:
+        parts.append(f"Left out, as measured on other devices: {n_left_out}.")
     if drawn < len(entries):
-        parts.append(f"Not drawn, for want of a place on a logarithmic axis: {len(entries) - drawn}.")
+        parts.append(f"Not drawn, as not positive on a logarithmic axis: {len(entries) - drawn}.")
     return " ".join(parts)
 
 

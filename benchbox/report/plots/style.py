@@ -1,4 +1,4 @@
-"""How plots look: colours that the colour-blind tell apart, with a marker and a dash of their own for print in grey."""
+"""The style of plots: colour-blind safe colours, with markers and dashes for greyscale print."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#7A5195")
-"""Okabe and Ito (2008) without yellow, which is lost on white, and without black, which stands for whole runs."""
+"""Okabe and Ito (2008), without yellow (invisible on white) and black (reserved for whole runs)."""
 
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*", "<")
 DASHES = ("-", (0, (5, 1.5)), (0, (1, 1.2)), (0, (6, 1.5, 1, 1.5)))
-"""With the colours and the markers, of coprime numbers, no two of the first 252 lines look the same."""
+"""The numbers of colours, markers and dashes are coprime: the first 252 lines all look different."""
 
 MATPLOTLIB_SETTINGS: Any = {
     "axes.spines.top": False, "axes.spines.right": False, "axes.edgecolor": "#555555", "axes.labelcolor": "#222222",
@@ -26,16 +26,16 @@ MATPLOTLIB_SETTINGS: Any = {
     "grid.color": "#e4e4e4", "grid.linewidth": 0.6, "legend.frameon": False, "legend.fontsize": 9,
     "svg.hashsalt": "benchbox", "text.parse_math": False, "xtick.color": "#555555", "ytick.color": "#555555",
 }  # fmt: skip
-"""Of matplotlib; names are never read as formulas, and an SVG comes out the same every time."""
+"""Settings of matplotlib. Names are not parsed as formulas, and an SVG is reproducible."""
 
 DPI = 160
-"""Of a PNG; texts are measured at it, too."""
+"""Resolution of a PNG, and of text measurements."""
 
 FORMATS = (".svg", ".png", ".pdf")
 
 
 def look(i: int) -> dict[str, Any]:
-    """Colour, marker and dash of the i-th line."""
+    """The colour, marker and dash of line i."""
     return {
         "color": COLOURS[i % len(COLOURS)],
         "marker": MARKERS[i % len(MARKERS)],
@@ -45,7 +45,7 @@ def look(i: int) -> dict[str, Any]:
 
 @contextmanager
 def styled() -> Iterator[None]:
-    """The settings, for the drawing inside. UsageError where matplotlib is missing."""
+    """Apply the settings inside the block. UsageError if matplotlib is missing."""
     try:
         import matplotlib.figure
     except ImportError:
@@ -55,7 +55,7 @@ def styled() -> Iterator[None]:
 
 
 def save_figure(figure: Figure, path: Path, title: str, description: str = "") -> None:
-    """Write a figure, the same bytes for the same content. UsageError for another kind of file, or no room for one."""
+    """Write a figure reproducibly. UsageError for an unknown file type, or a file that cannot be written."""
     if path.suffix not in FORMATS:
         raise UsageError(f"a plot cannot be written as {path.name}: its name must end in {', '.join(FORMATS)}.")
     with output(path) as file:
@@ -66,5 +66,5 @@ def _metadata(suffix: str, title: str, description: str) -> dict[str, Any]:
     """Title and description, and no date."""
     if suffix == ".pdf":
         return {"Title": title, "Subject": description, "Creator": "benchbox", "CreationDate": None}
-    told = {"Title": title, "Description": description}
-    return told | ({"Creator": "benchbox", "Date": None} if suffix == ".svg" else {"Software": "benchbox"})
+    texts = {"Title": title, "Description": description}
+    return texts | ({"Creator": "benchbox", "Date": None} if suffix == ".svg" else {"Software": "benchbox"})

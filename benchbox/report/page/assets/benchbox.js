@@ -42,7 +42,7 @@
       await navigator.clipboard.writeText(code.textContent);
       button.textContent = "Copied";
     } catch {
-      getSelection().selectAllChildren(code); // no clipboard here: it is marked, to be copied by hand
+      getSelection().selectAllChildren(code); // no clipboard: select the command, to be copied by hand
       button.textContent = "Marked";
     }
     setTimeout(() => { button.textContent = "Copy"; }, 2000);
@@ -71,7 +71,7 @@
 
   /** A column whose cells are made by `show` (an element); sorted and searched by `value`. */
   function column(title, value, show, options = {}) {
-    // DataTables reads entities in what it searches as HTML: it is given none
+    // DataTables decodes HTML entities in searched text: give it none
     const plain = (v) => (known(v) ? String(v).replace(/[&<>]/g, " ") : "");
     return {
       title, data: null, type: options.text ? "string" : "num", className: options.className ?? "",
@@ -115,7 +115,7 @@
         bottomEnd: lines.length > 25 ? "paging" : null },
       language: { search: "Search", emptyTable: "There are no rows." },
     });
-    // what is wider than the screen scrolls, also by keyboard
+    // wide tables scroll, also by keyboard
     const frame = node.parentElement;
     frame.classList.add("frame");
     frame.tabIndex = 0;
@@ -179,7 +179,7 @@
     [d3.symbolCross, 0], [d3.symbolCross, 45], [d3.symbolStar, 0], [d3.symbolWye, 0]];
   const COLOURS = 7;
   const DASHES = ["", "7 3", "1.5 2.5", "8 3 2 3"];
-  const MANY = 14; // lines, whose legend is folded
+  const MANY = 14; // lines; a longer legend is collapsed
   const MARGIN = { top: 16, right: 20, bottom: 52, left: 64 };
 
   const transform = (marker) => (marker[1] ? `rotate(${marker[1]})` : null);
@@ -214,7 +214,7 @@
       const lines = Object.values(charts).flatMap((c) => c.lines);
       this.muted = new Set(lines.filter((l) => l.muted).map((l) => l.name));
       this.roles = new Map(lines.map((l) => [l.name, l.role]));
-      const others = (name) => this.roles.get(name) === "published"; // last, so that they take no colour away
+      const others = (name) => this.roles.get(name) === "published"; // last, so that they do not use up colours
       this.names = [...this.roles.keys()].sort((a, b) => others(a) - others(b) || (a < b ? -1 : 1));
       this.tip = element("div", { class: "tip", hidden: "", role: "status" });
       this.frame = element("div", { class: "canvas" }, this.tip);
