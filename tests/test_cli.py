@@ -245,7 +245,7 @@ def test_a_network_that_does_not_fit_its_weights_stops_the_run(
     card.write_text(json.dumps(values))
     done = benchbox("run", "--sampler", "heun", "--nfe", "3", "--model", card, "--metric", "gives", HERE)
     assert done.status == 2
-    assert "not those of its network (of another shape: down.0.affine.bias, " in done.sentence
+    assert "belong to another network (of another shape: down.0.affine.bias, " in done.sentence
 
 
 def test_a_model_whose_shape_does_not_fit_the_metric_stops_the_run(benchbox: Command, card: Path) -> None:
