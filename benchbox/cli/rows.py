@@ -38,7 +38,7 @@ def rows_in(directory: Path) -> pd.DataFrame:
 def usual_of(*rows: pd.DataFrame) -> Usual:
     """The options that need not be said of rows; for a plugin that is not installed, those that all its rows share."""
     from benchbox.registry import registry
-    from benchbox.report.rows import row_dicts
+    from benchbox.report.rows import plugin_rows
     from benchbox.report.table import shared
 
-    return shared([row for part in rows for row in row_dicts(part)], registry().usual)
+    return shared([row for part in rows for row in plugin_rows(part)], registry().usual)

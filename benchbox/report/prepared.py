@@ -69,12 +69,14 @@ def by_value(rows: pd.DataFrame, metric: str) -> pd.DataFrame:
     suffixes = sorted({suffix for values in found.values() for suffix in values} | {""})
     parts = []
     for suffix in suffixes:
-        own = {pair: values[suffix] for pair, values in found.items() if suffix in values}
-        there = pairs.isin(list(own)) | (rows[metric].notna() if suffix == "" else False)
+        own = {pair: values.get(suffix) for pair, values in found.items()}
+        there = pairs.map({pair: value is not None for pair, value in own.items()}).astype(bool)
+        if suffix == "":
+            there |= rows[metric].notna()
         part = rows[there]
         marked = {name.removesuffix(suffix): part[name] for name in rows.columns if suffix and name.endswith(suffix)}
-        options = pairs[there].map(lambda pair, own=own: _options(own.get(pair)))
-        setting = pairs[there].map(lambda pair, own=own: _setting(own.get(pair), said))
+        options = pairs[there].map({pair: _options(value) for pair, value in own.items()})
+        setting = pairs[there].map({pair: _setting(value, said) for pair, value in own.items()})
         parts.append(part.assign(**marked, metric_options=options, setting=setting))
     return pd.concat(parts) if len(parts) > 1 else parts[0]
 

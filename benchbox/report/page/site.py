@@ -24,7 +24,7 @@ from benchbox.report.page.names import breakable, slug
 from benchbox.report.page.table import encoded, with_commands
 from benchbox.report.prepared import RANKED
 from benchbox.report.ranking import boards
-from benchbox.report.rows import read_rows, row_dicts, write_rows
+from benchbox.report.rows import plugin_rows, read_rows, write_rows
 from benchbox.report.table import Usual, shared
 from benchbox.store.atomic import write_bytes
 from benchbox.store.schema import SCORED
@@ -47,7 +47,7 @@ class Site:
 
     @cached_property
     def views(self) -> list[View]:
-        return views(boards(self.own), self.usual, shared(row_dicts(self.own), self.usual))
+        return views(boards(self.own), self.usual, shared(plugin_rows(self.own), self.usual))
 
     @cached_property
     def lines(self) -> pd.DataFrame:
