@@ -14,13 +14,17 @@ if TYPE_CHECKING:
 
     from benchbox.denoiser import Denoiser
     from benchbox.grid import Levels
+    from benchbox.guidance import Guidance
     from benchbox.model import Model
     from benchbox.schedule import Schedule
 
 
 @dataclass(frozen=True)
 class Context:
-    """What a metric may know about the run it measures; the last three make its samples' noise anew."""
+    """What a metric may know about the run it measures.
+
+    denoiser: the model's own, whatever guides the run. final and what follows: to make its samples anew.
+    """
 
     model: Model
     denoiser: Denoiser
@@ -31,6 +35,7 @@ class Context:
     final: str = "denoise"
     noise_block: int = 16
     noise_device: torch.device | None = None
+    guidance: Guidance | None = None
 
 
 class Accumulator(ABC):

@@ -171,8 +171,16 @@ def type_words(hint: Any) -> str:
 
 
 def describe(plugin: Any) -> dict[str, Any]:
-    """The options of an instance as plain values (JSON), nested plugins with their name."""
-    return {f.name: json_value(getattr(plugin, f.name)) for f in option_fields(type(plugin))}
+    """The options of an instance as plain values (JSON), nested plugins with their name.
+
+    An option that a plugin got `later` (so in its field's metadata) is left out at its default: rows that were made
+    before there was one are still of the same cell.
+    """
+    return {
+        f.name: json_value(value)
+        for f in option_fields(type(plugin))
+        if (value := getattr(plugin, f.name)) != f.default or not f.metadata.get("later")
+    }
 
 
 def json_value(value: Any) -> Any:

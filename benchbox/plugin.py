@@ -13,6 +13,7 @@ from typing import Any
 from benchbox.errors import sentence
 from benchbox.executor import Executor
 from benchbox.grid import Grid
+from benchbox.guidance import Guidance
 from benchbox.metric import Metric
 from benchbox.model import Model
 from benchbox.options import defaults, hints, json_value, type_words
@@ -25,6 +26,7 @@ BASES: dict[str, type] = {
     "grid": Grid,
     "model": Model,
     "metric": Metric,
+    "guidance": Guidance,
     "executor": Executor,
 }
 """Each kind of plugin and the class that its plugins extend."""

@@ -13,12 +13,13 @@ from typing import Any
 
 import torch
 
+from benchbox.bench.budget import Budgets
 from benchbox.bench.meter import device_name
 from benchbox.bench.saving import Saver
 from benchbox.bench.weights import weights_sha256
 from benchbox.card import sha256
-from benchbox.driver import planned_nfe
 from benchbox.grid import Grid, Levels
+from benchbox.guidance import Guidance
 from benchbox.hookspecs import CONTRACT
 from benchbox.metric import Metric
 from benchbox.model import Model
@@ -52,6 +53,8 @@ class Cell:
     nfe_requested: int | None = None
     skip: str | None = None
     save: Saver | None = field(default=None, compare=False)
+    guidance: Guidance | None = None
+    nfe_of: str = "network"
 
     @property
     def adaptive(self) -> bool:
@@ -63,8 +66,23 @@ class Cell:
 
     @property
     def nfe_planned(self) -> int | None:
-        """The evaluations that the run will spend; None where they are measured."""
-        return None if self.adaptive or self.skip else planned_nfe(self.sampler, self.n_levels, self.final)
+        """The evaluations, of all networks, that the run will spend; None where they are measured."""
+        return None if self.adaptive or self.skip else self.budgets.network(self.n_levels)
+
+    @property
+    def calls_planned(self) -> int | None:
+        """The evaluations of the denoiser, guided or not; None where they are measured."""
+        return None if self.adaptive or self.skip else self.budgets.calls(self.n_levels)
+
+    @property
+    def budgets(self) -> Budgets:
+        return Budgets(self.sampler, self.guidance, self.model, self.schedule, self.grid, self.final)
+
+    @property
+    def plugins(self) -> tuple[Any, ...]:
+        """The plugins that make its samples."""
+        parts = (self.sampler, self.model, self.schedule, self.grid)
+        return parts if self.guidance is None else (*parts, self.guidance)
 
     @cached_property
     def identity(self) -> dict[str, Any]:
@@ -79,11 +97,22 @@ class Cell:
             "grid": self.grid.name, "grid_options": dumps(describe(self.grid)),
             "seed": self.seed, "dtype": self.dtype, "final": self.final, "guidance": None,
             "benchbox": own_version(), "contract": CONTRACT,
+        } | self._guided_by  # fmt: skip
+
+    @property
+    def _guided_by(self) -> dict[str, Any]:
+        """What a guidance adds to the identity; an unguided cell is what it was before there were any."""
+        if self.guidance is None:
+            return {}
+        offer = registry().find("guidance", self.guidance.name)
+        return {
+            "guidance": self.guidance.name, "guidance_options": dumps(describe(self.guidance)),
+            "guidance_package": offer.package, "guidance_version": offer.version,
         }  # fmt: skip
 
     @cached_property
     def stream(self) -> str:
-        plugins = (self.sampler, self.model, self.schedule, self.grid)
+        plugins = self.plugins
         extra = {
             "levels": self.n_levels, "noise_block": self.noise_block, "noise_device": self.noise_on.type,
             "packages": sorted({p for plugin in plugins for p in plugin_packages(plugin)}),
@@ -93,7 +122,8 @@ class Cell:
 
     @cached_property
     def id(self) -> str:
-        return digest([self.stream, self.nfe_requested, self.n_samples, self.batch_size, device_name(self.device)])
+        asked = self.nfe_requested if self.nfe_of == "network" else f"{self.nfe_of} {self.nfe_requested}"
+        return digest([self.stream, asked, self.n_samples, self.batch_size, device_name(self.device)])
 
     @property
     def noise_on(self) -> torch.device:
@@ -107,7 +137,7 @@ class Cell:
     @property
     def packages(self) -> list[str]:
         """The packages of everything in it, metrics too."""
-        parts = (self.sampler, self.model, self.schedule, self.grid, *self.metrics)
+        parts = (*self.plugins, *self.metrics)
         return sorted({package.split()[0] for part in parts for package in plugin_packages(part)})
 
     @property

@@ -53,7 +53,7 @@ class Costs:
 
     def _seconds(self, cell: Cell, samples: int) -> tuple[float | None, str]:
         where, sampler = groups_of(cell)
-        nfe = cell.nfe_planned or self.nfe.get(sampler)
+        nfe = cell.nfe_planned or (None if cell.guidance else self.nfe.get(sampler))
         if nfe is None:
             return None, f"unknown: what {cell.sampler.name} spends was not measured here"
         for key, of in ((sampler, f"rows of {cell.sampler.name}"), (where, "rows of other samplers")):

@@ -71,8 +71,6 @@ def rebuild(row: StoredRow, device: str | None = None) -> Cell:
     """The cell of a row; device: where to run it, else where torch has what the row ran on. UsageError."""
     if schema.scored(row):
         raise UsageError(f"cell {row['cell']} is of samples that were made elsewhere: benchbox score measures them.")
-    if row.get("guidance") is not None:
-        raise UsageError(f"cell {row['cell']} was guided, which this benchbox cannot do.")
     try:
         return _rebuild(row, device)
     except (KeyError, TypeError, ValueError, OverflowError) as error:
@@ -83,6 +81,7 @@ def _rebuild(row: StoredRow, device: str | None) -> Cell:
     request = asked(row, device)
     request.check()
     sampler, model = (built(kind, row) for kind in ("sampler", "model"))
+    guidance = None if row.get("guidance") is None else built("guidance", row)
     validate_model(model)
     metrics = tuple(registry().get("metric", split_label(label)[0], o) for label, o in stored_metrics(row).items())
     for metric in metrics:
@@ -90,7 +89,7 @@ def _rebuild(row: StoredRow, device: str | None) -> Cell:
     cell = Cell(
         sampler, model, built("schedule", row, model.schedule), built("grid", row, sampler.grid or model.grid), metrics,
         row["seed"], request.n_samples, request.batch_size, request.device, request.dtype, request.final,
-        request.nfe_policy, request.noise_block, request.noise_device,
+        request.nfe_policy, request.noise_block, request.noise_device, guidance=guidance, nfe_of=request.nfe_of,
     )  # fmt: skip
     if not request.nfe:
         return with_levels(replace(cell, n_levels=ADAPTIVE_LEVELS))
@@ -103,7 +102,7 @@ def asked(row: StoredRow, device: str | None) -> Request:
     return Request(
         [str(row["sampler"])], [] if nfe is None else [nfe], n_samples=row["n_samples"], batch_size=row["batch_size"],
         seeds=[row["seed"]], device=usable(device or kind), dtype=row["dtype"], nfe_policy=row["nfe_policy"],
-        final=row["final"], noise_block=row.get("noise_block") or BLOCK,
+        final=row["final"], noise_block=row.get("noise_block") or BLOCK, nfe_of=row.get("nfe_of") or "network",
         noise_device=None if drawn_on in (None, kind) else usable(drawn_on),
     )  # fmt: skip
 

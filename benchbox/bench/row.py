@@ -21,6 +21,7 @@ def blank(cell: Cell, metrics: Mapping[str, Metric]) -> dict[str, Any]:
         "stream": cell.stream, "cell": cell.id, "dataset": cell.model.dataset, "n_samples": cell.n_samples,
         "batch_size": cell.batch_size, "noise_block": cell.noise_block, "noise_device": cell.noise_on.type,
         "nfe_policy": cell.nfe_policy, "nfe_requested": cell.nfe_requested,
+        "nfe_of": cell.nfe_of if cell.guidance else None,
         "steps": None if cell.skip else cell.n_levels - 1, "timing_valid": True, "status": "skipped",
         "reason": cell.skip, "executor": "local", "packages": package_versions(cell.packages), "command": "",
         "sweep": None,
@@ -45,8 +46,11 @@ def measured(said: dict[str, Any]) -> dict[str, Any]:
     counts, costs = said["counts"], said["costs"]
     rows, wall, model_s = max(counts["rows"], 1), costs["wall_s"], costs["model_s"]
     return {name: value for name, value in costs.items() if name not in ("rows", "elapsed_s")} | {
-        "nfe": counts["evaluations"] / rows, "nfe_max": counts["nfe_max"], "n_backward": counts["backward"] / rows,
-        "clamped": int(counts["clamped"]), "overhead": wall / model_s - 1 if model_s else None,
+        "nfe": counts["evaluations"] / rows, "nfe_max": counts["nfe_max"],
+        "calls_max": counts.get("calls_max", counts["nfe_max"]), "n_backward": counts["backward"] / rows,
+        "denoiser_calls": counts.get("calls", counts["evaluations"]) / rows,
+        "nfe_guides": counts["guides"] / rows if "guides" in counts else None, "clamped": int(counts["clamped"]),
+        "overhead": wall / model_s - 1 if model_s else None,
         "samples_per_s": costs["rows"] / wall if wall else None,
     }  # fmt: skip
 
@@ -57,7 +61,8 @@ def judged(row: dict[str, Any]) -> dict[str, Any]:
     So it does of what a metric notes in a column `…_note`.
     """
     row = noted(row)
-    asked, spent = row["nfe_requested"], row.get("nfe_max")
+    most = row.pop("calls_max", None)
+    asked, spent = row["nfe_requested"], most if row.get("nfe_of") == "denoiser" else row.get("nfe_max")
     if row["status"] == "done" and asked is not None and spent > asked:
         row |= {"status": "dishonest", "reason": f"{spent:g} evaluations were spent of a budget of {asked}"}
     for name, value in row.items():

@@ -18,6 +18,7 @@ from benchbox.denoiser import Denoiser
 from benchbox.driver import trajectory
 from benchbox.errors import Told
 from benchbox.grid import Levels
+from benchbox.guided import guided
 from benchbox.limit import check_time
 from benchbox.model import Model
 from benchbox.noise import Noise
@@ -71,7 +72,7 @@ class Run:
         self.warm_up()
         self.denoise.reset()
         self.meter, self.decoding = Meter(self.device), Meter(self.device)
-        self.begun, self.rows, self.nfe_max = 0, 0, 0.0
+        self.begun, self.rows, self.nfe_max, self.calls_max = 0, 0, 0.0, 0.0
 
     def warm_up(self) -> None:
         """The first interval, outside the clock: imports, allocations, kernels, caches."""
@@ -122,7 +123,7 @@ class Run:
         return None
 
     def batch(self, first: int, run: int) -> Tensor:
-        cell, before = self.cell, self.denoise.rows
+        cell, before, calls = self.cell, self.denoise.evaluations, self.denoise.calls
         self.begun += run
         index = torch.arange(first, first + run, device=self.device)
         with self.meter:
@@ -131,13 +132,15 @@ class Run:
         with torch.no_grad() if cell.sampler.needs_grad else torch.inference_mode(), self.decoding:
             x = cell.model.decode(x)
         self.rows += run
-        self.nfe_max = max(self.nfe_max, (self.denoise.rows - before) / run)
+        self.nfe_max = max(self.nfe_max, (self.denoise.evaluations - before) / run)
+        self.calls_max = max(self.calls_max, (self.denoise.calls - calls) / run)
         return x
 
     def walk(self, levels: Levels, first: int, run: int, final: str, tick: Tick = lambda: None) -> Tensor:
         """The last state of a batch. Diverged where the sampler fails because the model's output is not finite."""
         try:
-            for state in trajectory(self.cell.sampler, self.denoise, levels, self.noise(first, run), final):
+            denoise = guided(self.cell.guidance, self.denoise, levels)
+            for state in trajectory(self.cell.sampler, denoise, levels, self.noise(first, run), final):
                 x = state
                 tick()
                 check_time()
@@ -151,7 +154,7 @@ class Run:
 
     def finite(self, levels: Levels, first: int, run: int, final: str) -> bool:
         """Whether all that the model gives in a batch is finite: a second pass, which is not counted."""
-        before, watched = self.denoise.counts(), Watched(self.denoise)
+        before, watched = self.denoise.counts(), Watched(guided(self.cell.guidance, self.denoise, levels))
         with suppress(Exception):
             for _ in trajectory(self.cell.sampler, cast(Denoiser, watched), levels, self.noise(first, run), final):
                 pass
@@ -166,16 +169,22 @@ class Run:
         """What was spent: sums over the samples, and the most that one batch spent on each of its own."""
         spent = self.denoise
         return {
-            "rows": self.begun, "evaluations": spent.rows, "backward": spent.backward_rows, "clamped": spent.clamped,
-            "nfe_max": self.nfe_max,
-        }  # fmt: skip
+            "rows": self.begun, "evaluations": spent.evaluations, "backward": spent.backward_rows,
+            "clamped": spent.all_clamped, "nfe_max": self.nfe_max,
+        } | self.guided_counts()  # fmt: skip
+
+    def guided_counts(self) -> dict[str, float]:
+        """What only a guided run counts: evaluations of the guided denoiser, and of networks besides the model's."""
+        if self.cell.guidance is None:
+            return {}
+        return {"calls": self.denoise.calls, "calls_max": self.calls_max, "guides": self.denoise.guide_rows}
 
     def costs(self) -> dict[str, Any]:
         """Time, memory and energy; None what cannot be measured here."""
         halved = self.size < self.cell.batch_size and not self.cell.adaptive
         return {
             "rows": self.rows, "elapsed_s": time.monotonic() - self.began, "wall_s": self.meter.seconds,
-            "model_s": self.denoise.seconds, "decode_s": self.decoding.seconds,
+            "model_s": self.denoise.all_seconds, "decode_s": self.decoding.seconds,
             "timing_valid": not (halved or self.meter.shared), **self.meter.costs(),
         }  # fmt: skip
 

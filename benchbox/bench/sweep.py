@@ -11,10 +11,11 @@ from typing import Any
 from benchbox.bench.cell import DTYPES, Cell
 from benchbox.bench.saving import Saver
 from benchbox.bench.settings import Setting, Settings, model_named
-from benchbox.driver import ADAPTIVE_LEVELS, least_nfe, plan_levels, planned_nfe
+from benchbox.driver import ADAPTIVE_LEVELS, least_nfe, plan_levels
 from benchbox.errors import UsageError, sentence, unknown
 from benchbox.executor import Executor
 from benchbox.grid import Levels
+from benchbox.guidance import Guidance
 from benchbox.metric import Metric
 from benchbox.model import Model
 from benchbox.noise import BLOCK
@@ -49,6 +50,8 @@ class Request:
     noise_block: int = BLOCK
     noise_device: str | None = None
     save: Saver | None = None
+    guidances: Sequence[str | Guidance] = ()
+    nfe_of: str = "network"
 
     def check(self) -> None:
         """UsageError for a number or a word that no run can have."""
@@ -62,6 +65,7 @@ class Request:
             if not 0 <= seed < 2**63:
                 raise UsageError(f"seed {seed} is not valid: it is from 0 to 2**63 − 1.")
         words = (("dtype", DTYPES), ("final", ("denoise", "none")), ("nfe_policy", ("floor", "exact", "skip")))
+        words = (*words, ("nfe_of", ("network", "denoiser")))
         for what, valid in words:
             if (word := getattr(self, what)) not in valid:
                 raise unknown(what, str(word), valid)
@@ -113,8 +117,9 @@ def expand(request: Request) -> list[Cell]:
 def _cells(request: Request, settings: Settings) -> Iterator[Cell]:
     models = [m for name in request.models for m in model_variants(settings, name)]
     samplers = [s for name in request.samplers for s in settings.variants("sampler", name)]
-    for model, sampler in product(models, samplers):
-        validate_model(model)
+    for asked, sampler, guidance in product(models, samplers, guidance_variants(settings, request.guidances)):
+        validate_model(asked)
+        model = asked if guidance is None else guided_model(asked, guidance)
         schedules = [s for n in request.schedules for s in settings.variants("schedule", n)] or [model.schedule]
         wanted: Sequence[Any] = request.grids or [sampler.grid or model.grid]
         grids = [g for n in wanted for g in grid_variants(settings, n)]
@@ -124,7 +129,8 @@ def _cells(request: Request, settings: Settings) -> Iterator[Cell]:
                 sampler=sampler, model=model, schedule=schedule, grid=grid, metrics=metrics, seed=seed,
                 n_samples=request.n_samples, batch_size=request.batch_size, device=request.device, dtype=request.dtype,
                 final=request.final, nfe_policy=request.nfe_policy, noise_block=request.noise_block,
-                noise_device=request.noise_device, save=request.save,
+                noise_device=request.noise_device, save=request.save, guidance=guidance,
+                nfe_of=request.nfe_of if guidance else "network",
             )  # fmt: skip
             yield from _at_each_budget(cell, request.nfe)
 
@@ -144,14 +150,16 @@ def _at_each_budget(cell: Cell, budgets: Sequence[int]) -> Iterator[Cell]:
 
 def budgeted(cell: Cell, nfe: int) -> Cell:
     """The cell with the levels that a budget buys, or with the reason why it is skipped."""
-    sampler, final = cell.sampler, cell.final
-    n = plan_levels(sampler, nfe, final)
+    sampler, budgets, of_network = cell.sampler, cell.budgets, cell.nfe_of == "network"
+    n = budgets.levels(nfe) if of_network else plan_levels(sampler, nfe, cell.final)
     if n == 0:
-        reason = f"an NFE of {nfe} buys nothing: the least is {least_nfe(sampler, final)}"
+        least = budgets.least() if of_network else least_nfe(sampler, cell.final)
+        reason = f"an NFE of {nfe} buys nothing: the least is {least}"
         return replace(cell, nfe_requested=nfe, n_levels=0, skip=reason)
-    spent = planned_nfe(sampler, n, final)
+    cost = budgets.network if of_network else budgets.calls
+    spent = cost(n)
     if spent != nfe and cell.nfe_policy == "exact":
-        above = planned_nfe(sampler, n + 1, final)
+        above = cost(n + 1)
         raise UsageError(
             f"sampler {sampler.name} cannot spend exactly {nfe} evaluations: it spends {spent} or {above} "
             "(--nfe-policy floor runs the former)."
@@ -181,6 +189,24 @@ def model_variants(settings: Settings, name: str) -> list[Model]:
     plugin, required = model_named(name)
     models: list[Model] = settings.variants("model", plugin, **required)
     return models
+
+
+def guidance_variants(settings: Settings, names: Sequence[str | Guidance]) -> list[Guidance | None]:
+    """The guidances of these names; `none`, and no name at all, is no guidance."""
+    found: list[Guidance | None] = []
+    for name in names or ["none"]:
+        if isinstance(name, Guidance):
+            found.append(name)
+        else:
+            found += [None] if name == "none" else settings.variants("guidance", name)
+    return found
+
+
+def guided_model(model: Model, guidance: Guidance) -> Model:
+    """The model with the conditions that a guidance asks it under. UsageError where it cannot be guided so."""
+    conditioned = model.conditioned()
+    guidance.check(conditioned)
+    return conditioned
 
 
 def metrics_of(request: Request, model: Model, settings: Settings) -> tuple[Metric, ...]:

@@ -19,6 +19,7 @@ from benchbox.bench.provenance import machine
 from benchbox.bench.run import Diverged, Run, Tick, loaded_denoiser
 from benchbox.bench.shard_result import ShardResult, State
 from benchbox.errors import UsageError, sentence
+from benchbox.guided import guided
 from benchbox.limit import OutOfTime, time_limit
 from benchbox.metric import Accumulator, Context, Metric
 from benchbox.store.schema import ORDER
@@ -109,7 +110,7 @@ class Task(ABC):
         cell = self.cell
         return Context(
             cell.model, loaded_denoiser(cell.model, cell.device, cell.dtype), cell.schedule, cell.levels,
-            torch.device(cell.device), cell.seed, cell.final, cell.noise_block, cell.noise_on,
+            torch.device(cell.device), cell.seed, cell.final, cell.noise_block, cell.noise_on, cell.guidance,
         )  # fmt: skip
 
     def accumulators(self, states: dict[str, State] | None = None) -> list[Accumulator]:
@@ -131,6 +132,7 @@ class LoadModel(Task):
     def work(self, report: dict[str, Any], given: Any) -> dict[str, State]:
         try:
             self.prepare()
+            self.try_guidance()
         except UsageError as error:
             report |= {"status": "refused", "reason": str(error)}
         except Exception as error:
@@ -140,6 +142,17 @@ class LoadModel(Task):
                 "status": "refused", "reason": f"model {self.cell.model.title} cannot be loaded: {sentence(error)}."
             }  # fmt: skip
         return {}
+
+    def try_guidance(self) -> None:
+        """Ask the guided denoiser once, of one sample of zeros: what it cannot be asked is said before any work."""
+        cell = self.cell
+        if cell.guidance is None or cell.skip:
+            return
+        denoise = loaded_denoiser(cell.model, cell.device, cell.dtype)
+        denoise.at(torch.arange(1, device=cell.device))
+        with torch.inference_mode():
+            x = torch.zeros(1, *cell.model.shape, device=cell.device)
+            guided(cell.guidance, denoise, cell.levels)(x, cell.levels.sigmas[0])
 
 
 class MakeSamples(Task):
@@ -219,7 +232,7 @@ def together(parts: Iterable[dict[str, Any]]) -> dict[str, Any]:
         whole = report | {
             "n": whole["n"] + report["n"],
             "counts": {
-                k: (max if k == "nfe_max" else sum)((v, report["counts"][k])) for k, v in whole["counts"].items()
+                k: (max if k.endswith("_max") else sum)((v, report["counts"][k])) for k, v in whole["counts"].items()
             },
             "costs": {k: added(k, v, more.get(k)) for k, v in costs.items()} if costs else more,
             "batch": min((b for b in (whole.get("batch"), report.get("batch")) if b), default=None),

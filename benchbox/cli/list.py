@@ -17,14 +17,14 @@ from benchbox.report.table import written
 if TYPE_CHECKING:
     from benchbox.registry import Offer
 
-LISTED_KINDS = ("samplers", "schedules", "grids", "models", "metrics", "executors")
+LISTED_KINDS = ("samplers", "schedules", "grids", "models", "metrics", "guidances", "executors")
 
 
 def list_plugins(
     kind: Annotated[str | None, typer.Argument(help=f"{', '.join(LISTED_KINDS)} or plugins [default: all].")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """List what can be used: samplers, schedules, grids, models, metrics, executors; or who offers it: plugins."""
+    """List what can be used: samplers, schedules, grids, models, metrics, guidances …; or who offers it: plugins."""
     from benchbox.registry import registry
 
     if kind not in (None, "plugins", *LISTED_KINDS):

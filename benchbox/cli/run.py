@@ -31,6 +31,9 @@ def run(
         str | None, typer.Option(help="Grids [default: the sampler's recommended one, else the model's].")
     ] = None,
     metric: Annotated[str | None, typer.Option(help="Metrics, or none [default: the model's].")] = None,
+    guidance: Annotated[
+        str | None, typer.Option(help="Guidances, a comma list (benchbox list guidances) [default: none].")
+    ] = None,
     samples: Annotated[int, typer.Option(min=1, help="Samples per cell.")] = 1000,
     batch_size: Annotated[int, typer.Option(min=1)] = 64,
     seed: Annotated[str, typer.Option(help="Seeds: 0,1,2 or a range 0-4.")] = "0",
@@ -45,6 +48,10 @@ def run(
         Literal["floor", "exact", "skip"],
         typer.Option(help="A budget that cannot be met exactly: spend less, refuse, or skip."),
     ] = "floor",
+    nfe_of: Annotated[
+        Literal["network", "denoiser"],
+        typer.Option(help="What --nfe counts: evaluations of the network, or guided evaluations, as papers do."),
+    ] = "network",
     final: Annotated[Literal["denoise", "none"], typer.Option(help="The last step to σ = 0.")] = "denoise",
     executor: Annotated[str, typer.Option(help="Where the work runs: local or ray.")] = "local",
     workers: Annotated[
@@ -93,6 +100,7 @@ def run(
         nfe_policy=nfe_policy, final=final, noise_block=noise_block,
         noise_device=devices(noise_device) if noise_device else None,
         save=Saver(save_samples.resolve(), save_format) if save_samples else None,
+        guidances=name_list(guidance, "--guidance"), nfe_of=nfe_of,
     )  # fmt: skip
     given = {"workers": workers, "threads": threads, "isolate": isolate, "address": address}
     place = one_executor(executor, request.settings, {k: v for k, v in given.items() if v is not None})

@@ -86,10 +86,16 @@ def plan_line(planned: PlannedCell) -> dict[str, str]:
     cell, nfe = planned.cell, planned.cell.nfe_planned
     return {
         **labels(cell.identity, registry().usual), "NFE asked": number(cell.nfe_requested),
-        "NFE": "measured" if cell.adaptive else number(nfe), "steps": "" if cell.skip else str(cell.n_levels - 1),
+        "NFE": "measured" if cell.adaptive else number(nfe), **calls(cell),
+        "steps": "" if cell.skip else str(cell.n_levels - 1),
         "evaluations": number(nfe * (cell.n_samples - planned.n_kept) if nfe else None),
         **(expected(planned.cost) if planned.cost else {}), "to do": to_do(planned),
     }  # fmt: skip
+
+
+def calls(cell: Cell) -> dict[str, str]:
+    """The evaluations of the denoiser, which are fewer than the network's under a guidance."""
+    return {"denoiser": "" if cell.guidance is None or cell.adaptive else number(cell.calls_planned)}
 
 
 def to_do(planned: PlannedCell) -> str:

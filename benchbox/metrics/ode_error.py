@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from benchbox.guided import guided
 from benchbox.metric import Accumulator, Context, Metric
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ class ODEErrorAccumulator(Accumulator):
 
     def __init__(self, context: Context, samples: int) -> None:
         self.context, self.samples = context, samples
-        self.denoise = copy.copy(context.denoiser)
+        self.denoise = guided(context.guidance, copy.copy(context.denoiser), context.grid)
         self.denoise.reset()
         self.squares: dict[int, float] = {}
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from benchbox.card import Card, read_card, verified_file
+from benchbox.classes import check_label, label_option, labels
 from benchbox.files import reading, tensors_in
 from benchbox.model import Model, Prediction
 from benchbox.schedule import Schedule
@@ -20,8 +21,18 @@ if TYPE_CHECKING:
 WEIGHTS = Path(__file__).parent / "weights"
 
 
+@dataclass(frozen=True)
 class CardModel(Model):
-    """A network and what its card says of it; the weights' SHA-256 is checked before they are loaded."""
+    """A network and what its card says of it; the weights' SHA-256 is checked before they are loaded.
+
+    label: the classes to ask for, in turn.
+    """
+
+    label: tuple[int, ...] = label_option()
+
+    def __post_init__(self) -> None:
+        if self.label:
+            check_label(self.label, self.classes)
 
     @abstractmethod
     def card_path(self) -> Path:
@@ -89,10 +100,18 @@ class CardModel(Model):
         file = self.card_path().parent / self.card.weights
         return verified_file(file, self.card.sha256, f"the weights of model {self.card.name}")
 
+    @property
+    def classes(self) -> int:
+        return int(self.card.architecture.get("classes") or 0)
+
     def conditions(self, index: Tensor) -> dict[str, Tensor]:
-        """A class-conditional network makes its classes in turn: sample i is of class i mod classes."""
-        classes = self.card.architecture.get("classes")
-        return {"label": index % classes} if classes else {}
+        """A class-conditional network makes its classes in turn: sample i is of class i mod classes, unless `label`."""
+        return {"label": labels(index, self.classes, self.label)} if self.classes else {}
+
+    def unconditional(self, index: Tensor) -> dict[str, Tensor] | None:
+        """No label is a class of its own, of a network that was trained with dropped labels."""
+        dropped = self.classes and self.card.training.get("drop_label")
+        return {"label": index * 0 + self.classes} if dropped else None
 
     def network(self, device: Any) -> Callable[..., Tensor]:
         from benchbox import nets

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
+from benchbox.classes import check_label, label_option, labels
 from benchbox.model import Model, Prediction
 from benchbox.schedule import Schedule
 
@@ -25,7 +26,8 @@ class Network(Model):
     prediction: eps, x0, score, v, flow or edm. time: `native`, the schedule's own (k − 1 in 0 … T − 1 on a discrete
     one, c_noise = ¼ ln σ for edm), or `sigma`, the level σ itself; a denoiser D(x, σ) is prediction=x0, time=sigma.
     schedule: that of its training (edm where it is asked at σ). classes: it takes a third argument, the label.
-    needs_grad: it takes gradients inside.
+    label: the classes to ask for, in turn. null_label: the label that stands for none. needs_grad: it takes gradients
+    inside.
     """
 
     prediction: Prediction | None = None
@@ -39,6 +41,8 @@ class Network(Model):
     data_range: tuple[float, float] | None = None
     features: str | None = None
     needs_grad: bool = False
+    label: tuple[int, ...] = label_option()
+    null_label: int | None = field(default=None, metadata={"later": True})
 
     def __post_init__(self) -> None:
         if self.prediction is None:
@@ -49,6 +53,7 @@ class Network(Model):
             raise ValueError("prediction=edm needs the data's standard deviation: --set sigma_data=0.5.")
         if self.classes < 0:
             raise ValueError("classes must not be negative.")
+        check_label(self.label, self.classes)
         object.__setattr__(self, "schedule", self.schedule or self._usual_schedule())
         object.__setattr__(self, "dataset", self.dataset or self.title.partition(":")[2])
         if self.time == "sigma" and (self.schedule.name != "edm" or self.prediction == "edm"):
@@ -72,8 +77,12 @@ class Network(Model):
         return ("fid",) if self.features else ()
 
     def conditions(self, index: Tensor) -> dict[str, Tensor]:
-        """A class-conditional network makes its classes in turn: sample i is of class i mod classes."""
-        return {"label": index % self.classes} if self.classes else {}
+        """A class-conditional network makes its classes in turn: sample i is of class i mod classes, unless `label`."""
+        return {"label": labels(index, self.classes, self.label)} if self.classes else {}
+
+    def unconditional(self, index: Tensor) -> dict[str, Tensor] | None:
+        known = self.classes and self.null_label is not None
+        return {"label": index * 0 + self.null_label} if known else None
 
     def checked(self, call: Callable[..., Tensor], device: Any) -> Foreign:
         """The network, tried once on a batch of two. UsageError where it fails or its output has another shape."""

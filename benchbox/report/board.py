@@ -140,6 +140,11 @@ class BoardTask:
     """What the samples were compared with, where a row says it."""
     setting: str = "{}"
     """The other options of the metric, as JSON; a file among them is named by its contents."""
+    guidance: str = ""
+    """Another guidance, and another scale, is another target."""
+    guidance_options: str = "{}"
+    nfe_of: str = ""
+    """What budgets count, where that is not the same: evaluations of the network, or of the guided denoiser."""
 
 
 @dataclass(frozen=True)

@@ -12,10 +12,10 @@ from typing import Literal
 from benchbox.report.board import Board, BoardTask, Difference, Entry, Setup, Unranked
 from benchbox.report.estimate import CONFIDENCE
 from benchbox.report.prepared import RANKED
-from benchbox.report.table import Usual, changed_options, label, number
+from benchbox.report.table import Usual, changed_options, guidance_label, label, number
 from benchbox.report.ties import TIE_LEVEL
 
-EXTRA = ("dtype", "final", "guidance")
+EXTRA = ("dtype", "final")
 """Said with a sampler's name where they are not the same for all."""
 
 COST_COLUMNS = SECONDS, MEMORY = ("s / 1,000", "MB")
@@ -77,7 +77,9 @@ def first(sheet: Sheet, top: int | None) -> Sheet:
 def title(board: Board, usual: Usual, budgets: bool = True) -> str:
     """What is compared: model, budget (unless it is left out), metric, features, samples, data set, levels."""
     task = board.task
-    what = ", ".join([model(task, usual) or "no model", *([budget(board)] if budgets else [])])
+    guidance = guidance_label(vars(task), usual)
+    said = [model(task, usual) or "no model", *([guidance] if guidance else []), *([budget(board)] if budgets else [])]
+    what = ", ".join(said)
     return f"{what}: {metric_words(task, usual)} of {task.n_samples:,} samples {terms(board, usual)}"
 
 
@@ -85,7 +87,8 @@ def budget(board: Board) -> str:
     """A board's budget in words."""
     if board.levels == "unknown":
         return "samples from elsewhere"
-    return "adaptive" if board.budget is None else f"NFE {board.budget}"
+    unit = " of the denoiser" if board.task.nfe_of == "denoiser" else ""
+    return "adaptive" if board.budget is None else f"NFE {board.budget}{unit}"
 
 
 def metric_words(task: BoardTask, usual: Usual) -> str:

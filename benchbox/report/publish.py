@@ -24,7 +24,7 @@ STATUSES = {"done", "failed", "diverged", "oom", "timeout", "dishonest", "skippe
 
 STREAM_COLUMNS = (
     "sampler", "sampler_options", "sampler_package", "sampler_version", "model", "model_options", "model_sha256",
-    "schedule", "schedule_options", "grid", "grid_options", "seed", "dtype", "final",
+    "schedule", "schedule_options", "grid", "grid_options", "seed", "dtype", "final", "guidance", "guidance_options",
 )  # fmt: skip
 """What a stream is the hash of, among the columns: rows of one stream agree in it."""
 
@@ -59,7 +59,7 @@ def check_publishable(rows: pd.DataFrame) -> None:
     for row in row_dicts(rows):
         if problem := row_fault(row):
             raise UsageError(f"cell {row['cell']} ({row['sampler']}) cannot be published: {problem}.")
-    streams = rows.groupby("stream")[list(STREAM_COLUMNS)].nunique(dropna=False)
+    streams = rows.groupby("stream")[[name for name in STREAM_COLUMNS if name in rows]].nunique(dropna=False)
     for stream, counts in streams[(streams > 1).any(axis=1)].iterrows():
         column = counts.index[counts > 1][0]
         raise UsageError(f"stream {stream} cannot be published: its rows differ in {column}, which it is made from.")
@@ -75,12 +75,13 @@ def row_fault(row: Mapping[str, Any]) -> str | None:
     if row["status"] != "done":
         return None
     asked, spent = row["nfe_requested"], row["nfe_max"]
+    counted = row.get("denoiser_calls") if row.get("nfe_of") == "denoiser" else spent
     if (spent is None or row["nfe"] is None) and not scored(row):
         return "it is done and does not say how many evaluations it spent"
     if spent is not None and row["nfe"] > spent:
         return f"its mean of {row['nfe']:g} evaluations is above its largest of {spent:g}"
-    if asked is not None and spent is not None and spent > asked:
-        return f"it is done and spent {spent:g} evaluations of a budget of {asked:g}, which is dishonest"
+    if asked is not None and counted is not None and counted > asked:
+        return f"it is done and spent {counted:g} evaluations of a budget of {asked:g}, which is dishonest"
     stated = {value.label for value in values(row)}
     found = [(name, *split_label(name)) for name in row if row[name] is not None]
     unasked = [name for name, base, mark in found if base in RANKED and RANKED[base].metric + mark not in stated]

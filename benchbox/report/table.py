@@ -13,10 +13,10 @@ from rich.text import Text
 
 from benchbox.report.escape import plain_text
 
-WORD_COLUMNS = {"sampler", "model", "schedule", "grid", "status", "to do"}
+WORD_COLUMNS = {"sampler", "model", "guidance", "schedule", "grid", "status", "to do"}
 """Columns of words; the others are numbers, and stand to the right."""
 
-SHARED = ("model", "schedule", "grid", "seed")
+SHARED = ("model", "guidance", "schedule", "grid", "seed")
 """Columns that go into the title where they are the same in every line."""
 
 
@@ -42,9 +42,20 @@ def shared(rows: Iterable[Mapping[str, Any]], usual: Usual) -> Usual:
 
 
 def labels(row: Mapping[str, Any], usual: Usual) -> dict[str, str]:
-    """Of a row, what it ran: sampler, model, schedule, grid and seed."""
-    named = {kind: label(row, kind, usual) for kind in ("sampler", "model", "schedule", "grid")}
-    return named | {"seed": str(row["seed"])}
+    """Of a row, what it ran: sampler, model, guidance, schedule, grid and seed."""
+    named = {kind: label(row, kind, usual) for kind in ("sampler", "model")}
+    named["guidance"] = guidance_label(row, usual)
+    return named | {kind: label(row, kind, usual) for kind in ("schedule", "grid")} | {"seed": str(row["seed"])}
+
+
+def guidance_label(row: Mapping[str, Any], usual: Usual) -> str:
+    """The guidance of a row with its options that are not as usual; its scale is always said. Empty: none."""
+    if not isinstance(name := row.get("guidance"), str) or not name:
+        return ""
+    text = row.get("guidance_options")
+    options = json.loads(text if isinstance(text, str) and text else "{}")
+    scale = f"scale={written(options.pop('scale'))}" if "scale" in options else ""
+    return " ".join(filter(None, [name, scale, changed_options(options, "guidance", name, usual)]))
 
 
 def changed_options(options: Mapping[str, Any], kind: str, name: str, usual: Usual) -> str:
@@ -55,7 +66,7 @@ def changed_options(options: Mapping[str, Any], kind: str, name: str, usual: Usu
             continue
         if isinstance(value, dict):
             inner = {k: v for k, v in value.items() if k != "name"}
-            kinds = [k for k in ("schedule", "sampler", "grid") if usual(k, value["name"])]
+            kinds = [k for k in ("schedule", "sampler", "grid", "model") if usual(k, value["name"])]
             rest = changed_options(inner, kinds[0] if kinds else "", value["name"], usual)
             texts.append(f"{option}={value['name']}" + (f" ({rest})" if rest else ""))
         else:
@@ -73,12 +84,13 @@ def compact_table(title: str, lines: Sequence[Mapping[str, str]]) -> RenderableT
     first: Mapping[str, str] = lines[0] if lines else {}
     same = [k for k in SHARED if k in first and len({line[k] for line in lines}) == 1]
     table = Table()
+    same += [k for k in ("guidance", "denoiser") if not any(line.get(k) for line in lines)]
     names = [k for k in first if k not in same]
     for name in names:
         table.add_column(name, justify="left" if name in WORD_COLUMNS else "right", overflow="fold")
     for line in lines:
         table.add_row(*(Text(plain_text(line[name])) for name in names))
-    heading = ", ".join([title, *(f"{k} {first[k]}" for k in same if first[k])])
+    heading = ", ".join([title, *(f"{k} {first[k]}" for k in dict.fromkeys(same) if first.get(k))])
     return Group(Text(plain_text(heading), style="italic"), table)
 
 

@@ -1,0 +1,109 @@
+"""What a guidance may ask of a denoiser besides D(x, σ): the same without its condition, and other networks."""
+
+from __future__ import annotations
+
+import copy
+from abc import abstractmethod
+from typing import TYPE_CHECKING, Self
+
+import torch
+from torch import Tensor
+
+from benchbox.errors import UsageError
+
+if TYPE_CHECKING:
+    from benchbox.model import Model
+
+Conditions = dict[str, Tensor]
+
+
+class Conditional:
+    """A denoiser whose condition can be left out, and that other networks can stand beside, under the same condition.
+
+    `calls` counts guided evaluations times samples; the guides count their own.
+    """
+
+    model: Model
+    device: torch.device
+    dtype: torch.dtype
+    rows: int
+    clamped: int
+    seconds: float
+
+    def __init__(self) -> None:
+        self.guides: dict[Model, Self] = {}
+        self.calls = 0
+        self.index: Tensor | None = None
+        self.conditions: Conditions = {}
+
+    @abstractmethod
+    def __call__(self, x: Tensor, sigma: float, conditions: Conditions | None = None) -> Tensor:
+        """D(x, σ) under these conditions; under the samples' own where none are given."""
+
+    def at(self, index: Tensor) -> None:
+        """Take the conditions of the samples with these global numbers."""
+        self.index, self.conditions = index, self.model.conditions(index)
+        self._without = self._doubled = None
+        for guide in self.guides.values():
+            guide.at(index)
+
+    _without: Conditions | None = None
+    _doubled: Conditions | None = None
+
+    def unconditional(self, x: Tensor, sigma: float) -> Tensor:
+        """D(x, σ) of the same network without the condition. UsageError where the model cannot."""
+        return self(x, sigma, self.without(x))
+
+    def both(self, x: Tensor, sigma: float) -> tuple[Tensor, Tensor]:
+        """D_c and D_u, with and without the condition, in one doubled call where their conditions have one form."""
+        without = self.without(x)
+        if without.keys() != self.conditions.keys():
+            return self(x, sigma), self(x, sigma, without)
+        if self._doubled is None:
+            self._doubled = {name: torch.cat([value, without[name]]) for name, value in self.conditions.items()}
+        d_c, d_u = self(torch.cat([x, x]), sigma, self._doubled).chunk(2)
+        return d_c, d_u
+
+    def without(self, x: Tensor) -> Conditions:
+        """The conditions that stand for none, for a batch like x."""
+        if self._without is None:
+            index = torch.arange(len(x), device=x.device) if self.index is None else self.index
+            self._without = self.model.unconditional(index)
+        if self._without is None:
+            raise UsageError(f"model {self.model.title} cannot be asked without its condition.")
+        return self._without
+
+    def guide(self, model: Model) -> Self:
+        """The denoiser of another model under the condition of the same samples; loaded once, counted apart."""
+        if model not in self.guides:
+            self.guides[model] = type(self)(model, self.device, self.dtype)  # type: ignore[call-arg]
+        guide = self.guides[model]
+        if self.index is not None and guide.index is not self.index:
+            guide.at(self.index)
+        return guide
+
+    def __copy__(self) -> Self:
+        """The same networks with counters and conditions of their own."""
+        made = object.__new__(type(self))
+        made.__dict__ |= self.__dict__ | {"guides": {model: copy.copy(guide) for model, guide in self.guides.items()}}
+        return made
+
+    @property
+    def guide_rows(self) -> int:
+        """The evaluations of the guides times samples."""
+        return sum(guide.evaluations for guide in self.guides.values())
+
+    @property
+    def all_clamped(self) -> int:
+        """The clamped evaluations of all networks times samples."""
+        return self.clamped + sum(guide.all_clamped for guide in self.guides.values())
+
+    @property
+    def all_seconds(self) -> float:
+        """Time inside all networks."""
+        return self.seconds + sum(guide.all_seconds for guide in self.guides.values())
+
+    @property
+    def evaluations(self) -> int:
+        """The evaluations of all networks times samples."""
+        return self.rows + self.guide_rows

@@ -1,0 +1,10 @@
+"""The built-in guidances."""
+
+from benchbox.guidance import Guidance
+from benchbox.guidances.cfg import CFG
+from benchbox.hookspecs import hookimpl
+
+
+@hookimpl
+def benchbox_guidances() -> list[type[Guidance]]:
+    return [CFG]
