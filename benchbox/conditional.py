@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from abc import abstractmethod
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import torch
 from torch import Tensor
@@ -16,23 +16,33 @@ if TYPE_CHECKING:
 
 Conditions = dict[str, Tensor]
 
+Counts = tuple[tuple[int, ...], dict["Model", "Counts"]]
+"""The counters of a denoiser, and those of its guides."""
+
+COUNTERS = ("rows", "backward_rows", "clamped", "calls", "classified")
+"""Counts times samples: evaluations, backwards, evaluations at levels outside of the range, guided evaluations, and
+those of a classifier."""
+
 
 class Conditional:
     """A denoiser whose condition can be left out, and that other networks can stand beside, under the same condition.
 
-    `calls` counts guided evaluations times samples; the guides count their own.
+    The guides count their own evaluations; `COUNTERS` are its own.
     """
 
     model: Model
     device: torch.device
     dtype: torch.dtype
     rows: int
+    backward_rows: int
     clamped: int
+    calls: int
+    classified: int
     seconds: float
 
     def __init__(self) -> None:
         self.guides: dict[Model, Self] = {}
-        self.calls = 0
+        self.classifier: Any = None
         self.index: Tensor | None = None
         self.conditions: Conditions = {}
 
@@ -45,7 +55,7 @@ class Conditional:
         self.index, self.conditions = index, self.model.conditions(index)
         self._without = self._doubled = None
         for guide in self.guides.values():
-            guide.at(index)
+            self._share(guide)
 
     _without: Conditions | None = None
     _doubled: Conditions | None = None
@@ -78,9 +88,48 @@ class Conditional:
         if model not in self.guides:
             self.guides[model] = type(self)(model, self.device, self.dtype)  # type: ignore[call-arg]
         guide = self.guides[model]
-        if self.index is not None and guide.index is not self.index:
-            guide.at(self.index)
+        if guide.index is not self.index:
+            self._share(guide)
         return guide
+
+    def _share(self, guide: Self) -> None:
+        """Ask the guide for the same samples, of the same classes where it has as many."""
+        assert self.index is not None
+        guide.at(self.index)
+        if guide.model.classes == self.model.classes:
+            guide.conditions = self.conditions
+
+    def class_gradient(self, x: Tensor, sigma: float) -> Tensor:
+        """∇ log p(c | x) of the samples' classes by the model's classifier at σ: an evaluation and a backward."""
+        if self.classifier is None:
+            self.classifier = self.model.classifier(self.device)
+        start = self._tick()
+        with torch.inference_mode(False), torch.enable_grad():
+            leaf = x if x.requires_grad else x.clone().requires_grad_()
+            chosen = self.classifier(leaf, sigma).gather(1, self.conditions["label"].clone()[:, None])
+            (gradient,) = torch.autograd.grad(chosen.sum(), leaf, create_graph=x.requires_grad)
+        self._tock(start)
+        self.classified += len(x)
+        self.backward_rows += len(x)
+        return gradient
+
+    @abstractmethod
+    def _tick(self) -> Any: ...
+
+    @abstractmethod
+    def _tock(self, start: Any) -> None: ...
+
+    def counts(self) -> Counts:
+        """The counters."""
+        own = tuple(getattr(self, name) for name in COUNTERS)
+        return own, {model: guide.counts() for model, guide in self.guides.items()}
+
+    def recount(self, counts: Counts) -> None:
+        """Set the counters back to what they were: the work since then is thrown away."""
+        for name, value in zip(COUNTERS, counts[0], strict=True):
+            setattr(self, name, value)
+        for model, guide in self.guides.items():
+            guide.recount(counts[1].get(model, ((0,) * len(COUNTERS), {})))
 
     def __copy__(self) -> Self:
         """The same networks with counters and conditions of their own."""
@@ -90,8 +139,8 @@ class Conditional:
 
     @property
     def guide_rows(self) -> int:
-        """The evaluations of the guides times samples."""
-        return sum(guide.evaluations for guide in self.guides.values())
+        """The evaluations of other networks than the model's times samples: the guides' and a classifier's."""
+        return self.classified + sum(guide.evaluations for guide in self.guides.values())
 
     @property
     def all_clamped(self) -> int:

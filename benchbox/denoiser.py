@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from benchbox.conditional import Conditional, Conditions
+from benchbox.conditional import COUNTERS, Conditional, Conditions
 from benchbox.errors import UsageError, no_gradients
 from benchbox.limit import check_time
 from benchbox.model import Model
@@ -138,22 +138,12 @@ class Denoiser(Conditional):
 
     def reset(self) -> None:
         """Set the counters and the clock back to nothing."""
-        self.rows = self.backward_rows = self.clamped = self.calls = 0
+        for name in COUNTERS:
+            setattr(self, name, 0)
         self._seconds = 0.0
         self._events: list[tuple[Any, Any]] = []
         for guide in self.guides.values():
             guide.reset()
-
-    def counts(self) -> dict[Model, tuple[int, int, int, int]]:
-        """The counters `rows`, `backward_rows`, `clamped` and `calls`, of the guides too, by their model."""
-        own = {self.model: (self.rows, self.backward_rows, self.clamped, self.calls)}
-        return own | {model: guide.counts()[model] for model, guide in self.guides.items()}
-
-    def recount(self, counts: dict[Model, tuple[int, int, int, int]]) -> None:
-        """Set the counters back to what they were: the work since then is thrown away."""
-        self.rows, self.backward_rows, self.clamped, self.calls = counts[self.model]
-        for model, guide in self.guides.items():
-            guide.recount(counts if model in counts else {model: (0, 0, 0, 0)})
 
     def __call__(self, x: Tensor, sigma: float, conditions: Conditions | None = None) -> Tensor:
         conditions = self.conditions if conditions is None else conditions

@@ -132,6 +132,13 @@ class Model(ABC):
         """`conditions` that stand for none; None where it cannot be asked without."""
         return None
 
+    def classifier(self, device: Any) -> Callable[[Tensor, float], Tensor] | None:
+        """callable(x, sigma) -> log p(c | x) at that level, (batch, classes), differentiable; None where it has none.
+
+        x in canonical coordinates.
+        """
+        return None
+
     def conditioned(self) -> Model:
         """The model as guidance asks it: itself, or with conditions where it is asked without by default."""
         return self

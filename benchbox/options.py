@@ -15,10 +15,11 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from benchbox.errors import UsageError, unknown
 from benchbox.grid import Grid
+from benchbox.model import Model
 from benchbox.sampler import Sampler
 from benchbox.schedule import Schedule
 
-KIND_OF: dict[type, str] = {Schedule: "schedule", Sampler: "sampler", Grid: "grid"}
+KIND_OF: dict[type, str] = {Schedule: "schedule", Sampler: "sampler", Grid: "grid", Model: "model"}
 """The plugin classes that may themselves be options, given by name."""
 
 Resolve = Callable[..., Any]
@@ -185,7 +186,7 @@ def describe(plugin: Any) -> dict[str, Any]:
 
 def json_value(value: Any) -> Any:
     """A value as JSON has it."""
-    if isinstance(value, Schedule | Sampler | Grid):
+    if isinstance(value, tuple(KIND_OF)):
         return {"name": value.name, **describe(value)}
     if isinstance(value, tuple):
         return [json_value(v) for v in value]

@@ -161,12 +161,71 @@ class TestConditions:
             expand(Request(["heun"], [18], models=[model], guidances=["cfg"]))
 
 
+class TestClassifier:
+    @pytest.mark.parametrize("sigma", SIGMAS)
+    def test_with_the_exact_classifier_scale_1_is_the_conditional_denoiser(self, sigma: float) -> None:
+        denoise, x = denoiser(groups=(0, 1, 1, 0)), 4 * states()
+        found = benchbox.get("guidance", "classifier")(denoise, LEVELS)(x, sigma)
+        torch.testing.assert_close(found, denoise(x, sigma), rtol=0, atol=1e-12)
+
+    def test_it_is_cfg_at_the_same_scale(self) -> None:
+        denoise, x = denoiser(), 4 * states()
+        found = benchbox.get("guidance", "classifier", scale=2.5)(denoise, LEVELS)(x, 1.1)
+        torch.testing.assert_close(found, cfg(scale=2.5)(denoise, LEVELS)(x, 1.1), rtol=0, atol=1e-11)
+
+    def test_a_guided_evaluation_is_one_of_each_network_and_a_backward(self) -> None:
+        denoise, x = denoiser(), states()
+        with torch.inference_mode():
+            benchbox.get("guidance", "classifier")(denoise, LEVELS)(x, 1.1)
+        assert (denoise.rows, denoise.guide_rows, denoise.backward_rows) == (len(x), len(x), len(x))
+
+    def test_a_model_without_a_classifier_is_refused(self) -> None:
+        with pytest.raises(UsageError, match="model mnist-edm has none"):
+            expand(Request(["heun"], [18], guidances=["classifier"]))
+
+
+class TestAutoguidance:
+    def test_it_goes_away_from_the_guide_asked_for_the_same_classes(self) -> None:
+        denoise, x = denoiser(), 4 * states()
+        found = benchbox.get("guidance", "autoguidance", guide=BAD, scale=2.5)(denoise, LEVELS)(x, 1.1)
+        bad = BAD.denoiser(CPU)(x, 1.1, label=torch.arange(12) % 4)
+        torch.testing.assert_close(found, bad + 2.5 * (denoise(x, 1.1) - bad), rtol=0, atol=1e-12)
+        assert (denoise.guide_rows, denoise.rows) == (12, 24)  # one of them for the comparison
+
+    def test_the_guide_is_named_as_a_model_is_and_belongs_to_the_stream(self, tmp_path: Path) -> None:
+        settings = [Setting("autoguidance", "guide", ["mnist-ddpm", "mnist-edm"])]
+        one, other = expand(Request(["heun"], [18], guidances=["autoguidance"], settings=settings))
+        assert json.loads(one.identity["guidance_options"])["guide"] == {"name": "mnist-ddpm"}
+        assert one.stream != other.stream
+        row = one.identity | {"nfe_requested": 18, "nfe_policy": "floor", "n_samples": 1000, "batch_size": 64}
+        assert rebuild(row | {"cell": one.id, "dataset": "mnist"}).stream == one.stream
+
+    def test_a_guide_of_another_shape_is_refused(self) -> None:
+        settings = [Setting("autoguidance", "guide", ["gaussian"])]
+        with pytest.raises(UsageError, match="they must be the same"):
+            expand(Request(["heun"], [18], guidances=["autoguidance"], settings=settings))
+
+    def test_both_networks_are_counted_apart_and_nfe_is_their_sum(self) -> None:
+        guidance = benchbox.get("guidance", "autoguidance", guide=BAD)
+        (cell,) = expand(Request(["heun"], [10], models=["mixture"], guidances=[guidance], metrics=[], n_samples=4))
+        run = Run(cell)
+        list(run.samples())
+        row = measured({"counts": run.counts(), "costs": run.costs()})
+        assert (row["nfe"], row["nfe_guides"], row["denoiser_calls"], row["nfe_max"]) == (10, 5, 5, 10)
+
+
 def fixed_samplers() -> list[str]:
     names = registry().names("sampler")
     return [name for name in names if benchbox.get("sampler", name).evals_per_step is not None]
 
 
-GUIDES = {"whole": cfg(scale=2.0), "interval": cfg(scale=2.0, **INTERVAL)}
+BAD = benchbox.get("model", "mixture", stds=(1.0, 0.8, 1.3, 0.7))
+GUIDES = {
+    "whole": cfg(scale=2.0),
+    "interval": cfg(scale=2.0, **INTERVAL),
+    "classifier": benchbox.get("guidance", "classifier"),
+    "autoguidance": benchbox.get("guidance", "autoguidance", guide=BAD, **INTERVAL),
+}
 
 
 @pytest.mark.parametrize("guide", GUIDES)
@@ -184,10 +243,10 @@ def test_the_counter_agrees_with_the_plan_at_every_budget(name: str, guide: str)
             levels = Levels.cut(schedule, grid, n)
             for _ in trajectory(sampler, guided(guidance, denoise, levels), levels, Noise(0, 0, 2, (2,))):
                 pass
-            counted[n] = denoise.rows / 2, denoise.calls / 2
+            counted[n] = denoise.evaluations / 2, denoise.calls / 2
         assert counted[n] == (budgets.network(n), budgets.calls(n))
         assert counted[n][0] <= nfe
-        assert n == 1 or budgets.network(n + 1) > nfe or guide == "interval"
+        assert n == 1 or budgets.network(n + 1) > nfe or guidance.cost(100.0) == 1
 
 
 class TestRuns:

@@ -118,6 +118,8 @@ class Cell:
             "packages": sorted({p for plugin in plugins for p in plugin_packages(plugin)}),
             "files": [f for plugin in plugins for f in option_files(plugin)],
         }  # fmt: skip
+        guides = [v for v in option_values(self.guidance) if isinstance(v, Model)] if self.guidance else []
+        extra |= {"guides": [weights_sha256(guide) for guide in guides]} if guides else {}
         return digest(self.identity | extra)
 
     @cached_property

@@ -119,8 +119,13 @@ class Settings:
         out: list[Any] = []
         for value in values:
             named = isinstance(value, str) and value not in plain
-            out += self.variants(kinds[0], value) if named else [value]
+            out += self._named(kinds[0], value) if named else [value]
         return out
+
+    def _named(self, kind: str, name: str) -> list[Any]:
+        """The variants of a plugin that is an option; a model is named as --model takes it."""
+        plugin, required = model_named(name) if kind == "model" else (name, {})
+        return self.variants(kind, plugin, **required)
 
     def finish(self) -> None:
         """UsageError for a setting that no chosen plugin took."""
