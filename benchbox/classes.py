@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 
-def label_option() -> Any:
-    """The option `label`, a tuple of classes; none are all classes in turn. Rows leave it out where it is not given."""
-    return field(default=(), kw_only=True, metadata={"later": True})
+LATER = {"later": True}
+"""In the metadata of an option that a model got later: rows leave it out where it is not given."""
 
 
 def check_label(label: tuple[int, ...], classes: int) -> None:

@@ -19,7 +19,7 @@ Conditions = dict[str, Tensor]
 Counts = tuple[tuple[int, ...], dict["Model", "Counts"]]
 """The counters of a denoiser, and those of its guides."""
 
-COUNTERS = ("rows", "backward_rows", "clamped", "calls", "classified")
+COUNTERS = ("rows", "backward_rows", "clamped", "guided_calls", "classified")
 """Counts times samples: evaluations, backwards, evaluations at levels outside of the range, guided evaluations, and
 those of a classifier."""
 
@@ -36,9 +36,8 @@ class Conditional:
     rows: int
     backward_rows: int
     clamped: int
-    calls: int
+    guided_calls: int
     classified: int
-    seconds: float
 
     def __init__(self) -> None:
         self.guides: dict[Model, Self] = {}
@@ -47,8 +46,12 @@ class Conditional:
         self.conditions: Conditions = {}
 
     @abstractmethod
-    def __call__(self, x: Tensor, sigma: float, conditions: Conditions | None = None) -> Tensor:
-        """D(x, σ) under these conditions; under the samples' own where none are given."""
+    def __call__(self, x: Tensor, sigma: float) -> Tensor:
+        """D(x, σ) under the samples' own conditions."""
+
+    @abstractmethod
+    def under(self, x: Tensor, sigma: float, conditions: Conditions) -> Tensor:
+        """D(x, σ) under these conditions."""
 
     def at(self, index: Tensor) -> None:
         """Take the conditions of the samples with these global numbers."""
@@ -62,16 +65,16 @@ class Conditional:
 
     def unconditional(self, x: Tensor, sigma: float) -> Tensor:
         """D(x, σ) of the same network without the condition. UsageError where the model cannot."""
-        return self(x, sigma, self.without(x))
+        return self.under(x, sigma, self.without(x))
 
     def both(self, x: Tensor, sigma: float) -> tuple[Tensor, Tensor]:
         """D_c and D_u, with and without the condition, in one doubled call where their conditions have one form."""
         without = self.without(x)
         if without.keys() != self.conditions.keys():
-            return self(x, sigma), self(x, sigma, without)
+            return self(x, sigma), self.under(x, sigma, without)
         if self._doubled is None:
             self._doubled = {name: torch.cat([value, without[name]]) for name, value in self.conditions.items()}
-        d_c, d_u = self(torch.cat([x, x]), sigma, self._doubled).chunk(2)
+        d_c, d_u = self.under(torch.cat([x, x]), sigma, self._doubled).chunk(2)
         return d_c, d_u
 
     def without(self, x: Tensor) -> Conditions:
@@ -146,6 +149,11 @@ class Conditional:
     def all_clamped(self) -> int:
         """The clamped evaluations of all networks times samples."""
         return self.clamped + sum(guide.all_clamped for guide in self.guides.values())
+
+    @property
+    @abstractmethod
+    def seconds(self) -> float:
+        """Time inside the model."""
 
     @property
     def all_seconds(self) -> float:

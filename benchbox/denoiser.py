@@ -145,8 +145,10 @@ class Denoiser(Conditional):
         for guide in self.guides.values():
             guide.reset()
 
-    def __call__(self, x: Tensor, sigma: float, conditions: Conditions | None = None) -> Tensor:
-        conditions = self.conditions if conditions is None else conditions
+    def __call__(self, x: Tensor, sigma: float) -> Tensor:
+        return self.under(x, sigma, self.conditions)
+
+    def under(self, x: Tensor, sigma: float, conditions: Conditions) -> Tensor:
         check_time()
         self.rows += len(x)
         if not self.low <= sigma <= self.high:

@@ -22,7 +22,7 @@ class Guided:
         self.ask = guidance(denoise, levels)
 
     def __call__(self, x: Tensor, sigma: float) -> Tensor:
-        self.base.calls += len(x)
+        self.base.guided_calls += len(x)
         return self.ask(x, sigma)
 
     def vjp(self, x: Tensor, sigma: float, v: Tensor) -> tuple[Tensor, Tensor]:

@@ -186,7 +186,7 @@ def describe(plugin: Any) -> dict[str, Any]:
 
 def json_value(value: Any) -> Any:
     """A value as JSON has it."""
-    if isinstance(value, tuple(KIND_OF)):
+    if isinstance(value, Schedule | Sampler | Grid | Model):
         return {"name": value.name, **describe(value)}
     if isinstance(value, tuple):
         return [json_value(v) for v in value]

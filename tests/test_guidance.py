@@ -107,7 +107,9 @@ def test_a_network_trained_with_dropped_labels_is_asked_with_and_without_in_one_
     d_c, d_u = denoise.both(x, 1.0)
     assert denoise.rows == 4
     torch.testing.assert_close(d_c, denoise(x, 1.0), rtol=0, atol=1e-10)
-    torch.testing.assert_close(d_u, denoise(x, 1.0, {}), rtol=0, atol=1e-10)  # the network's own way to say no label
+    torch.testing.assert_close(
+        d_u, denoise.under(x, 1.0, {}), rtol=0, atol=1e-10
+    )  # no label at all
     assert (d_c - d_u).abs().max() > 1e-3
 
 
@@ -243,7 +245,7 @@ def test_the_counter_agrees_with_the_plan_at_every_budget(name: str, guide: str)
             levels = Levels.cut(schedule, grid, n)
             for _ in trajectory(sampler, guided(guidance, denoise, levels), levels, Noise(0, 0, 2, (2,))):
                 pass
-            counted[n] = denoise.evaluations / 2, denoise.calls / 2
+            counted[n] = denoise.evaluations / 2, denoise.guided_calls / 2
         assert counted[n] == (budgets.network(n), budgets.calls(n))
         assert counted[n][0] <= nfe
         assert n == 1 or budgets.network(n + 1) > nfe or guidance.cost(100.0) == 1

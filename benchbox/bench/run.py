@@ -123,7 +123,7 @@ class Run:
         return None
 
     def batch(self, first: int, run: int) -> Tensor:
-        cell, before, calls = self.cell, self.denoise.evaluations, self.denoise.calls
+        cell, before, calls = self.cell, self.denoise.evaluations, self.denoise.guided_calls
         self.begun += run
         index = torch.arange(first, first + run, device=self.device)
         with self.meter:
@@ -133,7 +133,7 @@ class Run:
             x = cell.model.decode(x)
         self.rows += run
         self.nfe_max = max(self.nfe_max, (self.denoise.evaluations - before) / run)
-        self.calls_max = max(self.calls_max, (self.denoise.calls - calls) / run)
+        self.calls_max = max(self.calls_max, (self.denoise.guided_calls - calls) / run)
         return x
 
     def walk(self, levels: Levels, first: int, run: int, final: str, tick: Tick = lambda: None) -> Tensor:
@@ -177,7 +177,7 @@ class Run:
         """What only a guided run counts: evaluations of the guided denoiser, and of networks besides the model's."""
         if self.cell.guidance is None:
             return {}
-        return {"calls": self.denoise.calls, "calls_max": self.calls_max, "guides": self.denoise.guide_rows}
+        return {"calls": self.denoise.guided_calls, "calls_max": self.calls_max, "guides": self.denoise.guide_rows}
 
     def costs(self) -> dict[str, Any]:
         """Time, memory and energy; None what cannot be measured here."""

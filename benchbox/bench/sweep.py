@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 from typing import Any
@@ -27,6 +27,13 @@ from benchbox.schedule import Schedule
 DEFAULT_MODEL = "mnist-edm"
 MOST_NUMBERS = 10_000
 """Numbers in one list, and evaluations in one budget: more is a slip of the keyboard."""
+
+
+WORDS: dict[str, Collection[str]] = {
+    "dtype": DTYPES, "final": ("denoise", "none"), "nfe_policy": ("floor", "exact", "skip"),
+    "nfe_of": ("network", "denoiser"),
+}  # fmt: skip
+"""The words that a request may say."""
 
 
 @dataclass(frozen=True)
@@ -64,9 +71,7 @@ class Request:
         for seed in self.seeds:
             if not 0 <= seed < 2**63:
                 raise UsageError(f"seed {seed} is not valid: it is from 0 to 2**63 − 1.")
-        words = (("dtype", DTYPES), ("final", ("denoise", "none")), ("nfe_policy", ("floor", "exact", "skip")))
-        words = (*words, ("nfe_of", ("network", "denoiser")))
-        for what, valid in words:
+        for what, valid in WORDS.items():
             if (word := getattr(self, what)) not in valid:
                 raise unknown(what, str(word), valid)
 

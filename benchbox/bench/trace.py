@@ -2,26 +2,36 @@
 
 from __future__ import annotations
 
+from typing import Any, cast
+
 import torch
 from torch import Tensor
 
-from benchbox.bench.cell import DTYPES, Cell
+from benchbox.bench.cell import Cell
 from benchbox.bench.run import Run
 from benchbox.denoiser import Denoiser
 from benchbox.driver import trajectory
+from benchbox.guided import guided
 
 
-class RecordingDenoiser(Denoiser):
+class Recording:
     """A denoiser that keeps its answers: (σ, D(x, σ)), in the order in which they were asked for."""
 
-    def __init__(self, cell: Cell) -> None:
-        super().__init__(cell.model, torch.device(cell.device), DTYPES[cell.dtype])
-        self.calls: list[tuple[float, Tensor]] = []
+    def __init__(self, denoise: Denoiser) -> None:
+        self.denoise, self.answers = denoise, list[tuple[float, Tensor]]()
 
     def __call__(self, x: Tensor, sigma: float) -> Tensor:
-        denoised = super().__call__(x, sigma)
-        self.calls.append((sigma, denoised))
+        denoised = self.denoise(x, sigma)
+        self.answers.append((sigma, denoised))
         return denoised
+
+    def vjp(self, x: Tensor, sigma: float, v: Tensor) -> tuple[Tensor, Tensor]:
+        denoised, gradient = self.denoise.vjp(x, sigma, v)
+        self.answers.append((sigma, denoised))
+        return denoised, gradient
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.denoise, name)
 
 
 def trace(cell: Cell) -> list[tuple[float, Tensor]]:
@@ -29,9 +39,10 @@ def trace(cell: Cell) -> list[tuple[float, Tensor]]:
 
     The run is that of the cell: the same noise, and not one evaluation more.
     """
-    run, recorder = Run(cell), RecordingDenoiser(cell)
-    recorder.at(torch.arange(cell.n_samples, device=run.device))
-    for _ in trajectory(cell.sampler, recorder, run.levels, run.noise(0, cell.n_samples), cell.final):
+    run = Run(cell)
+    run.denoise.at(torch.arange(cell.n_samples, device=run.device))
+    recorder = Recording(guided(cell.guidance, run.denoise, run.levels))
+    for _ in trajectory(cell.sampler, cast(Denoiser, recorder), run.levels, run.noise(0, cell.n_samples), cell.final):
         pass
     with torch.no_grad() if cell.sampler.needs_grad else torch.inference_mode():
-        return [(sigma, cell.model.decode(x)) for sigma, x in recorder.calls]
+        return [(sigma, cell.model.decode(x)) for sigma, x in recorder.answers]

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from benchbox.guided import guided
 from benchbox.metric import Accumulator, Context, Metric
 
 if TYPE_CHECKING:
@@ -44,6 +43,8 @@ class ODEErrorAccumulator(Accumulator):
     """Squared distances by the samples' numbers: the order in which they come does not matter."""
 
     def __init__(self, context: Context, samples: int) -> None:
+        from benchbox.guided import guided  # it imports torch
+
         self.context, self.samples = context, samples
         self.denoise = guided(context.guidance, copy.copy(context.denoiser), context.grid)
         self.denoise.reset()

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from benchbox.card import Card, read_card, verified_file
-from benchbox.classes import check_label, label_option, labels
+from benchbox.classes import LATER, check_label, labels
 from benchbox.files import reading, tensors_in
 from benchbox.model import Model, Prediction
 from benchbox.schedule import Schedule
@@ -28,7 +28,7 @@ class CardModel(Model):
     label: the classes to ask for, in turn.
     """
 
-    label: tuple[int, ...] = label_option()
+    label: tuple[int, ...] = field(default=(), kw_only=True, metadata=LATER)
 
     def __post_init__(self) -> None:
         if self.label:

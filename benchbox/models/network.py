@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
-from benchbox.classes import check_label, label_option, labels
+from benchbox.classes import LATER, check_label, labels
 from benchbox.model import Model, Prediction
 from benchbox.schedule import Schedule
 
@@ -41,8 +41,8 @@ class Network(Model):
     data_range: tuple[float, float] | None = None
     features: str | None = None
     needs_grad: bool = False
-    label: tuple[int, ...] = label_option()
-    null_label: int | None = field(default=None, metadata={"later": True})
+    label: tuple[int, ...] = field(default=(), kw_only=True, metadata=LATER)
+    null_label: int | None = field(default=None, metadata=LATER)
 
     def __post_init__(self) -> None:
         if self.prediction is None:
@@ -81,8 +81,8 @@ class Network(Model):
         return {"label": labels(index, self.classes, self.label)} if self.classes else {}
 
     def unconditional(self, index: Tensor) -> dict[str, Tensor] | None:
-        known = self.classes and self.null_label is not None
-        return {"label": index * 0 + self.null_label} if known else None
+        null = self.null_label if self.classes else None
+        return None if null is None else {"label": index * 0 + null}
 
     def checked(self, call: Callable[..., Tensor], device: Any) -> Foreign:
         """The network, tried once on a batch of two. UsageError where it fails or its output has another shape."""
