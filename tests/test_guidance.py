@@ -107,9 +107,7 @@ def test_a_network_trained_with_dropped_labels_is_asked_with_and_without_in_one_
     d_c, d_u = denoise.both(x, 1.0)
     assert denoise.rows == 4
     torch.testing.assert_close(d_c, denoise(x, 1.0), rtol=0, atol=1e-10)
-    torch.testing.assert_close(
-        d_u, denoise.under(x, 1.0, {}), rtol=0, atol=1e-10
-    )  # no label at all
+    torch.testing.assert_close(d_u, denoise.under(x, 1.0, {}), rtol=0, atol=1e-10)  # no label at all
     assert (d_c - d_u).abs().max() > 1e-3
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,9 +14,11 @@ from torch import Tensor
 import benchbox
 from benchbox.denoiser import Denoiser
 from benchbox.driver import trajectory
+from benchbox.exact.guidance_rules import guidance_certificate, guided_certificate
 from benchbox.exact.guided_law import guided_factor
 from benchbox.grid import Levels
 from benchbox.guidance import Guidance
+from benchbox.guidances.cfg import CFG
 from benchbox.guided import guided
 from benchbox.noise import Noise
 
@@ -88,3 +91,52 @@ def test_from_far_away_the_variance_is_a_geometric_mean_and_not_that_of_the_tilt
     assert (factor * far) ** 2 == pytest.approx(CONDITIONAL**s * UNCONDITIONAL ** (1 - s), rel=1e-6)
     assert CONDITIONAL**s * UNCONDITIONAL ** (1 - s) == pytest.approx(0.03125)
     assert 1 / (s / CONDITIONAL + (1 - s) / UNCONDITIONAL) == pytest.approx(0.2)
+
+
+class Miscounted(CFG):
+    """It claims one evaluation."""
+
+    def cost(self, sigma: float) -> int:
+        return 1
+
+
+class Stateful(CFG):
+    """Its scale grows from batch to batch."""
+
+    def __call__(self, denoise: Denoiser, levels: Levels) -> Any:
+        grown = replace(self, scale=getattr(self, "grown", self.scale) + 1)
+        object.__setattr__(self, "grown", grown.scale)
+        return CFG.__call__(CFG(grown.scale), denoise, levels)
+
+
+class OverTheBatch(CFG):
+    """Its difference is scaled by a norm over all samples."""
+
+    def __call__(self, denoise: Denoiser, levels: Levels) -> Any:
+        def guide(x: Tensor, sigma: float) -> Tensor:
+            d_c, d_u = denoise.both(x, sigma)
+            return d_u + self.scale * (d_c - d_u) / (1 + (d_c - d_u).norm())
+
+        return guide
+
+
+@pytest.mark.parametrize(
+    ("guidance", "broken"), [(Miscounted(), {"cost"}), (Stateful(), {"batch", "state"}), (OverTheBatch(), {"batch"})]
+)
+def test_check_finds_a_guidance_that_breaks_the_contract(guidance: Guidance, broken: set[str]) -> None:
+    assert {rule.name for rule in guidance_certificate(guidance).failures} == broken
+
+
+@pytest.mark.parametrize("name", ["cfg", "classifier"])
+def test_the_built_in_guidances_pass(name: str) -> None:
+    found = guidance_certificate(benchbox.get("guidance", name))
+    assert found.passed
+    assert len(found.checks) == 4
+
+
+def test_a_sampler_under_a_guidance_has_its_law_and_its_order_checked() -> None:
+    found = guided_certificate(benchbox.get("sampler", "heun"), benchbox.get("guidance", "cfg", scale=3.0))
+    assert [check.name for check in found.checks] == ["law", "order", "cost", "batch", "state", "output"]
+    assert found.passed
+    noisy = guided_certificate(benchbox.get("sampler", "ancestral"), benchbox.get("guidance", "cfg"))
+    assert noisy.checks[0].passed is None

@@ -11,7 +11,7 @@ from benchbox.cli.common import console
 
 
 def new(
-    kind: Annotated[str, typer.Argument(help="sampler, model, schedule or metric.")],
+    kind: Annotated[str, typer.Argument(help="sampler, model, schedule, guidance or metric.")],
     name: Annotated[str, typer.Argument(help="Its name on the command line, and that of its folder: my-sampler.")],
 ) -> None:
     """Write a pip package of your own plugin into a folder of its name: it installs, passes its tests and runs."""
