@@ -25,6 +25,7 @@ from benchbox.errors import UsageError
 from benchbox.grid import Levels
 from benchbox.guidance import Guidance
 from benchbox.guided import guided
+from benchbox.metrics.class_accuracy import ClassAccuracyAccumulator
 from benchbox.noise import Noise
 from benchbox.registry import registry
 from benchbox.store.store import Store
@@ -326,3 +327,30 @@ class TestRows:
         list(run.samples())
         said = {"counts": run.counts(), "costs": run.costs()}
         assert judged(measured(said) | {"status": "done", "reason": None, "nfe_requested": 9})["status"] == "dishonest"
+
+
+class TestClassAccuracy:
+    def test_exact_draws_of_separated_modes_are_of_their_classes_and_swapped_ones_are_not(self) -> None:
+        model = benchbox.get("model", "mixture", label=(0, 1))
+        accumulator = ClassAccuracyAccumulator(model, lambda x: model.classifier(CPU)(x, 1e-3))
+        means = torch.tensor([[-4.0, 0.0], [3.0, 3.0]])
+        accumulator.update(means.repeat(5, 1), torch.arange(10))
+        assert accumulator.compute() == {"class_accuracy": 1.0, "class_accuracy_se": 0.0}
+        accumulator.update(means.flip(0), torch.arange(10, 12))
+        assert accumulator.compute()["class_accuracy"] == pytest.approx(10 / 12)
+
+    def test_it_rises_with_the_scale_where_classes_overlap(self) -> None:
+        options = {"dim": 1, "means": (-0.5, 0.5), "stds": (1.0, 1.0), "weights": (1.0, 1.0)}
+        found = []
+        for scale in (0.0, 1.0, 4.0):
+            how: dict[str, Any] = {"model": "mixture", "nfe": 40, "n": 200, "batch_size": 200, **options}
+            x = benchbox.sample("heun", guidance="cfg", scale=scale, **how)
+            model = benchbox.get("model", "mixture", label=(0, 1), **options)
+            accumulator = ClassAccuracyAccumulator(model, lambda x, m=model: m.classifier(CPU)(x, 1e-3))
+            accumulator.update(x, torch.arange(200))
+            found.append(accumulator.compute()["class_accuracy"])
+        assert found[0] < found[1] < found[2]
+
+    def test_a_model_asked_for_no_class_is_refused(self) -> None:
+        with pytest.raises(UsageError, match="is asked for none"):
+            benchbox.get("metric", "class_accuracy").check(benchbox.get("model", "gaussian"))

@@ -3,6 +3,7 @@
 from benchbox.hookspecs import hookimpl
 from benchbox.metric import Metric
 from benchbox.metrics.bound import VariationalBound
+from benchbox.metrics.class_accuracy import ClassAccuracy
 from benchbox.metrics.energy import Energy
 from benchbox.metrics.fid import FID
 from benchbox.metrics.inception_score import InceptionScore
@@ -20,5 +21,5 @@ from benchbox.metrics.wasserstein import W2
 def benchbox_metrics() -> list[type[Metric]]:
     return [
         FID, KID, InceptionScore, PrecisionRecall, W2, SlicedW2, Energy, MMD, Modes, ODEError, BitsPerDim,
-        VariationalBound,
+        VariationalBound, ClassAccuracy,
     ]  # fmt: skip

@@ -32,6 +32,7 @@ RANKED = {
     "precision": Ranked("prc", highest=True), "recall": Ranked("prc", highest=True),
     "f_score": Ranked("prc", highest=True), "w2": Ranked("w2"), "sw2": Ranked("sw2"), "mmd": Ranked("mmd"),
     "energy": Ranked("energy"), "mode_recall": Ranked("modes", highest=True), "ode_error": Ranked("ode_error"),
+    "class_accuracy": Ranked("class_accuracy", highest=True, error="_se"),
 }  # fmt: skip
 """The columns that are ranked, in the order of the boards. Of others no best is known, or they measure the model alone.
 
