@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from benchbox.grid import Levels
     from benchbox.model import Model
 
+NO_LIMIT = "no continuous limit: the target moves with the number of steps"
+"""What rows say of a guidance that has none."""
+
 Denoise = Callable[["Tensor", float], "Tensor"]
 """(x, sigma) to D(x, σ)."""
 
@@ -20,11 +23,13 @@ Denoise = Callable[["Tensor", float], "Tensor"]
 class Guidance(ABC):
     """A denoiser that wraps a denoiser; a frozen dataclass whose fields are its options.
 
-    The scale is spelled s: D_u + s (D_c − D_u), neutral at 1. Everything is per sample.
+    The scale is spelled s: D_u + s (D_c − D_u), neutral at 1. Everything is per sample. `continuous_limit` is False
+    where the target moves with the number of steps: rows say so, and no curve over NFE is drawn through them.
     """
 
     name: ClassVar[str]
     aliases: ClassVar[tuple[str, ...]] = ()
+    continuous_limit: ClassVar[bool] = True
 
     def check(self, model: Model) -> None:  # noqa: B027 (some guidances ask nothing special of a model)
         """Raise UsageError, before any work, where the model cannot be guided so."""

@@ -36,7 +36,10 @@ DISTRIBUTION = "benchbox-diffusion"
 PLUGIN_NAME = r"[\w+-]+(:[\w+.-]+)?"
 """A plugin's name: a word, or prefix:Word for what is somebody else's (`diffusers:DDIMScheduler`)."""
 
-NEVER_FIELDS = {"sampler": {"name", "aliases", "evals_per_step", "grid", "needs_grad", "biased_by"}}
+NEVER_FIELDS = {
+    "sampler": {"name", "aliases", "evals_per_step", "grid", "needs_grad", "biased_by"},
+    "guidance": {"name", "aliases", "continuous_limit"},
+}
 """What a plugin states without an annotation: as a field it would be an option."""
 
 

@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 
 import pytest
 import torch
+from sweeping import measure
 from torch import Tensor
 
 import benchbox
@@ -23,11 +24,14 @@ from benchbox.denoiser import Denoiser
 from benchbox.driver import trajectory
 from benchbox.errors import UsageError
 from benchbox.grid import Levels
-from benchbox.guidance import Guidance
+from benchbox.guidance import NO_LIMIT, Guidance
+from benchbox.guidances.cfg import CFG
 from benchbox.guided import guided
 from benchbox.metrics.class_accuracy import ClassAccuracyAccumulator
 from benchbox.noise import Noise
 from benchbox.registry import registry
+from benchbox.report.plots.quality import series
+from benchbox.report.ranking import boards
 from benchbox.store.store import Store
 
 CPU = torch.device("cpu")
@@ -327,6 +331,23 @@ class TestRows:
         list(run.samples())
         said = {"counts": run.counts(), "costs": run.costs()}
         assert judged(measured(said) | {"status": "done", "reason": None, "nfe_requested": 9})["status"] == "dishonest"
+
+
+class Moving(CFG):
+    continuous_limit = False
+
+
+def test_a_target_that_moves_with_the_steps_is_marked_and_no_curve_is_drawn_through_it(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    store.prepare()
+    for guidance in (cfg(), Moving(2.0)):
+        request = Request(["heun"], [10, 20], models=["mixture"], guidances=[guidance], n_samples=20)
+        made = [measure(cell) for cell in expand(request)]
+        for row in made:
+            store.put(row)
+        assert [NO_LIMIT in str(row["reason"]) for row in made] == [not guidance.continuous_limit] * 2
+        found = series(boards(benchbox.load_results(str(tmp_path))))
+        assert [len(group) for group in found] == ([2] if guidance.continuous_limit else [2, 1, 1])
 
 
 class TestClassAccuracy:

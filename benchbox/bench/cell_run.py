@@ -11,6 +11,7 @@ from benchbox.bench.row import blank, judged, measured, now, valued
 from benchbox.bench.run import Tick
 from benchbox.bench.shard_result import ShardResult
 from benchbox.bench.task import ComputeMetrics, MakeSamples, MergeShards, Task, no_tick, together
+from benchbox.guidance import NO_LIMIT
 from benchbox.store.states import MetricState
 
 Do = Callable[[Task, Any], ShardResult]
@@ -133,8 +134,11 @@ class CellRun:
         return valued(row, said["columns"]) if row["status"] == "done" else row
 
     def remarked(self, row: dict[str, Any]) -> dict[str, Any]:
-        """The row with a note on a batch that was halved."""
+        """The row with a note on a batch that was halved, and on a target that moves with the number of steps."""
         batch = None if self.total is None else self.total.report.get("batch")
         if batch and row["status"] == "done":
             row["reason"] = f"a batch of {self.cell.batch_size} did not fit into memory: batches of {batch} were run"
+        guidance = self.cell.guidance
+        if guidance and not guidance.continuous_limit and row["status"] == "done":
+            row["reason"] = "; ".join(filter(None, (row["reason"], NO_LIMIT)))
         return row

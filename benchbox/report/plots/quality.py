@@ -8,11 +8,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Literal
 
+from benchbox.guidance import NO_LIMIT
 from benchbox.report.board import Board, BoardTask, Entry, Setup
 from benchbox.report.leaderboard import full_name, metric_setting
 from benchbox.report.leaderboard import name as part_name
 from benchbox.report.plots.chart import Chart, Line, Point, drawable, non_dominated
-from benchbox.report.table import Usual
+from benchbox.report.table import Usual, guidance_label
 
 CostName = Literal["nfe", "seconds", "memory"]
 
@@ -30,11 +31,13 @@ FRONT = "non-dominated front"
 def series(boards: Iterable[Board]) -> list[list[Board]]:
     """Boards that differ in the budget alone, together; in the order in which they come.
 
-    Those of samples that were made elsewhere are left out: what these cost is not known.
+    Those of samples that were made elsewhere are left out: what these cost is not known. Where a guidance has no
+    continuous limit each board stands alone, as no curve can be drawn.
     """
     groups: dict[object, list[Board]] = defaultdict(list)
     for board in (b for b in boards if b.levels != "unknown"):
-        groups[board.series].append(board)
+        moving = any(NO_LIMIT in str(entry.row.get("reason")) for entry in board.entries)
+        groups[board.series, board.budget if moving else None].append(board)
     return list(groups.values())
 
 
@@ -98,7 +101,9 @@ def metric_heading(task: BoardTask, usual: Usual) -> str:
 
 def task_heading(task: BoardTask, usual: Usual) -> str:
     """What was compared: model, metric, samples."""
-    return f"{task.model}: {metric_heading(task, usual)} of {task.n_samples:,} samples"
+    guidance = guidance_label(vars(task), usual)
+    model = f"{task.model}, {guidance}" if guidance else task.model
+    return f"{model}: {metric_heading(task, usual)} of {task.n_samples:,} samples"
 
 
 def _caption(boards: Sequence[Board], entries: Sequence[tuple[Board, Entry]], device: str, drawn: int) -> str:
