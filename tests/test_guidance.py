@@ -13,7 +13,7 @@ from sweeping import measure
 from torch import Tensor
 
 import benchbox
-from benchbox.bench.budget import Budgets
+from benchbox.bench.nfe import Budgets
 from benchbox.bench.rerun import rebuild
 from benchbox.bench.row import judged, measured
 from benchbox.bench.run import Run

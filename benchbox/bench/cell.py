@@ -13,8 +13,8 @@ from typing import Any
 
 import torch
 
-from benchbox.bench.budget import Budgets
 from benchbox.bench.meter import device_name
+from benchbox.bench.nfe import Budgets
 from benchbox.bench.saving import Saver
 from benchbox.bench.weights import weights_sha256
 from benchbox.card import sha256
