@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from benchbox.exact.certificate import Certificate
     from benchbox.executor import Executor
     from benchbox.grid import Grid, Levels
+    from benchbox.guidance import Guidance
     from benchbox.hookspecs import hookimpl
     from benchbox.metric import Accumulator, Context, Metric
     from benchbox.model import Model
@@ -20,14 +21,15 @@ if TYPE_CHECKING:
     from benchbox.store.store import load_results
 
 __all__ = [
-    "Accumulator", "Context", "DiscreteSchedule", "Executor", "Grid", "Levels", "Metric", "Model", "Sampler",
-    "Schedule", "ancestral_step", "certify", "get", "hookimpl", "load_results", "sample",
+    "Accumulator", "Context", "DiscreteSchedule", "Executor", "Grid", "Guidance", "Levels", "Metric", "Model",
+    "Sampler", "Schedule", "ancestral_step", "certify", "get", "hookimpl", "load_results", "sample",
 ]  # fmt: skip
 
 MODULES = {
     "Accumulator": "metric", "Context": "metric", "DiscreteSchedule": "schedule", "Executor": "executor",
-    "Grid": "grid", "Levels": "grid", "Metric": "metric", "Model": "model", "Sampler": "sampler",
-    "Schedule": "schedule", "ancestral_step": "steps", "hookimpl": "hookspecs", "load_results": "store.store",
+    "Grid": "grid", "Guidance": "guidance", "Levels": "grid", "Metric": "metric", "Model": "model",
+    "Sampler": "sampler", "Schedule": "schedule", "ancestral_step": "steps", "hookimpl": "hookspecs",
+    "load_results": "store.store",
 }  # fmt: skip
 """The module of each name, which is imported at its first use, so that `benchbox --help` does not import numpy."""
 
@@ -57,6 +59,8 @@ def sample(
     *,
     schedule: str | None = None,
     grid: str | None = None,
+    guidance: str | Guidance | None = None,
+    nfe_of: str = "network",
     device: str = "cpu",
     dtype: str = "float32",
     batch_size: int = 64,
@@ -65,7 +69,8 @@ def sample(
 ) -> Tensor:
     """n samples, (n, *shape), as `benchbox run` makes them; options are passed to every chosen plugin that has them.
 
-    nfe: the budget in evaluations per sample (None only for an adaptive sampler). UsageError for invalid arguments.
+    nfe: the budget in evaluations per sample (None only for an adaptive sampler), of the network, or with
+    nfe_of="denoiser" of the guided denoiser. guidance: a name or an instance. UsageError for invalid arguments.
     """
     from benchbox.bench.meter import usable
     from benchbox.bench.run import make_samples as run
@@ -75,6 +80,7 @@ def sample(
     cell = one_cell(
         sampler, model, nfe, n_samples=n, seeds=[seed], schedules=[schedule] if schedule else [], metrics=[],
         grids=[grid] if grid else [], device=usable(device), dtype=dtype, batch_size=batch_size, final=final,
+        guidances=[guidance] if guidance else [], nfe_of=nfe_of,
         settings=[Setting(None, name, [value]) for name, value in options.items()],
     )  # fmt: skip
     return run(cell)

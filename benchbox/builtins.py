@@ -9,6 +9,7 @@ from benchbox.hookspecs import hookimpl
 if TYPE_CHECKING:
     from benchbox.executor import Executor
     from benchbox.grid import Grid
+    from benchbox.guidance import Guidance
     from benchbox.metric import Metric
     from benchbox.model import Model
     from benchbox.sampler import Sampler
@@ -62,6 +63,7 @@ def benchbox_models() -> list[type[Model]]:
 @hookimpl
 def benchbox_metrics() -> list[type[Metric]]:
     from benchbox.metrics.bound import VariationalBound
+    from benchbox.metrics.class_accuracy import ClassAccuracy
     from benchbox.metrics.energy import Energy
     from benchbox.metrics.fid import FID
     from benchbox.metrics.inception_score import InceptionScore
@@ -76,8 +78,17 @@ def benchbox_metrics() -> list[type[Metric]]:
 
     return [
         FID, KID, InceptionScore, PrecisionRecall, W2, SlicedW2, Energy, MMD, Modes, ODEError, BitsPerDim,
-        VariationalBound,
+        VariationalBound, ClassAccuracy,
     ]  # fmt: skip
+
+
+@hookimpl
+def benchbox_guidances() -> list[type[Guidance]]:
+    from benchbox.guidances.autoguidance import Autoguidance
+    from benchbox.guidances.cfg import CFG
+    from benchbox.guidances.classifier import Classifier
+
+    return [CFG, Autoguidance, Classifier]
 
 
 @hookimpl

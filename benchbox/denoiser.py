@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from benchbox.clock import clock
+from benchbox.conditional import COUNTERS, Conditional, Conditions
 from benchbox.errors import UsageError, no_gradients
 from benchbox.limit import check_time
 from benchbox.model import Model
@@ -116,61 +117,56 @@ class Wrapped:
         return to_denoised(str(model.prediction), out.to(x.dtype), x, s, sigma, model.sigma_data)
 
 
-class Denoiser:
+class Denoiser(Conditional):
     """D(x, σ) of a model, counted per sample and timed at the model's boundary: nothing is taken on trust.
 
     Call it with x of shape (batch, *shape) and any float σ > 0. A level outside the range of the model's schedule is
-    clamped, and counted in `clamped`. `rows` counts evaluations times samples, `backward_rows` those of `vjp`.
+    clamped, and counted in `clamped`. `rows` counts evaluations times samples, `backward_rows` those of `vjp`; what a
+    guidance asks besides, and of other networks (`guides`), is in `Conditional`.
     OutOfTime where the time limit of the work is over; UsageError where the model takes gradients and does not say so.
     """
 
     def __init__(self, model: Model, device: torch.device, dtype: torch.dtype = torch.float32) -> None:
-        self.model, self.device, self.needs_grad = model, device, model.needs_grad
+        super().__init__()
+        self.model, self.device, self.dtype, self.needs_grad = model, device, dtype, model.needs_grad
         formula = model.denoiser(device)
         self.formula: Formula = formula or Wrapped(model, device, dtype)
         schedule = None if formula else model.schedule
         self.low = 0.0 if schedule is None else float(schedule.sigma(schedule.t_min)) * (1 - 1e-9)
         self.high = math.inf if schedule is None else float(schedule.sigma(schedule.t_max)) * (1 + 1e-9)
-        self.conditions: dict[str, Tensor] = {}
         self.reset()
 
     def reset(self) -> None:
         """Set the counters and the clock back to nothing."""
-        self.rows = self.backward_rows = self.clamped = 0
+        for name in COUNTERS:
+            setattr(self, name, 0)
         self.clock = clock(self.device)
-
-    def counts(self) -> tuple[int, int, int]:
-        """The counters: `rows`, `backward_rows`, `clamped`."""
-        return self.rows, self.backward_rows, self.clamped
-
-    def recount(self, counts: tuple[int, int, int]) -> None:
-        """Set the counters back to what they were: the work since then is thrown away."""
-        self.rows, self.backward_rows, self.clamped = counts
-
-    def at(self, index: Tensor) -> None:
-        """Take the conditions of the samples with these global numbers."""
-        self.conditions = self.model.conditions(index)
+        for guide in self.guides.values():
+            guide.reset()
 
     def __call__(self, x: Tensor, sigma: float) -> Tensor:
+        return self.under(x, sigma, self.conditions)
+
+    def under(self, x: Tensor, sigma: float, conditions: Conditions) -> Tensor:
         check_time()
         self.rows += len(x)
         if not self.low <= sigma <= self.high:
             self.clamped += len(x)
             sigma = min(max(sigma, self.low), self.high)
         if self.needs_grad and not x.requires_grad:
-            return self.clock(self._with_gradients, x, sigma)
+            return self.clock(self._with_gradients, x, sigma, conditions)
         try:
-            return self.clock(self.formula, x, sigma, **self.conditions)
+            return self.clock(self.formula, x, sigma, **conditions)
         except RuntimeError as error:
             if told := no_gradients(self.model.title, error):
                 raise told from error
             raise
 
-    def _with_gradients(self, x: Tensor, sigma: float) -> Tensor:
+    def _with_gradients(self, x: Tensor, sigma: float, conditions: Conditions) -> Tensor:
         """D where gradients can be taken inside the model, of tensors that are not the sampler's own."""
         with torch.inference_mode(False), torch.enable_grad():
-            conditions = {name: value.clone() for name, value in self.conditions.items()}
-            return self.formula(x.clone(), sigma, **conditions).detach()
+            own = {name: value.clone() for name, value in conditions.items()}
+            return self.formula(x.clone(), sigma, **own).detach()
 
     def vjp(self, x: Tensor, sigma: float, v: Tensor) -> tuple[Tensor, Tensor]:
         """D(x, σ) and the gradient of ⟨v, D⟩ with respect to x: one evaluation and one backward."""

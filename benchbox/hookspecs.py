@@ -13,6 +13,7 @@ import pluggy
 if TYPE_CHECKING:
     from benchbox.executor import Executor
     from benchbox.grid import Grid
+    from benchbox.guidance import Guidance
     from benchbox.metric import Metric
     from benchbox.model import Model
     from benchbox.sampler import Sampler
@@ -51,6 +52,11 @@ def benchbox_models() -> list[type[Model]]:
 @hookspec
 def benchbox_metrics() -> list[type[Metric]]:
     """Metrics: from batches of samples to columns of a row."""
+
+
+@hookspec
+def benchbox_guidances() -> list[type[Guidance]]:
+    """Guidances: denoisers that wrap a denoiser, such as classifier-free guidance."""
 
 
 @hookspec

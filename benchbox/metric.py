@@ -14,13 +14,17 @@ if TYPE_CHECKING:
 
     from benchbox.denoiser import Denoiser
     from benchbox.grid import Levels
+    from benchbox.guidance import Guidance
     from benchbox.model import Model
     from benchbox.schedule import Schedule
 
 
 @dataclass(frozen=True)
 class Context:
-    """The run that a metric measures; the last three fields reproduce the noise of its samples."""
+    """The run that a metric measures.
+
+    denoiser: the model's own, without guidance. final and the fields after it reproduce the samples.
+    """
 
     model: Model
     denoiser: Denoiser
@@ -31,6 +35,7 @@ class Context:
     final: str = "denoise"
     noise_block: int = 16
     noise_device: torch.device | None = None
+    guidance: Guidance | None = None
 
 
 class Accumulator(ABC):

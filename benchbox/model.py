@@ -123,6 +123,26 @@ class Model(ABC):
         """Per-sample inputs of the network, from the samples' global numbers."""
         return {}
 
+    @property
+    def classes(self) -> int:
+        """The number of classes that it can be asked for; 0: none."""
+        return 0
+
+    def unconditional(self, index: Tensor) -> dict[str, Tensor] | None:
+        """`conditions` that stand for none; None where it cannot be asked without."""
+        return None
+
+    def classifier(self, device: Any) -> Callable[[Tensor, float], Tensor] | None:
+        """callable(x, sigma) -> log p(c | x) at that level, (batch, classes), differentiable; None where it has none.
+
+        x in canonical coordinates.
+        """
+        return None
+
+    def conditioned(self) -> Model:
+        """The model as guidance asks it: itself, or with conditions where it is asked without by default."""
+        return self
+
     def draw(self, n: int, seed: int) -> Tensor | None:
         """n exact draws of the data, (n, *data_shape), on the CPU; None where the model cannot draw."""
         return None

@@ -15,10 +15,11 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from benchbox.errors import UsageError, unknown
 from benchbox.grid import Grid
+from benchbox.model import Model
 from benchbox.sampler import Sampler
 from benchbox.schedule import Schedule
 
-KIND_OF: dict[type, str] = {Schedule: "schedule", Sampler: "sampler", Grid: "grid"}
+KIND_OF: dict[type, str] = {Schedule: "schedule", Sampler: "sampler", Grid: "grid", Model: "model"}
 """Classes of plugins that may be the value of an option, given by name."""
 
 Resolve = Callable[..., Any]
@@ -171,13 +172,21 @@ def type_words(hint: Any) -> str:
 
 
 def describe(plugin: Any) -> dict[str, Any]:
-    """The options of an instance as JSON values; nested plugins include their name."""
-    return {f.name: json_value(getattr(plugin, f.name)) for f in option_fields(type(plugin))}
+    """The options of an instance as JSON values; nested plugins include their name.
+
+    An option that was added `later` (metadata of its field) is left out at its default, so that rows from before it
+    are of the same cell.
+    """
+    return {
+        f.name: json_value(value)
+        for f in option_fields(type(plugin))
+        if (value := getattr(plugin, f.name)) != f.default or not f.metadata.get("later")
+    }
 
 
 def json_value(value: Any) -> Any:
     """The value of an option as a JSON value."""
-    if isinstance(value, Schedule | Sampler | Grid):
+    if isinstance(value, Schedule | Sampler | Grid | Model):
         return {"name": value.name, **describe(value)}
     if isinstance(value, tuple):
         return [json_value(v) for v in value]

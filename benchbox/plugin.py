@@ -13,6 +13,7 @@ from typing import Any
 from benchbox.errors import sentence
 from benchbox.executor import Executor
 from benchbox.grid import Grid
+from benchbox.guidance import Guidance
 from benchbox.metric import Metric
 from benchbox.model import Model
 from benchbox.options import default_values, defaults, hints, type_words
@@ -25,6 +26,7 @@ BASES: dict[str, type] = {
     "grid": Grid,
     "model": Model,
     "metric": Metric,
+    "guidance": Guidance,
     "executor": Executor,
 }
 """Each kind of plugin and the class that its plugins extend."""
@@ -34,7 +36,10 @@ DISTRIBUTION = "benchbox-diffusion"
 PLUGIN_NAME = r"[\w+-]+(:[\w+.-]+)?"
 """A plugin's name: a word, or prefix:Word for a method of another library (`diffusers:DDIMScheduler`)."""
 
-NEVER_FIELDS = {"sampler": {"name", "aliases", "evals_per_step", "grid", "needs_grad", "biased_by"}}
+NEVER_FIELDS = {
+    "sampler": {"name", "aliases", "evals_per_step", "grid", "needs_grad", "biased_by"},
+    "guidance": {"name", "aliases", "continuous_limit"},
+}
 """Class attributes that a plugin sets without an annotation: annotated, they would be options."""
 
 

@@ -10,12 +10,13 @@ from typing import Any
 
 from benchbox.exact.certificate import Certificate
 from benchbox.exact.conformance import certificate_of
+from benchbox.guidance import Guidance
 from benchbox.metric import Metric
 from benchbox.model import Model
 from benchbox.sampler import Sampler
 from benchbox.schedule import Schedule
 
-__all__ = ["check_metric", "check_model", "check_sampler", "check_schedule"]
+__all__ = ["check_guidance", "check_metric", "check_model", "check_sampler", "check_schedule"]
 
 
 def check_sampler(sampler: Sampler | type[Sampler] | str, **options: Any) -> Certificate:
@@ -36,6 +37,11 @@ def check_model(model: Model | type[Model] | str, **options: Any) -> Certificate
 def check_metric(metric: Metric | type[Metric] | str, **options: Any) -> Certificate:
     """The same value for any split, order, and merging of the samples."""
     return _passed("metric", metric, options)
+
+
+def check_guidance(guidance: Guidance | type[Guidance] | str, **options: Any) -> Certificate:
+    """Its cost as counted; the same for any batch; no state between batches."""
+    return _passed("guidance", guidance, options)
 
 
 def _passed(kind: str, plugin: Any, options: dict[str, Any]) -> Certificate:

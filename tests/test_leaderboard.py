@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -129,7 +130,7 @@ def test_the_cost_is_of_one_device_and_of_valid_times() -> None:
     assert (costs["ddim"].memory_mb, costs["ddim"].device) == (7.0, "H100")
 
 
-def test_versions_precisions_and_guidance_are_told_apart() -> None:
+def test_versions_and_precisions_are_told_apart() -> None:
     board = one({}, {"sampler_version": "0.2.0"}, {"dtype": "float16"})
     names = [line[1].text for line in sheet(board, nothing_usual).lines]
     assert sorted(names) == [
@@ -195,3 +196,16 @@ def test_published_figures_stand_beside_a_board_and_are_not_ranked() -> None:
     assert {cell.style for line in second.lines for cell in line} == {"italic"}
     assert "rank" not in second.columns
     assert len(list(sheets_with_published([one({"dataset": "moons"})], nothing_usual))) == 1
+
+
+def test_another_guidance_or_another_scale_is_another_target_and_never_ranked_with_it() -> None:
+    options = [json.dumps({"scale": scale, "rescale": 0.0}) for scale in (1.5, 3.0)]
+    guided = [{"guidance": "cfg", "guidance_options": text} | known(4.0, 0.1) for text in options]
+    of_denoiser = guided[0] | {"nfe_of": "denoiser"}
+    found = boards(rows(known(5.0, 0.1), *guided, of_denoiser))
+    assert [len(board.entries) for board in found] == [1, 1, 1, 1]
+    titles = [title(board, lambda *_: {"rescale": 0.0}) for board in found]
+    assert {text.split(":")[0] for text in titles} == {
+        "net, NFE 10", "net, cfg scale=1.5, NFE 10", "net, cfg scale=1.5, NFE 10 of the denoiser",
+        "net, cfg scale=3.0, NFE 10",
+    }  # fmt: skip

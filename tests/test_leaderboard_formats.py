@@ -29,7 +29,7 @@ STRANGE = [
 @pytest.fixture
 def ranked() -> list:  # type: ignore[type-arg]
     """Two budgets: strange names, options and reasons, ties and a failure."""
-    names = [{"sampler": name, "guidance": name} | known(4 + 0.05 * i, 0.1) for i, name in enumerate(STRANGE)]
+    names = [{"sampler": name, "final": name} | known(4 + 0.05 * i, 0.1) for i, name in enumerate(STRANGE)]
     bad = {"sampler": "bad", "status": "failed", "reason": EVIL + "\\end{document}", "fid": None, "device": EVIL}
     more = {"nfe_requested": 18, "nfe": 17.0, "sampler_options": json.dumps({"k": EVIL}), "dataset": EVIL}
     return boards(rows(*names, bad, more))

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from benchbox.bench.cell import Cell
-from benchbox.driver import ADAPTIVE_LEVELS, least_nfe, plan_levels, planned_nfe
+from benchbox.driver import ADAPTIVE_LEVELS, least_nfe, plan_levels
 from benchbox.errors import UsageError, sentence
 
 
@@ -25,14 +25,16 @@ def at_each_budget(cell: Cell, budgets: Sequence[int]) -> Iterator[Cell]:
 
 def with_budget(cell: Cell, nfe: int) -> Cell:
     """The cell with as many levels as its budget allows, or with the reason why it is skipped."""
-    sampler, final = cell.sampler, cell.final
-    n = plan_levels(sampler, nfe, final)
+    sampler, budgets, of_network = cell.sampler, cell.budgets, cell.nfe_of == "network"
+    n = budgets.levels(nfe) if of_network else plan_levels(sampler, nfe, cell.final)
     if n == 0:
-        reason = f"an NFE of {nfe} is too small: the smallest is {least_nfe(sampler, final)}"
+        least = budgets.least() if of_network else least_nfe(sampler, cell.final)
+        reason = f"an NFE of {nfe} is too small: the smallest is {least}"
         return replace(cell, nfe_requested=nfe, n_levels=0, skip=reason)
-    spent, skip = planned_nfe(sampler, n, final), None
+    cost = budgets.network if of_network else budgets.calls
+    spent, skip = cost(n), None
     if spent != nfe and cell.nfe_policy == "exact":
-        above = planned_nfe(sampler, n + 1, final)
+        above = cost(n + 1)
         raise UsageError(
             f"sampler {sampler.name} cannot spend exactly {nfe} evaluations: it spends {spent} or {above} "
             "(--nfe-policy floor runs the former)."

@@ -14,11 +14,12 @@ from typing import Any
 import torch
 
 from benchbox.bench.meter import device_name
+from benchbox.bench.nfe import Budgets
 from benchbox.bench.saving import Saver
 from benchbox.bench.weights import weights_sha256
 from benchbox.card import sha256
-from benchbox.driver import planned_nfe
 from benchbox.grid import Grid, Levels
+from benchbox.guidance import Guidance
 from benchbox.hookspecs import CONTRACT
 from benchbox.metric import Metric
 from benchbox.model import Model
@@ -52,6 +53,8 @@ class Cell:
     nfe_requested: int | None = None
     skip: str | None = None
     save: Saver | None = field(default=None, compare=False)
+    guidance: Guidance | None = None
+    nfe_of: str = "network"
 
     @property
     def adaptive(self) -> bool:
@@ -63,8 +66,23 @@ class Cell:
 
     @property
     def nfe_planned(self) -> int | None:
-        """The evaluations per sample that the run will spend; None for an adaptive sampler, where they are measured."""
-        return None if self.adaptive or self.skip else planned_nfe(self.sampler, self.n_levels, self.final)
+        """The evaluations per sample, of all networks, that the run will spend; None for an adaptive sampler."""
+        return None if self.adaptive or self.skip else self.budgets.network(self.n_levels)
+
+    @property
+    def calls_planned(self) -> int | None:
+        """The evaluations per sample of the denoiser, guided or not; None for an adaptive sampler."""
+        return None if self.adaptive or self.skip else self.budgets.calls(self.n_levels)
+
+    @property
+    def budgets(self) -> Budgets:
+        return Budgets(self.sampler, self.guidance, self.model, self.schedule, self.grid, self.final)
+
+    @property
+    def plugins(self) -> tuple[Any, ...]:
+        """The plugins that determine the samples."""
+        plugins = (self.sampler, self.model, self.schedule, self.grid)
+        return plugins if self.guidance is None else (*plugins, self.guidance)
 
     @cached_property
     def identity(self) -> dict[str, Any]:
@@ -79,22 +97,35 @@ class Cell:
             "grid": self.grid.name, "grid_options": dumps(describe(self.grid)),
             "seed": self.seed, "dtype": self.dtype, "final": self.final, "guidance": None,
             "benchbox": own_version(), "contract": CONTRACT,
+        } | self._guidance_columns  # fmt: skip
+
+    @property
+    def _guidance_columns(self) -> dict[str, Any]:
+        """The columns that a guidance adds to the identity; without one the identity has none of them."""
+        if self.guidance is None:
+            return {}
+        offer = registry().find("guidance", self.guidance.name)
+        return {
+            "guidance": self.guidance.name, "guidance_options": dumps(describe(self.guidance)),
+            "guidance_package": offer.package, "guidance_version": offer.version,
         }  # fmt: skip
 
     @cached_property
     def stream(self) -> str:
         """The id of the sequence of samples; cells that differ in the number of samples only share it."""
-        plugins = (self.sampler, self.model, self.schedule, self.grid)
         extra = {
             "levels": self.n_levels, "noise_block": self.noise_block, "noise_device": self.noise_on.type,
-            "packages": sorted({p for plugin in plugins for p in plugin_packages(plugin)}),
-            "files": [sha256(v) for p in plugins for v in option_values(p) if isinstance(v, Path) and v.is_file()],
+            "packages": sorted({p for plugin in self.plugins for p in plugin_packages(plugin)}),
+            "files": [sha256(v) for p in self.plugins for v in option_values(p) if isinstance(v, Path) and v.is_file()],
         }  # fmt: skip
+        guides = [v for v in option_values(self.guidance) if isinstance(v, Model)] if self.guidance else []
+        extra |= {"guides": [weights_sha256(guide) for guide in guides]} if guides else {}
         return digest(self.identity | extra)
 
     @cached_property
     def id(self) -> str:
-        return digest([self.stream, self.nfe_requested, self.n_samples, self.batch_size, device_name(self.device)])
+        budget = self.nfe_requested if self.nfe_of == "network" else f"{self.nfe_of} {self.nfe_requested}"
+        return digest([self.stream, budget, self.n_samples, self.batch_size, device_name(self.device)])
 
     @property
     def noise_on(self) -> torch.device:
@@ -108,7 +139,7 @@ class Cell:
     @cached_property
     def packages(self) -> list[str]:
         """The packages of all its plugins, metrics included."""
-        plugins = (self.sampler, self.model, self.schedule, self.grid, *self.metrics)
+        plugins = (*self.plugins, *self.metrics)
         return sorted({package.split()[0] for plugin in plugins for package in plugin_packages(plugin)})
 
 

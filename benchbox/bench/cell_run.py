@@ -12,6 +12,7 @@ from benchbox.bench.row import checked_row, cost_columns, initial_row, now, with
 from benchbox.bench.run import Tick
 from benchbox.bench.shard_result import ShardResult, merged_reports
 from benchbox.bench.task import ComputeMetrics, MakeSamples, MergeShards, Task, no_tick
+from benchbox.guidance import NO_LIMIT
 from benchbox.store.states import MetricState
 
 Do = Callable[[Task, Any], ShardResult]
@@ -124,6 +125,9 @@ class CellRun:
         row = self.with_metrics(row, do) if self.failure is None else row | self.failure
         if (batch := report.get("batch")) and row["status"] == "done":
             row["reason"] = f"a batch of {self.cell.batch_size} did not fit into memory: batches of {batch} were run"
+        guidance = self.cell.guidance
+        if guidance and not guidance.continuous_limit and row["status"] == "done":
+            row["reason"] = "; ".join(filter(None, (row["reason"], NO_LIMIT)))
         return checked_row(row)
 
     def with_metrics(self, row: Row, do: Do) -> Row:

@@ -53,7 +53,7 @@ class Costs:
 
     def _seconds(self, cell: Cell, samples: int) -> tuple[float | None, str]:
         by_model, by_sampler = groups_of(cell)
-        nfe = cell.nfe_planned or self.nfe.get(by_sampler)
+        nfe = cell.nfe_planned or (None if cell.guidance else self.nfe.get(by_sampler))
         if nfe is None:
             return None, f"unknown: the NFE of {cell.sampler.name} was not measured on this device"
         for key, basis in ((by_sampler, f"rows of {cell.sampler.name}"), (by_model, "rows of other samplers")):

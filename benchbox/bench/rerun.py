@@ -72,8 +72,6 @@ def rebuild(row: StoredRow, device: str | None = None) -> Cell:
     """The cell of a row; device: where to run it (default: the kind of device that the row states). UsageError."""
     if schema.scored(row):
         raise UsageError(f"cell {row['cell']} holds scores of samples that benchbox did not make: use benchbox score.")
-    if row.get("guidance") is not None:
-        raise UsageError(f"cell {row['cell']} used guidance, which this version of benchbox does not support.")
     try:
         return _rebuild(row, device)
     except (KeyError, TypeError, ValueError, OverflowError) as error:
@@ -84,6 +82,7 @@ def _rebuild(row: StoredRow, device: str | None) -> Cell:
     request = request_of(row, device)
     request.check()
     sampler, model = (plugin_of(kind, row) for kind in ("sampler", "model"))
+    guidance = None if row.get("guidance") is None else plugin_of("guidance", row)
     validate_model(model)
     metrics = tuple(registry().get("metric", split_label(label)[0], o) for label, o in stored_metrics(row).items())
     for metric in metrics:
@@ -92,7 +91,7 @@ def _rebuild(row: StoredRow, device: str | None) -> Cell:
         sampler, model, plugin_of("schedule", row, model.schedule),
         plugin_of("grid", row, sampler.grid or model.grid), metrics,
         row["seed"], request.n_samples, request.batch_size, request.device, request.dtype, request.final,
-        request.nfe_policy, request.noise_block, request.noise_device,
+        request.nfe_policy, request.noise_block, request.noise_device, guidance=guidance, nfe_of=request.nfe_of,
     )  # fmt: skip
     if not request.nfe:
         return with_levels(replace(cell, n_levels=ADAPTIVE_LEVELS))
@@ -105,7 +104,7 @@ def request_of(row: StoredRow, device: str | None) -> Request:
     return Request(
         [str(row["sampler"])], [] if nfe is None else [nfe], n_samples=row["n_samples"], batch_size=row["batch_size"],
         seeds=[row["seed"]], device=usable(device or kind), dtype=row["dtype"], nfe_policy=row["nfe_policy"],
-        final=row["final"], noise_block=row.get("noise_block") or BLOCK,
+        final=row["final"], noise_block=row.get("noise_block") or BLOCK, nfe_of=row.get("nfe_of") or "network",
         noise_device=None if noise_kind in (None, kind) else usable(noise_kind),
     )  # fmt: skip
 

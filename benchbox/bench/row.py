@@ -21,6 +21,7 @@ def initial_row(cell: Cell, metrics: Mapping[str, Metric]) -> dict[str, Any]:
         "stream": cell.stream, "cell": cell.id, "dataset": cell.model.dataset, "n_samples": cell.n_samples,
         "batch_size": cell.batch_size, "noise_block": cell.noise_block, "noise_device": cell.noise_on.type,
         "nfe_policy": cell.nfe_policy, "nfe_requested": cell.nfe_requested,
+        "nfe_of": cell.nfe_of if cell.guidance else None,
         "steps": None if cell.skip else cell.n_levels - 1, "timing_valid": True, "status": "skipped",
         "reason": cell.skip, "executor": "local", "packages": package_versions(cell.packages), "command": "",
         "sweep": None,
@@ -45,8 +46,11 @@ def cost_columns(report: dict[str, Any]) -> dict[str, Any]:
     counts, costs = report["counts"], report["costs"]
     rows, wall, model_s = max(counts["rows"], 1), costs["wall_s"], costs["model_s"]
     return {name: value for name, value in costs.items() if name not in ("rows", "elapsed_s")} | {
-        "nfe": counts["evaluations"] / rows, "nfe_max": counts["nfe_max"], "n_backward": counts["backward"] / rows,
-        "clamped": int(counts["clamped"]), "overhead": wall / model_s - 1 if model_s else None,
+        "nfe": counts["evaluations"] / rows, "nfe_max": counts["nfe_max"],
+        "calls_max": counts.get("calls_max", counts["nfe_max"]), "n_backward": counts["backward"] / rows,
+        "denoiser_calls": counts.get("calls", counts["evaluations"]) / rows,
+        "nfe_guides": counts["guides"] / rows if "guides" in counts else None, "clamped": int(counts["clamped"]),
+        "overhead": wall / model_s - 1 if model_s else None,
         "samples_per_s": costs["rows"] / wall if wall else None,
     }  # fmt: skip
 
@@ -57,7 +61,8 @@ def checked_row(row: dict[str, Any]) -> dict[str, Any]:
     A value that is not finite becomes null, and the reason says so; it includes the metrics' notes, too.
     """
     row = with_notes(row)
-    budget, spent = row["nfe_requested"], row.get("nfe_max")
+    calls_max = row.pop("calls_max", None)
+    budget, spent = row["nfe_requested"], calls_max if row.get("nfe_of") == "denoiser" else row.get("nfe_max")
     if row["status"] == "done" and budget is not None and spent > budget:
         row |= {"status": "dishonest", "reason": f"{spent:g} evaluations were spent of a budget of {budget}"}
     for name, value in row.items():

@@ -18,6 +18,7 @@ from benchbox.denoiser import Denoiser
 from benchbox.driver import mode, states, trajectory
 from benchbox.errors import Told
 from benchbox.grid import Levels
+from benchbox.guided import guided
 from benchbox.limit import check_time
 from benchbox.model import Model
 from benchbox.noise import Noise
@@ -71,7 +72,7 @@ class Run:
         self.warm_up()
         self.denoise.reset()
         self.meter, self.decoding = Meter(self.device), Meter(self.device)
-        self.begun, self.rows, self.nfe_max = 0, 0, 0.0
+        self.begun, self.rows, self.nfe_max, self.calls_max = 0, 0, 0.0, 0.0
 
     def warm_up(self) -> None:
         """Run the first interval, which is not timed: imports, allocations, kernels, caches."""
@@ -123,7 +124,7 @@ class Run:
 
     def batch(self, first: int, n: int) -> Tensor:
         """The samples first … first+n−1, decoded."""
-        cell, before = self.cell, self.denoise.rows
+        cell, before, calls = self.cell, self.denoise.evaluations, self.denoise.guided_calls
         self.begun += n
         index = torch.arange(first, first + n, device=self.device)
         with self.meter:
@@ -132,14 +133,16 @@ class Run:
         with mode(cell.sampler), self.decoding:
             x = cell.model.decode(x)
         self.rows += n
-        self.nfe_max = max(self.nfe_max, (self.denoise.rows - before) / n)
+        self.nfe_max = max(self.nfe_max, (self.denoise.evaluations - before) / n)
+        self.calls_max = max(self.calls_max, (self.denoise.guided_calls - calls) / n)
         return x
 
     def walk(self, levels: Levels, first: int, n: int, final: str, tick: Tick = lambda: None) -> Tensor:
         """The last state of a batch. Diverged where the sampler fails because the model's output is not finite."""
         try:
             with mode(self.cell.sampler):
-                for state in states(self.cell.sampler, self.denoise, levels, self.noise(first, n), final):
+                denoise = guided(self.cell.guidance, self.denoise, levels)
+                for state in states(self.cell.sampler, denoise, levels, self.noise(first, n), final):
                     x = state
                     tick()
                     check_time()
@@ -153,7 +156,7 @@ class Run:
 
     def finite(self, levels: Levels, first: int, n: int, final: str) -> bool:
         """Whether all outputs of the model in a batch are finite, by a second pass that is not counted."""
-        before, checked = self.denoise.counts(), FiniteCheck(self.denoise)
+        before, checked = self.denoise.counts(), FiniteCheck(guided(self.cell.guidance, self.denoise, levels))
         with suppress(Exception):
             for _ in trajectory(self.cell.sampler, cast(Denoiser, checked), levels, self.noise(first, n), final):
                 pass
@@ -169,16 +172,22 @@ class Run:
         """Evaluations, summed over the samples, and the most per sample that one batch spent."""
         denoise = self.denoise
         return {
-            "rows": self.begun, "evaluations": denoise.rows, "backward": denoise.backward_rows,
-            "clamped": denoise.clamped, "nfe_max": self.nfe_max,
-        }  # fmt: skip
+            "rows": self.begun, "evaluations": denoise.evaluations, "backward": denoise.backward_rows,
+            "clamped": denoise.all_clamped, "nfe_max": self.nfe_max,
+        } | self.guided_counts()  # fmt: skip
+
+    def guided_counts(self) -> dict[str, float]:
+        """Counts of a guided run only: evaluations of the guided denoiser, and of networks besides the model's."""
+        if self.cell.guidance is None:
+            return {}
+        return {"calls": self.denoise.guided_calls, "calls_max": self.calls_max, "guides": self.denoise.guide_rows}
 
     def costs(self) -> dict[str, Any]:
         """Time, memory and energy; None where this machine cannot measure it."""
         halved = self.size < self.cell.batch_size and not self.cell.adaptive
         return {
             "rows": self.rows, "elapsed_s": time.monotonic() - self.began, "wall_s": self.meter.seconds,
-            "model_s": self.denoise.seconds, "decode_s": self.decoding.seconds,
+            "model_s": self.denoise.all_seconds, "decode_s": self.decoding.seconds,
             "timing_valid": not (halved or self.meter.shared), **self.meter.costs(),
         }  # fmt: skip
 

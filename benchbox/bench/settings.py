@@ -112,8 +112,13 @@ class Settings:
         variants: list[Any] = []
         for value in values:
             is_name = isinstance(value, str) and value not in words
-            variants += self.variants(kinds[0], value) if is_name else [value]
+            variants += self._named(kinds[0], value) if is_name else [value]
         return variants
+
+    def _named(self, kind: str, name: str) -> list[Any]:
+        """The variants of a plugin that is an option; a model has the names that --model accepts."""
+        plugin, required_option = model_named(name) if kind == "model" else (name, {})
+        return self.variants(kind, plugin, **required_option)
 
     def finish(self) -> None:
         """UsageError for a setting that no chosen plugin used."""

@@ -74,7 +74,7 @@ def merged_reports(first: Report, second: Report) -> Report:
     return second | {
         "n": first["n"] + second["n"],
         "counts": {
-            name: (max if name == "nfe_max" else sum)((count, second["counts"][name]))
+            name: (max if name.endswith("_max") else sum)((count, second["counts"][name]))
             for name, count in first["counts"].items()
         },
         "costs": {k: _merged_cost(k, v, second_costs.get(k)) for k, v in costs.items()} if costs else second_costs,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
 from typing import Any, get_args
@@ -14,6 +14,7 @@ from benchbox.bench.settings import Setting, Settings, model_named
 from benchbox.commas import MOST_NUMBERS
 from benchbox.errors import UsageError, unknown
 from benchbox.grid import Grid
+from benchbox.guidance import Guidance
 from benchbox.metric import Metric
 from benchbox.model import Model, Prediction
 from benchbox.noise import BLOCK
@@ -23,6 +24,12 @@ from benchbox.sampler import Sampler
 from benchbox.schedule import Schedule
 
 DEFAULT_MODEL = "mnist-edm"
+
+WORDS: dict[str, Collection[str]] = {
+    "dtype": DTYPES, "final": ("denoise", "none"), "nfe_policy": ("floor", "exact", "skip"),
+    "nfe_of": ("network", "denoiser"),
+}  # fmt: skip
+"""The valid words of a request."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +53,8 @@ class Request:
     noise_block: int = BLOCK
     noise_device: str | None = None
     save: Saver | None = None
+    guidances: Sequence[str | Guidance] = ()
+    nfe_of: str = "network"
 
     def check(self) -> None:
         """UsageError for a number or a word that is not valid."""
@@ -58,8 +67,7 @@ class Request:
         for seed in self.seeds:
             if not 0 <= seed < 2**63:
                 raise UsageError(f"seed {seed} is not valid: give an integer from 0 to 2**63 − 1.")
-        choices = (("dtype", DTYPES), ("final", ("denoise", "none")), ("nfe_policy", ("floor", "exact", "skip")))
-        for field, valid in choices:
+        for field, valid in WORDS.items():
             if (word := getattr(self, field)) not in valid:
                 raise unknown(field, str(word), valid)
 
@@ -76,8 +84,9 @@ def expand(request: Request) -> list[Cell]:
 def _cells(request: Request, settings: Settings) -> Iterator[Cell]:
     models = [m for name in request.models for m in model_variants(settings, name)]
     samplers = [s for name in request.samplers for s in settings.variants("sampler", name)]
-    for model, sampler in product(models, samplers):
-        validate_model(model)
+    for named, sampler, guidance in product(models, samplers, guidance_variants(settings, request.guidances)):
+        validate_model(named)
+        model = named if guidance is None else guided_model(named, guidance)
         if request.save is not None:
             request.save.check(model)
         schedules = [s for name in request.schedules for s in settings.variants("schedule", name)] or [model.schedule]
@@ -91,7 +100,8 @@ def _cells(request: Request, settings: Settings) -> Iterator[Cell]:
                 sampler=sampler, model=model, schedule=schedule, grid=grid, metrics=metrics, seed=seed,
                 n_samples=request.n_samples, batch_size=request.batch_size, device=request.device, dtype=request.dtype,
                 final=request.final, nfe_policy=request.nfe_policy, noise_block=request.noise_block,
-                noise_device=request.noise_device, save=request.save,
+                noise_device=request.noise_device, save=request.save, guidance=guidance,
+                nfe_of=request.nfe_of if guidance else "network",
             )  # fmt: skip
             yield from at_each_budget(cell, request.nfe)
 
@@ -100,6 +110,24 @@ def model_variants(settings: Settings, name: str) -> list[Model]:
     """The models that a name on the command line means (see `model_named`), in all settings."""
     plugin, required_option = model_named(name)
     return settings.variants("model", plugin, **required_option)
+
+
+def guidance_variants(settings: Settings, names: Sequence[str | Guidance]) -> list[Guidance | None]:
+    """The guidances of these names in all settings; None for the name `none`, and where there is no name."""
+    found: list[Guidance | None] = []
+    for name in names or ["none"]:
+        if isinstance(name, Guidance):
+            found.append(name)
+        else:
+            found += [None] if name == "none" else settings.variants("guidance", name)
+    return found
+
+
+def guided_model(model: Model, guidance: Guidance) -> Model:
+    """The model with conditions, as the guidance needs it. UsageError where it cannot be guided."""
+    conditioned = model.conditioned()
+    guidance.check(conditioned)
+    return conditioned
 
 
 def metrics_of(request: Request, model: Model, settings: Settings) -> tuple[Metric, ...]:

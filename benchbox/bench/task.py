@@ -20,6 +20,7 @@ from benchbox.bench.shard_result import Report, Shard, ShardResult, State
 from benchbox.bench.values import plain_columns
 from benchbox.denoiser import Denoiser
 from benchbox.errors import UsageError, sentence
+from benchbox.guided import guided
 from benchbox.limit import OutOfTime, time_limit
 from benchbox.metric import Accumulator, Context, Metric
 from benchbox.plugin import DISTRIBUTION
@@ -82,7 +83,7 @@ class Task(ABC):
         cell, denoiser = self.cell, self.prepare()
         return Context(
             cell.model, denoiser, cell.schedule, cell.levels, torch.device(cell.device), cell.seed, cell.final,
-            cell.noise_block, cell.noise_on,
+            cell.noise_block, cell.noise_on, cell.guidance,
         )  # fmt: skip
 
     def accumulators(self, states: dict[str, State] | None = None) -> list[Accumulator]:
@@ -104,6 +105,7 @@ class LoadModel(Task):
     def work(self, report: Report, argument: Any) -> dict[str, State]:
         try:
             self.prepare()
+            self.try_guidance()
         except UsageError as error:
             report |= {"status": "refused", "reason": str(error)}
         except Exception as error:
@@ -111,6 +113,17 @@ class LoadModel(Task):
                 reason = f"model {self.cell.model.title} cannot be loaded: {sentence(error)}."
                 report |= {"status": "refused", "reason": reason}
         return {}
+
+    def try_guidance(self) -> None:
+        """Evaluate the guided denoiser once, on a sample of zeros: a guidance that cannot run is refused early."""
+        cell = self.cell
+        if cell.guidance is None or cell.skip:
+            return
+        denoise = self.prepare()
+        denoise.at(torch.arange(1, device=cell.device))
+        with torch.inference_mode():
+            x = torch.zeros(1, *cell.model.shape, device=cell.device)
+            guided(cell.guidance, denoise, cell.levels)(x, cell.levels.sigmas[0])
 
 
 class MakeSamples(Task):

@@ -2,26 +2,36 @@
 
 from __future__ import annotations
 
+from typing import Any, cast
+
 import torch
 from torch import Tensor
 
-from benchbox.bench.cell import DTYPES, Cell
+from benchbox.bench.cell import Cell
 from benchbox.bench.run import Run
 from benchbox.denoiser import Denoiser
 from benchbox.driver import trajectory
+from benchbox.guided import guided
 
 
-class RecordingDenoiser(Denoiser):
+class RecordingDenoiser:
     """A denoiser that records its calls, (σ, D(x, σ)), in order."""
 
-    def __init__(self, cell: Cell) -> None:
-        super().__init__(cell.model, torch.device(cell.device), DTYPES[cell.dtype])
-        self.calls: list[tuple[float, Tensor]] = []
+    def __init__(self, denoise: Denoiser) -> None:
+        self.denoise, self.calls = denoise, list[tuple[float, Tensor]]()
 
     def __call__(self, x: Tensor, sigma: float) -> Tensor:
-        denoised = super().__call__(x, sigma)
+        denoised = self.denoise(x, sigma)
         self.calls.append((sigma, denoised))
         return denoised
+
+    def vjp(self, x: Tensor, sigma: float, v: Tensor) -> tuple[Tensor, Tensor]:
+        denoised, gradient = self.denoise.vjp(x, sigma, v)
+        self.calls.append((sigma, denoised))
+        return denoised, gradient
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.denoise, name)
 
 
 def trace(cell: Cell) -> list[tuple[float, Tensor]]:
@@ -29,9 +39,10 @@ def trace(cell: Cell) -> list[tuple[float, Tensor]]:
 
     The noise and the evaluations are the same as in the cell's run.
     """
-    run, recorder = Run(cell), RecordingDenoiser(cell)
-    recorder.at(torch.arange(cell.n_samples, device=run.device))
-    for _ in trajectory(cell.sampler, recorder, run.levels, run.noise(0, cell.n_samples), cell.final):
+    run = Run(cell)
+    run.denoise.at(torch.arange(cell.n_samples, device=run.device))
+    recorder = RecordingDenoiser(guided(cell.guidance, run.denoise, run.levels))
+    for _ in trajectory(cell.sampler, cast(Denoiser, recorder), run.levels, run.noise(0, cell.n_samples), cell.final):
         pass
     with torch.no_grad() if cell.sampler.needs_grad else torch.inference_mode():
         return [(sigma, cell.model.decode(x)) for sigma, x in recorder.calls]

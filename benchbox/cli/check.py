@@ -20,7 +20,7 @@ def check(
     plugins: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="SAMPLER…", help="Samplers by name, or `all`; schedules, models and metrics are checked, too."
+            metavar="SAMPLER…", help="Samplers by name, or `all`; schedules, models, metrics and guidances, too."
         ),
     ] = None,
     set_: Annotated[
@@ -39,6 +39,9 @@ def check(
         ),
     ] = None,
     seed: Annotated[int, typer.Option(help="Which mutants --mutants takes.")] = 0,
+    guidance: Annotated[
+        str | None, typer.Option(help="Samplers under these guidances: the exact law, the order, the guidance's rules.")
+    ] = None,
     json_: Annotated[bool, typer.Option("--json", help="Everything that was measured, as JSON.")] = False,
     budget: Annotated[
         bool,
@@ -70,7 +73,7 @@ def check(
         print_mutation_scores(instances(plugins, set_ or [], "sampler"), mutants, seed, json_)
         ok = True
     else:
-        ok = certificates(plugins, set_ or [], json_, quick)
+        ok = certificates(plugins, set_ or [], json_, quick, guidance)
     raise typer.Exit(0 if ok else 1)
 
 
@@ -88,13 +91,33 @@ def instances(names: list[str], set_: list[str], only: str | None = None) -> lis
     return found
 
 
-def certificates(names: list[str], set_: list[str], as_json: bool, quick: bool = False) -> bool:
+def guided_instances(names: list[str], set_: list[str], guidance: str) -> list[tuple[Any, Any]]:
+    """All pairs of the samplers and the guidances; settings apply to both."""
+    from benchbox.bench.settings import Settings, parse_settings
+    from benchbox.registry import registry
+
+    settings = Settings(parse_settings(set_))
+    wanted = [n for part in names for n in (registry().names("sampler") if part == "all" else part.split(","))]
+    samplers = [sampler for name in wanted for sampler in settings.variants("sampler", name)]
+    guidances = [g for name in guidance.split(",") for g in settings.variants("guidance", name)]
+    settings.finish()
+    return [(sampler, one) for sampler in samplers for one in guidances]
+
+
+def certificates(
+    names: list[str], set_: list[str], as_json: bool, quick: bool = False, guidance: str | None = None
+) -> bool:
     """Certify, print, and say whether all passed."""
     from benchbox.exact.conformance import certificate_of
+    from benchbox.exact.guidance_rules import guided_certificate
 
     found = []
+    for sampler, one in guided_instances(names, set_, guidance) if guidance else ():
+        found.append(guided_certificate(sampler, one))
+        if not as_json:
+            show_certificate(found[-1])
     with progress_bar("{task.fields[what]}") as bar:
-        for plugin in instances(names, set_):
+        for plugin in [] if guidance else instances(names, set_):
             task = bar.add_task(plugin.name, total=None, what="")
             found.append(
                 certificate_of(

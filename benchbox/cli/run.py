@@ -29,6 +29,9 @@ def run(
     schedule: Annotated[str | None, typer.Option(help="Noise schedules [default: the model's own].")] = None,
     grid: Annotated[str | None, typer.Option(help="Grids [default: the sampler's, else the model's].")] = None,
     metric: Annotated[str | None, typer.Option(help="Metrics, or none [default: the model's].")] = None,
+    guidance: Annotated[
+        str | None, typer.Option(help="Guidances, a comma list (benchbox list guidances) [default: none].")
+    ] = None,
     samples: Annotated[int, typer.Option(min=1, help="Samples per cell.")] = 1000,
     batch_size: Annotated[int, typer.Option(min=1)] = 64,
     seed: Annotated[str, typer.Option(help="Seeds: 0,1,2 or a range 0-4.")] = "0",
@@ -44,6 +47,10 @@ def run(
         Literal["floor", "exact", "skip"],
         typer.Option(help="If a budget cannot be met exactly: spend less (floor), fail (exact) or skip."),
     ] = "floor",
+    nfe_of: Annotated[
+        Literal["network", "denoiser"],
+        typer.Option(help="What --nfe counts: evaluations of the network, or of the guided denoiser, as papers do."),
+    ] = "network",
     final: Annotated[
         Literal["denoise", "none"], typer.Option(help="Final step to σ = 0: denoise or none.")
     ] = "denoise",
@@ -100,6 +107,7 @@ def run(
         settings=parse_settings(set_ or []), nfe_policy=nfe_policy, final=final, noise_block=noise_block,
         noise_device=torch_device(noise_device) if noise_device else None,
         save=Saver(save_samples.resolve(), save_format) if save_samples else None,
+        guidances=name_list(guidance, "--guidance"), nfe_of=nfe_of,
     )  # fmt: skip
     options = {"workers": workers, "threads": threads, "isolate": isolate, "address": address}
     chosen = one_executor(executor, request.settings, {k: v for k, v in options.items() if v is not None})

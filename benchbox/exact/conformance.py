@@ -8,10 +8,12 @@ from typing import Any
 from benchbox import get
 from benchbox.errors import UsageError
 from benchbox.exact.certificate import Certificate, certificate
+from benchbox.exact.guidance_rules import guidance_certificate
 from benchbox.exact.metric_rules import METRIC_RULES, subject
 from benchbox.exact.model_rules import MODEL_RULES
 from benchbox.exact.rules import Rule, RuleResult, apply
 from benchbox.exact.schedule_rules import SCHEDULE_RULES
+from benchbox.guidance import Guidance
 from benchbox.metric import Metric
 from benchbox.model import Model
 from benchbox.options import build, describe
@@ -21,7 +23,9 @@ from benchbox.schedule import Schedule
 
 
 def conformance(kind: str, plugin: Any) -> Certificate:
-    """The certificate of a schedule, a model or a metric."""
+    """The certificate of a schedule, a model, a metric or a guidance."""
+    if kind == "guidance":
+        return guidance_certificate(plugin)
     table: dict[str, tuple[tuple[str, Rule], ...]] = {
         "schedule": SCHEDULE_RULES, "model": MODEL_RULES, "metric": METRIC_RULES,
     }  # fmt: skip
@@ -37,7 +41,9 @@ def conformance(kind: str, plugin: Any) -> Certificate:
     return Certificate(plugin.name, describe(plugin), tuple(apply(table[kind], plugin)), kind=kind)
 
 
-CERTIFIABLE: dict[str, type] = {"sampler": Sampler, "schedule": Schedule, "model": Model, "metric": Metric}
+CERTIFIABLE: dict[str, type] = {
+    "sampler": Sampler, "schedule": Schedule, "model": Model, "metric": Metric, "guidance": Guidance,
+}  # fmt: skip
 """What can be certified."""
 
 

@@ -43,8 +43,10 @@ class ODEErrorAccumulator(Accumulator):
     """Stores squared distances by sample number, so that their order does not matter."""
 
     def __init__(self, context: Context, samples: int) -> None:
+        from benchbox.guided import guided  # it imports torch
+
         self.context, self.samples = context, samples
-        self.denoise = copy.copy(context.denoiser)
+        self.denoise = guided(context.guidance, copy.copy(context.denoiser), context.grid)
         self.denoise.reset()
         self.squares: dict[int, float] = {}
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchbox.card import Card, read_card, verified_file
+from benchbox.classes import LATER, check_label, labels
 from benchbox.files import reading, tensors_in
 from benchbox.model import Model, Prediction
 from benchbox.schedule import Schedule
@@ -18,8 +19,18 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
+@dataclass(frozen=True)
 class CardModel(Model):
-    """A network with its card. The SHA-256 of the weights is checked before they are loaded."""
+    """A network with its card. The SHA-256 of the weights is checked before they are loaded.
+
+    label: the classes of the samples, in turn (default: all classes).
+    """
+
+    label: tuple[int, ...] = field(default=(), kw_only=True, metadata=LATER)
+
+    def __post_init__(self) -> None:
+        if self.label:
+            check_label(self.label, self.classes)
 
     @abstractmethod
     def card_path(self) -> Path:
@@ -87,10 +98,18 @@ class CardModel(Model):
         file = self.card_path().parent / self.card.weights
         return verified_file(file, self.card.sha256, f"the weights of model {self.card.name}")
 
+    @property
+    def classes(self) -> int:
+        return int(self.card.architecture.get("classes") or 0)
+
     def conditions(self, index: Tensor) -> dict[str, Tensor]:
-        """A class-conditional network cycles through its classes: sample i has class i mod classes."""
-        classes = self.card.architecture.get("classes")
-        return {"label": index % classes} if classes else {}
+        """A class-conditional network cycles through its classes, or through those in `label`."""
+        return {"label": labels(index, self.classes, self.label)} if self.classes else {}
+
+    def unconditional(self, index: Tensor) -> dict[str, Tensor] | None:
+        """The label after the last class, for a network that was trained with dropped labels; else None."""
+        dropped = self.classes and self.card.training.get("drop_label")
+        return {"label": index * 0 + self.classes} if dropped else None
 
     def network(self, device: Any) -> Callable[..., Tensor]:
         from benchbox import nets

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
+from benchbox.classes import LATER, check_label, labels
 from benchbox.model import Model, Prediction
 from benchbox.schedule import Schedule
 
@@ -25,7 +26,8 @@ class Network(Model):
     prediction: eps, x0, score, v, flow or edm. time: `native`, the time of the schedule (k − 1 in 0 … T − 1 on a
     discrete schedule, c_noise = ¼ ln σ for edm), or `sigma`, the level σ; a denoiser D(x, σ) is prediction=x0,
     time=sigma. schedule: the schedule of the training (edm with time=sigma). classes: the number of
-    labels, the third argument; 0: no labels. needs_grad: the network computes gradients.
+    labels, the third argument; 0: no labels. label: the classes of the samples, in turn (default: all classes).
+    null_label: the label that means no class. needs_grad: the network computes gradients.
     """
 
     prediction: Prediction | None = None
@@ -39,6 +41,8 @@ class Network(Model):
     data_range: tuple[float, float] | None = None
     features: str | None = None
     needs_grad: bool = False
+    label: tuple[int, ...] = field(default=(), kw_only=True, metadata=LATER)
+    null_label: int | None = field(default=None, metadata=LATER)
 
     def __post_init__(self) -> None:
         if self.prediction is None:
@@ -49,6 +53,7 @@ class Network(Model):
             raise ValueError("prediction=edm needs the standard deviation of the data: --set sigma_data=0.5.")
         if self.classes < 0:
             raise ValueError("classes must be at least 0.")
+        check_label(self.label, self.classes)
         object.__setattr__(self, "schedule", self.schedule or self._default_schedule())
         object.__setattr__(self, "dataset", self.dataset or self.title.partition(":")[2])
         if self.time == "sigma" and (self.schedule.name != "edm" or self.prediction == "edm"):
@@ -72,8 +77,12 @@ class Network(Model):
         return ("fid",) if self.features else ()
 
     def conditions(self, index: Tensor) -> dict[str, Tensor]:
-        """A class-conditional network cycles through its classes: sample i has class i mod classes."""
-        return {"label": index % self.classes} if self.classes else {}
+        """A class-conditional network cycles through its classes, or through those in `label`."""
+        return {"label": labels(index, self.classes, self.label)} if self.classes else {}
+
+    def unconditional(self, index: Tensor) -> dict[str, Tensor] | None:
+        null = self.null_label if self.classes else None
+        return None if null is None else {"label": index * 0 + null}
 
     def checked(self, call: Callable[..., Tensor], device: Any) -> Foreign:
         """The network, after a test call on a batch of two. UsageError where it fails or changes the shape."""

@@ -28,6 +28,11 @@ class BoardTask:
     """What the samples were compared with, if a row states it."""
     setting: str = "{}"
     """The other options of the metric, as JSON; a file is identified by its checksum."""
+    guidance: str = ""
+    """Samples under another guidance, or with other options of it, have another target."""
+    guidance_options: str = "{}"
+    nfe_of: str = ""
+    """What the budget counts under a guidance: evaluations of the network, or of the guided denoiser."""
 
 
 @dataclass(frozen=True)

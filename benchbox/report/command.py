@@ -36,6 +36,8 @@ def run_command(
     words = ["benchbox", "run", "--sampler", setup.sampler]
     words += ["--nfe", str(board.budget)] if board.budget is not None else []
     words += [*model_words(task, row, defaults), "--schedule", setup.schedule, "--grid", setup.grid]
+    words += ["--guidance", task.guidance] if task.guidance else []
+    words += ["--nfe-of", task.nfe_of] if task.nfe_of not in ("", "network") else []
     words += ["--metric", ",".join(metrics)] if metrics else []
     words += ["--samples", str(task.n_samples), "--seed", ",".join(map(str, seeds))]
     for name, default in (("dtype", "float32"), ("final", "denoise")):
@@ -46,6 +48,7 @@ def run_command(
         (kind, getattr(setup, kind), json.loads(getattr(setup, f"{kind}_options")))
         for kind in ("sampler", "schedule", "grid")
     ]
+    plugins += [("guidance", task.guidance, json.loads(task.guidance_options))] if task.guidance else []
     plugins += [("metric", name, options) for name, options in metrics.items()]
     for kind, name, options in plugins:
         words += _set(kind, name, options, defaults)
@@ -122,7 +125,7 @@ def _settings(kind: str, name: str, options: Mapping[str, Any], defaults: Defaul
         if isinstance(value, dict):
             yield f"{name}.{option}={value['name']}"
             inner = {k: v for k, v in value.items() if k != "name"}
-            kinds = [k for k in ("schedule", "sampler", "grid") if defaults(k, value["name"])]
+            kinds = [k for k in ("schedule", "sampler", "grid", "model") if defaults(k, value["name"])]
             yield from _settings(kinds[0] if kinds else "", value["name"], inner, defaults)
         else:
             yield f"{name}.{option}={quoted(written(value))}"

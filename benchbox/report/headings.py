@@ -9,9 +9,9 @@ from collections.abc import Iterable, Sequence
 from benchbox.report.board import Board, BoardTask
 from benchbox.report.entry import Setup
 from benchbox.report.prepared import RANKED
-from benchbox.report.table import Defaults, changed_options, label
+from benchbox.report.table import Defaults, changed_options, guidance_label, label
 
-EXTRA = ("dtype", "final", "guidance")
+EXTRA = ("dtype", "final")
 """Part of a setup's name where they differ within a board."""
 
 METRIC_NAMES = {
@@ -22,9 +22,9 @@ METRIC_NAMES = {
 
 
 def board_title(board: Board, defaults: Defaults, budgets: bool = True) -> str:
-    """What a board compares: model, budget (optional), metric, features, samples, data set, levels."""
+    """What a board compares: model, guidance, budget (optional), metric, features, samples, data set, levels."""
     task = board.task
-    subject = ", ".join([model_name(task, defaults) or "no model", *([budget_words(board)] if budgets else [])])
+    subject = ", ".join([_guided_model(task, defaults) or "no model", *([budget_words(board)] if budgets else [])])
     metric = _with_settings(task.metric, task, defaults)
     return f"{subject}: {metric} of {task.n_samples:,} samples {board_terms(board, defaults)}"
 
@@ -33,7 +33,8 @@ def budget_words(board: Board) -> str:
     """The budget of a board."""
     if board.levels == "unknown":
         return "samples from elsewhere"
-    return "adaptive" if board.budget is None else f"NFE {board.budget}"
+    unit = " of the denoiser" if board.task.nfe_of == "denoiser" else ""
+    return "adaptive" if board.budget is None else f"NFE {board.budget}{unit}"
 
 
 def metric_heading(task: BoardTask, defaults: Defaults) -> str:
@@ -48,13 +49,18 @@ def _with_settings(metric: str, task: BoardTask, defaults: Defaults) -> str:
 
 
 def task_heading(task: BoardTask, defaults: Defaults) -> str:
-    """Model, metric and number of samples."""
-    return f"{task.model}: {metric_heading(task, defaults)} of {task.n_samples:,} samples"
+    """Model, guidance, metric and number of samples."""
+    subject = ", ".join(filter(None, (task.model, guidance_label(vars(task), defaults))))
+    return f"{subject}: {metric_heading(task, defaults)} of {task.n_samples:,} samples"
 
 
 def model_name(task: BoardTask, defaults: Defaults) -> str:
     """The model of a task, with its non-default options."""
     return label({"model": task.model, "model_options": task.model_options}, "model", defaults)
+
+
+def _guided_model(task: BoardTask, defaults: Defaults) -> str:
+    return ", ".join(filter(None, (model_name(task, defaults), guidance_label(vars(task), defaults))))
 
 
 def board_terms(board: Board, defaults: Defaults) -> str:

@@ -33,6 +33,7 @@ RANKED = {
     "precision": Ranked("prc", highest=True), "recall": Ranked("prc", highest=True),
     "f_score": Ranked("prc", highest=True), "w2": Ranked("w2"), "sw2": Ranked("sw2"), "mmd": Ranked("mmd"),
     "energy": Ranked("energy"), "mode_recall": Ranked("modes", highest=True), "ode_error": Ranked("ode_error"),
+    "class_accuracy": Ranked("class_accuracy", highest=True, error="_se"),
 }  # fmt: skip
 """The ranked columns, in the order of the boards. Other columns have no best value, or measure only the model.
 

@@ -24,7 +24,7 @@ STATUSES = {"done", "failed", "diverged", "oom", "timeout", "dishonest", "skippe
 
 STREAM_COLUMNS = (
     "sampler", "sampler_options", "sampler_package", "sampler_version", "model", "model_options", "model_sha256",
-    "schedule", "schedule_options", "grid", "grid_options", "seed", "dtype", "final",
+    "schedule", "schedule_options", "grid", "grid_options", "seed", "dtype", "final", "guidance", "guidance_options",
 )  # fmt: skip
 """Columns that the stream hash covers: rows of one stream agree in them."""
 
@@ -59,7 +59,7 @@ def check_publishable(rows: pd.DataFrame) -> None:
     for row in row_dicts(rows):
         if problem := row_fault(row):
             raise UsageError(f"cell {row['cell']} ({row['sampler']}) cannot be published: {problem}.")
-    streams = rows.groupby("stream")[list(STREAM_COLUMNS)].nunique(dropna=False)
+    streams = rows.groupby("stream")[[name for name in STREAM_COLUMNS if name in rows]].nunique(dropna=False)
     for stream, counts in streams[(streams > 1).any(axis=1)].iterrows():
         column = counts.index[counts > 1][0]
         raise UsageError(
@@ -77,12 +77,13 @@ def row_fault(row: Mapping[str, Any]) -> str | None:
     if row["status"] != "done":
         return None
     budget, spent = row["nfe_requested"], row["nfe_max"]
+    counted = row.get("denoiser_calls") if row.get("nfe_of") == "denoiser" else spent
     if (spent is None or row["nfe"] is None) and not scored(row):
         return "its status is done, but its number of evaluations is missing"
     if spent is not None and row["nfe"] > spent:
         return f"its mean number of evaluations, {row['nfe']:g}, exceeds its maximum, {spent:g}"
-    if budget is not None and spent is not None and spent > budget:
-        return f"its status is done, but it spent {spent:g} evaluations of a budget of {budget:g}: it is dishonest"
+    if budget is not None and counted is not None and counted > budget:
+        return f"its status is done, but it spent {counted:g} evaluations of a budget of {budget:g}: it is dishonest"
     stated = {value.label for value in values(row)}
     columns = [(name, *split_label(name)) for name in row if row[name] is not None]
     unstated = [name for name, base, mark in columns if base in RANKED and RANKED[base].metric + mark not in stated]

@@ -13,10 +13,10 @@ from rich.text import Text
 
 from benchbox.report.escape import plain_text
 
-WORD_COLUMNS = {"sampler", "model", "schedule", "grid", "status", "to do"}
+WORD_COLUMNS = {"sampler", "model", "guidance", "schedule", "grid", "status", "to do"}
 """Text columns; the others are numbers, which are right-aligned."""
 
-SHARED = ("model", "schedule", "grid", "seed")
+SHARED = ("model", "guidance", "schedule", "grid", "seed")
 """Columns that move into the title if all lines agree."""
 
 
@@ -42,9 +42,20 @@ def shared(rows: Iterable[Mapping[str, Any]], defaults: Defaults) -> Defaults:
 
 
 def labels(row: Mapping[str, Any], defaults: Defaults) -> dict[str, str]:
-    """Sampler, model, schedule, grid and seed of a row."""
-    plugins = {kind: label(row, kind, defaults) for kind in ("sampler", "model", "schedule", "grid")}
-    return plugins | {"seed": str(row["seed"])}
+    """Sampler, model, guidance, schedule, grid and seed of a row."""
+    plugins = {kind: label(row, kind, defaults) for kind in ("sampler", "model")}
+    plugins["guidance"] = guidance_label(row, defaults)
+    return plugins | {kind: label(row, kind, defaults) for kind in ("schedule", "grid")} | {"seed": str(row["seed"])}
+
+
+def guidance_label(row: Mapping[str, Any], defaults: Defaults) -> str:
+    """The guidance of a row with its non-default options, and always with its scale; "" without guidance."""
+    if not isinstance(name := row.get("guidance"), str) or not name:
+        return ""
+    text = row.get("guidance_options")
+    options = json.loads(text if isinstance(text, str) and text else "{}")
+    scale = f"scale={written(options.pop('scale'))}" if "scale" in options else ""
+    return " ".join(filter(None, [name, scale, changed_options(options, "guidance", name, defaults)]))
 
 
 def changed_options(options: Mapping[str, Any], kind: str, name: str, defaults: Defaults) -> str:
@@ -55,7 +66,7 @@ def changed_options(options: Mapping[str, Any], kind: str, name: str, defaults: 
             continue
         if isinstance(value, dict):
             inner = {k: v for k, v in value.items() if k != "name"}
-            kinds = [k for k in ("schedule", "sampler", "grid") if defaults(k, value["name"])]
+            kinds = [k for k in ("schedule", "sampler", "grid", "model") if defaults(k, value["name"])]
             rest = changed_options(inner, kinds[0] if kinds else "", value["name"], defaults)
             texts.append(f"{option}={value['name']}" + (f" ({rest})" if rest else ""))
         else:
@@ -73,12 +84,13 @@ def compact_table(title: str, lines: Sequence[Mapping[str, str]]) -> RenderableT
     first: Mapping[str, str] = lines[0] if lines else {}
     same = [k for k in SHARED if k in first and len({line[k] for line in lines}) == 1]
     table = Table()
+    same += [k for k in ("guidance", "denoiser") if not any(line.get(k) for line in lines)]
     names = [k for k in first if k not in same]
     for name in names:
         table.add_column(name, justify="left" if name in WORD_COLUMNS else "right", overflow="fold")
     for line in lines:
         table.add_row(*(Text(plain_text(line[name])) for name in names))
-    heading = ", ".join([title, *(f"{k} {first[k]}" for k in same if first[k])])
+    heading = ", ".join([title, *(f"{k} {first[k]}" for k in dict.fromkeys(same) if first.get(k))])
     return Group(Text(plain_text(heading), style="italic"), table)
 
 

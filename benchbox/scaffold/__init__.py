@@ -18,6 +18,7 @@ USE = {
     "sampler": "--sampler {name},heun --nfe 20",
     "model": "--sampler heun --nfe 20 --model {name}",
     "schedule": "--sampler heun --nfe 20 --model gaussian --schedule {name}",
+    "guidance": "--sampler heun --nfe 20 --model mixture --guidance {name}",
     "metric": "--sampler heun --nfe 20 --model gaussian --metric {name}",
 }
 """Kind of plugin to the options of `benchbox run` that use it."""

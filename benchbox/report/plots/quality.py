@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import Literal
 
 from benchbox.errors import UsageError, unknown
+from benchbox.guidance import NO_LIMIT
 from benchbox.report.board import Board
 from benchbox.report.entry import Entry
 from benchbox.report.headings import board_title, metric_heading, setup_names, task_heading
@@ -31,11 +32,13 @@ FRONT = "non-dominated front"
 def series(boards: Iterable[Board]) -> list[list[Board]]:
     """Boards grouped by series: those that differ only in the budget.
 
-    Boards of samples that were made elsewhere are left out, as their cost is unknown.
+    Boards of samples that were made elsewhere are left out, as their cost is unknown. Where a guidance has
+    no continuous limit each board is a group of its own, as no curve over the budget can be drawn.
     """
     groups: dict[object, list[Board]] = defaultdict(list)
     for board in (b for b in boards if b.levels != "unknown"):
-        groups[board.series].append(board)
+        moving = any(NO_LIMIT in str(entry.row.get("reason")) for entry in board.entries)
+        groups[board.series, board.budget if moving else None].append(board)
     return list(groups.values())
 
 

@@ -1,0 +1,163 @@
+"""What a guidance may ask of a denoiser besides D(x, σ): the same without its condition, and other networks."""
+
+from __future__ import annotations
+
+import copy
+from abc import abstractmethod
+from typing import TYPE_CHECKING, Any, Self
+
+import torch
+from torch import Tensor
+
+from benchbox.clock import CudaClock, HostClock
+from benchbox.errors import UsageError
+
+if TYPE_CHECKING:
+    from benchbox.model import Model
+
+Conditions = dict[str, Tensor]
+
+Counts = tuple[tuple[int, ...], dict["Model", "Counts"]]
+"""The counters of a denoiser, and those of its guides."""
+
+COUNTERS = ("rows", "backward_rows", "clamped", "guided_calls", "classified")
+"""Counts times samples: evaluations, backwards, evaluations at levels outside of the range, guided evaluations, and
+those of a classifier."""
+
+
+class Conditional:
+    """A denoiser whose condition can be left out, and that other networks can stand beside, under the same condition.
+
+    The guides count their own evaluations; `COUNTERS` are its own.
+    """
+
+    model: Model
+    device: torch.device
+    dtype: torch.dtype
+    rows: int
+    backward_rows: int
+    clamped: int
+    guided_calls: int
+    classified: int
+    clock: HostClock | CudaClock
+
+    def __init__(self) -> None:
+        self.guides: dict[Model, Self] = {}
+        self.classifier: Any = None
+        self.index: Tensor | None = None
+        self.conditions: Conditions = {}
+
+    @abstractmethod
+    def __call__(self, x: Tensor, sigma: float) -> Tensor:
+        """D(x, σ) under the samples' own conditions."""
+
+    @abstractmethod
+    def under(self, x: Tensor, sigma: float, conditions: Conditions) -> Tensor:
+        """D(x, σ) under these conditions."""
+
+    def at(self, index: Tensor) -> None:
+        """Take the conditions of the samples with these global numbers."""
+        self.index, self.conditions = index, self.model.conditions(index)
+        self._without = self._doubled = None
+        for guide in self.guides.values():
+            self._share(guide)
+
+    _without: Conditions | None = None
+    _doubled: Conditions | None = None
+
+    def unconditional(self, x: Tensor, sigma: float) -> Tensor:
+        """D(x, σ) of the same network without the condition. UsageError where the model cannot."""
+        return self.under(x, sigma, self.without(x))
+
+    def both(self, x: Tensor, sigma: float) -> tuple[Tensor, Tensor]:
+        """D_c and D_u, with and without the condition, in one doubled call where their conditions have one form."""
+        without = self.without(x)
+        if without.keys() != self.conditions.keys():
+            return self(x, sigma), self.under(x, sigma, without)
+        if self._doubled is None:
+            self._doubled = {name: torch.cat([value, without[name]]) for name, value in self.conditions.items()}
+        d_c, d_u = self.under(torch.cat([x, x]), sigma, self._doubled).chunk(2)
+        return d_c, d_u
+
+    def without(self, x: Tensor) -> Conditions:
+        """The conditions that stand for none, for a batch like x."""
+        if self._without is None:
+            index = torch.arange(len(x), device=x.device) if self.index is None else self.index
+            self._without = self.model.unconditional(index)
+        if self._without is None:
+            raise UsageError(f"model {self.model.title} cannot be asked without its condition.")
+        return self._without
+
+    def guide(self, model: Model) -> Self:
+        """The denoiser of another model under the condition of the same samples; loaded once, counted apart."""
+        if model not in self.guides:
+            self.guides[model] = type(self)(model, self.device, self.dtype)  # type: ignore[call-arg]
+        guide = self.guides[model]
+        if guide.index is not self.index:
+            self._share(guide)
+        return guide
+
+    def _share(self, guide: Self) -> None:
+        """Ask the guide for the same samples, of the same classes where it has as many."""
+        assert self.index is not None
+        guide.at(self.index)
+        if guide.model.classes == self.model.classes:
+            guide.conditions = self.conditions
+
+    def class_gradient(self, x: Tensor, sigma: float) -> Tensor:
+        """∇ log p(c | x) of the samples' classes by the model's classifier at σ: an evaluation and a backward."""
+        if self.classifier is None:
+            self.classifier = self.model.classifier(self.device)
+        self.classified += len(x)
+        self.backward_rows += len(x)
+        return self.clock(self._class_gradient, x, sigma)
+
+    def _class_gradient(self, x: Tensor, sigma: float) -> Tensor:
+        with torch.inference_mode(False), torch.enable_grad():
+            leaf = x if x.requires_grad else x.clone().requires_grad_()
+            chosen = self.classifier(leaf, sigma).gather(1, self.conditions["label"].clone()[:, None])
+            (gradient,) = torch.autograd.grad(chosen.sum(), leaf, create_graph=x.requires_grad)
+        return gradient
+
+    def counts(self) -> Counts:
+        """The counters."""
+        own = tuple(getattr(self, name) for name in COUNTERS)
+        return own, {model: guide.counts() for model, guide in self.guides.items()}
+
+    def recount(self, counts: Counts) -> None:
+        """Set the counters back to what they were: the work since then is thrown away."""
+        for name, value in zip(COUNTERS, counts[0], strict=True):
+            setattr(self, name, value)
+        for model, guide in self.guides.items():
+            guide.recount(counts[1].get(model, ((0,) * len(COUNTERS), {})))
+
+    def __copy__(self) -> Self:
+        """The same networks with counters and conditions of their own."""
+        made = object.__new__(type(self))
+        made.__dict__ |= self.__dict__ | {"guides": {model: copy.copy(guide) for model, guide in self.guides.items()}}
+        return made
+
+    @property
+    def guide_rows(self) -> int:
+        """The evaluations of other networks than the model's times samples: the guides' and a classifier's."""
+        return self.classified + sum(guide.evaluations for guide in self.guides.values())
+
+    @property
+    def all_clamped(self) -> int:
+        """The clamped evaluations of all networks times samples."""
+        return self.clamped + sum(guide.all_clamped for guide in self.guides.values())
+
+    @property
+    @abstractmethod
+    def seconds(self) -> float:
+        """Time inside the model."""
+
+    @property
+    def all_seconds(self) -> float:
+        """Time inside all networks."""
+        return self.seconds + sum(guide.all_seconds for guide in self.guides.values())
+
+    @property
+    def evaluations(self) -> int:
+        """The evaluations of all networks times samples."""
+        return self.rows + self.guide_rows

@@ -1,0 +1,64 @@
+"""Guidances: another denoiser made of what a network says with its condition, without it, and of other networks."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import TYPE_CHECKING, ClassVar
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from benchbox.denoiser import Denoiser
+    from benchbox.grid import Levels
+    from benchbox.model import Model
+
+NO_LIMIT = "no continuous limit: the target moves with the number of steps"
+"""What rows say of a guidance that has none."""
+
+Denoise = Callable[["Tensor", float], "Tensor"]
+"""(x, sigma) to D(x, σ)."""
+
+
+class Guidance(ABC):
+    """A denoiser that wraps a denoiser; a frozen dataclass whose fields are its options.
+
+    The scale is spelled s: D_u + s (D_c − D_u), neutral at 1. Everything is per sample. `continuous_limit` is False
+    where the target moves with the number of steps: rows say so, and no curve over NFE is drawn through them.
+    """
+
+    name: ClassVar[str]
+    aliases: ClassVar[tuple[str, ...]] = ()
+    continuous_limit: ClassVar[bool] = True
+
+    def check(self, model: Model) -> None:  # noqa: B027 (some guidances ask nothing special of a model)
+        """Raise UsageError, before any work, where the model cannot be guided so."""
+
+    @abstractmethod
+    def __call__(self, denoise: Denoiser, levels: Levels) -> Denoise:
+        """The guided denoiser of one batch: it is made anew for each, so it may keep a state.
+
+        `denoise(x, sigma)` is conditional, `denoise.unconditional(x, sigma)` the same network without the condition,
+        `denoise.both(x, sigma)` the two in one doubled call, `denoise.guide(model)` another model's denoiser under the
+        same condition.
+        """
+
+    @abstractmethod
+    def cost(self, sigma: float) -> int:
+        """The network evaluations, of all networks, that one guided evaluation at σ takes for each sample."""
+
+
+def require_unconditional(guidance: Guidance, model: Model) -> None:
+    """UsageError where a model has no condition, or cannot be asked without it."""
+    import torch
+
+    from benchbox.errors import UsageError
+
+    index = torch.arange(1)
+    if not model.conditions(index):
+        raise UsageError(f"guidance {guidance.name} needs a model with a condition: model {model.title} has none.")
+    if model.unconditional(index) is None:
+        raise UsageError(
+            f"guidance {guidance.name} needs a model that can be asked without its condition: "
+            f"model {model.title} cannot."
+        )

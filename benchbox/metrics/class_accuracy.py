@@ -1,0 +1,85 @@
+"""Whether samples are of the classes that they were asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchbox.errors import UsageError
+from benchbox.metric import Accumulator, Context
+from benchbox.metrics.image_metric import ImageMetric, image_range
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from benchbox.model import Model
+
+NEAR_DATA = 1e-3
+"""The level at which a model's own classifier is asked of finished samples."""
+
+
+@dataclass(frozen=True)
+class ClassAccuracy(ImageMetric):
+    """The share of samples that a classifier gives the class they were asked for, and its standard error.
+
+    Of images it is the classifier of the features (their logits, such as those of `mnist-cnn`); of a model that has a
+    classifier of its own, such as `mixture`, that one. features, weights, weights_sha256: as for `fid`.
+    """
+
+    name = "class_accuracy"
+    aliases = ("class-accuracy",)
+
+    def check(self, model: Model) -> None:
+        import torch
+
+        if not model.conditions(torch.arange(1)):
+            raise UsageError(
+                f"metric {self.name} needs samples of asked classes: model {model.title} is asked for none."
+            )
+        if model.classifier("cpu") is None:
+            super().check(model)
+
+    def files(self, model: Model) -> dict[str, Any]:
+        return {} if model.classifier("cpu") is not None else super().files(model)
+
+    def start(self, context: Context) -> ClassAccuracyAccumulator:
+        own = context.model.classifier(context.device)
+        if own is not None:
+            return ClassAccuracyAccumulator(context.model, lambda x: own(x, NEAR_DATA))
+        extractor, span = self.extractor(context), image_range(context.model)
+
+        def logits(x: Tensor) -> Tensor:
+            from benchbox.inputs.pixels import to_uint8
+
+            return extractor(to_uint8(x, span), "isc")
+
+        return ClassAccuracyAccumulator(context.model, logits)
+
+
+class ClassAccuracyAccumulator(Accumulator):
+    """Counts of samples and of those of the right class."""
+
+    def __init__(self, model: Model, logits: Callable[[Tensor], Tensor]) -> None:
+        self.model, self.logits, self.seen, self.right = model, logits, 0, 0
+
+    def update(self, batch: Tensor, index: Tensor) -> None:
+        asked = self.model.conditions(index.cpu())["label"]
+        self.right += int((self.logits(batch).argmax(1).cpu() == asked).sum())
+        self.seen += len(batch)
+
+    def merge(self, other: ClassAccuracyAccumulator) -> None:
+        self.seen, self.right = self.seen + other.seen, self.right + other.right
+
+    def state(self) -> dict[str, NDArray[Any]]:
+        return {"counts": np.array([self.seen, self.right])}
+
+    def load(self, state: dict[str, NDArray[Any]]) -> None:
+        self.seen, self.right = (int(count) for count in state["counts"])
+
+    def compute(self) -> dict[str, float | str | None]:
+        share = self.right / self.seen
+        return {"class_accuracy": share, "class_accuracy_se": (share * (1 - share) / self.seen) ** 0.5}
