@@ -112,7 +112,7 @@ def test_labels_make_a_class_conditional_network_that_can_also_do_without(tmp_pa
     assert network(torch.zeros(3, 1, 8, 8), torch.zeros(3)).shape == (3, 1, 8, 8)
     with pytest.raises(UsageError, match="has no array 'y'"):
         read_labels(tmp_path / "data.npz", "y", 64)
-    with pytest.raises(UsageError, match="labels must be 63 whole numbers"):
+    with pytest.raises(UsageError, match="labels must be 63 integers"):
         read_labels(tmp_path / "data.npz", "y_train", 63)
 
 
