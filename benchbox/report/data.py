@@ -23,6 +23,8 @@ RECORD_TASK = (
     "n_samples",
     "reference",
     "setting",
+    "guidance_options",
+    "nfe_of",
 )
 RECORD_MEASURED = (
     "rank_low", "rank_high", "uncertainty_known", "nfe", "value", "error", "low", "high", "behind", "behind_low",
