@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 import torch
 from torch import Tensor
 
+from benchbox.clock import CudaClock, HostClock
 from benchbox.errors import UsageError
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ class Conditional:
     clamped: int
     guided_calls: int
     classified: int
+    clock: HostClock | CudaClock
 
     def __init__(self) -> None:
         self.guides: dict[Model, Self] = {}
@@ -106,21 +108,16 @@ class Conditional:
         """∇ log p(c | x) of the samples' classes by the model's classifier at σ: an evaluation and a backward."""
         if self.classifier is None:
             self.classifier = self.model.classifier(self.device)
-        start = self._tick()
+        self.classified += len(x)
+        self.backward_rows += len(x)
+        return self.clock(self._class_gradient, x, sigma)
+
+    def _class_gradient(self, x: Tensor, sigma: float) -> Tensor:
         with torch.inference_mode(False), torch.enable_grad():
             leaf = x if x.requires_grad else x.clone().requires_grad_()
             chosen = self.classifier(leaf, sigma).gather(1, self.conditions["label"].clone()[:, None])
             (gradient,) = torch.autograd.grad(chosen.sum(), leaf, create_graph=x.requires_grad)
-        self._tock(start)
-        self.classified += len(x)
-        self.backward_rows += len(x)
         return gradient
-
-    @abstractmethod
-    def _tick(self) -> Any: ...
-
-    @abstractmethod
-    def _tock(self, start: Any) -> None: ...
 
     def counts(self) -> Counts:
         """The counters."""

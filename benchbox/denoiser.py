@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from functools import lru_cache, partial
-from time import perf_counter
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from benchbox.clock import clock
 from benchbox.conditional import COUNTERS, Conditional, Conditions
 from benchbox.errors import UsageError, no_gradients
 from benchbox.limit import check_time
@@ -140,8 +140,7 @@ class Denoiser(Conditional):
         """Set the counters and the clock back to nothing."""
         for name in COUNTERS:
             setattr(self, name, 0)
-        self._seconds = 0.0
-        self._events: list[tuple[Any, Any]] = []
+        self.clock = clock(self.device)
         for guide in self.guides.values():
             guide.reset()
 
@@ -154,18 +153,14 @@ class Denoiser(Conditional):
         if not self.low <= sigma <= self.high:
             self.clamped += len(x)
             sigma = min(max(sigma, self.low), self.high)
-        start = self._tick()
         if self.needs_grad and not x.requires_grad:
-            out = self._with_gradients(x, sigma, conditions)
-        else:
-            try:
-                out = self.formula(x, sigma, **conditions)
-            except RuntimeError as error:
-                if told := no_gradients(self.model.title, error):
-                    raise told from error
-                raise
-        self._tock(start)
-        return out
+            return self.clock(self._with_gradients, x, sigma, conditions)
+        try:
+            return self.clock(self.formula, x, sigma, **conditions)
+        except RuntimeError as error:
+            if told := no_gradients(self.model.title, error):
+                raise told from error
+            raise
 
     def _with_gradients(self, x: Tensor, sigma: float, conditions: Conditions) -> Tensor:
         """D where gradients can be taken inside the model, of tensors that are not the sampler's own."""
@@ -178,32 +173,11 @@ class Denoiser(Conditional):
         with torch.enable_grad():
             leaf = x.detach().requires_grad_()
             denoised = self(leaf, sigma)
-            start = self._tick()
-            (gradient,) = torch.autograd.grad(denoised, leaf, v)
-            self._tock(start)
+            (gradient,) = self.clock(torch.autograd.grad, denoised, leaf, v)
         self.backward_rows += len(x)
         return denoised.detach(), gradient
 
-    def _tick(self) -> Any:
-        if self.device.type != "cuda":
-            return perf_counter()
-        event = torch.cuda.Event(enable_timing=True)
-        event.record()
-        return event
-
-    def _tock(self, start: Any) -> None:
-        if self.device.type != "cuda":
-            self._seconds += perf_counter() - start
-        else:
-            event = torch.cuda.Event(enable_timing=True)
-            event.record()
-            self._events.append((start, event))
-
     @property
     def seconds(self) -> float:
-        """Time inside the model. On a GPU this waits for the device: call it after the run, not in it."""
-        if self._events:
-            torch.cuda.synchronize(self.device)
-            self._seconds += sum(a.elapsed_time(b) for a, b in self._events) / 1e3
-            self._events.clear()
-        return self._seconds
+        """Time inside the model. On a GPU this waits for the device: read it after the run, not in it."""
+        return self.clock.seconds

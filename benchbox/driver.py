@@ -18,14 +18,28 @@ class SamplerError(Exception):
     """A sampler that does not keep the contract."""
 
 
-def _mode(sampler: Sampler) -> AbstractContextManager[object]:
+def mode(sampler: Sampler) -> AbstractContextManager[object]:
+    """The mode of torch in which the sampler runs."""
     return torch.no_grad() if sampler.needs_grad else torch.inference_mode()
 
 
 def trajectory(
     sampler: Sampler, denoise: Denoiser, levels: Levels, noise: Noise, final: str = "denoise"
 ) -> Iterator[Tensor]:
-    """The states of one batch, from the start to the sample.
+    """The `states` of one batch, each made in the sampler's mode of torch; between them the caller is in its own."""
+    steps = states(sampler, denoise, levels, noise, final)
+    while True:
+        with mode(sampler):
+            x = next(steps, None)
+        if x is None:
+            return
+        yield x
+
+
+def states(
+    sampler: Sampler, denoise: Denoiser, levels: Levels, noise: Noise, final: str = "denoise"
+) -> Iterator[Tensor]:
+    """The states of one batch, from the start to the sample, for a caller that has entered `mode` for all of them.
 
     The first is the start, N(0, start_std²); then whatever the sampler yields, x = x_0 + σ n; then, unless `final` is
     "none", D at the state and level that the sampler's `finish` gives: x and σ_N. With one level the start is denoised
@@ -33,17 +47,12 @@ def trajectory(
     once per interval, or another shape.
     """
     sigmas = levels.sigmas
-    with _mode(sampler):
-        x = noise(sigmas[0], sigmas[0]) * levels.start_std
+    x = noise(sigmas[0], sigmas[0]) * levels.start_std
     yield x
     intervals = len(sigmas) - 1
     if intervals or (sampler.evals_per_step is not None and sampler.evals(1) > 0):
-        steps, count, shape, dtype = sampler(denoise, x, levels, noise), 0, x.shape, x.dtype
-        while True:
-            with _mode(sampler):
-                state = next(steps, None)
-            if state is None:
-                break
+        count, shape, dtype = 0, x.shape, x.dtype
+        for state in sampler(denoise, x, levels, noise):
             x, count = state, count + 1
             if x.shape != shape or x.dtype != dtype:
                 raise SamplerError(
@@ -55,9 +64,7 @@ def trajectory(
                 f"{sampler.name} yielded {count} times on {intervals} intervals: it must once per interval"
             )
     if final == "denoise":
-        with _mode(sampler):
-            x = denoise(*sampler.finish(x, levels, noise))
-        yield x
+        yield denoise(*sampler.finish(x, levels, noise))
 
 
 def plan_levels(sampler: Sampler, nfe: int, final: str = "denoise") -> int:

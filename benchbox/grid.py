@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from functools import cached_property
 from typing import ClassVar
 
 import numpy as np
@@ -64,7 +65,7 @@ class Levels:
             )
         return cls(schedule, tuple(times.tolist()), tuple(sigmas.tolist()))
 
-    @property
+    @cached_property
     def scales(self) -> tuple[float, ...]:
         """s at each level."""
         return tuple(np.asarray(self.schedule.scale(np.array(self.times))).tolist())

@@ -24,7 +24,7 @@ from torch import Tensor
 
 import benchbox
 from benchbox.denoiser import Denoiser
-from benchbox.driver import plan_levels, trajectory
+from benchbox.driver import plan_levels, states
 from benchbox.grid import Levels
 from benchbox.model import Model
 from benchbox.noise import Noise
@@ -103,16 +103,16 @@ def ours(method: str, start: Tensor, eps: bool = False) -> Run:
     """benchbox: driver, counting and timing denoiser, and sampler; on a formula, or on a network of ε."""
     sampler, cut, n, shape = SAMPLERS[method], levels(method), len(start), tuple(start.shape[1:])
     denoise = Denoiser(Trivial(shape, eps), torch.device("cpu"))
-    noise = Started(0, 0, n, shape)
+    noise = Started(0, 0, n, shape, expected=len(cut.sigmas) - 1)
     noise.start = start
 
     def run() -> Tensor:
         noise.draws = 0
-        for state in trajectory(sampler, denoise, cut, noise):
+        for state in states(sampler, denoise, cut, noise):
             x = state
         return x
 
-    return run
+    return no_grad(run)
 
 
 def plain(method: str, start: Tensor) -> Run:

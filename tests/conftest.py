@@ -9,14 +9,17 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import hypothesis
 import pytest
 from hypothesis import HealthCheck
 
-from benchbox.bench.plan import PlannedCell
 from benchbox.registry import registry
 from benchbox.threads import passive
+
+if TYPE_CHECKING:
+    from benchbox.bench.plan import PlannedCell
 
 os.environ.update(passive(os.environ))  # as the command line does, so that the suite runs beside other programs
 os.environ["BENCHBOX_PLUGINS"] = "off"  # whatever is installed: a test of packages asks for `installed`

@@ -15,6 +15,8 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
 import benchbox
+from benchbox.bench.run import Run
+from benchbox.bench.sweep import one_cell
 from benchbox.denoiser import Denoiser
 from benchbox.driver import SamplerError, least_nfe, plan_levels, planned_nfe, trajectory
 from benchbox.grid import Levels
@@ -298,3 +300,38 @@ def test_a_level_beyond_the_model_is_clamped_and_counted() -> None:
         torch.testing.assert_close(denoise(x, high * 2), denoise(x, high))
     assert denoise.clamped == 10
     assert denoise.rows == 20
+
+
+@pytest.mark.parametrize("shape", [(2,), (1, 3), (3, 8, 8)])
+@pytest.mark.parametrize(("block", "first", "n"), [(16, 0, 70), (16, 5, 3), (5, 7, 30), (1, 2, 9), (64, 0, 10)])
+def test_noise_drawn_ahead_is_that_of_one_draw_after_the_other(
+    shape: tuple[int, ...], block: int, first: int, n: int
+) -> None:
+    """Bit for bit, also where more is drawn than was expected; and no draw shares its numbers with another."""
+    several, single = (Noise(3, first, n, shape, block=block, expected=k) for k in (4, 1))
+    draws = [several(1.0, 0.5) for _ in range(11)]
+    assert all(torch.equal(z, single(1.0, 0.5)) for z in draws)
+    assert several.draws == 11
+    for z in draws:
+        z.fill_(0)
+    assert torch.equal(several(1.0, 0.5), single(1.0, 0.5))
+
+
+def test_small_noise_is_drawn_by_one_call_of_each_generator(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[torch.Size] = []
+    normal = Tensor.normal_
+    monkeypatch.setattr(Tensor, "normal_", lambda z, **options: calls.append(z.shape) or normal(z, **options))
+    noise = Noise(0, 0, 64, (2,), expected=19)
+    for _ in range(20):
+        noise(1.0, 0.5)
+    assert len(calls) == 2 * 4
+
+
+def test_a_run_enters_inference_mode_once_per_batch(monkeypatch: pytest.MonkeyPatch) -> None:
+    entered: list[int] = []
+    mode = torch.inference_mode
+    cell = one_cell("ddim", "gaussian", 20, n_samples=4, metrics=[])
+    run = Run(cell)
+    monkeypatch.setattr(torch, "inference_mode", lambda *on: entered.append(1) or mode(*on))
+    run.walk(run.levels, 0, 4, "denoise")
+    assert len(entered) == 1

@@ -132,7 +132,7 @@ def test_the_best_is_said_with_its_interval_its_cost_and_its_command() -> None:
 def test_a_tie_is_said_and_the_cheaper_one_named() -> None:
     tied = {"sampler": "ddim", "samples_per_s": 200.0} | known(4.05, 0.05)
     said = answers(BEST, tied)["sure"]
-    assert said.startswith("Lowest of 2 measured setups, but tied with ddim: the difference is not significant.")
+    assert said.startswith("Lowest of 2 measured setups, but tied with ddim: no significant difference.")
     assert "Cheapest of these: ddim, 5 s per 1,000 samples" in said
 
 

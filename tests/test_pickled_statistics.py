@@ -97,7 +97,7 @@ def test_instructions_that_call_or_construct_are_refused() -> None:
             continue
         argument = arguments.get(instruction.name, bytes(16))
         with pytest.raises(ValueError, match=rf"it has the instruction {instruction.name},"):
-            arrays_in_pickle(io.BytesIO(instruction.code.encode("latin-1") + argument))
+            arrays_in_pickle(io.BytesIO(instruction.code.encode("latin-1") + argument), (), "")
 
 
 @pytest.mark.parametrize(
@@ -140,6 +140,14 @@ def test_a_pickle_that_grows_when_it_is_walked_is_refused_at_once(tmp_path: Path
     (tmp_path / "r.pkl").write_bytes(b"\x80\x04" + body)
     with pytest.raises(UsageError):
         read_reference(tmp_path / "r.pkl")
+
+
+def test_only_the_arrays_that_are_needed_are_rebuilt() -> None:
+    """Each of many names of one array would be a copy of its text."""
+    data = pickle.dumps({f"n{i}": MOMENTS["mu"] for i in range(100)} | MOMENTS | {"fid": MOMENTS}, protocol=2)
+    arrays = arrays_in_pickle(io.BytesIO(data), ("mu", "sigma"), "fid")
+    assert arrays.keys() == {"mu", "sigma", "fid"}
+    assert np.array_equal(arrays["fid"]["sigma"], MOMENTS["sigma"])
 
 
 @pytest.mark.parametrize("array", [np.array([None]), np.array(["a"]), np.array([1j]), np.array([(1,)], "f8,")])

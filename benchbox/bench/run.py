@@ -15,7 +15,7 @@ from benchbox.bench import interrupt
 from benchbox.bench.cell import DTYPES, Cell
 from benchbox.bench.meter import Meter
 from benchbox.denoiser import Denoiser
-from benchbox.driver import trajectory
+from benchbox.driver import mode, states, trajectory
 from benchbox.errors import Told
 from benchbox.grid import Levels
 from benchbox.guided import guided
@@ -130,7 +130,7 @@ class Run:
         with self.meter:
             self.denoise.at(index)
             x = self.walk(self.levels, first, n, cell.final, self.tick)
-        with torch.no_grad() if cell.sampler.needs_grad else torch.inference_mode(), self.decoding:
+        with mode(cell.sampler), self.decoding:
             x = cell.model.decode(x)
         self.rows += n
         self.nfe_max = max(self.nfe_max, (self.denoise.evaluations - before) / n)
@@ -140,11 +140,12 @@ class Run:
     def walk(self, levels: Levels, first: int, n: int, final: str, tick: Tick = lambda: None) -> Tensor:
         """The last state of a batch. Diverged where the sampler fails because the model's output is not finite."""
         try:
-            denoise = guided(self.cell.guidance, self.denoise, levels)
-            for state in trajectory(self.cell.sampler, denoise, levels, self.noise(first, n), final):
-                x = state
-                tick()
-                check_time()
+            with mode(self.cell.sampler):
+                denoise = guided(self.cell.guidance, self.denoise, levels)
+                for state in states(self.cell.sampler, denoise, levels, self.noise(first, n), final):
+                    x = state
+                    tick()
+                    check_time()
         except (Told, torch.OutOfMemoryError):
             raise
         except Exception as error:
@@ -164,7 +165,8 @@ class Run:
 
     def noise(self, first: int, n: int) -> Noise:
         cell = self.cell
-        return Noise(cell.seed, first, n, cell.model.shape, cell.noise_on, self.dtype, cell.noise_block, self.device)
+        on, block, steps = cell.noise_on, cell.noise_block, len(self.levels.sigmas) - 1
+        return Noise(cell.seed, first, n, cell.model.shape, on, self.dtype, block, self.device, steps)
 
     def counts(self) -> dict[str, float]:
         """Evaluations, summed over the samples, and the most per sample that one batch spent."""

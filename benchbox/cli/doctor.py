@@ -26,7 +26,7 @@ def doctor(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] 
 
         console.print_json(json.dumps([{"what": what, "ok": ok, "found": details} for what, ok, details in checks]))
     else:
-        table = Table("", Column("what", overflow="fold"), Column("found", overflow="fold"))
+        table = Table("", Column("check", overflow="fold"), Column("details", overflow="fold"))
         for what, ok, details in checks:
             table.add_row({True: "ok", False: "BROKEN", None: "–"}[ok], Text(what), Text(details))
         console.print(table)

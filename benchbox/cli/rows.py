@@ -43,10 +43,10 @@ def row_directories(directory: Path) -> list[Path]:
 def defaults_for(*tables: pd.DataFrame) -> Defaults:
     """The default options of plugins; for a plugin that is not installed, the options that all its rows share."""
     from benchbox.registry import registry
-    from benchbox.report.rows import row_dicts
+    from benchbox.report.rows import plugin_rows
     from benchbox.report.table import shared
 
-    return shared([row for table in tables for row in row_dicts(table)], registry().usual)
+    return shared([row for table in tables for row in plugin_rows(table)], registry().usual)
 
 
 def site_of(rows: pd.DataFrame, checks: Sequence[Path], pictures: Sequence[Path] = ()) -> Site:

@@ -27,9 +27,7 @@ def run(
         str, typer.Option(help="Models: names, a card (.json), torchscript:FILE or py:MODULE:FUNCTION.")
     ] = "mnist-edm",
     schedule: Annotated[str | None, typer.Option(help="Noise schedules [default: the model's own].")] = None,
-    grid: Annotated[
-        str | None, typer.Option(help="Grids [default: the sampler's recommended one, else the model's].")
-    ] = None,
+    grid: Annotated[str | None, typer.Option(help="Grids [default: the sampler's, else the model's].")] = None,
     metric: Annotated[str | None, typer.Option(help="Metrics, or none [default: the model's].")] = None,
     guidance: Annotated[
         str | None, typer.Option(help="Guidances, a comma list (benchbox list guidances) [default: none].")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import IO, Any
 
 import numpy as np
@@ -15,20 +15,20 @@ NUMBER_CODE = re.compile(r"[iu][1248]|f[248]")
 """dtypes of integers and floating-point numbers, as numpy pickles them."""
 
 
-def arrays_in_pickle(file: IO[bytes]) -> Mapping[str, Any]:
-    """The numpy arrays of a pickled dictionary, and of dictionaries in it; any other value is left out.
+def arrays_in_pickle(file: IO[bytes], names: Collection[str], entry: str) -> Mapping[str, Any]:
+    """The numpy arrays with these names in a pickled dictionary, and in its entry of that name if it is a dictionary.
 
-    Any exception where the file holds something else.
+    No other array is rebuilt. Any exception where the file holds something else.
     """
     values = StackMachine().run(file)
     if not isinstance(values, dict):
         raise ValueError(f"it is a pickle of a {type(values).__name__}, not of a dictionary")
-    inner = {name: arrays_among(value) for name, value in values.items() if isinstance(value, dict)}
-    return inner | arrays_among(values)
+    inner = values.get(entry)
+    return arrays_among(values, names) | ({entry: arrays_among(inner, names)} if isinstance(inner, dict) else {})
 
 
-def arrays_among(values: dict[str, Any]) -> dict[str, NDArray[Any]]:
-    return {name: rebuilt_array(value) for name, value in values.items() if isinstance(value, Call)}
+def arrays_among(values: dict[str, Any], names: Collection[str]) -> dict[str, Any]:
+    return {name: rebuilt_array(values[name]) for name in names if isinstance(values.get(name), Call)}
 
 
 def rebuilt_array(call: Call) -> NDArray[Any]:

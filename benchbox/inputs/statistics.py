@@ -16,6 +16,9 @@ from benchbox.inputs.pickled_arrays import arrays_in_pickle
 
 STATISTICS = "a file of mu and sigma (an .npz, or a dictionary saved by torch or EDM2)"
 
+MOMENTS, EDM2_ENTRY = ("mu", "sigma"), "fid"
+"""Names of the arrays, and of the entry in which EDM2 stores them."""
+
 MAX_FEATURES = 2**14
 """Largest dimension of the features of a reference."""
 
@@ -36,7 +39,7 @@ def read_statistics(path: Path, vectors: bool = False) -> dict[str, Any]:
         values = {name: np.asarray(value) for name, value in _arrays_in(path, vectors).items()}
         if "pool_3" in values:
             values |= _statistics_of(values.pop("pool_3"), vectors)
-        values |= {name: finite_numbers(values[name], name) for name in ("mu", "sigma")}
+        values |= {name: finite_numbers(values[name], name) for name in MOMENTS}
         _check_moments(values["mu"], values["sigma"])
         return values
 
@@ -69,7 +72,7 @@ def _pickled(path: Path) -> Mapping[str, Any]:
     with path.open("rb") as file:
         if file.peek(1)[:1] != b"\x80":
             raise ValueError("it is neither a zip archive nor a pickle")
-        return arrays_in_pickle(file)
+        return arrays_in_pickle(file, MOMENTS, EDM2_ENTRY)
 
 
 def _saved_by_torch(path: Path, name: str) -> Any:
@@ -80,17 +83,17 @@ def _saved_by_torch(path: Path, name: str) -> Any:
         return torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError:  # raised for numpy arrays
         with zipfile.ZipFile(path) as archive, archive.open(name) as file:
-            return arrays_in_pickle(file)
+            return arrays_in_pickle(file, MOMENTS, EDM2_ENTRY)
 
 
 def _mean_and_covariance(values: Any) -> Mapping[str, Any]:
-    """mu and sigma of a dictionary, or of its entry `fid`: EDM2 writes one entry for each extractor."""
+    """mu and sigma of a dictionary, or of its entry `fid`: EDM2 writes one entry per extractor."""
     if not isinstance(values, Mapping):
         raise ValueError(f"it holds a {type(values).__name__}")
-    entry = values if "mu" in values else values.get("fid")
+    entry = values if "mu" in values else values.get(EDM2_ENTRY)
     if not isinstance(entry, Mapping):
-        raise ValueError(f"it has neither an array mu nor an entry fid (it has {', '.join(map(str, values))[:100]})")
-    return {name: entry[name] for name in ("mu", "sigma")}
+        raise ValueError(f"it has neither an array mu nor a dictionary {EDM2_ENTRY}")
+    return {name: entry[name] for name in MOMENTS}
 
 
 def _statistics_of(features: Any, vectors: bool) -> dict[str, Any]:

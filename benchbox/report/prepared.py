@@ -75,12 +75,14 @@ def by_value(rows: pd.DataFrame, metric: str) -> pd.DataFrame:
     suffixes = sorted({suffix for values in by_suffix.values() for suffix in values} | {""})
     tables = []
     for suffix in suffixes:
-        measured = {pair: values[suffix] for pair, values in by_suffix.items() if suffix in values}
-        has_value = pairs.isin(list(measured)) | (rows[metric].notna() if suffix == "" else False)
+        values_of = {pair: values.get(suffix) for pair, values in by_suffix.items()}
+        has_value = pairs.map({pair: value is not None for pair, value in values_of.items()}).astype(bool)
+        if suffix == "":
+            has_value |= rows[metric].notna()
         table = rows[has_value]
         renamed = {name.removesuffix(suffix): table[name] for name in rows.columns if suffix and name.endswith(suffix)}
-        options = pairs[has_value].map(lambda pair, measured=measured: _options(measured.get(pair)))
-        setting = pairs[has_value].map(lambda pair, measured=measured: _setting(measured.get(pair), separate))
+        options = pairs[has_value].map({pair: _options(value) for pair, value in values_of.items()})
+        setting = pairs[has_value].map({pair: _setting(value, separate) for pair, value in values_of.items()})
         tables.append(table.assign(**renamed, metric_options=options, setting=setting))
     return pd.concat(tables) if len(tables) > 1 else tables[0]
 

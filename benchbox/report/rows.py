@@ -12,11 +12,19 @@ import pyarrow.parquet as pq
 from benchbox.store.atomic import write_whole
 from benchbox.store.schema import ORDER, schema
 
+KINDS = ("sampler", "model", "schedule", "grid")
+"""Kinds of plugins whose options a row says."""
+
 
 def row_dicts(rows: pd.DataFrame) -> list[dict[str, Any]]:
     """The rows as dictionaries of plain values; missing values are None."""
     records: list[Any] = rows.astype(object).where(rows.notna(), None).to_dict("records")
     return records
+
+
+def plugin_rows(rows: pd.DataFrame) -> list[dict[str, Any]]:
+    """The plugins of rows with their options, each combination once: the rows of a sweep have most in common."""
+    return row_dicts(rows[[*KINDS, *(f"{kind}_options" for kind in KINDS)]].drop_duplicates())
 
 
 def read_rows(path: Path) -> pd.DataFrame:

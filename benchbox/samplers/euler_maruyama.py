@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from benchbox.sampler import Sampler
-from benchbox.schedule import Schedule
+from benchbox.schedule import Floats, Schedule
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -43,36 +43,45 @@ class EulerMaruyama(Sampler):
             raise ValueError(f"kappa must be at least 0, not {self.kappa}.")
 
     def __call__(self, denoise: Denoiser, x: Tensor, grid: Levels, noise: Noise) -> Iterator[Tensor]:
-        frame = grid.in_frame(self.frame)
-        half, scales = (1 + self.kappa**2) / 2, frame.scales
-        for i, (sigma, sigma_next) in enumerate(pairwise(frame.sigmas)):
-            s, s_next = scales[i : i + 2]
-            a, b, c = self.coefficients(frame.interval(i), s, s_next)
-            # y ← a y + ½(1+κ²) b score_y + κ c z, as x = y/s: score_y = (D − x)/(s σ²)
-            keep, drift = a * s / s_next, half * b / (s * s_next * sigma**2)
-            x = x.lerp(denoise(x, sigma), drift / keep)
-            if not math.isclose(keep, 1, rel_tol=1e-15):
+        steps = self.coefficients(grid.in_frame(self.frame))
+        for (sigma, sigma_next), (keep, pull, up) in zip(pairwise(grid.sigmas), steps, strict=True):
+            x = x.lerp(denoise(x, sigma), pull)
+            if abs(keep - 1) > 1e-15:
                 x.mul_(keep)
             if self.kappa > 0:
-                x.add_(noise(sigma, sigma_next), alpha=self.kappa * c / s_next)
+                x.add_(noise(sigma, sigma_next), alpha=up)
             yield x
 
-    def coefficients(self, interval: Levels, s: float, s_next: float) -> tuple[float, float, float]:
-        """Coefficients of y, score_y and z on one interval, without the factors κ and ½(1+κ²)."""
-        (t, t_next), (sigma, sigma_next), frame = interval.times, interval.sigmas, interval.schedule
-        h, f, g2 = t - t_next, float(frame.dlog_scale(t)), 2 * s**2 * sigma * float(frame.dsigma(t))
+    def coefficients(self, levels: Levels) -> list[list[float]]:
+        """Of each interval, x ← keep (x + pull (D − x)) + up z: y ← a y + ½(1+κ²) b score_y + κ c z in x = y/s."""
+        s, s_next = ends(levels.scales)
+        a, b, c = self.line(levels)
+        # score_y = (D − x)/(s σ²)
+        pull = (1 + self.kappa**2) / 2 * b / (a * (s * levels.sigmas[:-1]) ** 2)
+        return np.transpose([a * s / s_next, pull, self.kappa * c / s_next]).tolist()
+
+    def line(self, levels: Levels) -> tuple[Floats, Floats, Floats]:
+        """What each interval multiplies y, score_y and z by, at κ = 1 and without the ½(1+κ²)."""
+        (t, t_next), (sigma, sigma_next), (s, s_next) = map(ends, (levels.times, levels.sigmas, levels.scales))
+        frame, h = levels.schedule, t - t_next
+        f, g2 = frame.dlog_scale(t), 2 * s**2 * sigma * frame.dsigma(t)
         match self.integrator:
             case "exponential":
-                return s_next / s, s_next * score_weight(frame, t_next, t), s_next * math.sqrt(sigma**2 - sigma_next**2)
+                return s_next / s, s_next * score_weight(frame, t_next, t), s_next * np.sqrt(sigma**2 - sigma_next**2)
             case "ancestral":
-                if 2 * h * f <= -1:
+                if (2 * h * f <= -1).any():
                     raise ValueError("integrator ancestral needs β = g² h below 1 on every interval: use more levels")
-                return 1 / math.sqrt(1 + 2 * h * f), h * g2 / math.sqrt(1 + 2 * h * f), math.sqrt(h * g2)
-        return 1 - h * f, h * g2, math.sqrt(h * g2)
+                return 1 / np.sqrt(1 + 2 * h * f), h * g2 / np.sqrt(1 + 2 * h * f), np.sqrt(h * g2)
+        return 1 - h * f, h * g2, np.sqrt(h * g2)
 
 
-def score_weight(frame: Schedule, t_next: float, t: float) -> float:
-    """∫ s dσ² over an interval, the weight of a constant score_y, by Gauss–Legendre quadrature with 16 points."""
+def ends(values: tuple[float, ...]) -> NDArray[np.float64]:
+    """The first and the last value of each interval, (2, intervals)."""
+    return np.array([values[:-1], values[1:]])
+
+
+def score_weight(frame: Schedule, t_next: Floats, t: Floats) -> Floats:
+    """∫ s dσ² over each interval, the weight of a constant score_y, by Gauss–Legendre quadrature with 16 points."""
     nodes, weights = np.polynomial.legendre.leggauss(16)
-    times = t_next + (t - t_next) * (nodes + 1) / 2
-    return float(np.sum(weights * frame.scale(times) * 2 * frame.sigma(times) * frame.dsigma(times)) * (t - t_next) / 2)
+    times = t_next + (t - t_next) * (nodes[:, None] + 1) / 2
+    return weights @ (frame.scale(times) * 2 * frame.sigma(times) * frame.dsigma(times)) * (t - t_next) / 2

@@ -73,7 +73,7 @@ def how_sure(board: Board, names: Names) -> str:
     if not tied:
         return f"Significantly better than {'the other one' if len(others) == 1 else f'all {len(others)} others'}."
     text = f"{'Highest' if board.highest else 'Lowest'} of {len(board.entries)} measured setups, but tied with "
-    text += f"{listed([names[e.setup] for e in tied])}: the difference is not significant."
+    text += f"{listed([names[e.setup] for e in tied])}: no significant difference."
     cheapest = min((e for e in tied if e.cost.device == best.cost.device), key=_seconds, default=best)
     if _seconds(cheapest) < 0.9 * best.cost.seconds:
         text += f" Cheapest of these: {names[cheapest.setup]}, {price(cheapest)}"
@@ -98,6 +98,6 @@ def count(entry: Entry) -> str:
 def price(entry: Entry) -> str:
     """The cost of an entry, as a sentence."""
     if math.isnan(entry.cost.seconds):
-        return "Not timed: the machine was under load."
+        return "No valid timing; timings taken under load are discarded."
     memory = "" if math.isnan(entry.cost.memory_mb) else f", {number(entry.cost.memory_mb, 4)} MB peak memory"
     return f"{number(entry.cost.seconds, 3)} s per 1,000 samples{memory}, on {plain_text(entry.cost.device)}."

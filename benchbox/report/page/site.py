@@ -18,7 +18,7 @@ from benchbox.report.page.evidence import Budgets, CertificateJSON, Picture
 from benchbox.report.page.pages import pages
 from benchbox.report.page.table import with_commands
 from benchbox.report.ranking import boards
-from benchbox.report.rows import read_rows, row_dicts, write_rows
+from benchbox.report.rows import plugin_rows, read_rows, write_rows
 from benchbox.report.table import Defaults, shared
 from benchbox.store.atomic import write_bytes
 from benchbox.store.schema import SCORED
@@ -41,7 +41,7 @@ class Site:
 
     @cached_property
     def views(self) -> list[View]:
-        return views(boards(self.ran_here), self.defaults, shared(row_dicts(self.ran_here), self.defaults))
+        return views(boards(self.ran_here), self.defaults, shared(plugin_rows(self.ran_here), self.defaults))
 
     @cached_property
     def lines(self) -> pd.DataFrame:

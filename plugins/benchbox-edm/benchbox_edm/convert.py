@@ -80,8 +80,8 @@ def convert(file: Path, output: Path, name: str, dataset: str | None, licence: s
         )
     output.mkdir(parents=True, exist_ok=True)
     weights, path = output / f"{name}.safetensors", output / f"{name}.json"
-    with written(weights) as target:
-        target.write(save(tensors))
+    with written(weights) as stream:
+        stream.write(save(tensors))
     low, high = pickled.sigmas
     Card(
         name=name, dataset=dataset or pickled.dataset or name, licence=licence, shape=list(pickled.shape),
