@@ -16,6 +16,7 @@ from benchbox.report.entry import SETUP, Entry, Unranked
 
 RECORD_TASK = (
     "metric", "dataset", "model", "model_options", "model_sha256", "features", "n_samples", "reference", "setting",
+    "guidance_options", "nfe_of",
 )  # fmt: skip
 RECORD_MEASURED = (
     "rank_low", "rank_high", "uncertainty_known", "nfe", "value", "error", "low", "high", "behind", "behind_low",
