@@ -17,7 +17,7 @@ from benchbox.store.atomic import output
 
 CARD_FORMAT = 1
 
-MOST_SIDE = 2**20
+MOST_IMAGE_SIDE = 2**20
 """The largest size of a sample in one dimension."""
 
 
@@ -58,7 +58,7 @@ class Card:
         """What is wrong with a value of the right type; None where the card is valid."""
         if self.format > CARD_FORMAT:
             return f"its format {self.format} is newer than this benchbox's {CARD_FORMAT}"
-        if not self.shape or min(self.shape) < 1 or max(self.shape) > MOST_SIDE:
+        if not self.shape or min(self.shape) < 1 or max(self.shape) > MOST_IMAGE_SIDE:
             return f"its shape is {self.shape}, where sizes of at least 1 are needed"
         if len(self.data_range) != 2 or self.data_range[0] >= self.data_range[1]:
             return f"its data_range is {self.data_range}, where [low, high] is needed"

@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
-LATER = {"later": True}
+LATER_OPTION = {"later": True}
 """In the metadata of an option that a model got later: rows leave it out where it is not given."""
 
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from benchbox.bench.plan import PlannedCell
 
 os.environ.update(passive(os.environ))  # as the command line does, so that the suite runs beside other programs
+os.environ.pop("COLUMNS", None)  # pytest-xdist sets it for its workers: tables are as wide as in a file
 os.environ["BENCHBOX_PLUGINS"] = "off"  # whatever is installed: a test of packages asks for `installed`
 hypothesis.settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 hypothesis.settings.load_profile("any machine")

@@ -14,7 +14,7 @@ from torch import Tensor
 
 import benchbox
 from benchbox.bench.budget import with_budget
-from benchbox.bench.nfe import Budgets
+from benchbox.bench.nfe import GuidedBudgets
 from benchbox.bench.rerun import rebuild
 from benchbox.bench.row import checked_row, cost_columns
 from benchbox.bench.run import Run
@@ -240,7 +240,7 @@ def test_the_counter_agrees_with_the_plan_at_every_budget(name: str, guide: str)
     sampler, guidance, counted = benchbox.get("sampler", name), GUIDES[guide], {}
     denoise = denoiser(n=2)
     schedule, grid = denoise.model.schedule, benchbox.get("grid", "karras", sigma_min=0.01, sigma_max=40.0)
-    budgets = Budgets(sampler, guidance, denoise.model, schedule, grid, "denoise")
+    budgets = GuidedBudgets(sampler, guidance, denoise.model, schedule, grid, "denoise")
     assert budgets.levels(budgets.least() - 1) == 0
     for nfe in range(budgets.least(), 61):
         n = budgets.levels(nfe)

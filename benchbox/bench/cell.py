@@ -14,7 +14,7 @@ from typing import Any
 import torch
 
 from benchbox.bench.meter import device_name
-from benchbox.bench.nfe import Budgets
+from benchbox.bench.nfe import GuidedBudgets
 from benchbox.bench.saving import Saver
 from benchbox.bench.weights import weights_sha256
 from benchbox.card import sha256
@@ -75,8 +75,8 @@ class Cell:
         return None if self.adaptive or self.skip else self.budgets.calls(self.n_levels)
 
     @property
-    def budgets(self) -> Budgets:
-        return Budgets(self.sampler, self.guidance, self.model, self.schedule, self.grid, self.final)
+    def budgets(self) -> GuidedBudgets:
+        return GuidedBudgets(self.sampler, self.guidance, self.model, self.schedule, self.grid, self.final)
 
     @property
     def plugins(self) -> tuple[Any, ...]:

@@ -19,12 +19,12 @@ from benchbox.noise import Noise
 from benchbox.sampler import Sampler
 from benchbox.schedule import Schedule
 
-MOST_SIDE = 4
+PROBE_SIDE = 4
 """Of the samples on which the levels that a sampler asks for are found."""
 
 
 @dataclass(frozen=True)
-class Budgets:
+class GuidedBudgets:
     """The arithmetic of budgets for one sampler under one guidance.
 
     A guidance may cost more at one level than at another: the sampler is walked once, without a network, to see at
@@ -92,10 +92,10 @@ class Recorder:
 
 
 @lru_cache(maxsize=1024)
-def visited(budgets: Budgets, n_levels: int) -> tuple[float, ...]:
+def visited(budgets: GuidedBudgets, n_levels: int) -> tuple[float, ...]:
     """The levels at which the sampler asks the denoiser on n levels; none where it cannot be walked so."""
     recorder = Recorder(budgets.model)
-    shape = tuple(min(side, MOST_SIDE) for side in budgets.model.shape)
+    shape = tuple(min(side, PROBE_SIDE) for side in budgets.model.shape)
     levels = Levels.cut(budgets.schedule, budgets.grid, n_levels)
     try:
         walk: Any = trajectory(

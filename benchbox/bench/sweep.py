@@ -25,7 +25,7 @@ from benchbox.schedule import Schedule
 
 DEFAULT_MODEL = "mnist-edm"
 
-WORDS: dict[str, Collection[str]] = {
+ALLOWED_WORDS: dict[str, Collection[str]] = {
     "dtype": DTYPES, "final": ("denoise", "none"), "nfe_policy": ("floor", "exact", "skip"),
     "nfe_of": ("network", "denoiser"),
 }  # fmt: skip
@@ -67,7 +67,7 @@ class Request:
         for seed in self.seeds:
             if not 0 <= seed < 2**63:
                 raise UsageError(f"seed {seed} is not valid: give an integer from 0 to 2**63 − 1.")
-        for field, valid in WORDS.items():
+        for field, valid in ALLOWED_WORDS.items():
             if (word := getattr(self, field)) not in valid:
                 raise unknown(field, str(word), valid)
 

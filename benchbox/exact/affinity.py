@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from benchbox.exact.law import EXACT, output
+from benchbox.exact.law import EXACT, scripted_output
 from benchbox.grid import Levels
 from benchbox.model import Model
 from benchbox.models.analytic import FloatVector
@@ -30,7 +30,7 @@ def superposition_error(sampler: Sampler, model: Model, levels: Levels, final: s
             u, v = rng.standard_normal((2, 1, *model.shape))
             return torch.as_tensor(a * u + b * v)
 
-        return output(sampler, model, levels, script, final)[0]
+        return scripted_output(sampler, model, levels, script, final)[0]
 
     zero, one = f(0, 0), f(1, 0)
     defects = np.array([f(1, 1) - one - f(0, 1) + zero, f(2, 0) - 2 * one + zero])
@@ -70,7 +70,7 @@ def turning_error(sampler: Sampler, model: Gaussian, levels: Levels, turn: Float
             z = torch.as_tensor(rng.standard_normal((3, model.spectrum.size)))
             return (z @ q.mT if turned else z).view(3, *model.shape)
 
-        return output(sampler, Turned(model, q) if turned else model, levels, script, final)[0]
+        return scripted_output(sampler, Turned(model, q) if turned else model, levels, script, final)[0]
 
     straight, turned = run(False) @ turn.T, run(True)
     return float(np.abs(straight - turned).max() / np.abs(straight).max())

@@ -18,9 +18,9 @@ import torch
 from torch import Tensor
 
 from benchbox.exact.affinity import why_not_exact
-from benchbox.exact.law import noised, output, propagate
+from benchbox.exact.law import noised, propagate, scripted_output
 from benchbox.exact.local_rules import affine, moment_error, short_levels, spectra
-from benchbox.exact.rules import RecordingDenoiser, RuleResult, Trial
+from benchbox.exact.rules import CallRecorder, RuleResult, Trial
 from benchbox.exact.settings import made
 from benchbox.models.gaussian import Gaussian
 
@@ -54,13 +54,14 @@ def langevin_step(trial: Trial, snr: float) -> str | None:
         return None
     levels = short_levels(trial, 0.8, 64)
     rng = np.random.default_rng(6)
-    draws = output(trial.sampler, point, levels, lambda k: torch.zeros(1, 1, 8, 8).double() + 1.0)[1]
+    draws = scripted_output(trial.sampler, point, levels, lambda k: torch.zeros(1, 1, 8, 8).double() + 1.0)[1]
     z = rng.standard_normal((draws, 16, 1, 8, 8))
 
     def ends(sign: float) -> Tensor:
-        return torch.as_tensor(
-            output(trial.sampler, point, levels, lambda k: torch.as_tensor(z[k] * (sign if k == draws - 1 else 1)))[0]
-        )
+        def noise(k: int) -> Tensor:
+            return torch.as_tensor(z[k] * (sign if k == draws - 1 else 1))
+
+        return torch.as_tensor(scripted_output(trial.sampler, point, levels, noise)[0])
 
     weight = float((ends(1) - ends(-1)).norm() / 2 / np.linalg.norm(z[-1]) / levels.sigmas[-1])
     if abs(weight / (2 * snr) - 1) > 2 * NEAR:
@@ -75,7 +76,7 @@ def churn(trial: Trial, strength: float) -> str | None:
         sampler = made(trial.sampler, {"s_churn": value})
         if sampler is None:
             continue
-        levels, denoise = trial.levels(33), RecordingDenoiser()
+        levels, denoise = trial.levels(33), CallRecorder()
         states = Trial(sampler, trial.schedule, trial.grid).states(33, denoise=denoise)
         next(states)
         for sigma in levels.sigmas[:-1]:

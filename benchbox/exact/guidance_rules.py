@@ -27,7 +27,7 @@ from benchbox.options import describe
 from benchbox.sampler import Sampler
 
 N = 12
-SIGMAS = (60.0, 12.0, 1.7, 0.4, 0.05)
+GUIDANCE_SIGMAS = (60.0, 12.0, 1.7, 0.4, 0.05)
 ENDS = (10.0, 0.05)
 COUNTS = (33, 65, 129)
 VARIANCES = (0.5, 2.0)
@@ -48,9 +48,9 @@ class Subject:
 
     def answers(self, denoise: Denoiser, x: Tensor) -> list[Tensor]:
         """The guided D of one batch at each level, the noisiest first."""
-        ask = Guided(self.guidance, denoise, levels(len(SIGMAS)))
+        ask = Guided(self.guidance, denoise, levels(len(GUIDANCE_SIGMAS)))
         with torch.inference_mode():
-            return [ask(x, sigma) for sigma in SIGMAS]
+            return [ask(x, sigma) for sigma in GUIDANCE_SIGMAS]
 
 
 def levels(n: int) -> Levels:
@@ -73,8 +73,8 @@ def subject(guidance: Guidance) -> Subject:
 def counted(of: Subject) -> RuleResult:
     """Network evaluations against `cost`, at each level."""
     denoise, x, wrong = of.denoiser(), states(of.model), []
-    ask = Guided(of.guidance, denoise, levels(len(SIGMAS)))
-    for sigma in SIGMAS:
+    ask = Guided(of.guidance, denoise, levels(len(GUIDANCE_SIGMAS)))
+    for sigma in GUIDANCE_SIGMAS:
         before = denoise.evaluations
         with torch.inference_mode():
             ask(x, sigma)

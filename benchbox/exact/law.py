@@ -82,7 +82,7 @@ def last(states: Iterator[Tensor]) -> Tensor:
     return deque(states, maxlen=1)[0]
 
 
-def output(
+def scripted_output(
     sampler: Sampler,
     model: Model | Denoiser,
     levels: Levels,
@@ -118,12 +118,12 @@ def propagate(
     denoise = denoise or Denoiser(model, torch.device("cpu"), torch.float64)
     denoise.reset()
     zeros = torch.zeros(1, *model.shape, dtype=torch.float64)
-    offset, draws = output(sampler, denoise, levels, lambda k: zeros.clone(), final, steps)
+    offset, draws = scripted_output(sampler, denoise, levels, lambda k: zeros.clone(), final, steps)
     nfe, size = denoise.rows, max(1, STATE_NUMBERS // zeros.numel())
     gain, noise = np.zeros(zeros.numel()), np.zeros(zeros.numel())
     for first in range(0, draws, size):
         rows = range(first, min(first + size, draws))
-        weights = output(sampler, denoise, levels, _one_hot(rows, zeros), final, steps)[0]
+        weights = scripted_output(sampler, denoise, levels, _one_hot(rows, zeros), final, steps)[0]
         weights = weights[1:] - weights[0]
         if first == 0:
             gain, weights = weights[0], weights[1:]

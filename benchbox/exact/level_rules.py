@@ -9,7 +9,7 @@ from torch import Tensor
 from benchbox.driver import trajectory
 from benchbox.errors import UsageError
 from benchbox.exact.law import last
-from benchbox.exact.rules import RecordingDenoiser, RuleResult, Trial, counted_denoiser, vector
+from benchbox.exact.rules import CallRecorder, RuleResult, Trial, counted_denoiser, vector
 from benchbox.grid import Levels
 from benchbox.noise import Noise
 from benchbox.registry import registry
@@ -18,7 +18,7 @@ from benchbox.registry import registry
 def level_of_start(trial: Trial) -> RuleResult:
     """The model is asked about the start at the first level, the only one at which D of it is a posterior mean."""
     expected = "D(start, σ) at the first level"
-    denoise = RecordingDenoiser()
+    denoise = CallRecorder()
     states = list(trial.states(6, denoise=denoise))
     first = trial.levels(6).sigmas[0]
     for x, sigma in denoise.asked:

@@ -25,7 +25,7 @@ from benchbox.models.gaussian import Gaussian
 STARTS = (8.0, 0.8, 0.08)
 """Levels that short runs start at: far above the data's scale, near it, and below it."""
 
-FINE_INTERVALS = (128, 512)
+LOCAL_INTERVALS = (128, 512)
 """Intervals, between the start and a quarter of it, of which the first is looked at."""
 
 LOCAL_ORDER = 1.75
@@ -87,13 +87,13 @@ def local_law(trial: Trial) -> RuleResult:
 def _local_order(trial: Trial, start: float) -> tuple[float, float]:
     """The order, and the larger error; infinite where the error is rounding."""
     errors = []
-    for intervals in FINE_INTERVALS:
+    for intervals in LOCAL_INTERVALS:
         levels = short_levels(trial, start, intervals)
         law = propagate(trial.sampler, spectra(), levels, steps=1)
         errors.append(moment_error(law.moments(noised(spectra(), levels.sigmas[0])), levels.sigmas[1], spectra()))
     if errors[1] < ROUNDED:
         return math.inf, errors[0]
-    return math.log(errors[0] / errors[1]) / math.log(FINE_INTERVALS[1] / FINE_INTERVALS[0]), errors[0]
+    return math.log(errors[0] / errors[1]) / math.log(LOCAL_INTERVALS[1] / LOCAL_INTERVALS[0]), errors[0]
 
 
 def short_law(trial: Trial) -> RuleResult:

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from benchbox.exact.law import last, output
+from benchbox.exact.law import last, scripted_output
 from benchbox.exact.rules import ROUNDING, RuleResult, Trial, image, relative
 from benchbox.noise import BLOCK, Noise
 
@@ -37,7 +37,7 @@ def noise_source(trial: Trial) -> RuleResult:
     def script(k: int) -> Tensor:
         return torch.as_tensor(rng.standard_normal((1, *image().shape))).repeat(5, *[1] * len(image().shape))
 
-    x = output(trial.sampler, image(), trial.levels(6), script)[0]
+    x = scripted_output(trial.sampler, image(), trial.levels(6), script)[0]
     spread = float(np.abs(x - x[0]).max() / np.abs(x).max())
     return RuleResult(
         "noise source", spread < ROUNDING,
@@ -88,7 +88,7 @@ def draws_used(trial: Trial) -> RuleResult:
         z[k + 1] = torch.as_tensor(other[k])
         return z
 
-    x = output(trial.sampler, image(), trial.levels(6), script)[0]
+    x = scripted_output(trial.sampler, image(), trial.levels(6), script)[0]
     unused = [k for k in range(draws) if not np.abs(x[k + 1] - x[0]).max() > 1e-13 * np.abs(x[0]).max()]
     if unused:
         sigma, _ = once.intervals[unused[0]]

@@ -153,7 +153,7 @@ class Trial:
         return denoise.rows / n
 
 
-class RecordingDenoiser(Denoiser):
+class CallRecorder(Denoiser):
     """A denoiser on Gaussian data that keeps what it was asked: states and levels."""
 
     def __init__(self) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchbox.card import Card, read_card, verified_file
-from benchbox.classes import LATER, check_label, labels
+from benchbox.classes import LATER_OPTION, check_label, labels
 from benchbox.files import reading, tensors_in
 from benchbox.model import Model, Prediction
 from benchbox.schedule import Schedule
@@ -26,7 +26,7 @@ class CardModel(Model):
     label: the classes of the samples, in turn (default: all classes).
     """
 
-    label: tuple[int, ...] = field(default=(), kw_only=True, metadata=LATER)
+    label: tuple[int, ...] = field(default=(), kw_only=True, metadata=LATER_OPTION)
 
     def __post_init__(self) -> None:
         if self.label:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from benchbox.classes import LATER, check_label, labels
+from benchbox.classes import LATER_OPTION, check_label, labels
 from benchbox.models.analytic import Analytic, FloatVector, read_numbers
 
 if TYPE_CHECKING:
@@ -35,8 +35,8 @@ class Mixture(Analytic):
     means: tuple[float, ...] | Path = (-4.0, 0.0, 3.0, 3.0, 4.0, -3.0, 0.0, 6.0)
     weights: tuple[float, ...] = (0.4, 0.3, 0.2, 0.1)
     stds: tuple[float, ...] = (0.5, 0.3, 0.8, 0.2)
-    groups: tuple[int, ...] = field(default=(), kw_only=True, metadata=LATER)
-    label: tuple[int, ...] = field(default=(), kw_only=True, metadata=LATER)
+    groups: tuple[int, ...] = field(default=(), kw_only=True, metadata=LATER_OPTION)
+    label: tuple[int, ...] = field(default=(), kw_only=True, metadata=LATER_OPTION)
 
     def __post_init__(self) -> None:
         k = len(self.weights)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
-from benchbox.classes import LATER, check_label, labels
+from benchbox.classes import LATER_OPTION, check_label, labels
 from benchbox.model import Model, Prediction
 from benchbox.schedule import Schedule
 
@@ -41,8 +41,8 @@ class Network(Model):
     data_range: tuple[float, float] | None = None
     features: str | None = None
     needs_grad: bool = False
-    label: tuple[int, ...] = field(default=(), kw_only=True, metadata=LATER)
-    null_label: int | None = field(default=None, metadata=LATER)
+    label: tuple[int, ...] = field(default=(), kw_only=True, metadata=LATER_OPTION)
+    null_label: int | None = field(default=None, metadata=LATER_OPTION)
 
     def __post_init__(self) -> None:
         if self.prediction is None:

@@ -11,7 +11,7 @@ from time import monotonic
 
 from benchbox.workers.wire import Frames
 
-WORDS = 2**16
+MOST_STDERR = 2**16
 """Bytes of the standard error that are kept: the last ones."""
 PIECE = 2**20
 """Bytes read or written at once."""
@@ -83,7 +83,7 @@ class Link:
             return
         if not data:
             self.selector.unregister(self.stderr)
-        self.words = (self.words + data)[-WORDS:]
+        self.words = (self.words + data)[-MOST_STDERR:]
 
     def close(self) -> None:
         self.selector.close()

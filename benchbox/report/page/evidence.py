@@ -18,7 +18,7 @@ from benchbox.report.plots.exact import budget_chart, order_chart
 CertificateJSON = Mapping[str, Any]
 """As `benchbox check --json` writes it."""
 
-Budgets = Mapping[str, Any]
+BudgetJSON = Mapping[str, Any]
 """The error budgets of a sampler, as `benchbox check --budget --json` writes them."""
 
 
@@ -50,7 +50,7 @@ def picture(path: Path) -> Picture:
     return Picture(f"{slug(path.stem)}.png", title, texts["Description"] or title, content)
 
 
-def sampler_charts(certificates: Sequence[CertificateJSON], budgets: Sequence[Budgets]) -> dict[str, Any]:
+def sampler_charts(certificates: Sequence[CertificateJSON], budgets: Sequence[BudgetJSON]) -> dict[str, Any]:
     """The charts of one sampler for the page's script, by their id on the page."""
     by_id = {f"orders-{i}": order_charts(c) for i, c in enumerate(certificates)}
     by_id |= {f"budget-{i}": {"": _budget(b)} for i, b in enumerate(budgets)}
@@ -69,6 +69,6 @@ def order_charts(certificate: CertificateJSON) -> dict[str, Chart]:
     return charts
 
 
-def _budget(budgets: Budgets) -> Chart:
+def _budget(budgets: BudgetJSON) -> Chart:
     setting = f"Exact, on Gaussian data; the network predicts {1 + budgets['score_error']:g} times the noise"
     return budget_chart(budgets["sampler"], setting, budgets["budgets"])

@@ -14,7 +14,7 @@ from benchbox.errors import UsageError
 from benchbox.files import why
 from benchbox.report.page import manifest
 from benchbox.report.page.content import View, views
-from benchbox.report.page.evidence import Budgets, CertificateJSON, Picture
+from benchbox.report.page.evidence import BudgetJSON, CertificateJSON, Picture
 from benchbox.report.page.pages import pages
 from benchbox.report.page.table import with_commands
 from benchbox.report.ranking import boards
@@ -31,7 +31,7 @@ class Site:
     rows: pd.DataFrame
     defaults: Defaults
     certificates: Sequence[CertificateJSON] = ()
-    budgets: Sequence[Budgets] = ()
+    budgets: Sequence[BudgetJSON] = ()
     pictures: Sequence[Picture] = ()
 
     @cached_property
