@@ -183,7 +183,7 @@ class TestConfiguration:
                 "_class_name": "FlowMatchEulerDiscreteScheduler", "shift": 3.0,
             },
             "has a LCMScheduler, which is not supported: made for a distilled": {"_class_name": "LCMScheduler"},
-            "must be above 0": {"beta_start": 0.0},
+            "all above 0 and below 1": {"beta_start": 0.0},
         }  # fmt: skip
         for i, (sentence, config) in enumerate(cases.items()):
             with pytest.raises(UsageError, match=sentence):
