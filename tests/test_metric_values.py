@@ -192,3 +192,18 @@ def test_a_default_metric_that_cannot_measure_the_model_is_left_out_and_named(
     assert "py:mine:Mine is run without its sw2: metric sw2 needs exact draws" in done.err
     assert "needs exact draws" in benchbox(*run, "--metric", "sw2").sentence
     assert "needs exact draws" in benchbox(*run, "--set", "sw2.projections=8").sentence
+
+
+def test_one_heading_of_the_table_is_one_setting(benchbox: Command) -> None:
+    """Whichever setting of a metric a row had first, and so has under the metric's own name."""
+    run = ("run", "--nfe", "4", "--model", "mixture", "--samples", "32", "--metric", "sw2")
+    assert benchbox(*run, "--sampler", "heun", "--set", "sw2.projections=8").status == 0
+    assert benchbox(*run, "--sampler", "ddim").status == 0
+    table = benchbox(*run, "--sampler", "heun,ddim").out
+    heun, ddim = load_results("results").sort_values("sampler", ascending=False).to_dict("records")
+    (default,) = (value for name, value in heun.items() if name.startswith("sw2@"))
+    headings = [cell.strip() for cell in table.splitlines()[2].split("┃")]
+    lines = [[cell.strip() for cell in line.split("│")] for line in table.splitlines() if "│" in line]
+    by_heading = [dict(zip(headings, line, strict=True)) for line in lines]
+    assert [line["sw2"] for line in by_heading] == [f"{default:.4g}", f"{ddim['sw2']:.4g}"]
+    assert [line["sw2 (projections=8)"] for line in by_heading] == [f"{heun['sw2']:.4g}", "–"]

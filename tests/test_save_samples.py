@@ -122,3 +122,13 @@ def test_the_command_saves_and_refuses_in_one_sentence(benchbox: Command, tmp_pa
     (folder,) = Path("s").iterdir()
     assert open_samples(folder)[:].shape == (16, 4)
     assert benchbox("score", folder, "--model", "gaussian", "--metric", "sw2").status == 0
+
+
+def test_a_missing_shard_is_named_where_samples_are_measured(benchbox: Command) -> None:
+    run = ("run", "--sampler", "ddim", "--nfe", 4, "--model", "gaussian", "--samples", 48, "--batch-size", 16)
+    assert benchbox(*run, "--metric", "none", "--save-samples", "s", "--shards", 3).status == 0
+    (folder,) = Path("s").iterdir()
+    min(folder.glob("*.npz")).unlink()
+    done = benchbox("score", folder, "--model", "gaussian", "--metric", "sw2")
+    assert done.status == 2
+    assert "hold 32 samples, numbered up to 47: some are missing" in done.sentence

@@ -312,3 +312,12 @@ def test_training_makes_samples_like_the_images(tmp_path: Path) -> None:
     )
     losses = [float(trained.advance()) for _ in range(300)]
     assert np.mean(losses[-30:]) < 0.4 * np.mean(losses[:30])
+
+
+def test_a_finished_model_without_its_checkpoint_is_not_overwritten(trained: Path) -> None:
+    (trained / "tiny.checkpoint.safetensors").unlink()
+    before = (trained / "tiny.safetensors").read_bytes()
+    job = TrainingConfig(trained.parent / "b.npz", trained, "tiny", "edm", steps=2, batch_size=8, widths="16")
+    with pytest.raises(UsageError, match="has no checkpoint to resume from: start from scratch with --no-resume"):
+        train_model(job, lambda *_: None)
+    assert (trained / "tiny.safetensors").read_bytes() == before

@@ -54,7 +54,13 @@ def joined_shards(shards: list[Path], key: str | None) -> NDArray[Any]:
     samples = np.concatenate(arrays)
     if any(n is None or n.shape != (len(array),) for n, array in zip(numbers, arrays, strict=True)):
         return samples
-    return samples[np.unique(np.concatenate([n for n in numbers if n is not None]), return_index=True)[1]]
+    index, first = np.unique(np.concatenate([n for n in numbers if n is not None]), return_index=True)
+    if len(index) and index[-1] != len(index) - 1:
+        raise UsageError(
+            f"the files in {shards[0].parent} hold {len(index):,} samples, numbered up to {index[-1]:,}: "
+            "some are missing."
+        )
+    return samples[first]
 
 
 def as_data(batch: np.ndarray[Any, Any], model: Model) -> Tensor:

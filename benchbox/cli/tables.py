@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
+from typing import Any
 
 from rich.console import RenderableType
 
@@ -14,7 +16,7 @@ from benchbox.cli.common import count_of
 from benchbox.registry import registry
 from benchbox.report.table import changed_options, compact_table, labels, number, status, value_text
 from benchbox.store import schema
-from benchbox.store.values import split_label, values
+from benchbox.store.values import Value, split_label, values
 
 HIDDEN_ENDINGS = ("_features", "_reference", "_note")
 """Endings of metric columns that the table leaves out."""
@@ -64,28 +66,45 @@ def total_cost(costs: Sequence[CostEstimate]) -> str:
 
 def result_table(rows: Sequence[Row]) -> RenderableType:
     """The rows: sampler, NFE requested and spent, metrics, costs, status."""
-    metrics = list(dict.fromkeys(k for row in rows for k in row if k not in schema.ORDER))
-    shown = {m: _header(m, rows) for m in metrics if not split_label(m)[0].endswith(HIDDEN_ENDINGS)}
-    features = sorted(
-        {str(row[m]) for row in rows for m in metrics if split_label(m)[0].endswith("_features") and row.get(m)}
-    )
+    settings = {(value.metric, _setting(value)) for row in rows for value in values(row)}
+    several = {metric for metric, n in Counter(metric for metric, _ in settings).items() if n > 1}
+    columns = [_metric_columns(row, several) for row in rows]
+    headings = list(dict.fromkeys(heading for row_columns in columns for heading in row_columns))
+    features = sorted({str(v) for row in rows for k, v in row.items() if split_label(k)[0].endswith("_features") and v})
     title = f"{rows[0]['n_samples'] if rows else 0} samples" + (f", features {', '.join(features)}" if features else "")
-    return compact_table(title, [_result_line(row, shown) for row in rows])
+    metrics = [{h: value_text(row_columns.get(h)) for h in headings} for row_columns in columns]
+    return compact_table(title, [_result_line(*pair) for pair in zip(rows, metrics, strict=True)])
 
 
-def _result_line(row: Row, metric_headers: dict[str, str]) -> dict[str, str]:
+def _result_line(row: Row, metrics: dict[str, str]) -> dict[str, str]:
     return {
         **labels(row, registry().usual), "NFE asked": number(row["nfe_requested"]), "NFE": number(row.get("nfe")),
-        **{header: value_text(row.get(metric)) for metric, header in metric_headers.items()},
-        "seconds": number(row.get("wall_s"), 3), "samples/s": number(row.get("samples_per_s"), 3),
+        **metrics, "seconds": number(row.get("wall_s"), 3), "samples/s": number(row.get("samples_per_s"), 3),
         "GPU MiB": number(row.get("gpu_mem_peak_mb"), 4), "status": status(row),
     }  # fmt: skip
 
 
-def _header(column: str, rows: Sequence[Row]) -> str:
-    """The name of a metric column, with its non-default options where the metric has several columns."""
-    name, mark = split_label(column)
-    value = next((v for row in rows for v in values(row) if mark and v.suffix == mark), None)
-    if value is None:
-        return column
-    return f"{name} ({changed_options(value.options, 'metric', value.metric, registry().usual) or mark})"
+def _metric_columns(row: Row, several: set[str]) -> dict[str, Any]:
+    """The metric columns of a row by their headings: with the setting, for metrics that have several in the table.
+
+    One heading is one setting, whichever of them a row has under the metric's own name.
+    """
+    columns, row_values = {}, values(row)
+    for column, value in row.items():
+        name, mark = split_label(column)
+        if column in schema.ORDER or name.endswith(HIDDEN_ENDINGS):
+            continue
+        owner = next((v for v in row_values if v.suffix == mark and (mark or _is_of(name, v))), None)
+        setting = _setting(owner) if owner and owner.metric in several else ""
+        columns[f"{name} ({setting})" if setting else name] = value
+    return columns
+
+
+def _is_of(name: str, value: Value) -> bool:
+    """Whether an unmarked column belongs to a value."""
+    return name in value.columns if value.columns else f"{name}_".startswith(f"{value.metric}_")
+
+
+def _setting(value: Value) -> str:
+    """The options of a value that are not the defaults."""
+    return changed_options(value.options, "metric", value.metric, registry().usual)

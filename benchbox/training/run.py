@@ -42,6 +42,11 @@ def train_model(job: TrainingConfig, report: Callable[[int, float], None]) -> Pa
     checkpoint = job.output / f"{job.name}.checkpoint.safetensors"
     if job.resume and checkpoint.exists():
         resume_from(trainer, checkpoint)
+    elif job.resume and (card := job.output / f"{job.name}.json").exists():
+        raise UsageError(
+            f"{card} exists and has no checkpoint to resume from: start from scratch with --no-resume, or use another "
+            "--name."
+        )
     else:
         save_checkpoint(trainer, checkpoint)
     trainer.note(job.command)
