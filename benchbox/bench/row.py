@@ -17,15 +17,15 @@ from benchbox.store.values import split_label, value_columns, values
 
 def initial_row(cell: Cell, metrics: Mapping[str, Metric]) -> dict[str, Any]:
     """The row before the run, with status "skipped"."""
-    return cell.identity | machine(cell.device) | {
+    unguided = dict.fromkeys(("guidance_options", "guidance_package", "guidance_version"))
+    return unguided | cell.identity | machine(cell.device) | {
         "stream": cell.stream, "cell": cell.id, "dataset": cell.model.dataset, "n_samples": cell.n_samples,
         "batch_size": cell.batch_size, "noise_block": cell.noise_block, "noise_device": cell.noise_on.type,
         "nfe_policy": cell.nfe_policy, "nfe_requested": cell.nfe_requested,
-        "nfe_of": cell.nfe_of if cell.guidance else None,
-        "steps": None if cell.skip else cell.n_levels - 1, "timing_valid": True, "status": "skipped",
-        "reason": cell.skip, "executor": "local", "packages": package_versions(cell.packages), "command": "",
-        "sweep": None,
-        "started_at": now(), **value_columns(metric_values(metrics, cell.model)),
+        "nfe_of": cell.nfe_of if cell.guidance else None, "steps": None if cell.skip else cell.n_levels - 1,
+        "timing_valid": True, "status": "skipped", "reason": cell.skip, "executor": "local",
+        "packages": package_versions(cell.packages), "command": "", "sweep": None, "started_at": now(),
+        **value_columns(metric_values(metrics, cell.model)),
     }  # fmt: skip
 
 
