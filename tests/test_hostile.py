@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import hostile
+import pandas as pd
 import pytest
 import torch
 from conftest import Watcher
@@ -137,7 +138,7 @@ def test_the_rows_of_the_neighbours_are_those_of_a_sweep_without(both: tuple[Swe
 def test_the_files_of_the_neighbours_are_those_of_a_sweep_without(both: tuple[Sweep, Sweep]) -> None:
     frames = [benchbox.load_results(str(sweep.directory)).set_index("sampler") for sweep in both]
     found, wanted = (f.loc[list(NEIGHBOURS)].drop(columns=[*MEASURED & set(f.columns)]) for f in frames)
-    assert found.to_dict() == wanted.to_dict()
+    pd.testing.assert_frame_equal(found, wanted)
 
 
 def test_nothing_is_left_beside_rows_statistics_and_logs(both: tuple[Sweep, Sweep]) -> None:

@@ -207,3 +207,15 @@ def wait(true: object) -> None:
             return
         time.sleep(0.01)
     raise AssertionError("it did not become true")
+
+
+def test_what_a_killed_take_over_left_is_removed_once_the_lease_is_released(tmp_path: Path) -> None:
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait()
+    stray = tmp_path / f".{'0' * 16}.lease.break.{gone.pid}.{'a' * 32}"
+    stray.write_text("")
+    with Leases(tmp_path) as leases:
+        assert leases.take("0" * 16)
+        leases._remove_strays()
+        assert stray.exists()  # it may hold the record of the lease that is live
+    assert not stray.exists()

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import time
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 
+import psutil
 from filelock import LeaseSettingsMismatch, SoftFileLease, Timeout
 
 from benchbox.store.paths import printable
@@ -16,6 +18,9 @@ DURATION = 120.0
 
 COMPACTION = "compaction"
 """The lease on the directory as a whole: while it is held, nobody gets a lease on a cell."""
+
+STRAY = re.compile(r"\.(?P<name>.+)\.lease\.(break|restore)\.(?P<pid>[0-9]+)\.[0-9a-f]{32}")
+"""The name of a file that filelock uses while it takes over a lease."""
 
 
 class Leases:
@@ -60,6 +65,14 @@ class Leases:
         """Give all leases back."""
         for name in list(self.held):
             self.release(name)
+        self._remove_strays()
+
+    def _remove_strays(self) -> None:
+        """Remove what a process left that was killed while it took over a lease that is released by now."""
+        for path in self.directory.glob(".*.lease.*"):
+            stray = STRAY.fullmatch(path.name)
+            if stray and not self._path(stray["name"]).exists() and not psutil.pid_exists(int(stray["pid"])):
+                path.unlink(missing_ok=True)
 
     def __enter__(self) -> Leases:
         return self
