@@ -15,9 +15,8 @@ if TYPE_CHECKING:
     from benchbox.hookspecs import hookimpl
     from benchbox.metric import Accumulator, Context, Metric
     from benchbox.model import Model
-    from benchbox.sampler import Sampler
+    from benchbox.sampler import Sampler, ancestral_step
     from benchbox.schedule import DiscreteSchedule, Schedule
-    from benchbox.steps import ancestral_step
     from benchbox.store.store import load_results
 
 __all__ = [
@@ -72,7 +71,7 @@ def sample(
     nfe: the budget in evaluations per sample (None only for an adaptive sampler), of the network, or with
     nfe_of="denoiser" of the guided denoiser. guidance: a name or an instance. UsageError for invalid arguments.
     """
-    from benchbox.bench.meter import usable
+    from benchbox.bench.provenance import usable
     from benchbox.bench.run import make_samples as run
     from benchbox.bench.settings import Setting
     from benchbox.bench.sweep import one_cell

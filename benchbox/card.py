@@ -10,10 +10,10 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, get_args, get_origin, get_type_hints
 
+from benchbox.atomic import output
 from benchbox.errors import UsageError
 from benchbox.files import json_in, reading
 from benchbox.model import Prediction
-from benchbox.store.atomic import output
 
 CARD_FORMAT = 1
 

@@ -13,8 +13,8 @@ from torch import Tensor
 from benchbox.clock import clock
 from benchbox.conditional import COUNTERS, Conditional, Conditions
 from benchbox.errors import UsageError, no_gradients
-from benchbox.limit import check_time
 from benchbox.model import Model
+from benchbox.stopping import check_time
 
 Formula = Callable[..., Tensor]
 """(x, sigma, **conditions) to D(x, σ)."""

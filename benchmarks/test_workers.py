@@ -13,7 +13,7 @@ import pytest
 from sweeping import run_cells
 
 from benchbox.bench.sweep import Request, expand
-from benchbox.cli.progress import Progress
+from benchbox.cli.watch import Progress
 from benchbox.executors.local import Local
 from benchbox.store import schema
 from benchbox.store.store import Store

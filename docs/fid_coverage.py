@@ -9,8 +9,8 @@ from __future__ import annotations
 import numpy as np
 
 import benchbox
+from benchbox.metrics.blocks import BlockMoments
 from benchbox.metrics.frechet import frechet_distance
-from benchbox.metrics.statistics import BlockMoments
 from benchbox.metrics.uncertainty import BLOCKS, fid_interval
 
 REPETITIONS = 200

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from benchbox.inputs.images import read_images
-from benchbox.metrics.statistics import Moments
+from benchbox.metrics.frechet import Moments
 
 
 def main(images: Path, directory: Path) -> None:

@@ -9,8 +9,8 @@ import re
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from benchbox.atomic import write_bytes
 from benchbox.cli.main import app
-from benchbox.store.atomic import write_bytes
 
 ROOT = Path(__file__).parents[1]
 ROWS = ROOT / "results" / "reference"

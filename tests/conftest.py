@@ -64,7 +64,7 @@ def installed(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monk
 @pytest.fixture(autouse=True)
 def idle(monkeypatch: pytest.MonkeyPatch) -> None:
     """Times count as valid here, however busy the machine is that runs the tests."""
-    monkeypatch.setattr("benchbox.bench.contention.BUSY_SHARE", math.inf)
+    monkeypatch.setattr("benchbox.bench.meter.BUSY_SHARE", math.inf)
 
 
 @dataclass

@@ -175,7 +175,7 @@ def test_a_backward_is_counted_beside_its_evaluation() -> None:
 def test_the_warm_up_is_neither_counted_nor_timed(monkeypatch: pytest.MonkeyPatch) -> None:
     """By a clock on which only the sampler's sleep takes time."""
     clock = [100.0]
-    monkeypatch.setattr(meter, "time", SimpleNamespace(perf_counter=lambda: clock[0]))
+    monkeypatch.setattr(meter, "time", SimpleNamespace(perf_counter=lambda: clock[0], process_time=lambda: 0.0))
     monkeypatch.setattr("oddities.time", SimpleNamespace(sleep=lambda s: clock.append(clock.pop() + s)))
     found = row("slow", 4, n_samples=8)
     assert found["nfe"] == 4
@@ -257,7 +257,7 @@ def test_the_timeout_holds_inside_one_long_call(monkeypatch: pytest.MonkeyPatch,
         return call(denoise, x, sigma)
 
     monkeypatch.setattr(Denoiser, "__call__", counted)
-    monkeypatch.setattr("benchbox.limit.monotonic", lambda: asked[0])
+    monkeypatch.setattr("benchbox.stopping.monotonic", lambda: asked[0])
     found = row("ode", None, timeout=20, dtype="float64", options={"ode.method": method, "rtol": 1e-13, "atol": 1e-13})
     assert (found["status"], found["reason"]) == ("timeout", "it ran longer than 20 s")
     assert asked[0] == 21

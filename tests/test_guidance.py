@@ -13,8 +13,7 @@ from sweeping import measure
 from torch import Tensor
 
 import benchbox
-from benchbox.bench.budget import with_budget
-from benchbox.bench.nfe import GuidedBudgets
+from benchbox.bench.budget import GuidedBudgets, with_budget
 from benchbox.bench.rerun import rebuild
 from benchbox.bench.row import checked_row, cost_columns
 from benchbox.bench.run import Run
@@ -25,9 +24,8 @@ from benchbox.denoiser import Denoiser
 from benchbox.driver import trajectory
 from benchbox.errors import UsageError
 from benchbox.grid import Levels
-from benchbox.guidance import NO_LIMIT, Guidance
+from benchbox.guidance import NO_LIMIT, Guidance, guided
 from benchbox.guidances.cfg import CFG
-from benchbox.guided import guided
 from benchbox.metrics.class_accuracy import ClassAccuracyAccumulator
 from benchbox.noise import Noise
 from benchbox.registry import registry

@@ -17,9 +17,8 @@ from benchbox.driver import trajectory
 from benchbox.exact.guidance_rules import guidance_certificate, guided_certificate
 from benchbox.exact.guided_law import guided_factor
 from benchbox.grid import Levels
-from benchbox.guidance import Guidance
+from benchbox.guidance import Guidance, guided
 from benchbox.guidances.cfg import CFG
-from benchbox.guided import guided
 from benchbox.noise import Noise
 
 CONDITIONAL, UNCONDITIONAL = 0.5, 2.0

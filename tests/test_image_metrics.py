@@ -13,10 +13,10 @@ from images import RANGE, Images, blobs, fake_extractor, fed, inception_weights,
 from torch import Tensor
 
 import benchbox
+from benchbox.metrics.blocks import BlockMoments
 from benchbox.metrics.features import extractor
 from benchbox.metrics.fid import FIDAccumulator
 from benchbox.metrics.kid import variance
-from benchbox.metrics.statistics import BlockMoments
 from benchbox.metrics.stored import StoredFeatures
 from benchbox.metrics.uncertainty import BLOCKS, fid_interval, samples_needed
 

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 import benchbox
 from benchbox.errors import UsageError
 from benchbox.inputs.pixels import to_uint8
+from benchbox.metrics.frechet import Moments, gaussian_w2
 from benchbox.metrics.reference import REFERENCE_FOLDER, read_reference
-from benchbox.metrics.statistics import Moments, gaussian_w2
 
 
 def test_pixels_round_as_a_saved_image_does() -> None:

@@ -14,12 +14,12 @@ import numpy as np
 import pytest
 from conftest import Command
 
+from benchbox.atomic import output
 from benchbox.card import Card
 from benchbox.errors import UsageError
 from benchbox.metrics.reference import write_arrays
 from benchbox.report.plots.style import save_figure as save
 from benchbox.report.plots.style import styled
-from benchbox.store.atomic import output
 
 ROOT = Path(__file__).parents[1]
 
@@ -123,7 +123,7 @@ def test_a_new_package_is_there_whole_or_not_at_all(benchbox: Command, tmp_path:
     assert list(tmp_path.iterdir()) == []
 
 
-ASIDE = {"store/atomic.py", "report/hosts.py", "bench/part.py", "store/leases.py", "workers/child.py", "bench/meter.py"}
+ASIDE = {"atomic.py", "report/hosts.py", "bench/part.py", "store/leases.py", "workers/child.py", "bench/meter.py"}
 """Which may write otherwise: the function itself, a temporary folder, memory, a results directory's leases, /proc."""
 
 PLACES = re.compile(r"\.write_text\(|\.write_bytes\(|\bsave_file\(|\bopen\([^)]*[\"'][wax]|\bto_csv\(.*path")

@@ -19,10 +19,9 @@ from benchbox.bench import configuration
 from benchbox.bench.cell import Cell
 from benchbox.bench.external_code import loads
 from benchbox.bench.rerun import differing_columns, find_row, obstacles, rebuild
-from benchbox.bench.row import initial_row
+from benchbox.bench.row import initial_row, missing_metrics
 from benchbox.bench.settings import Setting, parse_settings
 from benchbox.bench.sweep import Request, expand
-from benchbox.bench.values import missing_metrics
 from benchbox.errors import UsageError
 from benchbox.registry import registry
 from benchbox.store import schema

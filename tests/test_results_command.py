@@ -16,8 +16,7 @@ import pytest
 from conftest import Command
 from stored_rows import cell_id, row, stream_id
 
-from benchbox import load_results
-from benchbox.store import atomic
+from benchbox import atomic, load_results
 from benchbox.store.compaction import compact
 from benchbox.store.leases import COMPACTION, Leases
 from benchbox.store.states import MetricState

@@ -14,7 +14,6 @@ from PIL import Image
 from sweeping import run_cells
 
 from benchbox.bench.cell import Cell
-from benchbox.bench.interrupt import Interrupted
 from benchbox.bench.run import Run, make_samples
 from benchbox.bench.samples import open_samples
 from benchbox.bench.saving import Saver
@@ -22,6 +21,7 @@ from benchbox.bench.settings import Setting
 from benchbox.bench.sweep import Request, expand
 from benchbox.executors.local import Local
 from benchbox.inputs.pixels import to_uint8
+from benchbox.stopping import Interrupted
 from benchbox.store.store import Store
 
 IMAGES = {"mean": "0", "eigenvalues": ":".join(["1"] * 48), "sample_shape": "3:4:4", "data_range": "-1:1"}

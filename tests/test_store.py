@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from sweeping import measure, run_cells
 
 import benchbox
+from benchbox.atomic import STALE
 from benchbox.bench.cell import Cell
 from benchbox.bench.settings import Setting
 from benchbox.bench.sweep import Request, expand
@@ -24,7 +25,6 @@ from benchbox.bench.task import Task
 from benchbox.errors import UsageError
 from benchbox.executors.local import Local
 from benchbox.store import schema
-from benchbox.store.atomic import STALE
 from benchbox.store.store import Store
 
 
@@ -85,7 +85,7 @@ def test_a_crash_while_a_row_is_written_again_keeps_the_old_one(
     def crash(descriptor: int) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("benchbox.store.atomic.os.fsync", crash)
+    monkeypatch.setattr("benchbox.atomic.os.fsync", crash)
     with pytest.raises(KeyboardInterrupt):
         store.put(row | {"seed": 7})
     assert store.get(row["cell"])["seed"] == 0  # type: ignore[index]
@@ -98,7 +98,7 @@ def test_a_disk_that_fails_while_a_row_is_written_is_one_sentence(
     def full(descriptor: int) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("benchbox.store.atomic.os.fsync", full)
+    monkeypatch.setattr("benchbox.atomic.os.fsync", full)
     with pytest.raises(UsageError, match="cannot be written to: No space left on device"):
         store.put(row)
     assert list(store.directory.iterdir()) == []

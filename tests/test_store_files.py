@@ -20,7 +20,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from stored_rows import cell_id, row, stream_id
 
-from benchbox.store import atomic, schema
+from benchbox import atomic
+from benchbox.store import schema
 from benchbox.store.paths import printable
 from benchbox.store.states import MetricState
 from benchbox.store.store import Store, load_results

@@ -19,22 +19,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sweeping import measure, run_cells
 
-from benchbox.bench import interrupt
 from benchbox.bench.cell import Cell
 from benchbox.bench.cell_run import CellRun, TaskLimits
 from benchbox.bench.plan import is_isolated, plan_sweep
-from benchbox.bench.row import initial_row, now
+from benchbox.bench.row import initial_row, missing_metrics, now
 from benchbox.bench.run import Run
 from benchbox.bench.settings import parse_settings
 from benchbox.bench.shard_result import Shard, ShardResult, shards
 from benchbox.bench.sweep import Request, expand
 from benchbox.bench.task import MakeSamples
-from benchbox.bench.values import missing_metrics
 from benchbox.executors.local import Local
+from benchbox.stopping import Interrupted, stoppable
 from benchbox.store import schema
 from benchbox.store.leases import Leases
 from benchbox.store.store import Store
-from benchbox.workers.message import TaskMessage
+from benchbox.workers.wire import TaskMessage
 
 HERE = Path(__file__).parent
 
@@ -193,7 +192,7 @@ def test_a_signal_stops_the_sweep_after_the_current_batch(store: Store, number: 
     told: list[int] = []
     sweep, rows = cells(nfe=(3, 5, 9)), []
     watcher = Interrupting(60, number=number)
-    with pytest.raises(interrupt.Interrupted), interrupt.stoppable(lambda: told.append(1)) as stop:
+    with pytest.raises(Interrupted), stoppable(lambda: told.append(1)) as stop:
         rows += [row["cell"] for row in run_cells(sweep, store, Local(), watcher)]
     per_batch = {3: 3, 5: 4, 9: 6}  # states of one batch: the start, one per interval, the last denoise
     assert (told, stop.number) == ([1], number)
@@ -207,7 +206,7 @@ def test_a_signal_stops_the_sweep_after_the_current_batch(store: Store, number: 
 def test_whole_batches_are_kept_at_a_signal(store: Store, at: int) -> None:
     """Six states a batch, seven batches: the signal comes in the fourth, or at the very end, and the cell is done."""
     (cell,) = cells(nfe=(9,))
-    with pytest.raises(interrupt.Interrupted), interrupt.stoppable(lambda: None):
+    with pytest.raises(Interrupted), stoppable(lambda: None):
         list(run_cells([cell], store, Local(), Interrupting(at)))
     assert (store.get(cell.id) is not None) == (at == 7 * 6)
     (row,) = run_cells([cell], store, Local(), Watcher())
@@ -216,7 +215,7 @@ def test_whole_batches_are_kept_at_a_signal(store: Store, at: int) -> None:
 
 def test_a_second_signal_ends_it_at_once(store: Store) -> None:
     watcher = Interrupting(10, 11)
-    with pytest.raises(KeyboardInterrupt), interrupt.stoppable(lambda: None):
+    with pytest.raises(KeyboardInterrupt), stoppable(lambda: None):
         list(run_cells(cells(nfe=(60,)), store, Local(), watcher))
     assert watcher.ticks == 11
     assert not list(store.directory.glob(".*"))

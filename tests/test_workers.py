@@ -30,8 +30,7 @@ from benchbox.executors.local import Local
 from benchbox.registry import registry
 from benchbox.workers import memory
 from benchbox.workers.ending import verdict
-from benchbox.workers.message import TaskMessage
-from benchbox.workers.wire import FAILED, RESULT, TICK, Corrupt, Frames, frame
+from benchbox.workers.wire import FAILED, RESULT, TICK, Corrupt, Frames, TaskMessage, frame
 
 Make = Callable[..., Local]
 

@@ -13,8 +13,7 @@ from typing import Any
 
 import torch
 
-from benchbox.bench.meter import device_name
-from benchbox.bench.nfe import GuidedBudgets
+from benchbox.bench.provenance import device_name
 from benchbox.bench.saving import Saver
 from benchbox.bench.weights import weights_sha256
 from benchbox.card import sha256
@@ -33,7 +32,11 @@ DTYPES = {d: getattr(torch, d) for d in ("float16", "bfloat16", "float32", "floa
 
 @dataclass(frozen=True)
 class Cell:
-    """All settings of a run; `skip` is the reason why it is not run."""
+    """All settings of a run; `skip` is the reason why it is not run.
+
+    nfe_planned, calls_planned: the evaluations per sample that the run will spend, of all networks and of the denoiser,
+    guided or not; None for an adaptive sampler.
+    """
 
     sampler: Sampler
     model: Model
@@ -55,6 +58,8 @@ class Cell:
     save: Saver | None = field(default=None, compare=False)
     guidance: Guidance | None = None
     nfe_of: str = "network"
+    nfe_planned: int | None = None
+    calls_planned: int | None = None
 
     @property
     def adaptive(self) -> bool:
@@ -63,20 +68,6 @@ class Cell:
     @cached_property
     def levels(self) -> Levels:
         return Levels.cut(self.schedule, self.grid, self.n_levels)
-
-    @property
-    def nfe_planned(self) -> int | None:
-        """The evaluations per sample, of all networks, that the run will spend; None for an adaptive sampler."""
-        return None if self.adaptive or self.skip else self.budgets.network(self.n_levels)
-
-    @property
-    def calls_planned(self) -> int | None:
-        """The evaluations per sample of the denoiser, guided or not; None for an adaptive sampler."""
-        return None if self.adaptive or self.skip else self.budgets.calls(self.n_levels)
-
-    @property
-    def budgets(self) -> GuidedBudgets:
-        return GuidedBudgets(self.sampler, self.guidance, self.model, self.schedule, self.grid, self.final)
 
     @property
     def plugins(self) -> tuple[Any, ...]:

@@ -9,13 +9,13 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
+from benchbox.atomic import write_whole
 from benchbox.bench.cell import Cell, digest, dumps
 from benchbox.bench.sweep import Request
 from benchbox.errors import UsageError
 from benchbox.files import why
 from benchbox.options import describe, json_value
 from benchbox.plugin import own_version
-from benchbox.store.atomic import write_whole
 from benchbox.store.paths import opened, path_of
 
 CONFIGURATION_FORMAT = 1

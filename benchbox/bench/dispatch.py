@@ -7,13 +7,13 @@ from concurrent.futures import Future, wait
 from dataclasses import dataclass
 from typing import Any
 
-from benchbox.bench import interrupt
 from benchbox.bench.cell import Cell
 from benchbox.bench.shard_result import ShardResult
 from benchbox.bench.task import LoadModel, Task
 from benchbox.bench.worker_warnings import tell
 from benchbox.errors import UsageError, sentence
 from benchbox.executor import Executor, Lost
+from benchbox.stopping import Interrupted, raise_if_stopped
 
 POLL = 0.2
 """Seconds between checks for Ctrl-C while a task runs in another process."""
@@ -51,7 +51,7 @@ class Dispatcher:
             return await_result(future)
         except Lost as lost:
             return ShardResult({"status": lost.status, "reason": lost.reason, "details": lost.details})
-        except interrupt.Interrupted:
+        except Interrupted:
             raise
         except Exception as error:  # in the executor itself
             return ShardResult({"status": "failed", "reason": sentence(error)})
@@ -64,7 +64,7 @@ class Dispatcher:
 def await_result(future: Future[ShardResult]) -> ShardResult:
     """The result of a task; its warnings are shown here. Interrupted where a stop was requested meanwhile."""
     while not wait([future], timeout=POLL).done:
-        interrupt.raise_if_stopped()
+        raise_if_stopped()
     result = future.result()
     tell(result.report)
     return result

@@ -12,7 +12,8 @@ import pandas as pd
 import torch
 
 from benchbox.bench.cell import Cell, dumps, option_values
-from benchbox.bench.meter import MIB, device_name
+from benchbox.bench.meter import MIB
+from benchbox.bench.provenance import device_name
 from benchbox.errors import UsageError
 from benchbox.options import describe
 

@@ -10,9 +10,9 @@ from benchbox.bench.cell import Cell
 from benchbox.bench.configuration import Configuration
 from benchbox.bench.estimate import CostEstimate, Costs
 from benchbox.bench.resume import n_resumable
+from benchbox.bench.row import missing_metrics
 from benchbox.bench.saving import unsaved
 from benchbox.bench.task import LoadModel
-from benchbox.bench.values import missing_metrics
 from benchbox.executor import Executor
 from benchbox.metric import Metric
 from benchbox.store.store import FINISHED, Store

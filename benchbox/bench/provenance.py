@@ -1,4 +1,4 @@
-"""The provenance of a row: the machine, its settings, and the versions of all packages involved."""
+"""The provenance of a row: the device, the machine, its settings, and the versions of all packages involved."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from urllib.request import url2pathname
 
 import torch
 
-from benchbox.bench.meter import device_name
+from benchbox.errors import UsageError
 from benchbox.plugin import DISTRIBUTION
 
 ALWAYS = (DISTRIBUTION, "torch", "numpy", "torchdiffeq", "torch-fidelity")
@@ -113,3 +113,29 @@ def _output_of(*command: str, folder: Path | None = None) -> str | None:
     except (OSError, ValueError, subprocess.SubprocessError):
         return None
     return done.stdout.strip()
+
+
+def usable(name: str) -> str:
+    """The name of a torch device that works here; auto is CUDA where available, else the CPU. UsageError."""
+    if name == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        torch.zeros(1, device=torch.device(name)).sum().item()
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        reason = str(error).splitlines()[0].rstrip(".")
+        raise UsageError(f"device {name!r} cannot be used here: {reason}.") from None
+    return name
+
+
+@cache
+def device_name(device: str) -> str:
+    """The model name of the device."""
+    if torch.device(device).type == "cuda":
+        return torch.cuda.get_device_name(device)
+    try:
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                return line.split(":", 1)[1].strip()
+    except OSError:
+        pass
+    return platform.processor() or platform.machine()

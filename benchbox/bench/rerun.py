@@ -12,8 +12,7 @@ import pyarrow.compute as pc
 from benchbox.bench.budget import with_budget, with_levels
 from benchbox.bench.cell import Cell, dumps
 from benchbox.bench.external_code import StoredRow, json_object, known_plugin, stored_metrics, text_values
-from benchbox.bench.meter import device_name, usable
-from benchbox.bench.provenance import ABSENT, package_versions
+from benchbox.bench.provenance import ABSENT, device_name, package_versions, usable
 from benchbox.bench.settings import model_named
 from benchbox.bench.sweep import Request, validate_model
 from benchbox.driver import ADAPTIVE_LEVELS

@@ -8,8 +8,8 @@ from typing import Any
 
 from benchbox.bench.cell import Cell, digest, plugin_packages
 from benchbox.bench.provenance import machine
+from benchbox.bench.row import value
 from benchbox.bench.shard_result import ShardResult
-from benchbox.bench.values import value
 from benchbox.metric import Metric
 from benchbox.store.states import MetricState
 from benchbox.store.store import Store

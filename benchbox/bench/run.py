@@ -11,17 +11,16 @@ from typing import Any, cast
 import torch
 from torch import Tensor
 
-from benchbox.bench import interrupt
 from benchbox.bench.cell import DTYPES, Cell
 from benchbox.bench.meter import Meter
 from benchbox.denoiser import Denoiser
 from benchbox.driver import mode, states, trajectory
 from benchbox.errors import Told
 from benchbox.grid import Levels
-from benchbox.guided import guided
-from benchbox.limit import check_time
+from benchbox.guidance import guided
 from benchbox.model import Model
 from benchbox.noise import Noise
+from benchbox.stopping import check_time, raise_if_stopped
 
 Tick = Callable[[], None]
 
@@ -96,7 +95,7 @@ class Run:
         """
         end = self.cell.n_samples if n is None else first + n
         while first < end:
-            interrupt.raise_if_stopped()
+            raise_if_stopped()
             n_new = min(self.size, end - first)
             n_run = self.size if self.cell.adaptive else n_new
             x = self.batch_or_halve(first, n_run)

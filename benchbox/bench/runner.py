@@ -8,17 +8,16 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 
-from benchbox.bench import interrupt
 from benchbox.bench.cell_run import CellRun, TaskLimits
 from benchbox.bench.configuration import save_configuration
 from benchbox.bench.dispatch import Dispatcher
 from benchbox.bench.plan import Plan, PlannedCell, Row, Watcher, plan_cell, with_kept
 from benchbox.bench.resume import resumable, save_progress
-from benchbox.bench.row import initial_row, now, with_metrics
+from benchbox.bench.row import initial_row, missing_metrics, now, with_metrics
 from benchbox.bench.shard_result import SHARDS, Shard, ShardResult, shards
 from benchbox.bench.task import CheckStates
-from benchbox.bench.values import missing_metrics
 from benchbox.executor import Executor
+from benchbox.stopping import raise_if_stopped
 from benchbox.store.leases import Leases
 from benchbox.store.paths import printable
 from benchbox.store.store import Store
@@ -79,7 +78,7 @@ class Sweep:
             yield from self.pipeline(cells)
             if self.elsewhere and len(self.elsewhere) == len(cells):
                 self.watcher.wait(cells, self.leases.holder(cells[0].cell.id) or "another process")
-                interrupt.raise_if_stopped()
+                raise_if_stopped()
                 time.sleep(LEASE_POLL)
             cells = self.elsewhere
 
@@ -105,12 +104,12 @@ class Sweep:
                     if other is run and later is not None:
                         later.cancel()
                 yield self.finish(run)
-            interrupt.raise_if_stopped()
+            raise_if_stopped()
 
     def steps(self, cells: Sequence[PlannedCell]) -> Iterator[tuple[CellRun, Shard | None]]:
         """The shards to submit, each with its cell's run; None for a cell without samples to make."""
         for planned in cells:
-            interrupt.raise_if_stopped()
+            raise_if_stopped()
             run = self.begin(planned)
             if run is None:
                 self.elsewhere.append(planned)

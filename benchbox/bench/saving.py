@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from benchbox.atomic import try_to_write, write_whole
 from benchbox.errors import UsageError
 from benchbox.model import Model
-from benchbox.store.atomic import try_to_write, write_whole
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -13,11 +13,17 @@ import torch
 from torch import Tensor
 
 from benchbox.bench.cell import digest, dumps, plugin_packages
-from benchbox.bench.meter import device_name
-from benchbox.bench.provenance import machine, package_versions
-from benchbox.bench.row import checked_row, now, with_metrics, with_values
+from benchbox.bench.provenance import device_name, machine, package_versions
+from benchbox.bench.row import (
+    checked_row,
+    metric_values,
+    missing_metrics,
+    now,
+    plain_columns,
+    with_metrics,
+    with_values,
+)
 from benchbox.bench.samples import as_data
-from benchbox.bench.values import metric_values, missing_metrics, plain_columns
 from benchbox.bench.weights import weights_sha256
 from benchbox.errors import UsageError, sentence
 from benchbox.hookspecs import CONTRACT

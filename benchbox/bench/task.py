@@ -12,18 +12,17 @@ from typing import Any
 import torch
 
 from benchbox.bench.cell import Cell
-from benchbox.bench.interrupt import Interrupted
-from benchbox.bench.meter import exclusive
 from benchbox.bench.provenance import machine
+from benchbox.bench.row import plain_columns
 from benchbox.bench.run import Diverged, Run, Tick, loaded_denoiser
 from benchbox.bench.shard_result import Report, Shard, ShardResult, State
-from benchbox.bench.values import plain_columns
 from benchbox.denoiser import Denoiser
 from benchbox.errors import UsageError, sentence
-from benchbox.guided import guided
-from benchbox.limit import OutOfTime, time_limit
+from benchbox.guidance import guided
 from benchbox.metric import Accumulator, Context, Metric
 from benchbox.plugin import DISTRIBUTION
+from benchbox.stopping import Interrupted, OutOfTime, time_limit
+from benchbox.store.leases import exclusive
 
 
 def no_tick() -> None:

@@ -11,7 +11,7 @@ from benchbox.bench.cell import Cell
 from benchbox.bench.run import Run
 from benchbox.denoiser import Denoiser
 from benchbox.driver import trajectory
-from benchbox.guided import guided
+from benchbox.guidance import guided
 
 
 class RecordingDenoiser:

@@ -7,9 +7,9 @@ from typing import Annotated
 
 import typer
 
+from benchbox.atomic import output as written
 from benchbox.cli.common import console
 from benchbox.cli.run import run
-from benchbox.store.atomic import output as written
 
 cluster_app = typer.Typer(help="Sweeps on many machines.", no_args_is_help=True)
 

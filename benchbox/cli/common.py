@@ -45,7 +45,7 @@ def progress_bar(extra: str = "") -> Progress:
 
 def torch_device(name: str) -> str:
     """The torch device of this name; auto: CUDA if available. UsageError for a device that this machine lacks."""
-    from benchbox.bench.meter import usable  # imports torch
+    from benchbox.bench.provenance import usable  # imports torch
 
     return usable(name)
 

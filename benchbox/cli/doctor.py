@@ -57,7 +57,7 @@ def check_packages() -> Iterator[Finding]:
 def check_devices() -> Iterator[Finding]:
     import torch
 
-    from benchbox.bench.meter import device_name
+    from benchbox.bench.provenance import device_name
 
     yield "CPU", True, f"{device_name('cpu')}, {torch.get_num_threads()} threads"
     if not torch.cuda.is_available():

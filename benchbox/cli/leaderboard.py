@@ -9,10 +9,10 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from benchbox.atomic import output as written
 from benchbox.cli.common import console
 from benchbox.errors import UsageError
 from benchbox.report.select import Format
-from benchbox.store.atomic import output as written
 
 WIDTH = 160
 """Columns of a table that is written to a file."""

@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from benchbox.bench.shard_result import ShardResult
 from benchbox.executor import Lost
 from benchbox.workers.memory import available
-from benchbox.workers.message import TaskMessage
 from benchbox.workers.pool import SHARE
 from benchbox.workers.process import GIB, Worker
+from benchbox.workers.wire import TaskMessage
 
 SETTLE = 1.0
 """Seconds in which Ray ends this process, where it has just killed the worker since the machine is lost."""

@@ -15,7 +15,7 @@ from benchbox.clusters.remote import RemoteResult, WorkerLimits, perform_remotel
 from benchbox.errors import sentence
 from benchbox.executor import Executable, Lost
 from benchbox.workers.ending import STOPPED
-from benchbox.workers.message import TaskMessage
+from benchbox.workers.wire import TaskMessage
 
 NAMES = {"CPU": "num_cpus", "GPU": "num_gpus", "memory": "memory"}
 """Ray's names of amounts, and of the options that ask for them; `resources` is for the others."""

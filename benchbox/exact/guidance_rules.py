@@ -18,9 +18,8 @@ from benchbox.exact.certificate import Certificate
 from benchbox.exact.guided_law import guided_factor
 from benchbox.exact.rules import Rule, RuleResult, apply
 from benchbox.grid import Levels
-from benchbox.guidance import Guidance
+from benchbox.guidance import Guidance, Guided, guided
 from benchbox.guidances.cfg import CFG
-from benchbox.guided import Guided, guided
 from benchbox.model import Model
 from benchbox.noise import Noise
 from benchbox.options import describe

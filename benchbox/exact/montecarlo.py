@@ -11,7 +11,7 @@ from benchbox.denoiser import Denoiser
 from benchbox.driver import trajectory
 from benchbox.exact.law import last
 from benchbox.grid import Levels
-from benchbox.metrics.statistics import gaussian_w2
+from benchbox.metrics.frechet import gaussian_w2
 from benchbox.models.analytic import FloatVector
 from benchbox.models.gaussian import Gaussian
 from benchbox.noise import Noise

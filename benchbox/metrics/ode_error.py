@@ -43,7 +43,7 @@ class ODEErrorAccumulator(Accumulator):
     """Stores squared distances by sample number, so that their order does not matter."""
 
     def __init__(self, context: Context, samples: int) -> None:
-        from benchbox.guided import guided  # it imports torch
+        from benchbox.guidance import guided  # it imports torch
 
         self.context, self.samples = context, samples
         self.denoise = guided(context.guidance, copy.copy(context.denoiser), context.grid)

@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from benchbox.atomic import output
 from benchbox.card import sha256
 from benchbox.errors import UsageError
 from benchbox.files import reading
 from benchbox.inputs.statistics import STATISTICS, finite_numbers, read_statistics
 from benchbox.metrics.frechet import Matrix
 from benchbox.model import Model
-from benchbox.store.atomic import output
 
 REFERENCE_FOLDER = Path(__file__).parent / "references"
 """The bundled references."""

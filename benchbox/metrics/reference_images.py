@@ -10,8 +10,8 @@ import numpy as np
 
 from benchbox.errors import UsageError
 from benchbox.inputs.images import Images, image_batches
+from benchbox.metrics.frechet import Moments
 from benchbox.metrics.reference import Reference
-from benchbox.metrics.statistics import Moments
 
 if TYPE_CHECKING:
     from benchbox.metrics.features import Extractor

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from benchbox.metrics.frechet import Matrix, frechet_distance
-from benchbox.metrics.statistics import Moments, merged_moments
+from benchbox.metrics.frechet import Matrix, Moments, frechet_distance, merged_moments
 
 BLOCKS = 10
 """Disjoint blocks of samples, each with a covariance in memory."""

@@ -9,9 +9,8 @@ from numpy.typing import NDArray
 
 from benchbox.errors import UsageError
 from benchbox.metric import Accumulator, Context, Metric
-from benchbox.metrics.blocks import block_error
-from benchbox.metrics.frechet import Matrix
-from benchbox.metrics.statistics import BlockMoments, Moments, gaussian_w2
+from benchbox.metrics.blocks import BlockMoments, block_error
+from benchbox.metrics.frechet import Matrix, Moments, gaussian_w2
 from benchbox.model import Model
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from benchbox.store.atomic import write_whole
+from benchbox.atomic import write_whole
 from benchbox.store.schema import ORDER, schema
 
 KINDS = ("sampler", "model", "schedule", "grid")

@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Literal
 
-from benchbox.sampler import Sampler
+from benchbox.sampler import Sampler, ancestral_step, euler
 from benchbox.schedule import Schedule
-from benchbox.steps import ancestral_step, euler
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from benchbox.sampler import Sampler
-from benchbox.steps import ancestral_step, euler
+from benchbox.sampler import Sampler, ancestral_step, euler
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from benchbox.sampler import Sampler
-from benchbox.steps import euler
+from benchbox.sampler import Sampler, euler
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Literal
 
-from benchbox.sampler import Sampler
+from benchbox.sampler import Sampler, Slope, rk4
 from benchbox.schedule import Schedule
-from benchbox.steps import Slope, rk4
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -1,15 +1,18 @@
-"""Leases: who works on which cell, where several processes and machines write into one results directory."""
+"""Leases on cells, where several processes and machines write into one results directory; a lock on a device."""
 
 from __future__ import annotations
 
+import os
 import re
+import tempfile
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 
 import psutil
-from filelock import LeaseSettingsMismatch, SoftFileLease, Timeout
+from filelock import FileLock, LeaseSettingsMismatch, SoftFileLease, Timeout
 
 from benchbox.store.paths import printable
 
@@ -117,3 +120,19 @@ class Leases:
             return True
         self.release(name)
         return not free
+
+
+@contextmanager
+def exclusive(device: str) -> Iterator[None]:
+    """Hold this user's lock on the device, so that only one process with --exclusive uses it at a time.
+
+    The kernel releases the lock of a process that dies. Processes with different temporary folders (TMPDIR) have
+    different locks.
+    """
+    import torch  # here, because the commands that only read results do not need it
+
+    torch_device = torch.device(device)
+    cuda = torch_device.type == "cuda"
+    name = torch.cuda.get_device_properties(torch_device).uuid if cuda else torch_device.type
+    with FileLock(Path(tempfile.gettempdir()) / f"benchbox-{os.getuid()}-{name}.lock"):
+        yield

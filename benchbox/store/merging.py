@@ -9,7 +9,7 @@ from typing import NamedTuple
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from benchbox.store.atomic import write_bytes
+from benchbox.atomic import write_bytes
 from benchbox.store.leases import Leases
 from benchbox.store.paths import ID, opened, printable
 from benchbox.store.store import Store

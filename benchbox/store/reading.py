@@ -15,8 +15,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from benchbox.store import schema
-from benchbox.store.partitions import partitions, with_partitions
 from benchbox.store.paths import compacted_name, opened, printable
+from benchbox.store.tables import partitions, with_partitions
 
 MOST_ROWS, MOST_COLUMNS, MOST_BYTES = 10_000_000, 5_000, 2**33
 """What a file may claim to hold, unpacked."""

@@ -8,8 +8,8 @@ from typing import Any
 
 from numpy.typing import NDArray
 
+from benchbox.atomic import write_bytes
 from benchbox.store.arrays import pack, report_in, unpack
-from benchbox.store.atomic import write_bytes
 from benchbox.store.paths import STATE_KEY, opened, path_of
 from benchbox.store.reading import left_out
 from benchbox.store.tables import Note

@@ -11,9 +11,9 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from benchbox.atomic import flush_names, leftover, set_aside, try_to_write, write_bytes, write_whole
 from benchbox.errors import UsageError
 from benchbox.store import schema
-from benchbox.store.atomic import flush_names, leftover, set_aside, try_to_write, write_bytes, write_whole
 from benchbox.store.compacted import TRIES, Compacted
 from benchbox.store.paths import COMPACTED, ID, compacted_name, opened, path_of, printable
 from benchbox.store.reading import ReadRows, left_out, named_after_contents, parquet, read_table

@@ -12,9 +12,9 @@ from safetensors import safe_open
 from safetensors.torch import save
 from torch import Tensor
 
+from benchbox.atomic import write_bytes
 from benchbox.errors import UsageError
 from benchbox.files import reading
-from benchbox.store.atomic import write_bytes
 from benchbox.training.loop import Trainer
 
 

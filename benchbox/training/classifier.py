@@ -13,13 +13,13 @@ from safetensors.torch import save
 from torch import Tensor
 from torch.nn import functional as F
 
+from benchbox.atomic import output
 from benchbox.card import sha256
 from benchbox.inputs.images import read_images
 from benchbox.metrics.features import Extractor
 from benchbox.metrics.reference import write_reference
 from benchbox.metrics.reference_images import make_reference
 from benchbox.nets.classifier import DigitClassifier
-from benchbox.store.atomic import output
 
 EPOCHS, CLASSIFIER_BATCH, RATE = 8, 128, 2e-3
 HELD_OUT = 10_000

@@ -12,8 +12,8 @@ from benchbox.bench.shard_result import ShardResult
 from benchbox.executor import Executable, Lost
 from benchbox.workers.ending import STOPPED
 from benchbox.workers.memory import available
-from benchbox.workers.message import TaskMessage
 from benchbox.workers.process import GIB, Worker
+from benchbox.workers.wire import TaskMessage
 
 SHARE = 0.9
 """Of the memory that there is when a worker starts, what all workers together may use."""

@@ -17,8 +17,7 @@ from benchbox.threads import passive
 from benchbox.workers.ending import STOPPED, read_failure, verdict
 from benchbox.workers.link import Link
 from benchbox.workers.memory import Family, oom_kills
-from benchbox.workers.message import TaskMessage
-from benchbox.workers.wire import CHANGED, COUNT, FAILED, LOADED, RESULT, TICK, Corrupt
+from benchbox.workers.wire import CHANGED, COUNT, FAILED, LOADED, RESULT, TICK, Corrupt, TaskMessage
 
 MAIN = """import sys; numbers = map(int, sys.argv[1:3]); sys.path[:] = sys.argv[3:]; del sys.argv[1:]
 from benchbox.workers.child import serve_parent; serve_parent(*numbers)"""

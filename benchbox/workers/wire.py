@@ -6,8 +6,15 @@ worker that hangs after half of one, or does not read, would hold up its timeout
 
 from __future__ import annotations
 
+import hashlib
+import pickle
 import struct
 from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from benchbox.errors import sentence
+from benchbox.executor import Executable, Lost
 
 HEAD, COUNT = struct.Struct("!cQ"), struct.Struct("!H")
 """A frame's kind and length; the payload of TICK."""
@@ -46,3 +53,23 @@ class Frames:
             payload = bytes(memoryview(self.data)[HEAD.size : end])
             del self.data[:end]
             yield kind, payload
+
+
+@dataclass(frozen=True)
+class TaskMessage:
+    """The frame of a task, and what those on its way need to know: packages, timeout, and a hash of its group."""
+
+    packages: str
+    timeout: float | None
+    group: bytes
+    frame: bytes
+
+    @classmethod
+    def of(cls, task: Executable, shard: Any) -> TaskMessage:
+        """Lost where it cannot be pickled."""
+        try:
+            pickled, argument, group = map(pickle.dumps, (task, shard, task.group))
+        except Exception as error:  # an option of a plugin may be anything
+            raise Lost("failed", f"it cannot be handed to a worker process: {sentence(error)}") from error
+        data = frame(TASK, pickle.dumps((type(task).__module__, pickled, argument)))
+        return cls(task.packages, task.timeout, hashlib.sha256(group).digest(), data)

@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
-from benchbox.store.atomic import write_bytes
+from benchbox.atomic import write_bytes
 
 MANIFEST_FILE, ROWS_FILE = "data/site.json", "data/rows.parquet"
 

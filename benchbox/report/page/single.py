@@ -10,13 +10,13 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+from benchbox.atomic import output
 from benchbox.errors import UsageError
 from benchbox.report.page.pages import environment
 from benchbox.report.plots.chart import Chart
 from benchbox.report.plots.draw import draw
 from benchbox.report.plots.gallery import Lines, draw_gallery, gallery_description
 from benchbox.report.plots.style import FORMATS
-from benchbox.store.atomic import output
 
 
 def write_charts(charts: Mapping[str, Chart], path: Path) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from benchbox.atomic import write_bytes
 from benchbox.errors import UsageError
 from benchbox.files import why
 from benchbox.report.page import manifest
@@ -20,7 +21,6 @@ from benchbox.report.page.table import with_commands
 from benchbox.report.ranking import boards
 from benchbox.report.rows import plugin_rows, read_rows, write_rows
 from benchbox.report.table import Defaults, shared
-from benchbox.store.atomic import write_bytes
 from benchbox.store.schema import SCORED
 
 

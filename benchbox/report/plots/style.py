@@ -7,8 +7,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from benchbox.atomic import output
 from benchbox.errors import UsageError
-from benchbox.store.atomic import output
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

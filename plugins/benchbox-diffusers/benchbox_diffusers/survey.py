@@ -10,7 +10,7 @@ import json
 import types
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
-from benchbox.store.atomic import write_bytes
+from benchbox.atomic import write_bytes
 from benchbox_diffusers.options import TABLE, table
 from benchbox_diffusers.training import ONLY, READ
 from benchbox_diffusers.traits import TRAITS

@@ -12,10 +12,10 @@ import torch
 from safetensors.torch import save
 from torch import Tensor, nn
 
+from benchbox.atomic import output as written
 from benchbox.card import Card, sha256, verified_file
 from benchbox.cli.streams import standard_streams
 from benchbox.errors import UsageError
-from benchbox.store.atomic import output as written
 from benchbox_edm.denoiser import with_weights
 from benchbox_edm.pickles import FromPickle, Pickled, load
 

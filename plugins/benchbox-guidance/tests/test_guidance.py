@@ -13,7 +13,7 @@ import benchbox
 from benchbox import Levels
 from benchbox.denoiser import Denoiser
 from benchbox.driver import trajectory
-from benchbox.guided import guided
+from benchbox.guidance import guided
 from benchbox.noise import Noise
 from benchbox.testing import check_guidance
 

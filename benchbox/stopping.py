@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM: the first stops a sweep after its current batch, the second stops it immediately."""
+"""What stops a sweep early: Ctrl-C and SIGTERM, and the time limit of a task."""
 
 from __future__ import annotations
 
@@ -6,8 +6,12 @@ import signal
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
+from time import monotonic
 from types import FrameType
+
+from benchbox.errors import Told
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
@@ -53,3 +57,27 @@ def stoppable(on_stop: Callable[[], None]) -> Iterator[Stop]:
         for number, handler in handlers.items():
             signal.signal(number, handler)
         _stop_requested.clear()
+
+
+_limit: ContextVar[tuple[float, float] | None] = ContextVar("limit", default=None)
+
+
+class OutOfTime(Told):
+    """The time limit was exceeded."""
+
+
+@contextmanager
+def time_limit(seconds: float | None) -> Iterator[None]:
+    """Inside, `check_time` raises OutOfTime after this number of seconds (None: never)."""
+    token = _limit.set(None if seconds is None else (monotonic() + seconds, seconds))
+    try:
+        yield
+    finally:
+        _limit.reset(token)
+
+
+def check_time() -> None:
+    """OutOfTime where the time limit was exceeded."""
+    limit = _limit.get()
+    if limit is not None and monotonic() > limit[0]:
+        raise OutOfTime(f"it ran longer than {limit[1]:g} s")
