@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import shutil
 from pathlib import Path
 from typing import Any
@@ -201,9 +202,28 @@ def test_one_heading_of_the_table_is_one_setting(benchbox: Command) -> None:
     assert benchbox(*run, "--sampler", "ddim").status == 0
     table = benchbox(*run, "--sampler", "heun,ddim").out
     heun, ddim = load_results("results").sort_values("sampler", ascending=False).to_dict("records")
-    (default,) = (value for name, value in heun.items() if name.startswith("sw2@"))
+    (other,) = (value for name, value in heun.items() if name.startswith("sw2@"))
     headings = [cell.strip() for cell in table.splitlines()[2].split("┃")]
     lines = [[cell.strip() for cell in line.split("│")] for line in table.splitlines() if "│" in line]
     by_heading = [dict(zip(headings, line, strict=True)) for line in lines]
-    assert [line["sw2"] for line in by_heading] == [f"{default:.4g}", f"{ddim['sw2']:.4g}"]
-    assert [line["sw2 (projections=8)"] for line in by_heading] == [f"{heun['sw2']:.4g}", "–"]
+    assert [line["sw2"] for line in by_heading] == [f"{heun['sw2']:.4g}", f"{ddim['sw2']:.4g}"]
+    assert [line["sw2 (projections=8)"] for line in by_heading] == [f"{other:.4g}", "–"]
+
+
+def test_a_column_of_loaded_results_holds_one_setting(store: Store) -> None:
+    first, second = (sweep(store, cell(*p, sampler=name))[0] for p, name in (((8,), "ddim"), ((), "heun")))
+    both, _ = sweep(store, cell(8, sampler="euler-maruyama"))
+    both, _ = sweep(store, cell(sampler="euler-maruyama"))
+    third, _ = sweep(store, cell(sampler="pc"))
+    loaded = load_results(store.directory).set_index("sampler")
+    (mark,) = [name.removeprefix("sw2@") for name in loaded if name.startswith("sw2@")]
+    usual, other = loaded["sw2"], loaded[f"sw2@{mark}"]
+    assert usual[["heun", "pc"]].tolist() == [second["sw2"], third["sw2"]]
+    assert math.isnan(usual["ddim"])
+    assert other["ddim"] == first["sw2"]
+    assert other["euler-maruyama"] == both["sw2"]
+    assert loaded.at["ddim", f"sw2_std@{mark}"] == first["sw2_std"]
+    for name in loaded.index:
+        for value in values(loaded.loc[name].to_dict()):
+            assert (value.options.get("projections") == 8) == bool(value.suffix)
+            assert loaded.at[name, f"sw2{value.suffix}"] > 0

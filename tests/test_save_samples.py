@@ -132,3 +132,5 @@ def test_a_missing_shard_is_named_where_samples_are_measured(benchbox: Command) 
     done = benchbox("score", folder, "--model", "gaussian", "--metric", "sw2")
     assert done.status == 2
     assert "hold 32 samples, numbered up to 47: some are missing" in done.sentence
+    above = benchbox("score", "s", "--model", "gaussian", "--metric", "sw2")
+    assert f"s has no samples of its own: give one of its folders, such as {folder}" in above.sentence

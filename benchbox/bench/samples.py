@@ -27,6 +27,8 @@ def open_samples(path: Path, key: str | None = None) -> Images:
     shards = sorted(path.glob("*.npz")) if path.is_dir() else []
     if shards:
         return joined_shards(shards, key)
+    if path.is_dir() and (folders := sorted({shard.parent for shard in path.glob("*/*.npz")})):
+        raise UsageError(f"{path} has no samples of its own: give one of its folders, such as {folders[0]}.")
     return read_samples(path, key) if path.suffix == ".npz" else open_images(path, key)
 
 

@@ -95,8 +95,9 @@ def errors_as_sentences() -> Iterator[None]:
         say(error)
         raise SystemExit(2) from None
     except CLICK_ERROR as error:
-        text = error.format_message()  # type: ignore[attr-defined]
-        say(f"{text[:1].lower()}{text[1:].rstrip('.')} (see benchbox --help).")
+        text, context = error.format_message(), error.ctx  # type: ignore[attr-defined]  # of typer's own click
+        command = context.command_path if context else "benchbox"
+        say(f"{text[:1].lower()}{text[1:].rstrip('.')} (see {command} --help).")
         raise SystemExit(2) from None
     except (KeyboardInterrupt, typer.Abort):
         say("stopped.")

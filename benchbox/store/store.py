@@ -19,6 +19,7 @@ from benchbox.store.paths import COMPACTED, ID, compacted_name, opened, path_of,
 from benchbox.store.reading import ReadRows, left_out, named_after_contents, parquet, read_table
 from benchbox.store.states import MetricState, MetricStates
 from benchbox.store.tables import framed, joined_tables
+from benchbox.store.values import one_setting_per_column
 
 FINISHED = frozenset({"done", "diverged", "dishonest", "skipped"})
 """Statuses that a rerun leaves as they are; the others are tried again."""
@@ -180,14 +181,17 @@ class Store:
 
 
 def load_results(directory: str | Path) -> pd.DataFrame:
-    """The rows in a results directory, one line each; a warning names every file that cannot be read."""
+    """The rows in a results directory, one line each; a warning names every file that cannot be read.
+
+    A metric's plain columns hold one setting of it, the most frequent; those of another end in `@` and its hash.
+    """
     import warnings
 
     path = Path(directory)
     if not path.is_dir():
         raise UsageError(f"there is no results directory {path}.")
     store = Store(path)
-    frame = framed(store.table())
+    frame = one_setting_per_column(framed(store.table()))
     for problem in store.problems:
         warnings.warn(problem, stacklevel=2)
     return frame

@@ -9,10 +9,16 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
+import pandas as pd
+
 MARKED = re.compile(r"(.+)(@[0-9a-f]{8})", re.DOTALL)
+
+VALUE_COLUMNS = ("metric_options", "metric_values")
+"""The columns of a row that say what its values are."""
 
 AnyRow = Mapping[str, Any]
 
@@ -53,8 +59,12 @@ class Value(NamedTuple):
         """It under a label that it can have beside these: the metric's name, or that with the setting's hash."""
         if all(other.metric != self.metric for other in others):
             return self._replace(label=self.metric)
-        text = json.dumps([self.metric, self.setting], sort_keys=True, ensure_ascii=False)
-        return self._replace(label=f"{self.metric}@{hashlib.sha256(text.encode()).hexdigest()[:8]}")
+        return self._replace(label=f"{self.metric}@{hashlib.sha256(self.key.encode()).hexdigest()[:8]}")
+
+    @property
+    def key(self) -> str:
+        """Metric and setting as one text."""
+        return json.dumps([self.metric, self.setting], sort_keys=True, ensure_ascii=False)
 
 
 def split_label(name: str) -> tuple[str, str]:
@@ -108,3 +118,35 @@ def completed(row: AnyRow, other: AnyRow) -> dict[str, Any]:
         there.append(new)
         out |= {name + new.suffix: other.get(name + value.suffix) for name in value.columns}
     return out | value_columns(there) if len(there) > len(values(row)) else out
+
+
+def one_setting_per_column(rows: pd.DataFrame) -> pd.DataFrame:
+    """The rows with one setting of a metric in each column; the plain columns are those of the most frequent setting.
+
+    In a file, the plain columns hold the value that was measured first, of whatever setting.
+    """
+    if "metric_values" not in rows:
+        return rows
+    groups = dict(list(rows.groupby(["metric_options", "metric_values"], sort=False)))
+    measured = {texts: values(dict(zip(VALUE_COLUMNS, texts, strict=True))) for texts in groups}
+    counts: Counter[tuple[str, str]] = Counter()
+    for texts, group in groups.items():
+        counts.update({(value.metric, value.key): len(group) for value in measured[texts]})
+    plain = {metric: key for (metric, key), _ in reversed(counts.most_common())}
+    out, emptied = rows, set[str]()
+    for texts, group in groups.items():
+        unknown = {value.metric for value in measured[texts] if value.columns is None}
+        old = [value for value in measured[texts] if value.metric not in unknown]
+        new = [v.beside(() if plain[v.metric] == v.key else (v,)) for v in old]
+        if new == old:
+            continue
+        moved = {a + y.suffix: group[a + x.suffix] for x, y in zip(old, new, strict=True) for a in x.columns or ()}
+        left = {a + x.suffix for x in old for a in x.columns or ()} - moved.keys()
+        rest = [value for value in measured[texts] if value.metric in unknown]
+        out = out if out is not rows else rows.copy()
+        for name, column in moved.items():
+            out.loc[group.index, name] = column
+        out.loc[group.index, sorted(left)] = None
+        emptied |= left
+        out.loc[group.index, list(VALUE_COLUMNS)] = list(value_columns([*rest, *new]).values())
+    return out.drop(columns=[name for name in emptied if MARKED.fullmatch(name) and out[name].isna().all()])
