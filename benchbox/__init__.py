@@ -15,20 +15,21 @@ if TYPE_CHECKING:
     from benchbox.hookspecs import hookimpl
     from benchbox.metric import Accumulator, Context, Metric
     from benchbox.model import Model
+    from benchbox.problem import Problem
     from benchbox.sampler import Sampler, ancestral_step
     from benchbox.schedule import DiscreteSchedule, Schedule
     from benchbox.store.store import load_results
 
 __all__ = [
     "Accumulator", "Context", "DiscreteSchedule", "Executor", "Grid", "Guidance", "Levels", "Metric", "Model",
-    "Sampler", "Schedule", "ancestral_step", "certify", "get", "hookimpl", "load_results", "sample",
+    "Problem", "Sampler", "Schedule", "ancestral_step", "certify", "get", "hookimpl", "load_results", "sample",
 ]  # fmt: skip
 
 MODULES = {
     "Accumulator": "metric", "Context": "metric", "DiscreteSchedule": "schedule", "Executor": "executor",
     "Grid": "grid", "Guidance": "guidance", "Levels": "grid", "Metric": "metric", "Model": "model",
-    "Sampler": "sampler", "Schedule": "schedule", "ancestral_step": "steps", "hookimpl": "hookspecs",
-    "load_results": "store.store",
+    "Problem": "problem", "Sampler": "sampler", "Schedule": "schedule",
+    "ancestral_step": "sampler", "hookimpl": "hookspecs", "load_results": "store.store",
 }  # fmt: skip
 """The module of each name, which is imported at its first use, so that `benchbox --help` does not import numpy."""
 
@@ -59,6 +60,8 @@ def sample(
     schedule: str | None = None,
     grid: str | None = None,
     guidance: str | Guidance | None = None,
+    problem: str | Problem | None = None,
+    measurements: int = 1,
     nfe_of: str = "network",
     device: str = "cpu",
     dtype: str = "float32",
@@ -69,7 +72,8 @@ def sample(
     """n samples, (n, *shape), as `benchbox run` makes them; options are passed to every chosen plugin that has them.
 
     nfe: the budget in evaluations per sample (None only for an adaptive sampler), of the network, or with
-    nfe_of="denoiser" of the guided denoiser. guidance: a name or an instance. UsageError for invalid arguments.
+    nfe_of="denoiser" of the guided denoiser. guidance, problem: a name or an instance; sample i belongs to
+    measurement i mod measurements. UsageError for invalid arguments.
     """
     from benchbox.bench.provenance import usable
     from benchbox.bench.run import make_samples as run
@@ -80,6 +84,7 @@ def sample(
         sampler, model, nfe, n_samples=n, seeds=[seed], schedules=[schedule] if schedule else [], metrics=[],
         grids=[grid] if grid else [], device=usable(device), dtype=dtype, batch_size=batch_size, final=final,
         guidances=[guidance] if guidance else [], nfe_of=nfe_of,
+        problems=[problem] if problem else [], measurements=measurements,
         settings=[Setting(None, name, [value]) for name, value in options.items()],
     )  # fmt: skip
     return run(cell)

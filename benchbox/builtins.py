@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from benchbox.guidance import Guidance
     from benchbox.metric import Metric
     from benchbox.model import Model
+    from benchbox.problem import Problem
     from benchbox.sampler import Sampler
     from benchbox.schedule import Schedule
 
@@ -73,12 +74,14 @@ def benchbox_metrics() -> list[type[Metric]]:
     from benchbox.metrics.modes import Modes
     from benchbox.metrics.ode_error import ODEError
     from benchbox.metrics.precision_recall import PrecisionRecall
-    from benchbox.metrics.sliced import SlicedW2
+    from benchbox.metrics.psnr import PSNR
+    from benchbox.metrics.residual import Residual
+    from benchbox.metrics.sliced import SlicedW1, SlicedW2
     from benchbox.metrics.wasserstein import W2
 
     return [
         FID, KID, InceptionScore, PrecisionRecall, W2, SlicedW2, Energy, MMD, Modes, ODEError, BitsPerDim,
-        VariationalBound, ClassAccuracy,
+        VariationalBound, ClassAccuracy, SlicedW1, PSNR, Residual,
     ]  # fmt: skip
 
 
@@ -87,8 +90,23 @@ def benchbox_guidances() -> list[type[Guidance]]:
     from benchbox.guidances.autoguidance import Autoguidance
     from benchbox.guidances.cfg import CFG
     from benchbox.guidances.classifier import Classifier
+    from benchbox.guidances.mmps import MMPS
+    from benchbox.guidances.oracle import Oracle
 
-    return [CFG, Autoguidance, Classifier]
+    return [CFG, Autoguidance, Classifier, Oracle, MMPS]
+
+
+@hookimpl
+def benchbox_problems() -> list[type[Problem]]:
+    from benchbox.problems.clip import Clip
+    from benchbox.problems.deblur import Deblur
+    from benchbox.problems.denoise import Denoise
+    from benchbox.problems.inpaint import Inpaint
+    from benchbox.problems.linear import Linear
+    from benchbox.problems.random_linear import RandomLinear
+    from benchbox.problems.super_resolution import SuperResolution
+
+    return [Inpaint, SuperResolution, Deblur, Denoise, Linear, RandomLinear, Clip]
 
 
 @hookimpl

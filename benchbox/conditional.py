@@ -13,6 +13,7 @@ from benchbox.clock import CudaClock, HostClock
 from benchbox.errors import UsageError
 
 if TYPE_CHECKING:
+    from benchbox.measurement import Measurement, Measurements
     from benchbox.model import Model
 
 Conditions = dict[str, Tensor]
@@ -55,13 +56,27 @@ class Conditional:
     def under(self, x: Tensor, sigma: float, conditions: Conditions) -> Tensor:
         """D(x, σ) under these conditions."""
 
+    def pose(self, measurements: Measurements | None) -> None:
+        """Take the measurements of an inverse problem; None: there is no problem."""
+        self.measurements, self.measurement = measurements, None
+
     def at(self, index: Tensor) -> None:
-        """Take the conditions of the samples with these global numbers."""
+        """Take the conditions and the measurements of the samples with these global numbers.
+
+        What is measured may be of any class: under a problem the model is asked without its condition, where it can,
+        unless its option `label` asks for classes.
+        """
         self.index, self.conditions = index, self.model.conditions(index)
+        if self.measurements is not None:
+            self.measurement = self.measurements.at(index)
+            if not getattr(self.model, "label", ()):
+                self.conditions = self.model.unconditional(index) or self.conditions
         self._without = self._doubled = None
         for guide in self.guides.values():
             self._share(guide)
 
+    measurements: Measurements | None = None
+    measurement: Measurement | None = None
     _without: Conditions | None = None
     _doubled: Conditions | None = None
 

@@ -170,12 +170,22 @@ class Denoiser(Conditional):
 
     def vjp(self, x: Tensor, sigma: float, v: Tensor) -> tuple[Tensor, Tensor]:
         """D(x, σ) and the gradient of ⟨v, D⟩ with respect to x: one evaluation and one backward."""
-        with torch.enable_grad():
-            leaf = x.detach().requires_grad_()
+        denoised, pull = self.pullback(x, sigma)
+        return denoised, pull(v)
+
+    def pullback(self, x: Tensor, sigma: float) -> tuple[Tensor, Callable[[Tensor], Tensor]]:
+        """D(x, σ), and v ↦ Jᵀ v with J = ∂D/∂x: one evaluation, and one backward for each call."""
+        with torch.inference_mode(False), torch.enable_grad():
+            leaf = x.clone().requires_grad_()
             denoised = self(leaf, sigma)
-            (gradient,) = self.clock(torch.autograd.grad, denoised, leaf, v)
-        self.backward_rows += len(x)
-        return denoised.detach(), gradient
+
+        def pull(v: Tensor) -> Tensor:
+            self.backward_rows += len(x)
+            with torch.inference_mode(False):
+                gradient: Tensor = self.clock(torch.autograd.grad, denoised, leaf, v.clone(), retain_graph=True)[0]
+            return gradient
+
+        return denoised.detach(), pull
 
     @property
     def seconds(self) -> float:

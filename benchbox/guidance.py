@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from benchbox.denoiser import Denoiser
     from benchbox.grid import Levels
     from benchbox.model import Model
+    from benchbox.problem import Problem
 
 NO_LIMIT = "no continuous limit: the target moves with the number of steps"
 """What rows say of a guidance that has none."""
@@ -29,14 +30,19 @@ class Guidance(ABC):
 
     The scale is spelled s: D_u + s (D_c − D_u), neutral at 1. Everything is per sample. `continuous_limit` is False
     where the target moves with the number of steps: rows say so, and no curve over NFE is drawn through them.
+    `uses_measurement` is True for the posterior denoisers of inverse problems, which find `denoise.measurement`.
     """
 
     name: ClassVar[str]
     aliases: ClassVar[tuple[str, ...]] = ()
     continuous_limit: ClassVar[bool] = True
+    uses_measurement: ClassVar[bool] = False
 
     def check(self, model: Model) -> None:  # noqa: B027 (some guidances ask nothing special of a model)
         """Raise UsageError, before any work, where the model cannot be guided so."""
+
+    def check_problem(self, problem: Problem, model: Model) -> None:  # noqa: B027 (some take any)
+        """Raise UsageError, before any work, where the guidance cannot use a measurement of this problem."""
 
     @abstractmethod
     def __call__(self, denoise: Denoiser, levels: Levels) -> Denoise:
@@ -81,13 +87,23 @@ class Guided:
 
     def vjp(self, x: Tensor, sigma: float, v: Tensor) -> tuple[Tensor, Tensor]:
         """The guided D(x, σ) and the gradient of ⟨v, D⟩ with respect to x: a backward for each evaluation in it."""
+        denoised, pull = self.pullback(x, sigma)
+        return denoised, pull(v)
+
+    def pullback(self, x: Tensor, sigma: float) -> tuple[Tensor, Callable[[Tensor], Tensor]]:
+        """The guided D(x, σ), and v ↦ Jᵀ v: each call a backward for each evaluation in D."""
         before = self.base.evaluations
-        with torch.enable_grad():
-            leaf = x.detach().requires_grad_()
+        with torch.inference_mode(False), torch.enable_grad():
+            leaf = x.clone().requires_grad_()
             denoised = self(leaf, sigma)
-            (gradient,) = torch.autograd.grad(denoised, leaf, v)
-        self.base.backward_rows += self.base.evaluations - before
-        return denoised.detach(), gradient
+        spent = self.base.evaluations - before
+
+        def pull(v: Tensor) -> Tensor:
+            self.base.backward_rows += spent
+            with torch.inference_mode(False):
+                return torch.autograd.grad(denoised, leaf, v.clone(), retain_graph=True)[0]
+
+        return denoised.detach(), pull
 
     def __copy__(self) -> Guided:
         return Guided(self.guidance, copy.copy(self.base), self.levels)

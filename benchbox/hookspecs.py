@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from benchbox.guidance import Guidance
     from benchbox.metric import Metric
     from benchbox.model import Model
+    from benchbox.problem import Problem
     from benchbox.sampler import Sampler
     from benchbox.schedule import Schedule
 
@@ -57,6 +58,11 @@ def benchbox_metrics() -> list[type[Metric]]:
 @hookspec
 def benchbox_guidances() -> list[type[Guidance]]:
     """Guidances: denoisers that wrap a denoiser, such as classifier-free guidance."""
+
+
+@hookspec
+def benchbox_problems() -> list[type[Problem]]:
+    """Inverse problems: what is measured of a sample, such as inpainting."""
 
 
 @hookspec

@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     from benchbox.denoiser import Denoiser
     from benchbox.grid import Levels
     from benchbox.guidance import Guidance
+    from benchbox.measurement import Measurements
     from benchbox.model import Model
+    from benchbox.problem import Problem
     from benchbox.schedule import Schedule
 
 
@@ -23,7 +25,8 @@ if TYPE_CHECKING:
 class Context:
     """The run that a metric measures.
 
-    denoiser: the model's own, without guidance. final and the fields after it reproduce the samples.
+    denoiser: the model's own, without guidance. final and the fields after it reproduce the samples. measurements: of
+    the inverse problem, if there is one.
     """
 
     model: Model
@@ -36,6 +39,7 @@ class Context:
     noise_block: int = 16
     noise_device: torch.device | None = None
     guidance: Guidance | None = None
+    measurements: Measurements | None = None
 
 
 class Accumulator(ABC):
@@ -70,6 +74,9 @@ class Metric(ABC):
 
     def check(self, model: Model) -> None:  # noqa: B027 (most metrics measure any samples)
         """UsageError, before any work, where the metric cannot measure this model's samples."""
+
+    def check_problem(self, problem: Problem | None, model: Model) -> None:  # noqa: B027 (most measure any)
+        """UsageError, before any work, where it cannot measure samples under this problem (None: under none)."""
 
     def files(self, model: Model) -> dict[str, Path]:
         """The files that the metric reads for this model's samples, by the option that names them.

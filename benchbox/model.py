@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
 
+    from benchbox.gaussians import MixtureLaw
     from benchbox.grid import Grid
     from benchbox.schedule import Schedule
 
@@ -149,6 +150,18 @@ class Model(ABC):
 
     def gaussian_law(self) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
         """Mean and symmetric square root of the covariance of the flattened data; None where it is not Gaussian."""
+        return None
+
+    def mixture_law(self) -> MixtureLaw | None:
+        """The law of the flattened data as a mixture of Gaussians; None where it is not one, or not known.
+
+        With it the posterior of a linear inverse problem is known exactly.
+        """
+        return None
+
+    @property
+    def held_out(self) -> Path | None:
+        """A file of data that the model was not trained on: the truths of inverse problems where it cannot draw."""
         return None
 
     def decode(self, x: Tensor) -> Tensor:

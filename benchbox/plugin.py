@@ -17,6 +17,7 @@ from benchbox.guidance import Guidance
 from benchbox.metric import Metric
 from benchbox.model import Model
 from benchbox.options import default_values, defaults, hints, type_words
+from benchbox.problem import Problem
 from benchbox.sampler import Sampler
 from benchbox.schedule import Schedule
 
@@ -27,6 +28,7 @@ BASES: dict[str, type] = {
     "model": Model,
     "metric": Metric,
     "guidance": Guidance,
+    "problem": Problem,
     "executor": Executor,
 }
 """Each kind of plugin and the class that its plugins extend."""
@@ -37,8 +39,18 @@ PLUGIN_NAME = r"[\w+-]+(:[\w+.-]+)?"
 """A plugin's name: a word, or prefix:Word for a method of another library (`diffusers:DDIMScheduler`)."""
 
 NEVER_FIELDS = {
-    "sampler": {"name", "aliases", "evals_per_step", "grid", "needs_grad", "biased_by"},
-    "guidance": {"name", "aliases", "continuous_limit"},
+    "sampler": {
+        "name",
+        "aliases",
+        "evals_per_step",
+        "grid",
+        "needs_grad",
+        "biased_by",
+        "continuous_limit",
+        "uses_measurement",
+    },
+    "guidance": {"name", "aliases", "continuous_limit", "uses_measurement"},
+    "problem": {"name", "aliases", "linear"},
 }
 """Class attributes that a plugin sets without an annotation: annotated, they would be options."""
 

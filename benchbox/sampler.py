@@ -12,7 +12,9 @@ if TYPE_CHECKING:
 
     from benchbox.denoiser import Denoiser
     from benchbox.grid import Levels
+    from benchbox.model import Model
     from benchbox.noise import Noise
+    from benchbox.problem import Problem
 
 
 class Sampler(ABC):
@@ -21,6 +23,8 @@ class Sampler(ABC):
     `order` is the claimed order of convergence with respect to intervals, in the sampler's own frame, without the last
     denoise (None: claims none). `evals_per_step` is the number of network evaluations per interval (None: adaptive).
     `biased_by` names the options that change the law of the samples on purpose, for any number of intervals.
+    `uses_measurement` is True for a method that solves inverse problems: it finds `denoise.measurement`. Its
+    `continuous_limit` is False where its target moves with the number of steps.
     """
 
     name: ClassVar[str]
@@ -28,6 +32,8 @@ class Sampler(ABC):
     grid: ClassVar[str | None] = None
     needs_grad: ClassVar[bool] = False
     biased_by: ClassVar[tuple[str, ...]] = ()
+    continuous_limit: ClassVar[bool] = True
+    uses_measurement: ClassVar[bool] = False
 
     @property
     def order(self) -> int | None:
@@ -36,6 +42,9 @@ class Sampler(ABC):
     @property
     def evals_per_step(self) -> int | None:
         return 1
+
+    def check_problem(self, problem: Problem, model: Model) -> None:  # noqa: B027 (some take any)
+        """Raise UsageError, before any work, where the sampler cannot use a measurement of this problem."""
 
     @abstractmethod
     def __call__(self, denoise: Denoiser, x: Tensor, grid: Levels, noise: Noise) -> Iterator[Tensor]:

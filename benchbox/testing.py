@@ -13,10 +13,11 @@ from benchbox.exact.conformance import certificate_of
 from benchbox.guidance import Guidance
 from benchbox.metric import Metric
 from benchbox.model import Model
+from benchbox.problem import Problem
 from benchbox.sampler import Sampler
 from benchbox.schedule import Schedule
 
-__all__ = ["check_guidance", "check_metric", "check_model", "check_sampler", "check_schedule"]
+__all__ = ["check_guidance", "check_metric", "check_model", "check_problem", "check_sampler", "check_schedule"]
 
 
 def check_sampler(sampler: Sampler | type[Sampler] | str, **options: Any) -> Certificate:
@@ -42,6 +43,11 @@ def check_metric(metric: Metric | type[Metric] | str, **options: Any) -> Certifi
 def check_guidance(guidance: Guidance | type[Guidance] | str, **options: Any) -> Certificate:
     """Its cost as counted; the same for any batch; no state between batches."""
     return _passed("guidance", guidance, options)
+
+
+def check_problem(problem: Problem | type[Problem] | str, **options: Any) -> Certificate:
+    """⟨A x, y⟩ = ⟨x, Aᵀ y⟩; linear where it says so; the same for any batch; differentiable; no state."""
+    return _passed("problem", problem, options)
 
 
 def _passed(kind: str, plugin: Any, options: dict[str, Any]) -> Certificate:

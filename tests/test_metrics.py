@@ -66,7 +66,7 @@ def test_w2_and_sw2_are_small_for_exact_draws_and_see_a_shift() -> None:
     for shift in (0.0, 1.0):
         for name, model_name in (("w2", "gaussian"), ("sw2", "mixture")):
             model = benchbox.get("model", model_name)
-            context: Any = type("Context", (), {"model": model})
+            context: Any = type("Context", (), {"model": model, "measurements": None})
             total = benchbox.get("metric", name).start(context)
             total.update(model.draw(4000, seed=9) + shift, torch.arange(4000))
             values[name].append(total.compute()[name])

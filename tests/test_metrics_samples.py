@@ -39,7 +39,7 @@ def measured(metric: str, model: Model, x: Tensor, **options: Any) -> dict[str, 
 
 
 def start(metric: str, model: Model, **options: Any) -> Accumulator:
-    context: Any = type("Context", (), {"model": model})
+    context: Any = type("Context", (), {"model": model, "measurements": None})
     found: Accumulator = benchbox.get("metric", metric, **options).start(context)
     return found
 

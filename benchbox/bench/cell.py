@@ -15,14 +15,17 @@ import torch
 
 from benchbox.bench.provenance import device_name
 from benchbox.bench.saving import Saver
+from benchbox.bench.truths import measure
 from benchbox.bench.weights import weights_sha256
 from benchbox.card import sha256
 from benchbox.grid import Grid, Levels
 from benchbox.guidance import Guidance
 from benchbox.hookspecs import CONTRACT
+from benchbox.measurement import Measurements
 from benchbox.metric import Metric
 from benchbox.model import Model
 from benchbox.options import KIND_OF, describe
+from benchbox.problem import Problem
 from benchbox.registry import BASES, own_version, registry
 from benchbox.sampler import Sampler
 from benchbox.schedule import Schedule
@@ -60,6 +63,8 @@ class Cell:
     nfe_of: str = "network"
     nfe_planned: int | None = None
     calls_planned: int | None = None
+    problem: Problem | None = None
+    measurements: int = 1
 
     @property
     def adaptive(self) -> bool:
@@ -73,7 +78,15 @@ class Cell:
     def plugins(self) -> tuple[Any, ...]:
         """The plugins that determine the samples."""
         plugins = (self.sampler, self.model, self.schedule, self.grid)
-        return plugins if self.guidance is None else (*plugins, self.guidance)
+        return (*plugins, *(plugin for plugin in (self.guidance, self.problem) if plugin is not None))
+
+    @cached_property
+    def measured(self) -> Measurements | None:
+        """The measurements of its problem; None where it has none."""
+        if self.problem is None:
+            return None
+        dtype = torch.float64 if self.dtype == "float64" else torch.float32
+        return measure(self.problem, self.model, self.measurements, self.seed, self.device, dtype)
 
     @cached_property
     def identity(self) -> dict[str, Any]:
@@ -88,18 +101,12 @@ class Cell:
             "grid": self.grid.name, "grid_options": dumps(describe(self.grid)),
             "seed": self.seed, "dtype": self.dtype, "final": self.final, "guidance": None,
             "benchbox": own_version(), "contract": CONTRACT,
-        } | self._guidance_columns  # fmt: skip
+        } | plugin_columns("guidance", self.guidance) | self._problem_columns  # fmt: skip
 
     @property
-    def _guidance_columns(self) -> dict[str, Any]:
-        """The columns that a guidance adds to the identity; without one the identity has none of them."""
-        if self.guidance is None:
-            return {}
-        offer = registry().find("guidance", self.guidance.name)
-        return {
-            "guidance": self.guidance.name, "guidance_options": dumps(describe(self.guidance)),
-            "guidance_package": offer.package, "guidance_version": offer.version,
-        }  # fmt: skip
+    def _problem_columns(self) -> dict[str, Any]:
+        columns = plugin_columns("problem", self.problem)
+        return columns | {"measurements": self.measurements} if columns else {}
 
     @cached_property
     def stream(self) -> str:
@@ -111,6 +118,8 @@ class Cell:
         }  # fmt: skip
         guides = [v for v in option_values(self.guidance) if isinstance(v, Model)] if self.guidance else []
         extra |= {"guides": [weights_sha256(guide) for guide in guides]} if guides else {}
+        held_out = self.model.held_out if self.problem and self.problem.truth is None else None
+        extra |= {"truths": sha256(held_out)} if held_out else {}
         return digest(self.identity | extra)
 
     @cached_property
@@ -132,6 +141,17 @@ class Cell:
         """The packages of all its plugins, metrics included."""
         plugins = (*self.plugins, *self.metrics)
         return sorted({package.split()[0] for plugin in plugins for package in plugin_packages(plugin)})
+
+
+def plugin_columns(kind: str, plugin: Guidance | Problem | None) -> dict[str, Any]:
+    """The columns that a guidance or a problem adds to the identity; without one the identity has none of them."""
+    if plugin is None:
+        return {}
+    offer = registry().find(kind, plugin.name)
+    return {
+        kind: plugin.name, f"{kind}_options": dumps(describe(plugin)),
+        f"{kind}_package": offer.package, f"{kind}_version": offer.version,
+    }  # fmt: skip
 
 
 def dumps(value: Any) -> str:

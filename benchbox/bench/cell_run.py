@@ -125,8 +125,8 @@ class CellRun:
         row = self.with_metrics(row, do) if self.failure is None else row | self.failure
         if (batch := report.get("batch")) and row["status"] == "done":
             row["reason"] = f"a batch of {self.cell.batch_size} did not fit into memory: batches of {batch} were run"
-        guidance = self.cell.guidance
-        if guidance and not guidance.continuous_limit and row["status"] == "done":
+        methods = [method for method in (self.cell.sampler, self.cell.guidance) if method is not None]
+        if not all(method.continuous_limit for method in methods) and row["status"] == "done":
             row["reason"] = "; ".join(filter(None, (row["reason"], NO_LIMIT)))
         return checked_row(row)
 

@@ -27,7 +27,8 @@ Configuration = dict[str, Any]
 def resolved(request: Request, cells: Sequence[Cell]) -> Configuration:
     """The request, and every plugin of its cells with all its options, as JSON values."""
     request_fields = {f.name: getattr(request, f.name) for f in fields(request) if f.name not in ("settings", "save")}
-    request_fields["guidances"] = [g if isinstance(g, str) else g.name for g in request.guidances]
+    for kind in ("guidances", "problems"):
+        request_fields[kind] = [g if isinstance(g, str) else g.name for g in getattr(request, kind)]
     settings = [
         {"prefix": s.prefix, "option": s.option, "values": list(map(json_value, s.values))} for s in request.settings
     ]
@@ -35,6 +36,7 @@ def resolved(request: Request, cells: Sequence[Cell]) -> Configuration:
         "models": [{"name": cell.model.title, **describe(cell.model)} for cell in cells],
         **{f"{kind}s": [json_value(getattr(cell, kind)) for cell in cells] for kind in ("sampler", "schedule", "grid")},
         "guidances": [{"name": g.name, **describe(g)} for cell in cells if (g := cell.guidance)],
+        "problems": [{"name": p.name, **describe(p)} for cell in cells if (p := cell.problem)],
         "metrics": [{"name": metric.name, **describe(metric)} for cell in cells for metric in cell.metrics],
     }
     unique = {

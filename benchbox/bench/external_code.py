@@ -16,7 +16,7 @@ from benchbox.store.values import split_label
 
 StoredRow = Mapping[str, Any]
 
-ROW_PLUGINS = ("sampler", "model", "schedule", "grid", "guidance")
+ROW_PLUGINS = ("sampler", "model", "schedule", "grid", "guidance", "problem")
 
 
 def loads(row: StoredRow) -> list[str]:

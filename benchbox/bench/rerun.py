@@ -14,7 +14,7 @@ from benchbox.bench.cell import Cell, dumps
 from benchbox.bench.external_code import StoredRow, json_object, known_plugin, stored_metrics, text_values
 from benchbox.bench.provenance import ABSENT, device_name, package_versions, usable
 from benchbox.bench.settings import model_named
-from benchbox.bench.sweep import Request, validate_model
+from benchbox.bench.sweep import Request, problem_of, validate_model
 from benchbox.driver import ADAPTIVE_LEVELS
 from benchbox.errors import UsageError, unknown
 from benchbox.noise import BLOCK
@@ -81,16 +81,18 @@ def _rebuild(row: StoredRow, device: str | None) -> Cell:
     request = request_of(row, device)
     request.check()
     sampler, model = (plugin_of(kind, row) for kind in ("sampler", "model"))
-    guidance = None if row.get("guidance") is None else plugin_of("guidance", row)
+    guidance, problem = (None if row.get(kind) is None else plugin_of(kind, row) for kind in ("guidance", "problem"))
     validate_model(model)
     metrics = tuple(registry().get("metric", split_label(label)[0], o) for label, o in stored_metrics(row).items())
     for metric in metrics:
         metric.check(model)
+        metric.check_problem(problem, model)
     cell = Cell(
         sampler, model, plugin_of("schedule", row, model.schedule),
         plugin_of("grid", row, sampler.grid or model.grid), metrics,
         row["seed"], request.n_samples, request.batch_size, request.device, request.dtype, request.final,
         request.nfe_policy, request.noise_block, request.noise_device, guidance=guidance, nfe_of=request.nfe_of,
+        problem=problem_of(problem, model, sampler, guidance), measurements=request.measurements,
     )  # fmt: skip
     if not request.nfe:
         return with_levels(replace(cell, n_levels=ADAPTIVE_LEVELS))
@@ -104,6 +106,7 @@ def request_of(row: StoredRow, device: str | None) -> Request:
         [str(row["sampler"])], [] if nfe is None else [nfe], n_samples=row["n_samples"], batch_size=row["batch_size"],
         seeds=[row["seed"]], device=usable(device or kind), dtype=row["dtype"], nfe_policy=row["nfe_policy"],
         final=row["final"], noise_block=row.get("noise_block") or BLOCK, nfe_of=row.get("nfe_of") or "network",
+        measurements=row.get("measurements") or 1,
         noise_device=None if noise_kind in (None, kind) else usable(noise_kind),
     )  # fmt: skip
 

@@ -51,10 +51,16 @@ def plain_columns(metric: Metric, computed: dict[str, Any]) -> dict[str, Any]:
     return {name: x if x is None or isinstance(x, str) else float(x) for name, x in computed.items()}
 
 
+OF_SOME_RUNS = (
+    "guidance_options", "guidance_package", "guidance_version", "problem", "problem_options", "problem_package",
+    "problem_version", "measurements",
+)  # fmt: skip
+"""Columns that are null where a run has no guidance, or no problem."""
+
+
 def initial_row(cell: Cell, metrics: Mapping[str, Metric]) -> dict[str, Any]:
     """The row before the run, with status "skipped"."""
-    unguided = dict.fromkeys(("guidance_options", "guidance_package", "guidance_version"))
-    return unguided | cell.identity | machine(cell.device) | {
+    return dict.fromkeys(OF_SOME_RUNS) | cell.identity | machine(cell.device) | {
         "stream": cell.stream, "cell": cell.id, "dataset": cell.model.dataset, "n_samples": cell.n_samples,
         "batch_size": cell.batch_size, "noise_block": cell.noise_block, "noise_device": cell.noise_on.type,
         "nfe_policy": cell.nfe_policy, "nfe_requested": cell.nfe_requested,

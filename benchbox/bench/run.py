@@ -65,6 +65,7 @@ class Run:
         self.began = time.monotonic()
         self.device = torch.device(cell.device)
         self.denoise = loaded_denoiser(cell.model, cell.device, cell.dtype)
+        self.denoise.pose(cell.measured)
         self.levels = cell.levels
         self.dtype = torch.float64 if cell.dtype == "float64" else torch.float32
         self.size = cell.noise_block if cell.adaptive else cell.batch_size

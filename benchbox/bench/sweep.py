@@ -15,10 +15,12 @@ from benchbox.commas import MOST_NUMBERS
 from benchbox.errors import UsageError, unknown
 from benchbox.grid import Grid
 from benchbox.guidance import Guidance
+from benchbox.measurement import pose
 from benchbox.metric import Metric
 from benchbox.model import Model, Prediction
 from benchbox.noise import BLOCK
 from benchbox.options import describe
+from benchbox.problem import Problem
 from benchbox.registry import registry
 from benchbox.sampler import Sampler
 from benchbox.schedule import Schedule
@@ -55,10 +57,12 @@ class Request:
     save: Saver | None = None
     guidances: Sequence[str | Guidance] = ()
     nfe_of: str = "network"
+    problems: Sequence[str | Problem] = ()
+    measurements: int = 1
 
     def check(self) -> None:
         """UsageError for a number or a word that is not valid."""
-        for field in ("n_samples", "batch_size", "noise_block"):
+        for field in ("n_samples", "batch_size", "noise_block", "measurements"):
             if getattr(self, field) < 1:
                 raise UsageError(f"{field} is {getattr(self, field)}: it must be at least 1.")
         for nfe in self.nfe:
@@ -84,9 +88,12 @@ def expand(request: Request) -> list[Cell]:
 def _cells(request: Request, settings: Settings) -> Iterator[Cell]:
     models = [m for name in request.models for m in model_variants(settings, name)]
     samplers = [s for name in request.samplers for s in settings.variants("sampler", name)]
-    for named, sampler, guidance in product(models, samplers, guidance_variants(settings, request.guidances)):
+    guidances = plugin_variants(settings, "guidance", request.guidances)
+    problems = plugin_variants(settings, "problem", request.problems)
+    for named, sampler, guidance, posed in product(models, samplers, guidances, problems):
         validate_model(named)
         model = named if guidance is None else guided_model(named, guidance)
+        problem = problem_of(posed, model, sampler, guidance)
         if request.save is not None:
             request.save.check(model)
         schedules = [s for name in request.schedules for s in settings.variants("schedule", name)] or [model.schedule]
@@ -94,7 +101,7 @@ def _cells(request: Request, settings: Settings) -> Iterator[Cell]:
         grids = [
             g for grid in names_or_grids for g in (settings.variants("grid", grid) if isinstance(grid, str) else [grid])
         ]
-        metrics = metrics_of(request, model, settings)
+        metrics = metrics_of(request, model, settings, problem)
         for schedule, grid, seed in product(schedules, grids, request.seeds):
             cell = Cell(
                 sampler=sampler, model=model, schedule=schedule, grid=grid, metrics=metrics, seed=seed,
@@ -102,6 +109,7 @@ def _cells(request: Request, settings: Settings) -> Iterator[Cell]:
                 final=request.final, nfe_policy=request.nfe_policy, noise_block=request.noise_block,
                 noise_device=request.noise_device, save=request.save, guidance=guidance,
                 nfe_of=request.nfe_of if guidance else "network",
+                problem=problem, measurements=request.measurements if problem else 1,
             )  # fmt: skip
             yield from at_each_budget(cell, request.nfe)
 
@@ -112,34 +120,68 @@ def model_variants(settings: Settings, name: str) -> list[Model]:
     return settings.variants("model", plugin, **required_option)
 
 
-def guidance_variants(settings: Settings, names: Sequence[str | Guidance]) -> list[Guidance | None]:
-    """The guidances of these names in all settings; None for the name `none`, and where there is no name."""
-    found: list[Guidance | None] = []
+def plugin_variants(settings: Settings, kind: str, names: Sequence[Any]) -> list[Any]:
+    """The guidances or problems of these names in all settings; None for the name `none`, and where there is no name.
+
+    An instance stands for itself.
+    """
+    variants: list[Any] = []
     for name in names or ["none"]:
-        if isinstance(name, Guidance):
-            found.append(name)
+        if isinstance(name, str):
+            variants += [None] if name == "none" else settings.variants(kind, name)
         else:
-            found += [None] if name == "none" else settings.variants("guidance", name)
-    return found
+            variants.append(name)
+    return variants
 
 
 def guided_model(model: Model, guidance: Guidance) -> Model:
-    """The model with conditions, as the guidance needs it. UsageError where it cannot be guided."""
-    conditioned = model.conditioned()
+    """The model as the guidance needs it, with conditions unless it uses a measurement. UsageError where it cannot."""
+    conditioned = model if guidance.uses_measurement else model.conditioned()
     guidance.check(conditioned)
     return conditioned
 
 
-def metrics_of(request: Request, model: Model, settings: Settings) -> tuple[Metric, ...]:
+def problem_of(problem: Problem | None, model: Model, sampler: Sampler, guidance: Guidance | None) -> Problem | None:
+    """The problem for the model's data. UsageError where it, the sampler and the guidance do not go together."""
+    users = [
+        f"{kind} {p.name}" for kind, p in (("guidance", guidance), ("sampler", sampler)) if p and p.uses_measurement
+    ]
+    if problem is None:
+        if users:
+            raise UsageError(f"{users[0]} solves an inverse problem: give one, such as --problem inpaint.")
+        return None
+    if len(users) > 1:
+        raise UsageError(f"{' and '.join(users)} both use the measurement: choose one of them.")
+    if not users:
+        raise UsageError(
+            f"nothing uses the measurement of problem {problem.name}: give a guidance that does, such as --guidance "
+            "mmps, or a sampler that does, such as dps."
+        )
+    posed = pose(problem, model)
+    for method in (sampler, guidance):
+        if method is not None and method.uses_measurement:
+            method.check_problem(posed, model)
+    return posed
+
+
+PROBLEM_METRICS = ("psnr", "residual")
+"""The metrics of an inverse problem by default, after those of the model that measure its posterior."""
+
+
+def metrics_of(
+    request: Request, model: Model, settings: Settings, problem: Problem | None = None
+) -> tuple[Metric, ...]:
     """The requested metrics, else the model's own ones that can measure it. UsageError for a requested one that cannot.
 
     `unmeasured` says which of the model's own metrics were left out, and why.
     """
-    names = model.metrics if request.metrics is None else request.metrics
+    own = model.metrics if problem is None else (*model.metrics, *PROBLEM_METRICS)
+    names = own if request.metrics is None else request.metrics
     metrics = []
     for metric in (metric for name in names for metric in settings.variants("metric", name)):
         try:
             metric.check(model)
+            metric.check_problem(problem, model)
             metrics.append(metric)
         except UsageError:
             if request.metrics is not None or describe(metric) != describe(registry().get("metric", metric.name)):
@@ -149,10 +191,11 @@ def metrics_of(request: Request, model: Model, settings: Settings) -> tuple[Metr
 
 def unmeasured(cells: Sequence[Cell]) -> Iterator[str]:
     """A sentence for each of the models' own metrics that was left out, with the reason."""
-    for model, metrics in {cell.model: cell.metrics for cell in cells}.items():
+    for (model, problem), metrics in {(cell.model, cell.problem): cell.metrics for cell in cells}.items():
         for name in set(model.metrics) - {metric.name for metric in metrics}:
             try:
                 registry().get("metric", name).check(model)
+                registry().get("metric", name).check_problem(problem, model)
             except UsageError as error:
                 yield f"model {model.title} is run without its {name}: {error}"
 

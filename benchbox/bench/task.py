@@ -57,8 +57,10 @@ class Task(ABC):
         return self.cell.device
 
     def prepare(self) -> Denoiser:
-        """Load the model."""
-        return loaded_denoiser(self.cell.model, self.cell.device, self.cell.dtype)
+        """Load the model, and measure the truths of its problem."""
+        denoise = loaded_denoiser(self.cell.model, self.cell.device, self.cell.dtype)
+        denoise.pose(self.cell.measured)
+        return denoise
 
     def __getstate__(self) -> dict[str, Any]:
         return self.__dict__ | {"tick": no_tick}
@@ -82,7 +84,7 @@ class Task(ABC):
         cell, denoiser = self.cell, self.prepare()
         return Context(
             cell.model, denoiser, cell.schedule, cell.levels, torch.device(cell.device), cell.seed, cell.final,
-            cell.noise_block, cell.noise_on, cell.guidance,
+            cell.noise_block, cell.noise_on, cell.guidance, cell.measured,
         )  # fmt: skip
 
     def accumulators(self, states: dict[str, State] | None = None) -> list[Accumulator]:

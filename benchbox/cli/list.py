@@ -15,14 +15,14 @@ from benchbox.errors import unknown
 if TYPE_CHECKING:
     from benchbox.registry import Offer
 
-LISTED_KINDS = ("samplers", "schedules", "grids", "models", "metrics", "guidances", "executors")
+LISTED_KINDS = ("samplers", "schedules", "grids", "models", "metrics", "guidances", "problems", "executors")
 
 
 def list_plugins(
     kind: Annotated[str | None, typer.Argument(help=f"{', '.join(LISTED_KINDS)} or plugins [default: all].")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """List samplers, schedules, grids, models, metrics, guidances, executors; or the packages of plugins: plugins."""
+    """List samplers, schedules, grids, models, metrics, guidances, problems, executors; or the modules: plugins."""
     from benchbox.registry import registry
 
     if kind not in (None, "plugins", *LISTED_KINDS):

@@ -11,7 +11,7 @@ from benchbox.cli.common import console
 
 
 def new(
-    kind: Annotated[str, typer.Argument(help="sampler, model, schedule, guidance or metric.")],
+    kind: Annotated[str, typer.Argument(help="sampler, model, schedule, guidance, problem or metric.")],
     name: Annotated[str, typer.Argument(help="Name of the plugin and of its folder, such as my-sampler.")],
 ) -> None:
     """Write a pip package for a plugin of your own. It installs, passes its tests and runs as it is."""

@@ -32,6 +32,12 @@ def run(
     guidance: Annotated[
         str | None, typer.Option(help="Guidances, a comma list (benchbox list guidances) [default: none].")
     ] = None,
+    problem: Annotated[
+        str | None, typer.Option(help="Inverse problems, a comma list (benchbox list problems) [default: none].")
+    ] = None,
+    measurements: Annotated[
+        int, typer.Option(min=1, help="Measurements of a problem: sample i belongs to number i mod this.")
+    ] = 1,
     samples: Annotated[int, typer.Option(min=1, help="Samples per cell.")] = 1000,
     batch_size: Annotated[int, typer.Option(min=1)] = 64,
     seed: Annotated[str, typer.Option(help="Seeds: 0,1,2 or a range 0-4.")] = "0",
@@ -108,6 +114,7 @@ def run(
         noise_device=torch_device(noise_device) if noise_device else None,
         save=Saver(save_samples.resolve(), save_format) if save_samples else None,
         guidances=name_list(guidance, "--guidance"), nfe_of=nfe_of,
+        problems=name_list(problem, "--problem"), measurements=measurements,
     )  # fmt: skip
     options = {"workers": workers, "threads": threads, "isolate": isolate, "address": address}
     chosen = one_executor(executor, request.settings, {k: v for k, v in options.items() if v is not None})
@@ -128,8 +135,8 @@ def sweep(request: Request, executor: Executor, results: Path, dry_run: bool, fo
         cells, store, executor, force, costs=dry_run, command=command_line(), configuration=resolved(request, cells)
     )
     store.inspect()
-    for problem in [*(() if request.metrics is not None else unmeasured(cells)), *store.problems]:
-        say(problem)
+    for remark in [*(() if request.metrics is not None else unmeasured(cells)), *store.problems]:
+        say(remark)
     if dry_run:
         show_costs(plan)
         raise SystemExit(0)

@@ -11,23 +11,25 @@ from benchbox.exact.certificate import Certificate, certificate
 from benchbox.exact.guidance_rules import guidance_certificate
 from benchbox.exact.metric_rules import METRIC_RULES, subject
 from benchbox.exact.model_rules import MODEL_RULES
+from benchbox.exact.problem_rules import PROBLEM_RULES
 from benchbox.exact.rules import Rule, RuleResult, apply
 from benchbox.exact.schedule_rules import SCHEDULE_RULES
 from benchbox.guidance import Guidance
 from benchbox.metric import Metric
 from benchbox.model import Model
 from benchbox.options import build, describe
+from benchbox.problem import Problem
 from benchbox.registry import registry
 from benchbox.sampler import Sampler
 from benchbox.schedule import Schedule
 
 
 def conformance(kind: str, plugin: Any) -> Certificate:
-    """The certificate of a schedule, a model, a metric or a guidance."""
+    """The certificate of a schedule, a model, a metric, a problem or a guidance."""
     if kind == "guidance":
         return guidance_certificate(plugin)
     table: dict[str, tuple[tuple[str, Rule], ...]] = {
-        "schedule": SCHEDULE_RULES, "model": MODEL_RULES, "metric": METRIC_RULES,
+        "schedule": SCHEDULE_RULES, "model": MODEL_RULES, "metric": METRIC_RULES, "problem": PROBLEM_RULES,
     }  # fmt: skip
     if kind == "metric":
         try:
@@ -43,6 +45,7 @@ def conformance(kind: str, plugin: Any) -> Certificate:
 
 CERTIFIABLE: dict[str, type] = {
     "sampler": Sampler, "schedule": Schedule, "model": Model, "metric": Metric, "guidance": Guidance,
+    "problem": Problem,
 }  # fmt: skip
 """What can be certified."""
 

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from benchbox import get
+from benchbox.bench.truths import measure
 from benchbox.denoiser import Denoiser
 from benchbox.driver import trajectory
 from benchbox.errors import UsageError
@@ -20,6 +21,7 @@ from benchbox.exact.rules import Rule, RuleResult, apply
 from benchbox.grid import Levels
 from benchbox.guidance import Guidance, Guided, guided
 from benchbox.guidances.cfg import CFG
+from benchbox.measurement import Measurements, pose
 from benchbox.model import Model
 from benchbox.noise import Noise
 from benchbox.options import describe
@@ -42,8 +44,16 @@ class Subject:
 
     def denoiser(self, numbers: range = range(N)) -> Denoiser:
         made = Denoiser(self.model, torch.device("cpu"), torch.float64)
+        made.pose(self.measurements)
         made.at(torch.tensor(numbers))
         return made
+
+    @property
+    def measurements(self) -> Measurements | None:
+        """Of half of each sample, for a guidance that uses them."""
+        if not self.guidance.uses_measurement:
+            return None
+        return measure(pose(get("problem", "inpaint"), self.model), self.model, 5, 0, "cpu", torch.float64)
 
     def answers(self, denoise: Denoiser, x: Tensor) -> list[Tensor]:
         """The guided D of one batch at each level, the noisiest first."""
@@ -64,7 +74,8 @@ def states(model: Model) -> Tensor:
 def subject(guidance: Guidance) -> Subject:
     """With the mixture, or the guide of the guidance where it has one. UsageError where it cannot be guided so."""
     guide = getattr(guidance, "guide", None)
-    model: Model = (guide if isinstance(guide, Model) else get("model", "mixture")).conditioned()
+    model: Model = guide if isinstance(guide, Model) else get("model", "mixture")
+    model = model if guidance.uses_measurement else model.conditioned()
     guidance.check(model)
     return Subject(guidance, model)
 

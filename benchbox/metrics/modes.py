@@ -11,10 +11,13 @@ from numpy.typing import NDArray
 from benchbox.errors import UsageError
 from benchbox.metric import Accumulator, Context, Metric
 from benchbox.metrics.frechet import Matrix
+from benchbox.metrics.posterior import compares_with_data
 from benchbox.model import Model
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+    from benchbox.problem import Problem
 
 WITHIN = 0.9973
 """Share of a mode's mass inside its radius: the mass within 3 standard deviations in one dimension."""
@@ -49,6 +52,9 @@ class Modes(Metric):
         _, weights, variances = model.modes
         if weights.min() == 0 or variances.min() == 0:
             raise UsageError(f"metric modes needs positive weights and stds of the modes of model {model.name}.")
+
+    def check_problem(self, problem: Problem | None, model: Model) -> None:
+        compares_with_data(self.name, problem)
 
     def start(self, context: Context) -> ModesAccumulator:
         assert isinstance(context.model, HasModes)

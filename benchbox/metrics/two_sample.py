@@ -12,10 +12,13 @@ from numpy.typing import NDArray
 
 from benchbox.errors import UsageError
 from benchbox.metric import Accumulator, Metric
+from benchbox.metrics.posterior import compares_with_data
 from benchbox.model import Model
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+    from benchbox.problem import Problem
 
 Kernel = Callable[["Tensor", "Tensor"], "Tensor"]
 """x (n, dim) and y (m, dim) to k(x_i, y_j), (n, m)."""
@@ -41,6 +44,9 @@ class Between(Metric):
                 f"metric {self.name} needs exact draws of the data, and model {model.name} has none: "
                 "choose another metric."
             )
+
+    def check_problem(self, problem: Problem | None, model: Model) -> None:
+        compares_with_data(self.name, problem)
 
 
 class TwoSample(Accumulator):

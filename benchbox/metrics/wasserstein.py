@@ -11,10 +11,13 @@ from benchbox.errors import UsageError
 from benchbox.metric import Accumulator, Context, Metric
 from benchbox.metrics.blocks import BlockMoments, block_error
 from benchbox.metrics.frechet import Matrix, Moments, gaussian_w2
+from benchbox.metrics.posterior import PosteriorW2, require_known
 from benchbox.model import Model
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+    from benchbox.problem import Problem
 
 
 @dataclass(frozen=True)
@@ -23,6 +26,8 @@ class W2(Metric):
 
     Estimated from samples, it is biased upward: an exact sampler has about √(1.5 tr Σ/n). `benchbox check` computes the
     exact value. `w2_std` is the standard error from `blocks` disjoint blocks of samples; it does not include the bias.
+    Under an inverse problem w2 is the distance to the exact posterior of each measurement, averaged, and `w2_std` its
+    standard error over measurements.
     blocks=1: no standard error. Memory: one covariance per block.
     """
 
@@ -41,7 +46,12 @@ class W2(Metric):
                 f"metric w2 cannot measure latent model {model.name}: its Gaussian law is that of the latents."
             )
 
-    def start(self, context: Context) -> W2Accumulator:
+    def check_problem(self, problem: Problem | None, model: Model) -> None:
+        require_known(self.name, problem)
+
+    def start(self, context: Context) -> Accumulator:
+        if context.measurements is not None:
+            return PosteriorW2(context.model, context.measurements)
         law = context.model.gaussian_law()
         assert law is not None
         return W2Accumulator(*law, self.blocks)

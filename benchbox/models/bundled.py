@@ -15,6 +15,11 @@ WEIGHTS = Path(__file__).parent / "weights"
 class Bundled(CardModel):
     name: ClassVar[str]
 
+    @property
+    def held_out(self) -> Path:
+        """100 test digits, ten of each class; image i is of class i mod 10 (docs/truths.py)."""
+        return WEIGHTS / "mnist-test-100.npz"
+
     def card_path(self) -> Path:
         return WEIGHTS / f"{self.name}.json"
 

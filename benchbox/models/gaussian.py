@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from benchbox.gaussians import MixtureLaw
 from benchbox.models.analytic import Analytic, FloatVector, read_numbers
 
 if TYPE_CHECKING:
@@ -89,6 +90,10 @@ class Gaussian(Analytic):
     def gaussian_law(self) -> tuple[FloatVector, FloatVector]:
         q = np.eye(self.spectrum.size) if self.basis is None else self.basis
         return np.broadcast_to(self.center, self.spectrum.shape).copy(), (q * np.sqrt(self.spectrum)) @ q.T
+
+    def mixture_law(self) -> MixtureLaw:
+        mean = np.broadcast_to(self.center, (1, self.spectrum.size))
+        return MixtureLaw(np.ones(1), mean.copy(), self.spectrum[None], self.basis)
 
     def draw(self, n: int, seed: int) -> Tensor:
         import torch

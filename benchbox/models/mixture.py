@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchbox.classes import LATER_OPTION, check_label, labels
+from benchbox.gaussians import MixtureLaw
 from benchbox.models.analytic import Analytic, FloatVector, read_numbers
 
 if TYPE_CHECKING:
@@ -114,6 +115,15 @@ class Mixture(Analytic):
 
     def conditioned(self) -> Model:
         return self if self.label else replace(self, label=tuple(range(self.classes)))
+
+    def mixture_law(self) -> MixtureLaw | None:
+        """Of the whole mixture, or of the one class that is asked for; None where several are."""
+        means, weights, variances = self.modes
+        if len(self.label) > 1:
+            return None
+        own = self.members[self.label[0] if self.label else -1]
+        spectra = np.broadcast_to(variances[:, None], means.shape)
+        return MixtureLaw(weights[own] / weights[own].sum(), means[own], spectra[own])
 
     def draw(self, n: int, seed: int) -> Tensor:
         import torch

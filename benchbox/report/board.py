@@ -33,6 +33,11 @@ class BoardTask:
     guidance_options: str = "{}"
     nfe_of: str = ""
     """What the budget counts under a guidance: evaluations of the network, or of the guided denoiser."""
+    problem: str = ""
+    """The inverse problem, whose methods are compared: guidances that use the measurement, and samplers."""
+    problem_options: str = "{}"
+    measurements: str = ""
+    """How many there are, under a problem."""
 
 
 @dataclass(frozen=True)

@@ -36,7 +36,9 @@ def run_command(
     words = ["benchbox", "run", "--sampler", setup.sampler]
     words += ["--nfe", str(board.budget)] if board.budget is not None else []
     words += [*model_words(task, row, defaults), "--schedule", setup.schedule, "--grid", setup.grid]
-    words += ["--guidance", task.guidance] if task.guidance else []
+    guidance = task.guidance or setup.method
+    words += ["--guidance", guidance] if guidance else []
+    words += ["--problem", task.problem, "--measurements", task.measurements] if task.problem else []
     words += ["--nfe-of", task.nfe_of] if task.nfe_of not in ("", "network") else []
     words += ["--metric", ",".join(metrics)] if metrics else []
     words += ["--samples", str(task.n_samples), "--seed", ",".join(map(str, seeds))]
@@ -48,7 +50,9 @@ def run_command(
         (kind, getattr(setup, kind), json.loads(getattr(setup, f"{kind}_options")))
         for kind in ("sampler", "schedule", "grid")
     ]
-    plugins += [("guidance", task.guidance, json.loads(task.guidance_options))] if task.guidance else []
+    options = task.guidance_options if task.guidance else setup.method_options
+    plugins += [("guidance", guidance, json.loads(options))] if guidance else []
+    plugins += [("problem", task.problem, json.loads(task.problem_options))] if task.problem else []
     plugins += [("metric", name, options) for name, options in metrics.items()]
     for kind, name, options in plugins:
         words += _set(kind, name, options, defaults)

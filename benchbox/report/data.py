@@ -16,11 +16,12 @@ from benchbox.report.entry import SETUP, Entry, Unranked
 
 RECORD_TASK = (
     "metric", "dataset", "model", "model_options", "model_sha256", "features", "n_samples", "reference", "setting",
-    "guidance_options", "nfe_of",
+    "guidance_options", "nfe_of", "problem", "problem_options", "measurements",
 )  # fmt: skip
 RECORD_MEASURED = (
-    "rank_low", "rank_high", "uncertainty_known", "nfe", "value", "error", "low", "high", "behind", "behind_low",
-    "behind_high", "paired", "seconds_per_1000", "memory_mb", "device", "seeds", "status", "reason", "cells",
+    "rank_low", "rank_high", "uncertainty_known", "nfe", "n_backward", "value", "error", "low", "high", "behind",
+    "behind_low", "behind_high", "paired", "seconds_per_1000", "memory_mb", "device", "seeds", "status", "reason",
+    "cells",
 )  # fmt: skip
 RECORD_COLUMNS = (*RECORD_TASK, "levels", "nfe_requested", *SETUP, *RECORD_MEASURED)
 
@@ -37,7 +38,8 @@ def board_records(board: Board) -> Iterator[dict[str, Any]]:
 def _ranked_record(entry: Entry) -> dict[str, Any]:
     measured = {
         "rank_low": entry.rank_low, "rank_high": entry.rank_high, "uncertainty_known": entry.sure, "nfe": entry.nfe,
-        "value": entry.value, "error": entry.estimate.error, "low": entry.low, "high": entry.high,
+        "n_backward": entry.n_backward, "value": entry.value, "error": entry.estimate.error,
+        "low": entry.low, "high": entry.high,
         "seconds_per_1000": entry.cost.seconds, "memory_mb": entry.cost.memory_mb, "device": entry.cost.device,
         "seeds": list(entry.seeds), "status": "done", "cells": list(entry.cells),
     }  # fmt: skip

@@ -34,6 +34,9 @@ class Setup:
     dtype: str
     final: str
     guidance: str
+    method: str = ""
+    """The guidance that uses the measurement of an inverse problem."""
+    method_options: str = "{}"
 
     @property
     def levels(self) -> tuple[str, ...]:
@@ -62,6 +65,8 @@ class Entry:
     setup: Setup
     nfe: float
     """Measured evaluations per sample (mean)."""
+    n_backward: float
+    """Measured backwards of the network per sample (mean)."""
     estimate: Estimate
     """The mean over seeds, with its standard error."""
     rank_low: int

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from benchbox.report.board import Board, BoardTask
 from benchbox.report.entry import Setup
 from benchbox.report.prepared import RANKED
-from benchbox.report.table import Defaults, changed_options, guidance_label, label
+from benchbox.report.table import Defaults, changed_options, guidance_label, label, problem_label
 
 EXTRA = ("dtype", "final")
 """Part of a setup's name where they differ within a board."""
@@ -17,6 +17,7 @@ EXTRA = ("dtype", "final")
 METRIC_NAMES = {
     "fid": "FID", "kid": "KID", "isc": "inception score", "f_score": "F score", "w2": "W2", "sw2": "sliced W2",
     "mmd": "MMD", "energy": "energy distance", "mode_recall": "recall of modes", "ode_error": "ODE error",
+    "sw1": "sliced W1", "psnr": "PSNR",
 }  # fmt: skip
 """Metrics, as headings spell them."""
 
@@ -50,7 +51,7 @@ def _with_settings(metric: str, task: BoardTask, defaults: Defaults) -> str:
 
 def task_heading(task: BoardTask, defaults: Defaults) -> str:
     """Model, guidance, metric and number of samples."""
-    subject = ", ".join(filter(None, (task.model, guidance_label(vars(task), defaults))))
+    subject = ", ".join(filter(None, (task.model, *_target(task, defaults))))
     return f"{subject}: {metric_heading(task, defaults)} of {task.n_samples:,} samples"
 
 
@@ -60,7 +61,13 @@ def model_name(task: BoardTask, defaults: Defaults) -> str:
 
 
 def _guided_model(task: BoardTask, defaults: Defaults) -> str:
-    return ", ".join(filter(None, (model_name(task, defaults), guidance_label(vars(task), defaults))))
+    return ", ".join(filter(None, (model_name(task, defaults), *_target(task, defaults))))
+
+
+def _target(task: BoardTask, defaults: Defaults) -> tuple[str, ...]:
+    """What the samples are of, besides the model: its guidance, or an inverse problem and its measurements."""
+    many = f"{task.measurements} measurements" if task.measurements not in ("", "1") else ""
+    return guidance_label(vars(task), defaults), problem_label(vars(task), defaults), many
 
 
 def board_terms(board: Board, defaults: Defaults) -> str:
@@ -89,7 +96,8 @@ def full_name(setup: Setup, all_setups: Sequence[Setup], defaults: Defaults) -> 
     origins = {(s.sampler_package, s.sampler_version) for s in all_setups if s.sampler == setup.sampler}
     if len(origins) > 1:
         extra.append(f"{setup.sampler_package} {setup.sampler_version}")
-    return ", ".join([part_name(setup, "sampler", defaults), *extra])
+    method = {"guidance": setup.method, "guidance_options": setup.method_options}
+    return ", ".join(filter(None, [part_name(setup, "sampler", defaults), guidance_label(method, defaults), *extra]))
 
 
 def setup_names(setups: Iterable[Setup], defaults: Defaults) -> dict[Setup, str]:

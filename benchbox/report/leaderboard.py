@@ -19,6 +19,9 @@ from benchbox.report.ties import TIE_LEVEL
 COST_COLUMNS = SECONDS, MEMORY = ("s / 1,000", "MB")
 """Columns that are omitted where nothing was measured, as on a loaded machine."""
 
+BACKWARDS = "backwards"
+"""The column of vector–Jacobian products per sample, where a method takes any."""
+
 NONE = number(None)
 
 LEGEND = (
@@ -91,6 +94,7 @@ def _entry_line(entry: Entry, board: Board, defaults: Defaults) -> dict[str, She
         "sampler": SheetCell(full_name(entry.setup, board.setups, defaults), best),
         **{kind: SheetCell(part_name(entry.setup, kind, defaults)) for kind in level_columns},
         "NFE": SheetCell(number(entry.nfe)),
+        **({BACKWARDS: SheetCell(number(entry.n_backward))} if any(e.n_backward for e in board.entries) else {}),
         board.task.metric: SheetCell(number(entry.value, 4), best),
         "±": SheetCell(number(entry.estimate.half_width, 2) if entry.sure else "?"),
         "behind": _behind_cell(entry.behind),

@@ -33,7 +33,8 @@ RANKED = {
     "precision": Ranked("prc", highest=True), "recall": Ranked("prc", highest=True),
     "f_score": Ranked("prc", highest=True), "w2": Ranked("w2"), "sw2": Ranked("sw2"), "mmd": Ranked("mmd"),
     "energy": Ranked("energy"), "mode_recall": Ranked("modes", highest=True), "ode_error": Ranked("ode_error"),
-    "class_accuracy": Ranked("class_accuracy", highest=True, error="_se"),
+    "class_accuracy": Ranked("class_accuracy", highest=True, error="_se"), "psnr": Ranked("psnr", highest=True),
+    "sw1": Ranked("sw1"),
 }  # fmt: skip
 """The ranked columns, in the order of the boards. Other columns have no best value, or measure only the model.
 
@@ -61,9 +62,21 @@ def prepared_rows(rows: pd.DataFrame, metric: str) -> list[BoardRow]:
     table["error"] = _standard_errors(table, metric)
     budgets = [None if pd.isna(nfe) else int(nfe) for nfe in table["nfe_requested"]]
     table["nfe_requested"] = pd.Series(budgets, table.index, dtype=object)
+    table = with_methods(table)
     resolved = {name: _texts(table, f"{RANKED[metric].metric}_{name}") for name in OWN_COLUMN}
     records: list[Any] = table.assign(**resolved).to_dict("records")
     return records
+
+
+def with_methods(rows: pd.DataFrame) -> pd.DataFrame:
+    """Rows in which the guidance of an inverse problem is what is compared, not a part of the task."""
+    solves = rows["problem"] != ""
+    counts = [f"{int(float(m))}" if p and m != "" else "" for p, m in zip(solves, rows["measurements"], strict=True)]
+    moved: dict[str, Any] = {}
+    for ending, none in (("", ""), ("_options", "{}")):
+        guidance = rows[f"guidance{ending}"]
+        moved |= {f"method{ending}": guidance.where(solves, none), f"guidance{ending}": guidance.where(~solves, none)}
+    return rows.assign(measurements=counts, **moved)
 
 
 def by_value(rows: pd.DataFrame, metric: str) -> pd.DataFrame:

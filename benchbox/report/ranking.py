@@ -68,9 +68,9 @@ def entry(setup: Setup, rows: Sequence[BoardRow], device: str) -> Entry:
     values = {noise: fmean(row["value"] for row in group) for noise, group in sorted(noises.items())}
     errors = [fmean(row["error"] for row in group) for _, group in sorted(noises.items())]
     estimate = mean(list(values.values()), errors, min(row["dof"] for row in rows))
-    nfe = fmean(row["nfe"] for row in rows)
+    nfe, n_backward = (fmean(row.get(name) or 0.0 for row in rows) for name in ("nfe", "n_backward"))
     cells = tuple(row["cell"] for row in rows)
-    return Entry(setup, nfe, estimate, 0, 0, None, mean_cost(rows, device), values, cells, rows[0])
+    return Entry(setup, nfe, n_backward, estimate, 0, 0, None, mean_cost(rows, device), values, cells, rows[0])
 
 
 def mean_cost(rows: Sequence[BoardRow], device: str) -> Cost:

@@ -13,10 +13,10 @@ from rich.text import Text
 
 from benchbox.report.escape import plain_text
 
-WORD_COLUMNS = {"sampler", "model", "guidance", "schedule", "grid", "status", "to do"}
+WORD_COLUMNS = {"sampler", "model", "problem", "guidance", "schedule", "grid", "status", "to do"}
 """Text columns; the others are numbers, which are right-aligned."""
 
-SHARED = ("model", "guidance", "schedule", "grid", "seed")
+SHARED = ("model", "problem", "guidance", "schedule", "grid", "seed")
 """Columns that move into the title if all lines agree."""
 
 
@@ -42,9 +42,9 @@ def shared(rows: Iterable[Mapping[str, Any]], defaults: Defaults) -> Defaults:
 
 
 def labels(row: Mapping[str, Any], defaults: Defaults) -> dict[str, str]:
-    """Sampler, model, guidance, schedule, grid and seed of a row."""
+    """Sampler, model, problem, guidance, schedule, grid and seed of a row."""
     plugins = {kind: label(row, kind, defaults) for kind in ("sampler", "model")}
-    plugins["guidance"] = guidance_label(row, defaults)
+    plugins |= {"problem": problem_label(row, defaults), "guidance": guidance_label(row, defaults)}
     return plugins | {kind: label(row, kind, defaults) for kind in ("schedule", "grid")} | {"seed": str(row["seed"])}
 
 
@@ -56,6 +56,17 @@ def guidance_label(row: Mapping[str, Any], defaults: Defaults) -> str:
     options = json.loads(text if isinstance(text, str) and text else "{}")
     scale = f"scale={written(options.pop('scale'))}" if "scale" in options else ""
     return " ".join(filter(None, [name, scale, changed_options(options, "guidance", name, defaults)]))
+
+
+def problem_label(row: Mapping[str, Any], defaults: Defaults) -> str:
+    """The inverse problem of a row with its non-default options, and always with its noise; "" without a problem."""
+    if not isinstance(name := row.get("problem"), str) or not name:
+        return ""
+    text = row.get("problem_options")
+    options = json.loads(text if isinstance(text, str) and text else "{}")
+    noise = options.pop("sigma_y", None)
+    sigma_y = f"sigma_y={noise:.3g}" if isinstance(noise, int | float) else ""
+    return " ".join(filter(None, [name, changed_options(options, "problem", name, defaults), sigma_y]))
 
 
 def changed_options(options: Mapping[str, Any], kind: str, name: str, defaults: Defaults) -> str:
@@ -84,7 +95,7 @@ def compact_table(title: str, lines: Sequence[Mapping[str, str]]) -> RenderableT
     first: Mapping[str, str] = lines[0] if lines else {}
     same = [k for k in SHARED if k in first and len({line[k] for line in lines}) == 1]
     table = Table()
-    same += [k for k in ("guidance", "denoiser") if not any(line.get(k) for line in lines)]
+    same += [k for k in ("problem", "guidance", "denoiser") if not any(line.get(k) for line in lines)]
     names = [k for k in first if k not in same]
     for name in names:
         table.add_column(name, justify="left" if name in WORD_COLUMNS else "right", overflow="fold")

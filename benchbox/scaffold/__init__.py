@@ -19,6 +19,7 @@ USE = {
     "model": "--sampler heun --nfe 20 --model {name}",
     "schedule": "--sampler heun --nfe 20 --model gaussian --schedule {name}",
     "guidance": "--sampler heun --nfe 20 --model mixture --guidance {name}",
+    "problem": "--sampler heun --nfe 20 --model gaussian --guidance mmps --problem {name}",
     "metric": "--sampler heun --nfe 20 --model gaussian --metric {name}",
 }
 """Kind of plugin to the options of `benchbox run` that use it."""

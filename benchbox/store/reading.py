@@ -21,7 +21,9 @@ from benchbox.store.tables import partitions, with_partitions
 MOST_ROWS, MOST_COLUMNS, MOST_BYTES = 10_000_000, 5_000, 2**33
 """What a file may claim to hold, unpacked."""
 
-OPTIONS = ("sampler_options", "model_options", "schedule_options", "grid_options", "guidance_options")
+OPTIONS = (
+    "sampler_options", "model_options", "schedule_options", "grid_options", "guidance_options", "problem_options",
+)  # fmt: skip
 """Columns that hold the options of one plugin."""
 
 PANDAS_INDEX = re.compile("__index_level_[0-9]+__")

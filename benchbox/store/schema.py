@@ -9,18 +9,19 @@ from typing import Any
 
 import pyarrow as pa
 
-VERSION = 4
+VERSION = 5
 
 TEXT = (
     "stream", "cell", "sampler", "sampler_options", "sampler_package", "sampler_version", "model", "model_options",
     "model_sha256", "schedule", "schedule_options", "grid", "grid_options", "dataset", "dtype", "final", "guidance",
-    "guidance_options", "guidance_package", "guidance_version", "nfe_of", "nfe_policy", "status", "reason",
-    "executor", "device", "flags", "host", "torch", "cuda", "driver", "benchbox", "git", "packages", "command",
-    "sweep", "started_at", "metric_options", "metric_values", "noise_device",
+    "guidance_options", "guidance_package", "guidance_version", "problem", "problem_options", "problem_package",
+    "problem_version", "nfe_of", "nfe_policy", "status", "reason", "executor", "device", "flags", "host", "torch",
+    "cuda", "driver", "benchbox", "git", "packages", "command", "sweep", "started_at", "metric_options",
+    "metric_values", "noise_device",
 )  # fmt: skip
 INTEGER = (
     "seed", "n_samples", "n_timed", "batch_size", "noise_block", "nfe_requested", "clamped", "steps", "threads",
-    "contract",
+    "contract", "measurements",
 )  # fmt: skip
 NUMBER = (
     "nfe", "nfe_max", "nfe_guides", "denoiser_calls", "n_backward", "wall_s", "model_s", "overhead", "decode_s",
@@ -30,15 +31,17 @@ ORDER = (
     "stream", "cell", "sampler", "sampler_options", "sampler_package", "sampler_version", "model", "model_options",
     "model_sha256", "schedule", "schedule_options", "grid", "grid_options", "dataset", "seed", "n_samples",
     "batch_size", "dtype", "final", "noise_block", "noise_device", "guidance", "guidance_options",
-    "guidance_package", "guidance_version", "nfe_of", "nfe_policy", "nfe_requested", "nfe", "nfe_max", "nfe_guides",
-    "denoiser_calls", "n_backward", "clamped", "steps", "n_timed", "wall_s", "model_s", "overhead", "decode_s",
-    "samples_per_s", "gpu_mem_peak_mb", "gpu_mem_reserved_mb", "rss_peak_mb", "energy_j", "timing_valid",
-    "metric_options", "metric_values", "status", "reason", "executor", "device", "threads", "flags", "host",
-    "torch", "cuda", "driver", "benchbox", "contract", "git", "packages", "command", "sweep", "started_at",
+    "guidance_package", "guidance_version", "problem", "problem_options", "problem_package", "problem_version",
+    "measurements", "nfe_of", "nfe_policy", "nfe_requested", "nfe", "nfe_max", "nfe_guides", "denoiser_calls",
+    "n_backward", "clamped", "steps", "n_timed", "wall_s", "model_s", "overhead", "decode_s", "samples_per_s",
+    "gpu_mem_peak_mb", "gpu_mem_reserved_mb", "rss_peak_mb", "energy_j", "timing_valid", "metric_options",
+    "metric_values", "status", "reason", "executor", "device", "threads", "flags", "host", "torch", "cuda",
+    "driver", "benchbox", "contract", "git", "packages", "command", "sweep", "started_at",
 )  # fmt: skip
 LATER = frozenset({
     "n_timed", "noise_block", "noise_device", "flags", "driver", "packages", "sweep", "metric_values",
-    "guidance_options", "guidance_package", "guidance_version", "nfe_of", "nfe_guides", "denoiser_calls",
+    "guidance_options", "guidance_package", "guidance_version", "nfe_of", "nfe_guides", "denoiser_calls", "problem",
+    "problem_options", "problem_package", "problem_version", "measurements",
 })  # fmt: skip
 """Columns that rows of earlier versions lack."""
 
@@ -52,8 +55,8 @@ OF_A_RUN = ("model", "schedule", "grid")
 """Those of them that a row of samples from elsewhere leaves empty: see SCORED."""
 
 JSON = (
-    "sampler_options", "model_options", "schedule_options", "grid_options", "guidance_options", "metric_options",
-    "metric_values", "flags", "packages",
+    "sampler_options", "model_options", "schedule_options", "grid_options", "guidance_options", "problem_options",
+    "metric_options", "metric_values", "flags", "packages",
 )  # fmt: skip
 """Columns that hold a JSON object."""
 

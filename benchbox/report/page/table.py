@@ -15,6 +15,9 @@ from benchbox.report.page.names import slug
 from benchbox.report.rows import row_dicts
 from benchbox.report.table import Defaults
 
+TARGET = ("guidance", "guidance_options", "nfe_of", "problem", "problem_options", "measurements")
+"""Columns that say what the samples of a row are of, besides its model."""
+
 
 def with_commands(rows: pd.DataFrame, defaults: Defaults) -> pd.DataFrame:
     """The rows with the columns `reproduce` (the command that measures the row) and `page` (of its sampler)."""
@@ -24,10 +27,18 @@ def with_commands(rows: pd.DataFrame, defaults: Defaults) -> pd.DataFrame:
 
 def reproduce_command(row: dict[str, Any], defaults: Defaults) -> str:
     """The command that measures one row."""
-    task = BoardTask("", "", str(row["model"]), row["model_options"] or "{}", "", "", int(row["n_samples"]))
+    target = {name: _text(row.get(name), name) for name in TARGET}
+    task = BoardTask("", "", str(row["model"]), row["model_options"] or "{}", "", "", int(row["n_samples"]), **target)
     budget = None if row["nfe_requested"] is None else int(row["nfe_requested"])
-    setup = Setup(*("" if row[name] is None else str(row[name]) for name in SETUP))
+    setup = Setup(*(_text(row.get(name), name) for name in SETUP))
     return run_command(Board(task, False, budget, "same", (), ()), setup, [int(row["seed"])], defaults, row)
+
+
+def _text(value: Any, name: str) -> str:
+    """A value of a row as text; what is missing is no options, or empty."""
+    if value is None or value != value:
+        return "{}" if name.endswith("_options") else ""
+    return str(int(value)) if isinstance(value, float) else str(value)
 
 
 def encoded(rows: pd.DataFrame) -> dict[str, Any]:
