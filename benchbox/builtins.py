@@ -32,10 +32,9 @@ def benchbox_samplers() -> list[type[Sampler]]:
 
 @hookimpl
 def benchbox_schedules() -> list[type[Schedule]]:
-    from benchbox.schedules.ddpm import DDPM
     from benchbox.schedules.exploding import EDM, VE, Brownian
     from benchbox.schedules.flow import Flow
-    from benchbox.schedules.vp import VP, Cosine, SubVP
+    from benchbox.schedules.vp import DDPM, VP, Cosine, SubVP
 
     return [DDPM, Cosine, VP, SubVP, VE, Brownian, EDM, Flow]
 

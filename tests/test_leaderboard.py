@@ -8,10 +8,9 @@ from typing import Any
 import pytest
 from report_rows import known, nothing_usual, rows
 
-from benchbox.report.board import Board
+from benchbox.report.board import Board, chosen_by_command
 from benchbox.report.headings import board_title as title
 from benchbox.report.leaderboard import sheet
-from benchbox.report.levels import chosen_by_command
 from benchbox.report.published import published, published_figures, sheets_with_published
 from benchbox.report.ranking import boards
 

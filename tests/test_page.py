@@ -19,9 +19,8 @@ from report_rows import known, nothing_usual, rows
 
 import benchbox as package
 from benchbox.errors import UsageError
-from benchbox.report.certificates import checks_in
 from benchbox.report.page.content import view
-from benchbox.report.page.evidence import picture
+from benchbox.report.page.evidence import checks_in, picture
 from benchbox.report.page.names import breakable, listed, slug
 from benchbox.report.page.single import hashes, write_charts
 from benchbox.report.page.site import Site, write_site

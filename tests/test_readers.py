@@ -28,8 +28,7 @@ from benchbox.cli.config import read_config
 from benchbox.errors import UsageError
 from benchbox.files import array_in, tensors_in, text_in
 from benchbox.metrics.reference import read_reference, write_arrays
-from benchbox.report.certificates import checks_in
-from benchbox.report.page.evidence import picture
+from benchbox.report.page.evidence import checks_in, picture
 from benchbox.store.store import Store
 
 VECTORS = np.random.default_rng(0).standard_normal((20, 3))

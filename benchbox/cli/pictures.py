@@ -44,7 +44,7 @@ def quality(
 def order_picture(names: Sequence[str], files: Sequence[Path], set_: list[str], schedule: str) -> Chart:
     """Orders of convergence, from certificates in files or measured now."""
     from benchbox.cli.check import instances
-    from benchbox.report.certificates import certificates_in
+    from benchbox.report.page.evidence import certificates_in
     from benchbox.report.plots.exact import order_chart
 
     if files:

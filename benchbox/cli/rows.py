@@ -52,8 +52,7 @@ def defaults_for(*tables: pd.DataFrame) -> Defaults:
 def site_of(rows: pd.DataFrame, checks: Sequence[Path], pictures: Sequence[Path] = ()) -> Site:
     """The site of rows, of files of certificates and error budgets, and of pictures."""
     from benchbox.registry import registry
-    from benchbox.report.certificates import budgets_in, certificates_in
-    from benchbox.report.page.evidence import picture
+    from benchbox.report.page.evidence import budgets_in, certificates_in, picture
     from benchbox.report.page.site import Site
 
     shown = [picture(path) for path in pictures]

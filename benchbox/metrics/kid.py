@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchbox.metrics.data import Columns
+from benchbox.metrics.image_metric import ReferenceFeaturesMetric
 from benchbox.metrics.reference import Reference
-from benchbox.metrics.reference_features import ReferenceFeaturesMetric
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from benchbox.metrics.data import Columns
+from benchbox.metrics.image_metric import ReferenceFeaturesMetric
 from benchbox.metrics.reference import Reference
-from benchbox.metrics.reference_features import ReferenceFeaturesMetric
 
 if TYPE_CHECKING:
     from torch import Tensor

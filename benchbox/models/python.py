@@ -15,8 +15,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from benchbox.card import sha256
 from benchbox.errors import UsageError
 from benchbox.model import Model
-from benchbox.models.functions import network_from
-from benchbox.models.importing import FILES_READ, imported
+from benchbox.models.importing import FILES_READ, imported, network_from
 from benchbox.models.network import Network
 from benchbox.models.opened import opened_files, users_files
 

@@ -10,10 +10,9 @@ from statistics import fmean
 
 import pandas as pd
 
-from benchbox.report.board import Board, BoardTask, grouped
+from benchbox.report.board import Board, BoardTask, grouped, split_by_levels
 from benchbox.report.entry import SETUP, BoardRow, Cost, Difference, Entry, NoiseKey, Setup, Unranked
 from benchbox.report.estimate import difference, mean
-from benchbox.report.levels import split_by_levels
 from benchbox.report.prepared import RANKED, TASK_COLUMNS, prepared_rows
 from benchbox.report.ties import rank_ranges
 

@@ -1,4 +1,4 @@
-"""Content of a site besides rows: certificates and error budgets as charts, and pictures of samples."""
+"""Content of a site besides rows: certificates and error budgets, read and drawn as charts, and pictures of samples."""
 
 from __future__ import annotations
 
@@ -9,11 +9,52 @@ from pathlib import Path
 from typing import Any
 
 from benchbox.errors import UsageError
-from benchbox.files import reading
+from benchbox.files import json_in, reading
 from benchbox.report.escape import plain_text
 from benchbox.report.page.names import slug
 from benchbox.report.plots.chart import Chart
 from benchbox.report.plots.exact import budget_chart, order_chart
+
+CERTIFICATE = {"kind", "name", "options", "passed", "checks", "orders"}
+CHECK = {"name", "passed", "measured", "expected"}
+BUDGET_KEYS = {"sampler", "score_error", "budgets"}
+
+
+def certificates_in(paths: Sequence[Path]) -> list[dict[str, Any]]:
+    """The samplers' certificates in files that `benchbox check --json` wrote. UsageError for other files."""
+    return [c for c in checks_in(paths) if c.keys() >= CERTIFICATE and c["kind"] == "sampler"]
+
+
+def budgets_in(paths: Sequence[Path]) -> list[dict[str, Any]]:
+    """The error budgets in files that `benchbox check --budget --json` wrote. UsageError for other files."""
+    return [b for b in checks_in(paths) if b.keys() >= BUDGET_KEYS]
+
+
+def checks_in(paths: Sequence[Path]) -> list[dict[str, Any]]:
+    """All certificates and error budgets in these files. UsageError for other files."""
+    checks: list[dict[str, Any]] = []
+    for path in paths:
+        expected = f"a file of certificates (benchbox check SAMPLER --json > {path.name} makes them)"
+        content = json_in(path, expected)
+        with reading(path, expected):
+            if not isinstance(content, list) or not all(map(_is_check, content)):
+                raise ValueError("it contains other data")
+        checks += content
+    return checks
+
+
+def _is_check(value: Any) -> bool:
+    """Whether this is a certificate or a list of error budgets, complete enough for its charts to be drawn."""
+    try:
+        if value.keys() >= CERTIFICATE:
+            sampler_charts([value], [])
+            named = isinstance(value["name"], str) and isinstance(value["options"], dict)
+            return named and all(check.keys() >= CHECK for check in value["checks"])
+        sampler_charts([], [value])
+        return isinstance(value["sampler"], str) and bool(value.keys() >= BUDGET_KEYS)
+    except Exception:  # a chart may fail in many ways on arbitrary values
+        return False
+
 
 CertificateJSON = Mapping[str, Any]
 """As `benchbox check --json` writes it."""
