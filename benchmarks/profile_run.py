@@ -27,17 +27,18 @@ def calls_of(arguments: list[str]) -> Counter[tuple[str, str]]:
 
     def count(frame: FrameType, event: str, _: Any) -> None:
         code = frame.f_code
-        if event == "call" and code.co_flags & CO_OPTIMIZED and not code.co_name.startswith("<"):
-            if code.co_filename.startswith(str(ROOT)):
-                calls[str(Path(code.co_filename).relative_to(ROOT)), code.co_qualname] += 1
+        named = code.co_flags & CO_OPTIMIZED and not code.co_name.startswith("<")
+        if event == "call" and named and code.co_filename.startswith(str(ROOT)):
+            calls[str(Path(code.co_filename).relative_to(ROOT)), code.co_qualname] += 1
 
     sys.argv[1:] = arguments
     threading.setprofile(count)
     sys.setprofile(count)
     try:
         main()
-    except SystemExit as status:
-        assert not status.code, f"the command ended with status {status.code}"
+    except SystemExit as end:
+        if end.code:
+            raise
     finally:
         sys.setprofile(None)
         threading.setprofile(None)  # type: ignore[arg-type]  # None is documented

@@ -112,15 +112,31 @@ def visited(budgets: GuidedBudgets, n_levels: int) -> tuple[float, ...]:
 
 def at_each_budget(cell: Cell, budgets: Sequence[int]) -> Iterator[Cell]:
     """The cell at each budget; a single cell for an adaptive sampler, which has none."""
-    if cell.sampler.evals_per_step is None:
-        yield with_levels(replace(cell, nfe_requested=None, n_levels=ADAPTIVE_LEVELS))
+    if cell.adaptive:
+        yield at_budget(cell, None)
         return
     if cell.sampler.evals(100) <= cell.sampler.evals(1):
         raise UsageError(f"sampler {cell.sampler.name} claims that an interval costs no evaluations.")
     if not budgets:
         raise UsageError(f"sampler {cell.sampler.name} needs a budget: give --nfe, such as --nfe 18,35,50.")
     for nfe in budgets:
-        yield with_levels(with_budget(cell, nfe))
+        yield at_budget(cell, nfe)
+
+
+def at_budget(cell: Cell, nfe: int | None) -> Cell:
+    """The cell with the levels that its budget buys (None: an adaptive sampler), or the reason why it is skipped.
+
+    UsageError for levels that are not valid.
+    """
+    cell = replace(cell, n_levels=ADAPTIVE_LEVELS) if nfe is None else with_budget(cell, nfe)
+    if cell.skip is None:
+        try:
+            _ = cell.levels  # cut here, and kept
+        except UsageError:
+            raise
+        except Exception as error:  # in the grid of a plugin package: the other cells can still run
+            return replace(cell, skip=f"grid {cell.grid.name} gives no {cell.n_levels} levels: {sentence(error)}")
+    return cell
 
 
 def with_budget(cell: Cell, nfe: int) -> Cell:
@@ -145,15 +161,3 @@ def with_budget(cell: Cell, nfe: int) -> Cell:
         reason = f"an NFE of {nfe} cannot be met exactly: {spent} would be spent"
         return replace(cell, nfe_requested=nfe, n_levels=n, skip=reason)
     return replace(cell, nfe_requested=nfe, n_levels=n, nfe_planned=network, calls_planned=calls)
-
-
-def with_levels(cell: Cell) -> Cell:
-    """The cell, with the reason why it is skipped where its grid fails. UsageError for levels that are not valid."""
-    if cell.skip is None:
-        try:
-            cell.levels  # noqa: B018 (cut once, and kept)
-        except UsageError:
-            raise
-        except Exception as error:  # in the grid of a plugin package: the other cells can still run
-            return replace(cell, skip=f"grid {cell.grid.name} gives no {cell.n_levels} levels: {sentence(error)}")
-    return cell

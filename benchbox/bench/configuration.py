@@ -42,15 +42,9 @@ def resolved(request: Request, cells: Sequence[Cell]) -> Configuration:
     unique = {
         kind: list({dumps(values): values for values in described}.values()) for kind, described in plugins.items()
     }
-    return {
-        "format": CONFIGURATION_FORMAT, "benchbox": own_version(),
-        **as_json({"request": request_fields | {"settings": settings}, "plugins": unique}),
-    }  # fmt: skip
-
-
-def as_json(value: Any) -> Any:
-    """The value as it is read back from a JSON file."""
-    return json.loads(json.dumps(value))
+    configuration = {"request": request_fields | {"settings": settings}, "plugins": unique}
+    as_read_back: Configuration = json.loads(json.dumps(configuration))
+    return {"format": CONFIGURATION_FORMAT, "benchbox": own_version(), **as_read_back}
 
 
 def save_configuration(configuration: Configuration, directory: Path) -> str:

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import replace
 from typing import Any
 
 import pyarrow.compute as pc
 
-from benchbox.bench.budget import with_budget, with_levels
+from benchbox.bench.budget import at_budget
 from benchbox.bench.cell import Cell, dumps
 from benchbox.bench.external_code import StoredRow, json_object, known_plugin, stored_metrics, text_values
 from benchbox.bench.provenance import ABSENT, device_name, package_versions, usable
 from benchbox.bench.settings import model_named
 from benchbox.bench.sweep import Request, problem_of, validate_model
-from benchbox.driver import ADAPTIVE_LEVELS
 from benchbox.errors import UsageError, unknown
 from benchbox.noise import BLOCK
 from benchbox.options import describe
@@ -94,9 +92,7 @@ def _rebuild(row: StoredRow, device: str | None) -> Cell:
         request.nfe_policy, request.noise_block, request.noise_device, guidance=guidance, nfe_of=request.nfe_of,
         problem=problem_of(problem, model, sampler, guidance), measurements=request.measurements,
     )  # fmt: skip
-    if not request.nfe:
-        return with_levels(replace(cell, n_levels=ADAPTIVE_LEVELS))
-    return with_levels(with_budget(cell, request.nfe[0]))
+    return at_budget(cell, request.nfe[0] if request.nfe else None)
 
 
 def request_of(row: StoredRow, device: str | None) -> Request:
