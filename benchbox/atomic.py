@@ -27,20 +27,19 @@ def write_whole(path: Path, write: Callable[[IO[bytes]], object]) -> None:
 
     It is tried once more where somebody deletes the temporary file before it has its name.
     """
-    try:
-        _write(path, write)
-    except FileNotFoundError:
-        _write(path, write)
+    for last in (False, True):
+        try:
+            with _beside(path) as file:
+                write(file)
+            return
+        except FileNotFoundError:
+            if last:
+                raise
 
 
 def write_bytes(path: Path, data: bytes) -> None:
     """Write a file of these bytes, whole or not at all. OSError where it cannot be."""
     write_whole(path, lambda file: file.write(data))
-
-
-def _write(path: Path, write: Callable[[IO[bytes]], object]) -> None:
-    with _beside(path) as file:
-        write(file)
 
 
 @contextmanager

@@ -18,7 +18,7 @@ def comma_list(text: str) -> list[str]:
     An item with a comma is in double quotes, as in CSV, or is FILE or PLUGIN:FILE of a file that exists.
     """
     if '"' not in text:
-        return [item.strip() for item in _files(text.split(","))]
+        return [item.strip() for item in (_files(text.split(",")) if "," in text else [text])]
     try:
         return [item.strip() for item in next(csv.reader([text], skipinitialspace=True, strict=True))]
     except csv.Error as error:

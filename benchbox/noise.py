@@ -38,7 +38,7 @@ class Noise:
     ) -> None:
         self.shape, self.device, self.dtype, self.block, self.to = shape, device, dtype, block, to or device
         blocks = range(first // block, -(-(first + n) // block))
-        self.generators = [_generator(seed, b, device) for b in blocks]
+        self.generators = [torch.Generator(device).manual_seed(_block_seed(seed, b)) for b in blocks]
         self.rows = slice(first % block, first % block + n)
         self.draws, self.ready = 0, list[Tensor]()
         size = block * prod(shape)
@@ -60,10 +60,6 @@ class Noise:
             part.normal_(generator=generator)
         draws = z.transpose(0, 1).flatten(1, 2)[:, self.rows].to(self.to, self.dtype)
         return list(draws.unbind())[::-1]
-
-
-def _generator(seed: int, block: int, device: torch.device | str) -> torch.Generator:
-    return torch.Generator(device).manual_seed(_block_seed(seed, block))
 
 
 @lru_cache(maxsize=2**16)

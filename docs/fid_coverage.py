@@ -28,7 +28,7 @@ def line(dim: int, n: int, case: str) -> str:
     plain, values, covered = [], [], 0
     for seed in range(REPETITIONS):
         blocks = BlockMoments(dim, BLOCKS)
-        blocks.update(model.draw(n, seed).numpy(), np.arange(n))
+        blocks.add(model.draw(n, seed).numpy(), np.arange(n))
         interval, moments = fid_interval(blocks.moments, mean, np.diag(variance)), blocks.total
         plain.append(frechet_distance(moments.mean, moments.covariance, mean, np.diag(variance)))
         values.append(interval.value)

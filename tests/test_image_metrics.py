@@ -148,7 +148,7 @@ def test_the_interval_covers_the_true_distance_of_gaussians() -> None:
     covered, values = 0, []
     for seed in range(200):
         blocks = BlockMoments(4, BLOCKS)
-        blocks.update(law.draw(n, seed).numpy(), np.arange(n))
+        blocks.add(law.draw(n, seed).numpy(), np.arange(n))
         found = fid_interval(blocks.moments, *reference)
         covered += found.low <= true <= found.high
         values.append(found.value)
@@ -162,7 +162,7 @@ def test_the_extrapolated_value_has_little_of_the_bias_even_where_samples_are_fe
     plain, values = [], []
     for _ in range(20):
         total = FIDAccumulator(fake_extractor(), "fake", standard(dim), RANGE)
-        total.blocks.update(rng.standard_normal((n, dim)), np.arange(n))
+        total.blocks.add(rng.standard_normal((n, dim)), np.arange(n))
         out = total.compute()
         plain.append(out["fid"])
         values.append(out["fid_inf"])

@@ -15,7 +15,7 @@ from sweeping import measure, run_cells
 
 from benchbox.bench.cell import Cell
 from benchbox.bench.rerun import differing_columns, rebuild
-from benchbox.bench.resume import state_key
+from benchbox.bench.row import state_key
 from benchbox.bench.settings import Setting
 from benchbox.bench.sweep import Request, expand
 from benchbox.executors.local import Local

@@ -22,7 +22,7 @@ from worker_tasks import CHANGES, Loads, Stop, Task
 
 from benchbox import threads
 from benchbox.bench.shard_result import ShardResult
-from benchbox.bench.worker_warnings import WARNINGS_KEY, WorkerWarning, tell
+from benchbox.bench.worker_warnings import WARNINGS_KEY, WorkerWarning, show_warnings
 from benchbox.clusters import remote
 from benchbox.errors import UsageError
 from benchbox.executor import Lost
@@ -176,12 +176,12 @@ def test_a_warning_of_a_worker_is_told_once() -> None:
     said = {"status": "done", WARNINGS_KEY: ["a: told once", "a: told once", "b: told too"]}
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        tell(said)
-        tell({WARNINGS_KEY: ["a: told once"]})
+        show_warnings(said)
+        show_warnings({WARNINGS_KEY: ["a: told once"]})
     assert {warning.category for warning in caught} == {WorkerWarning}
     assert [str(warning.message) for warning in caught] == ["a: told once", "b: told too"]
     assert said == {"status": "done"}
-    tell({WARNINGS_KEY: "not a list"})
+    show_warnings({WARNINGS_KEY: "not a list"})
 
 
 def test_a_task_without_memory_says_so(shared: Local) -> None:

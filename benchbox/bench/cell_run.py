@@ -7,8 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from benchbox.bench.plan import PlannedCell, Row
-from benchbox.bench.resume import state_key
-from benchbox.bench.row import checked_row, cost_columns, initial_row, now, with_values
+from benchbox.bench.row import checked_row, cost_columns, initial_row, now, state_key, with_values
 from benchbox.bench.run import Tick
 from benchbox.bench.shard_result import ShardResult, merged_reports
 from benchbox.bench.task import ComputeMetrics, MakeSamples, MergeShards, Task, no_tick

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from concurrent.futures import Future, wait
 from dataclasses import dataclass
 from typing import Any
 
-from benchbox.bench.cell import Cell
+from benchbox.bench.plan import Plan
 from benchbox.bench.shard_result import ShardResult
 from benchbox.bench.task import LoadModel, Task
-from benchbox.bench.worker_warnings import tell
+from benchbox.bench.worker_warnings import WARNINGS_KEY, show_warnings
 from benchbox.errors import UsageError, sentence
 from benchbox.executor import Executor, Lost
 from benchbox.stopping import Interrupted, raise_if_stopped
@@ -21,21 +20,9 @@ POLL = 0.2
 
 @dataclass(frozen=True)
 class Dispatcher:
-    """Runs the tasks of a sweep by an executor; isolated: none of them in the calling process."""
+    """Runs the tasks of a sweep by an executor."""
 
     executor: Executor
-    isolated: bool
-
-    def load(self, cells: Iterable[Cell], timeout: float | None = None) -> None:
-        """Load every model of the cells once, where it will run. UsageError where one cannot be loaded."""
-        for cell in {(cell.model, cell.device, cell.dtype): cell for cell in cells if not cell.skip}.values():
-            task = LoadModel(cell, timeout=timeout, isolated=self.isolated)
-            try:
-                report = await_result(self.executor.submit(task, None)).report
-            except Lost:
-                continue  # a crash or a timeout is reported when the cell runs
-            if report["status"] == "refused":
-                raise UsageError(report["reason"])
 
     def submit(self, task: Task, argument: Any) -> Future[ShardResult]:
         try:
@@ -66,5 +53,19 @@ def await_result(future: Future[ShardResult]) -> ShardResult:
     while not wait([future], timeout=POLL).done:
         raise_if_stopped()
     result = future.result()
-    tell(result.report)
+    if WARNINGS_KEY in result.report:
+        show_warnings(result.report)
     return result
+
+
+def load_models(plan: Plan, executor: Executor, timeout: float | None = None) -> None:
+    """Load every model of the cells to do once, where it will run. UsageError where one cannot be loaded."""
+    cells = [planned.cell for planned in plan.to_do if not planned.cell.skip]
+    for cell in {(cell.model, cell.device, cell.dtype): cell for cell in cells}.values():
+        task = LoadModel(cell, timeout=timeout, isolated=plan.isolated)
+        try:
+            report = await_result(executor.submit(task, None)).report
+        except Lost:
+            continue  # a crash or a timeout is reported when the cell runs
+        if report["status"] == "refused":
+            raise UsageError(report["reason"])

@@ -25,7 +25,7 @@ class Meter:
     def __init__(self, device: torch.device) -> None:
         self.device, self.seconds, self.joules = device, 0.0, 0.0
         self.cuda = device.type == "cuda"
-        self._energy = energy_counter(device)
+        self._energy = energy_counter(device) if self.cuda else None
         self._contention = Contention(device)
         if self.cuda:
             torch.cuda.reset_peak_memory_stats(device)
@@ -101,7 +101,7 @@ class Contention:
     """CPU time of other processes on the cores of this one, and other processes on its GPU, from now on."""
 
     def __init__(self, device: torch.device) -> None:
-        self.count_gpu_processes = gpu_processes(device)
+        self.count_gpu_processes = gpu_processes(device) if device.type == "cuda" else None
         self.gpu_shared = self.count_gpu_processes is not None and self.count_gpu_processes() > 1
         self.start = time.perf_counter(), busy_seconds() - own_seconds()
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
-from benchbox.bench.cell import Cell, digest, plugin_packages
+from benchbox.bench.cell import Cell
 from benchbox.bench.provenance import machine
-from benchbox.bench.row import value
+from benchbox.bench.row import state_key
 from benchbox.bench.shard_result import ShardResult
 from benchbox.metric import Metric
 from benchbox.store.states import MetricState
@@ -19,13 +18,6 @@ Metrics = Mapping[str, Metric]
 
 SAME_MACHINE = ("device", "torch", "cuda", "git")
 """Columns of the machine that must be unchanged for a cell to resume from its progress."""
-
-
-def state_key(cell: Cell, metric: Metric) -> str:
-    """The name of a stored metric state: stream, metric, and a hash of the metric's options and package version."""
-    metric_value = value(metric, cell.model)
-    identity = [metric_value.setting, sorted(plugin_packages(metric)), sorted(metric_value.files or {})]
-    return f"{cell.stream}-{re.sub(r'[^a-z0-9+-]', '-', metric.name.lower())}-{digest(identity)}"
 
 
 def state_keys(cell: Cell, metrics: Metrics) -> dict[str, str]:

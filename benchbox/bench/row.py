@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from numbers import Real
 from typing import Any
 
-from benchbox.bench.cell import Cell
+from benchbox.bench.cell import Cell, digest, plugin_packages
 from benchbox.bench.provenance import machine, package_versions
 from benchbox.card import known_sha256
 from benchbox.metric import Metric
@@ -128,3 +129,10 @@ def with_notes(row: dict[str, Any]) -> dict[str, Any]:
     notes = [f"{name.removesuffix('_note')}{mark}: {text}" for name, mark, text in columns if name.endswith("_note")]
     reasons = [*(row["reason"] or "").split("; "), *notes]
     return row | {"reason": "; ".join(dict.fromkeys(filter(None, reasons))) or None}
+
+
+def state_key(cell: Cell, metric: Metric) -> str:
+    """The name of a stored metric state: stream, metric, and a hash of the metric's options and package version."""
+    metric_value = value(metric, cell.model)
+    identity = [metric_value.setting, sorted(plugin_packages(metric)), sorted(metric_value.files or {})]
+    return f"{cell.stream}-{re.sub(r'[^a-z0-9+-]', '-', metric.name.lower())}-{digest(identity)}"

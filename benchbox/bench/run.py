@@ -13,6 +13,7 @@ from torch import Tensor
 
 from benchbox.bench.cell import DTYPES, Cell
 from benchbox.bench.meter import Meter
+from benchbox.clock import clock
 from benchbox.denoiser import Denoiser
 from benchbox.driver import mode, states, trajectory
 from benchbox.errors import Told
@@ -71,7 +72,7 @@ class Run:
         self.size = cell.noise_block if cell.adaptive else cell.batch_size
         self.warm_up()
         self.denoise.reset()
-        self.meter, self.decoding = Meter(self.device), Meter(self.device)
+        self.meter, self.decoding = Meter(self.device), clock(self.device)
         self.begun, self.rows, self.nfe_max, self.calls_max = 0, 0, 0.0, 0.0
 
     def warm_up(self) -> None:
@@ -130,8 +131,9 @@ class Run:
         with self.meter:
             self.denoise.at(index)
             x = self.walk(self.levels, first, n, cell.final, self.tick)
-        with mode(cell.sampler), self.decoding:
-            x = cell.model.decode(x)
+        if cell.model.latent:
+            with mode(cell.sampler):
+                x = self.decoding(cell.model.decode, x)
         self.rows += n
         self.nfe_max = max(self.nfe_max, (self.denoise.evaluations - before) / n)
         self.calls_max = max(self.calls_max, (self.denoise.guided_calls - calls) / n)
@@ -171,16 +173,14 @@ class Run:
     def counts(self) -> dict[str, float]:
         """Evaluations, summed over the samples, and the most per sample that one batch spent."""
         denoise = self.denoise
-        return {
+        counts = {
             "rows": self.begun, "evaluations": denoise.evaluations, "backward": denoise.backward_rows,
             "clamped": denoise.all_clamped, "nfe_max": self.nfe_max,
-        } | self.guided_counts()  # fmt: skip
-
-    def guided_counts(self) -> dict[str, float]:
-        """Counts of a guided run only: evaluations of the guided denoiser, and of networks besides the model's."""
+        }  # fmt: skip
         if self.cell.guidance is None:
-            return {}
-        return {"calls": self.denoise.guided_calls, "calls_max": self.calls_max, "guides": self.denoise.guide_rows}
+            return counts
+        guided = {"calls": denoise.guided_calls, "calls_max": self.calls_max, "guides": denoise.guide_rows}
+        return counts | guided  # evaluations of the guided denoiser, and of networks besides the model's
 
     def costs(self) -> dict[str, Any]:
         """Time, memory and energy; None where this machine cannot measure it."""

@@ -33,11 +33,6 @@ def prepare(plan: Plan, store: Store) -> None:
         saver.prepare()
 
 
-def load_models(plan: Plan, executor: Executor, timeout: float | None = None) -> None:
-    """Load the models of all cells to do, where they will run. UsageError where one cannot be loaded."""
-    Dispatcher(executor, plan.isolated).load([planned.cell for planned in plan.to_do], timeout)
-
-
 def run_sweep(
     plan: Plan, store: Store, executor: Executor, watcher: Watcher,
     *, timeout: float | None = None, count: int = SHARDS, exclusive: bool = False,
@@ -53,7 +48,7 @@ def run_sweep(
     limits = TaskLimits(timeout, exclusive, plan.isolated)
     with Leases(store.directory) as leases:
         leases.live()  # removes the files of dead processes
-        yield from Sweep(plan, store, Dispatcher(executor, plan.isolated), watcher, leases, limits, count).rows()
+        yield from Sweep(plan, store, Dispatcher(executor), watcher, leases, limits, count).rows()
 
 
 @dataclass
@@ -69,6 +64,7 @@ class Sweep:
     count: int = SHARDS
     began: str = field(default_factory=now)
     elsewhere: list[PlannedCell] = field(default_factory=list)
+    waited: bool = False
 
     def rows(self) -> Iterator[Row]:
         """The rows of the cells; those that another process holds come last, once it has released them."""
@@ -80,7 +76,7 @@ class Sweep:
                 self.watcher.wait(cells, self.leases.holder(cells[0].cell.id) or "another process")
                 raise_if_stopped()
                 time.sleep(LEASE_POLL)
-            cells = self.elsewhere
+            cells, self.waited = self.elsewhere, True
 
     def pipeline(self, cells: Sequence[PlannedCell]) -> Iterator[Row]:
         """Keep a window of shards submitted; the results are collected in the order of submission."""
@@ -131,16 +127,16 @@ class Sweep:
             planned = self.replanned(planned)
         self.watcher.start(planned)
         run = CellRun(planned, self.limits, lambda: self.watcher.tick(cell))
-        if not (self.plan.force or run.complete):
+        if planned.n_kept:
             self.resume(run)
         return run
 
     def replanned(self, planned: PlannedCell) -> PlannedCell:
-        """A cell that is leased now, planned again where another process has stored a row since the plan was made."""
-        row = self.store.get(planned.cell.id)
+        """A cell that is leased now, planned again where another process has worked on it since the plan was made."""
+        row = self.store.own_row(planned.cell.id) or planned.row
         if row is not None and (row["started_at"] or "") >= self.began:
             return replace(planned, todo="done", row=row)  # finished in the meantime, whatever its status
-        if self.plan.force or row == planned.row:
+        if self.plan.force or (row == planned.row and not self.waited):
             return planned
         return with_kept(plan_cell(planned.cell, row), self.store)
 

@@ -18,7 +18,7 @@ from benchbox.bench.run import Diverged, Run, Tick, loaded_denoiser
 from benchbox.bench.shard_result import Report, Shard, ShardResult, State
 from benchbox.denoiser import Denoiser
 from benchbox.errors import UsageError, sentence
-from benchbox.guidance import guided
+from benchbox.guidance import Guidance, guided
 from benchbox.metric import Accumulator, Context, Metric
 from benchbox.plugin import DISTRIBUTION
 from benchbox.stopping import Interrupted, OutOfTime, time_limit
@@ -106,7 +106,8 @@ class LoadModel(Task):
     def work(self, report: Report, argument: Any) -> dict[str, State]:
         try:
             self.prepare()
-            self.try_guidance()
+            if self.cell.guidance is not None and not self.cell.skip:
+                self.try_guidance(self.cell.guidance)
         except UsageError as error:
             report |= {"status": "refused", "reason": str(error)}
         except Exception as error:
@@ -115,16 +116,13 @@ class LoadModel(Task):
                 report |= {"status": "refused", "reason": reason}
         return {}
 
-    def try_guidance(self) -> None:
+    def try_guidance(self, guidance: Guidance) -> None:
         """Evaluate the guided denoiser once, on a sample of zeros: a guidance that cannot run is refused early."""
-        cell = self.cell
-        if cell.guidance is None or cell.skip:
-            return
-        denoise = self.prepare()
+        cell, denoise = self.cell, self.prepare()
         denoise.at(torch.arange(1, device=cell.device))
         with torch.inference_mode():
             x = torch.zeros(1, *cell.model.shape, device=cell.device)
-            guided(cell.guidance, denoise, cell.levels)(x, cell.levels.sigmas[0])
+            guided(guidance, denoise, cell.levels)(x, cell.levels.sigmas[0])
 
 
 class MakeSamples(Task):

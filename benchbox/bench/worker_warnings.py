@@ -55,7 +55,7 @@ class WarningRecorder:
         return record
 
 
-def tell(report: dict[str, Any]) -> None:
+def show_warnings(report: dict[str, Any]) -> None:
     """Remove the warnings from a report, and show each once in this process."""
     texts = report.pop(WARNINGS_KEY, [])
     for text in texts if isinstance(texts, list) else []:

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from benchbox.bench.cell import Cell
+from benchbox.bench.dispatch import load_models
 from benchbox.bench.plan import Plan, PlannedCell, Row
-from benchbox.bench.runner import load_models, prepare, run_sweep
+from benchbox.bench.runner import prepare, run_sweep
 from benchbox.cli.common import console, count_of, errors, progress_bar, say
 from benchbox.cli.tables import plan_table, total_cost
 from benchbox.executor import Executor

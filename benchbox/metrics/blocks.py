@@ -54,7 +54,7 @@ class BlockMoments:
         self.blocks = [Moments(dim) for _ in range(blocks)]
         self.pending: list[list[NDArray[Any]]] = [[] for _ in range(blocks)]
 
-    def update(self, vectors: NDArray[Any], index: NDArray[Any]) -> None:
+    def add(self, vectors: NDArray[Any], index: NDArray[Any]) -> None:
         """vectors: (n, dim); index: (n,), the samples' global numbers."""
         block = block_of(index, len(self.blocks))
         for moments in self.blocks:

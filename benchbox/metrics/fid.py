@@ -60,7 +60,7 @@ class FIDAccumulator(Accumulator):
             raise UsageError(
                 f"the reference has {len(self.reference.mu)} features, and {self.features} has {features.shape[1]}."
             )
-        self.blocks.update(features, index)
+        self.blocks.add(features, index)
 
     def merge(self, other: FIDAccumulator) -> None:
         for accumulator in (self, other):

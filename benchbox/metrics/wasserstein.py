@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
-
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING
 
 from benchbox.errors import UsageError
 from benchbox.metric import Accumulator, Context, Metric
@@ -57,33 +55,24 @@ class W2(Metric):
         return W2Accumulator(*law, self.blocks)
 
 
-class W2Accumulator(Accumulator):
+class W2Accumulator(BlockMoments, Accumulator):
     """Moments of blocks of samples."""
 
     def __init__(self, mean: Matrix, root: Matrix, blocks: int) -> None:
         """root: the symmetric root of the reference covariance."""
+        super().__init__(len(mean), blocks)
         self.mean, self.root = mean, root
-        self.moments = BlockMoments(len(mean), blocks)
 
     def update(self, batch: Tensor, index: Tensor) -> None:
-        self.moments.update(batch.flatten(1).double().cpu().numpy(), index.cpu().numpy())
-
-    def merge(self, other: W2Accumulator) -> None:
-        self.moments.merge(other.moments)
-
-    def state(self) -> dict[str, NDArray[Any]]:
-        return self.moments.state()
-
-    def load(self, state: dict[str, NDArray[Any]]) -> None:
-        self.moments.load(state)
+        self.add(batch.flatten(1).double().cpu().numpy(), index.cpu().numpy())
 
     def distance(self, moments: Moments) -> float:
         return gaussian_w2(moments.mean, moments.covariance, self.mean, self.root)
 
     def compute(self) -> dict[str, float | str | None]:
-        total = self.moments.total
+        total = self.total
         if total.n < 2:
             return {"w2": None, "w2_std": None}
-        blocks = [block for block in self.moments.moments if block.n > 1]
+        blocks = [block for block in self.moments if block.n > 1]
         error = block_error([self.distance(block) for block in blocks], [block.n for block in blocks])
         return {"w2": self.distance(total), "w2_std": error}

@@ -28,7 +28,10 @@ def pack(report: Any, arrays: Arrays) -> bytes:
     if any(array.dtype.hasobject for array in arrays.values()):
         raise ValueError("a metric's state holds objects, where arrays of numbers are meant")
     types = {name: (a.dtype.str, a.shape) for name, a in arrays.items() if a.dtype.char not in SAFETENSORS_TYPES}
-    stored = {name: raw_bytes(a) if name in types else little(a) for name, a in arrays.items()}
+    stored = {
+        name: raw_bytes(a) if name in types else a.astype(a.dtype.newbyteorder("<"), copy=False)
+        for name, a in arrays.items()
+    }
     head = {REPORT: json.dumps(report), TYPES: json.dumps(types)}
     return save(stored, head | {ARRAYS_HASH: arrays_sha256(head, stored)})
 
@@ -68,10 +71,6 @@ def arrays_sha256(head: Mapping[str, str], arrays: Arrays) -> str:
 def raw_bytes(array: NDArray[Any]) -> np.ndarray[Any, np.dtype[np.uint8]]:
     """The bytes of an array."""
     return np.frombuffer(array.tobytes(), np.uint8)
-
-
-def little(array: NDArray[Any]) -> NDArray[Any]:
-    return array.astype(array.dtype.newbyteorder("<"), copy=False)
 
 
 def restored(array: NDArray[np.uint8], kind: str, shape: list[int]) -> NDArray[Any]:

@@ -59,10 +59,13 @@ class MetricStates:
 
     def put(self, key: str, state: MetricState) -> None:
         """Write a state, whole or not at all, unless the one there is of more samples. OSError where it cannot be."""
-        if any(array.dtype.hasobject for array in state.state.values()) or self.count(key) > state.n:
+        path = self.path(key)
+        if any(array.dtype.hasobject for array in state.state.values()) or (
+            path.exists() and self.count(key) > state.n
+        ):
             return
         report = {"format": FORMAT, "key": key, "n": state.n, "counts": state.counts}
-        write_bytes(self.path(key), pack(report, state.state))
+        write_bytes(path, pack(report, state.state))
 
     def inspect(self) -> None:
         """Tell of every file here that is named like a metric state and is none, or is in an old format."""

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +17,6 @@ import pyarrow.parquet as pq
 from benchbox.atomic import flush_names, leftover, set_aside, try_to_write, write_bytes, write_whole
 from benchbox.errors import UsageError
 from benchbox.store import schema
-from benchbox.store.compacted import TRIES, Compacted
 from benchbox.store.paths import COMPACTED, ID, compacted_name, opened, path_of, printable
 from benchbox.store.reading import ReadRows, left_out, named_after_contents, parquet, read_table
 from benchbox.store.states import MetricState, MetricStates
@@ -23,6 +25,9 @@ from benchbox.store.values import one_setting_per_column
 
 FINISHED = frozenset({"done", "diverged", "dishonest", "skipped"})
 """Statuses that a rerun leaves as they are; the others are tried again."""
+
+TRIES = 5
+"""Times that a directory is looked through anew where others compact it meanwhile."""
 
 
 class Store:
@@ -35,14 +40,10 @@ class Store:
         self.directory = directory
         self.problems: list[str] = []
         self._noted: set[Path] = set()
-        self.compacted = Compacted(directory, self.read, self.note)
         self.statistics = MetricStates(directory, self.note)
 
     def prepare(self) -> None:
-        """Make the directory, see that it can be written to, and remove what killed runs left half written.
-
-        UsageError where it cannot be written to.
-        """
+        """Make the directory, and remove temporary files of killed runs. UsageError where it cannot be written to."""
         with self.writing():
             self.directory.mkdir(parents=True, exist_ok=True)
             try_to_write(self.directory)
@@ -55,7 +56,7 @@ class Store:
 
     @contextmanager
     def writing(self) -> Iterator[None]:
-        """What the disk refuses is told in a sentence."""
+        """Inside, an OSError becomes a UsageError."""
         try:
             yield
         except OSError as error:
@@ -64,6 +65,8 @@ class Store:
 
     def inspect(self) -> None:
         """Note in `problems` every file that is not whole rows or whole statistics, by what it says of itself."""
+        if not self.directory.exists():
+            return
         for path in self.files():
             try:
                 with parquet(path):
@@ -80,21 +83,31 @@ class Store:
 
     def get(self, cell: str) -> dict[str, Any] | None:
         """The row of a cell, or None where there is none that can be read."""
-        row = self._own(cell)
-        return self.compacted.get(cell) if row is None else row
+        row = self.own_row(cell)
+        if row is not None:
+            return row
+        table, places = self._compacted
+        return table.slice(places[cell], 1).to_pylist()[0] if cell in places else None
 
-    def _own(self, cell: str) -> dict[str, Any] | None:
-        """The row in the cell's own file."""
+    def own_row(self, cell: str) -> dict[str, Any] | None:
+        """The row in the cell's own file, or None where there is none that can be read."""
+        path = self.path(cell)
         with suppress(FileNotFoundError, NotADirectoryError):
-            rows = self.read(self.path(cell))
+            rows = self.read(path) if os.path.lexists(path) else None
             return None if rows is None else rows.table.to_pylist()[0]
         return None
+
+    @cached_property
+    def _compacted(self) -> tuple[pa.Table, dict[str, int]]:
+        """The latest row of each cell in compacted files, read once, and its place in the table."""
+        table = self.table(COMPACTED)
+        return table, {cell: i for i, cell in enumerate(table["cell"].to_pylist())}
 
     def put(self, row: dict[str, Any]) -> None:
         """Write a row into its cell's own file. A damaged file in its place is kept aside."""
         path, table = self.path(row["cell"]), schema.table(row)
         with self.writing():
-            if path.exists() and self._own(row["cell"]) is None:
+            if path.exists() and self.own_row(row["cell"]) is None:
                 set_aside(path)
             write_whole(path, lambda file: pq.write_table(table, file))
 
@@ -110,7 +123,7 @@ class Store:
         return path
 
     def put_details(self, cell: str, text: str) -> None:
-        """Write the side file of a cell, its traceback in full; an empty text takes away one of an earlier run."""
+        """Write the side file of a cell, a traceback; an empty text removes that of an earlier run."""
         path = self.path(cell).with_suffix(".log")
         with self.writing():
             if text:
@@ -134,17 +147,20 @@ class Store:
             path_of(self.directory, cell, ".part").unlink(missing_ok=True)
 
     def keep(self, statistics: dict[str, MetricState]) -> None:
-        """Write statistics, by their keys. UsageError where they cannot be written."""
+        """Write metric states, by their keys."""
         with self.writing():
             for key, kept in statistics.items():
                 self.statistics.put(key, kept)
 
-    def table(self) -> pa.Table:
-        """All rows, without the schema's marks; what cannot be read is named in `problems`."""
+    def table(self, names: re.Pattern[str] | None = None) -> pa.Table:
+        """All rows, or those in files with such a name, without the schema's marks; `problems` names what is unreadable.
+
+        Files that others compact meanwhile are looked for again.
+        """
         tables: dict[Path, pa.Table] = {}
         for _ in range(TRIES):
             gone = False
-            for path in self.files():
+            for path in (path for path in self.files() if names is None or names.fullmatch(path.name)):
                 try:
                     if path not in tables and (rows := self.read(path)) is not None:
                         tables[path] = rows.table
