@@ -18,7 +18,7 @@ from benchbox.atomic import flush_names, leftover, set_aside, try_to_write, writ
 from benchbox.errors import UsageError
 from benchbox.store import schema
 from benchbox.store.paths import COMPACTED, ID, compacted_name, opened, path_of, printable
-from benchbox.store.reading import ReadRows, left_out, named_after_contents, parquet, read_table
+from benchbox.store.reading import ReadRows, left_out, named_after_contents, read_table
 from benchbox.store.states import MetricState, MetricStates
 from benchbox.store.tables import framed, joined_tables
 from benchbox.store.values import one_setting_per_column
@@ -63,28 +63,13 @@ class Store:
             reason = error.strerror or type(error).__name__
             raise UsageError(f"the results directory {self.directory} cannot be written to: {reason}.") from None
 
-    def inspect(self) -> None:
-        """Note in `problems` every file that is not whole rows or whole statistics, by what it says of itself."""
-        if not self.directory.exists():
-            return
-        for path in self.files():
-            try:
-                with parquet(path):
-                    pass
-            except FileNotFoundError:
-                continue
-            except Exception as error:
-                self.note(path, left_out(error))
-        self.statistics.inspect()
-
     def path(self, cell: str) -> Path:
         """Where a cell has its own file. ValueError for what is no id."""
         return path_of(self.directory, cell, ".parquet")
 
     def get(self, cell: str) -> dict[str, Any] | None:
         """The row of a cell, or None where there is none that can be read."""
-        row = self.own_row(cell)
-        if row is not None:
+        if (row := self.own_row(cell)) is not None:
             return row
         table, places = self._compacted
         return table.slice(places[cell], 1).to_pylist()[0] if cell in places else None
@@ -153,10 +138,7 @@ class Store:
                 self.statistics.put(key, kept)
 
     def table(self, names: re.Pattern[str] | None = None) -> pa.Table:
-        """All rows, or those in files with such a name, without the schema's marks; `problems` names what is unreadable.
-
-        Files that others compact meanwhile are looked for again.
-        """
+        """All rows, or those of files with such a name; `problems` names what cannot be read."""
         tables: dict[Path, pa.Table] = {}
         for _ in range(TRIES):
             gone = False

@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 from benchbox.errors import UsageError
 from benchbox.store import schema
 from benchbox.store.paths import printable
+from benchbox.store.reading import left_out, parquet
 from benchbox.store.store import Store
 
 Item = TypeVar("Item")
@@ -29,6 +30,19 @@ class Track(Protocol):
     """Goes through items one by one, and shows how far it is."""
 
     def __call__(self, items: Sequence[Item], what: str) -> Iterable[Item]: ...
+
+
+def inspect(store: Store) -> None:
+    """Note in the store's `problems` every file that is not whole rows or whole statistics, by its metadata."""
+    for path in store.files():
+        try:
+            with parquet(path):
+                pass
+        except FileNotFoundError:
+            continue
+        except Exception as error:  # libraries raise any exception for hostile bytes
+            store.note(path, left_out(error))
+    store.statistics.inspect()
 
 
 def verify(store: Store, fault: Fault, same: Sequence[str], configuration: Load, track: Track) -> list[str]:
