@@ -12,10 +12,11 @@ from typing import Any
 
 import pluggy
 
-from benchbox import builtins, hookspecs
+import benchbox.builtins as builtins
+from benchbox import hookspecs
 from benchbox.contract import refused
 from benchbox.errors import sentence
-from benchbox.plugin import BASES, DISTRIBUTION, Offer, own_version, plugin_fault
+from benchbox.plugin import BASES, DISTRIBUTION, OWN_VERSION, Offer, plugin_fault
 
 ENTRY_POINT_GROUP = "benchbox"
 SLOW = 1.0
@@ -112,7 +113,7 @@ def hooks_of(module: Any) -> list[tuple[str, Callable[[], Any]]]:
 
 def built_in() -> Iterator[Source]:
     for kind in BASES:
-        yield Source(f"benchbox.{kind}s", DISTRIBUTION, own_version(), getattr(builtins, f"benchbox_{kind}s"), kind)
+        yield Source(f"benchbox.{kind}s", DISTRIBUTION, OWN_VERSION, getattr(builtins, f"benchbox_{kind}s"), kind)
 
 
 def installed_packages() -> list[tuple[EntryPoint, Source]]:

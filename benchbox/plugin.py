@@ -6,17 +6,17 @@ import inspect
 import json
 import re
 from dataclasses import MISSING, dataclass, is_dataclass
-from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
+from benchbox.coercion import type_words
 from benchbox.errors import sentence
 from benchbox.executor import Executor
 from benchbox.grid import Grid
 from benchbox.guidance import Guidance
 from benchbox.metric import Metric
 from benchbox.model import Model
-from benchbox.options import default_values, defaults, hints, type_words
+from benchbox.options import default_values, defaults, hints
 from benchbox.problem import Problem
 from benchbox.sampler import Sampler
 from benchbox.schedule import Schedule
@@ -34,6 +34,11 @@ BASES: dict[str, type] = {
 """Each kind of plugin and the class that its plugins extend."""
 
 DISTRIBUTION = "benchbox-diffusion"
+
+try:
+    OWN_VERSION = version(DISTRIBUTION)
+except PackageNotFoundError:  # the code runs from a checkout
+    OWN_VERSION = "0+unknown"
 
 PLUGIN_NAME = r"[\w+-]+(:[\w+.-]+)?"
 """A plugin's name: a word, or prefix:Word for a method of another library (`diffusers:DDIMScheduler`)."""
@@ -130,12 +135,3 @@ def _option_fault(cls: Any, kind: str) -> str | None:
     except Exception as error:
         return f"{kind} {cls.name}: the default of an option is not a plain value ({sentence(error)})"
     return None
-
-
-@cache
-def own_version() -> str:
-    """The version of benchbox that is installed."""
-    try:
-        return version(DISTRIBUTION)
-    except PackageNotFoundError:
-        return "0+unknown"

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import Any
 
 from benchbox.discovery import Source, built_in, installed_packages
 from benchbox.errors import UsageError, unknown
-from benchbox.options import build, default_values
-from benchbox.plugin import BASES, DISTRIBUTION, Offer, own_version
+from benchbox.options import build, default_values, option_values
+from benchbox.plugin import BASES, DISTRIBUTION, OWN_VERSION, Offer
 
-__all__ = ["BASES", "DISTRIBUTION", "Offer", "Registry", "Source", "own_version", "registry"]
+__all__ = ["BASES", "DISTRIBUTION", "OWN_VERSION", "Offer", "Registry", "Source", "registry"]
 
 
 class Registry:
@@ -22,7 +22,7 @@ class Registry:
     def __init__(self, only: str | None = None) -> None:
         """only: None loads every installed package, "off" none, "a,b" those (package or entry-point names)."""
         self._sources = list(built_in())
-        pinned, installed = _names(only or ""), set[str]()
+        pinned, installed = {_canonical(n) for n in (only or "off").split(",")} - {"off", ""}, set[str]()
         for entry, source in installed_packages():
             names = {_canonical(entry.name), _canonical(source.package)}
             if only is None or names & pinned:
@@ -126,10 +126,6 @@ def _missing(name: str) -> Source:
     return source
 
 
-def _names(only: str) -> set[str]:
-    return {_canonical(n) for n in only.split(",")} - {"off", ""}
-
-
 def _canonical(name: str) -> str:
     """A distribution's name as package registries compare it."""
     return re.sub(r"[-_.]+", "-", name.strip()).lower()
@@ -139,3 +135,11 @@ def _canonical(name: str) -> str:
 def registry() -> Registry:
     """The registry of this process; BENCHBOX_PLUGINS=off, or a comma list, restricts which packages it loads."""
     return Registry(os.environ.get("BENCHBOX_PLUGINS") or None)
+
+
+def plugin_packages(plugin: Any) -> Iterator[str]:
+    """The packages, with versions, of a plugin and of the plugins among its options."""
+    for value in (plugin, *option_values(plugin)):
+        kind = next((kind for kind, base in BASES.items() if isinstance(value, base)), None)
+        for offer in registry().offers(kind, value.name) if kind else ():
+            yield f"{offer.package} {offer.version}"

@@ -14,9 +14,10 @@ from hypothesis import strategies as st
 from benchbox import Grid, Sampler, Schedule, get
 from benchbox.bench.settings import Setting, Settings, parse_settings
 from benchbox.bench.sweep import Request, expand
+from benchbox.coercion import coerce
 from benchbox.commas import integers
 from benchbox.errors import UsageError
-from benchbox.options import build, coerce, describe, hints
+from benchbox.options import build, describe, hints
 from benchbox.registry import registry
 
 

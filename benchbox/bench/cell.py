@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import math
-from collections.abc import Iterator
-from dataclasses import dataclass, field, fields
-from functools import cached_property
+import sys
+from dataclasses import dataclass, field
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,6 @@ import torch
 from benchbox.bench.provenance import device_name
 from benchbox.bench.saving import Saver
 from benchbox.bench.truths import measure
-from benchbox.bench.weights import weights_sha256
 from benchbox.card import sha256
 from benchbox.grid import Grid, Levels
 from benchbox.guidance import Guidance
@@ -24,11 +22,12 @@ from benchbox.hookspecs import CONTRACT
 from benchbox.measurement import Measurements
 from benchbox.metric import Metric
 from benchbox.model import Model
-from benchbox.options import KIND_OF, describe
+from benchbox.options import describe, option_values
 from benchbox.problem import Problem
-from benchbox.registry import BASES, own_version, registry
+from benchbox.registry import OWN_VERSION, plugin_packages, registry
 from benchbox.sampler import Sampler
 from benchbox.schedule import Schedule
+from benchbox.store.paths import digest, dumps
 
 DTYPES = {d: getattr(torch, d) for d in ("float16", "bfloat16", "float32", "float64")}
 
@@ -100,7 +99,7 @@ class Cell:
             "schedule": self.schedule.name, "schedule_options": dumps(describe(self.schedule)),
             "grid": self.grid.name, "grid_options": dumps(describe(self.grid)),
             "seed": self.seed, "dtype": self.dtype, "final": self.final, "guidance": None,
-            "benchbox": own_version(), "contract": CONTRACT,
+            "benchbox": OWN_VERSION, "contract": CONTRACT,
         } | plugin_columns("guidance", self.guidance) | self._problem_columns  # fmt: skip
 
     @property
@@ -154,26 +153,18 @@ def plugin_columns(kind: str, plugin: Guidance | Problem | None) -> dict[str, An
     }  # fmt: skip
 
 
-def dumps(value: Any) -> str:
-    return json.dumps(value, sort_keys=True, ensure_ascii=False)
+CODE = frozenset({".py", ".pyc", ".pyi"})
 
 
-def digest(value: Any) -> str:
-    return hashlib.sha256(dumps(value).encode()).hexdigest()[:16]
+def weights_sha256(model: Model) -> str | None:
+    """The hash that the model states, else that of the data files in its package; None where there are none."""
+    return model.sha256 or package_data_sha256(type(model).__module__.partition(".")[0])
 
 
-def option_values(plugin: Any) -> Iterator[Any]:
-    """The values of a plugin's options and of the options of nested plugins."""
-    for option in fields(plugin):
-        value = getattr(plugin, option.name)
-        yield value
-        if isinstance(value, tuple(KIND_OF)):
-            yield from option_values(value)
-
-
-def plugin_packages(plugin: Any) -> Iterator[str]:
-    """The packages, with versions, of a plugin and of the plugins among its options."""
-    for value in (plugin, *option_values(plugin)):
-        kind = next((kind for kind, base in BASES.items() if isinstance(value, base)), None)
-        for offer in registry().offers(kind, value.name) if kind else ():
-            yield f"{offer.package} {offer.version}"
+@cache
+def package_data_sha256(package: str) -> str | None:
+    """A hash of all files of an imported package that are not code; None for benchbox, whose models state theirs."""
+    folders = [] if package == "benchbox" else [Path(p) for p in getattr(sys.modules.get(package), "__path__", [])]
+    files = sorted(f for folder in folders for f in folder.rglob("*") if f.is_file() and f.suffix not in CODE)
+    text = "\n".join(sha256(f) for f in files)
+    return hashlib.sha256(text.encode()).hexdigest() if files else None

@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from benchbox.atomic import write_whole
-from benchbox.bench.cell import Cell, digest, dumps
+from benchbox.bench.cell import Cell
 from benchbox.bench.sweep import Request
 from benchbox.errors import UsageError
 from benchbox.files import why
 from benchbox.options import describe, json_value
-from benchbox.plugin import own_version
-from benchbox.store.paths import opened, path_of
+from benchbox.plugin import OWN_VERSION
+from benchbox.store.paths import digest, dumps, opened, path_of
 
 CONFIGURATION_FORMAT = 1
 FOLDER = "sweeps"
@@ -44,7 +44,7 @@ def resolved(request: Request, cells: Sequence[Cell]) -> Configuration:
     }
     configuration = {"request": request_fields | {"settings": settings}, "plugins": unique}
     as_read_back: Configuration = json.loads(json.dumps(configuration))
-    return {"format": CONFIGURATION_FORMAT, "benchbox": own_version(), **as_read_back}
+    return {"format": CONFIGURATION_FORMAT, "benchbox": OWN_VERSION, **as_read_back}
 
 
 def save_configuration(configuration: Configuration, directory: Path) -> str:

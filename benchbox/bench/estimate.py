@@ -11,11 +11,12 @@ from pathlib import Path
 import pandas as pd
 import torch
 
-from benchbox.bench.cell import Cell, dumps, option_values
+from benchbox.bench.cell import Cell
 from benchbox.bench.meter import MIB
 from benchbox.bench.provenance import device_name
 from benchbox.errors import UsageError
-from benchbox.options import describe
+from benchbox.options import describe, option_values
+from benchbox.store.paths import dumps
 
 LEAST_ARRAYS = 4
 """The least number of arrays of a batch's size in a run: state, noise, denoised state, output of the network."""

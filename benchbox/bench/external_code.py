@@ -9,8 +9,9 @@ from dataclasses import MISSING
 from pathlib import Path
 from typing import Any
 
+from benchbox.coercion import alternatives
 from benchbox.errors import UsageError
-from benchbox.options import alternatives, defaults, hints
+from benchbox.options import defaults, hints
 from benchbox.registry import registry
 from benchbox.store.values import split_label
 

@@ -9,7 +9,7 @@ from typing import Any
 import pyarrow.compute as pc
 
 from benchbox.bench.budget import at_budget
-from benchbox.bench.cell import Cell, dumps
+from benchbox.bench.cell import Cell
 from benchbox.bench.external_code import StoredRow, json_object, known_plugin, stored_metrics, text_values
 from benchbox.bench.provenance import ABSENT, device_name, package_versions, usable
 from benchbox.bench.settings import model_named
@@ -19,6 +19,7 @@ from benchbox.noise import BLOCK
 from benchbox.options import describe
 from benchbox.registry import registry
 from benchbox.store import schema
+from benchbox.store.paths import dumps
 from benchbox.store.store import Store
 from benchbox.store.values import split_label
 

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from benchbox.bench.cell import digest, dumps, plugin_packages
+from benchbox.bench.cell import weights_sha256
 from benchbox.bench.provenance import device_name, machine, package_versions
 from benchbox.bench.row import (
     checked_row,
@@ -24,15 +24,15 @@ from benchbox.bench.row import (
     with_values,
 )
 from benchbox.bench.samples import as_data
-from benchbox.bench.weights import weights_sha256
 from benchbox.errors import UsageError, sentence
 from benchbox.hookspecs import CONTRACT
 from benchbox.inputs.images import Images
 from benchbox.metric import Context, Metric
 from benchbox.model import Model
 from benchbox.options import describe
-from benchbox.registry import own_version
+from benchbox.registry import OWN_VERSION, plugin_packages
 from benchbox.store.leases import Leases
+from benchbox.store.paths import digest, dumps
 from benchbox.store.schema import SCORED
 from benchbox.store.store import Store
 from benchbox.store.values import value_columns
@@ -102,7 +102,7 @@ class Score:
         }  # fmt: skip
         return {
             "sampler": f"{SCORED}{self.name}", "sampler_options": "{}", "dataset": self.model.dataset,
-            "seed": self.seed, "benchbox": own_version(), "contract": CONTRACT,
+            "seed": self.seed, "benchbox": OWN_VERSION, "contract": CONTRACT,
             **(model if self.model_is_given else {"model": None, "model_options": "{}", "model_sha256": None}),
         }  # fmt: skip
 

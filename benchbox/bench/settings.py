@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from benchbox.card import read_card
+from benchbox.coercion import KIND_OF, alternatives
 from benchbox.commas import comma_list
 from benchbox.errors import UsageError, unknown
 from benchbox.executor import Executor
-from benchbox.options import KIND_OF, alternatives, defaults, hints
+from benchbox.options import defaults, hints
 from benchbox.registry import registry
 
 

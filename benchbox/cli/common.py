@@ -43,13 +43,6 @@ def progress_bar(extra: str = "") -> Progress:
     )  # fmt: skip
 
 
-def torch_device(name: str) -> str:
-    """The torch device of this name; auto: CUDA if available. UsageError for a device that this machine lacks."""
-    from benchbox.bench.provenance import usable  # imports torch
-
-    return usable(name)
-
-
 CLICK_ERROR: type[Exception] = typer.BadParameter.__mro__[1]
 """The base class of typer's errors about a command line; its module differs between versions of typer."""
 

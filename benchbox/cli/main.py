@@ -55,9 +55,9 @@ app.command()(doctor)
 def show_version(requested: bool) -> None:
     """Print the version, and stop."""
     if requested:
-        from benchbox.plugin import own_version
+        from benchbox.plugin import OWN_VERSION
 
-        console.print(f"benchbox {own_version()}", markup=False)
+        console.print(f"benchbox {OWN_VERSION}", markup=False)
         raise typer.Exit
 
 

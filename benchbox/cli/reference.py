@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from benchbox.cli.common import console, progress_bar, torch_device
+from benchbox.cli.common import console, progress_bar
 
 reference_app = typer.Typer(help="Make, show, import and export the reference statistics that fid, kid and prc need.")
 
@@ -35,6 +35,7 @@ def make_file(
     device: Annotated[str, typer.Option(help="cpu, cuda, or auto.")] = "auto",
 ) -> None:
     """Make a reference from images: mean and covariance of their features, in float64."""
+    from benchbox.bench.provenance import usable
     from benchbox.errors import UsageError
     from benchbox.inputs.images import open_images
     from benchbox.metrics.features import accepts, extractor
@@ -44,7 +45,7 @@ def make_file(
     opened = open_images(images, key)
     if problem := accepts(features, opened[:1].shape[1:]):
         raise UsageError(f"{images} cannot be measured: {problem}")
-    extract = extractor(features, torch_device(device), weights, weights_sha256)
+    extract = extractor(features, usable(device), weights, weights_sha256)
     with progress_bar() as bar:
         task = bar.add_task(features, total=len(opened))
         reference = make_reference(

@@ -10,7 +10,7 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from benchbox.cli.common import command_line, console, say, torch_device
+from benchbox.cli.common import command_line, console, say
 from benchbox.errors import UsageError
 
 if TYPE_CHECKING:
@@ -45,6 +45,7 @@ def rerun(
 def cell_of(old: Mapping[str, Any], device: str | None, trust: bool, anyway: bool) -> Cell:
     """The cell to run for a row. UsageError for a row that loads code without --trust, or cannot be run here."""
     from benchbox.bench.external_code import loads
+    from benchbox.bench.provenance import usable
     from benchbox.bench.rerun import obstacles, rebuild
     from benchbox.report.escape import plain_text
 
@@ -53,7 +54,7 @@ def cell_of(old: Mapping[str, Any], device: str | None, trust: bool, anyway: boo
             f"the row names external code or files ({plain_text('; '.join(external))}): "
             "give --trust if you trust its author."
         )
-    cell = rebuild(old, torch_device(device) if device else None)
+    cell = rebuild(old, usable(device) if device else None)
     if differences := obstacles(old, cell):
         why = plain_text("; ".join(differences))
         if not anyway:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from benchbox.cli.common import command_line, console, say, torch_device
+from benchbox.cli.common import command_line, console, say
 from benchbox.cli.config import read_config
 from benchbox.commas import comma_list
 from benchbox.errors import UsageError
@@ -99,6 +99,7 @@ def run(
     ] = None,
 ) -> None:
     """Run samplers at NFE budgets and record quality, time and memory, one parquet row per cell."""
+    from benchbox.bench.provenance import usable
     from benchbox.bench.saving import Saver
     from benchbox.bench.settings import one_executor, parse_settings
     from benchbox.bench.sweep import Request
@@ -109,9 +110,9 @@ def run(
         models=name_list(model, "--model"), schedules=name_list(schedule, "--schedule"),
         grids=name_list(grid, "--grid"),
         metrics=None if metric is None else metric_names(metric), n_samples=samples, batch_size=batch_size,
-        seeds=integers(seed, "--seed", 0), device=torch_device(device), dtype=dtype,
+        seeds=integers(seed, "--seed", 0), device=usable(device), dtype=dtype,
         settings=parse_settings(set_ or []), nfe_policy=nfe_policy, final=final, noise_block=noise_block,
-        noise_device=torch_device(noise_device) if noise_device else None,
+        noise_device=usable(noise_device) if noise_device else None,
         save=Saver(save_samples.resolve(), save_format) if save_samples else None,
         guidances=name_list(guidance, "--guidance"), nfe_of=nfe_of,
         problems=name_list(problem, "--problem"), measurements=measurements,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from benchbox.cli.common import command_line, console, progress_bar, torch_device
+from benchbox.cli.common import command_line, console, progress_bar
 from benchbox.errors import UsageError
 
 if TYPE_CHECKING:
@@ -37,6 +37,7 @@ def score(
     force: Annotated[bool, typer.Option("--force", help="Repeat metrics that are already done.")] = False,
 ) -> None:
     """Measure existing samples. The result is one row, with sampler score:NAME and without an NFE."""
+    from benchbox.bench.provenance import usable
     from benchbox.bench.samples import open_samples
     from benchbox.bench.score import Score, measure_samples
     from benchbox.bench.settings import Settings, parse_settings
@@ -55,7 +56,7 @@ def score(
     settings.finish()
     request = Score(
         images, name or samples.resolve().stem, source, model is not None, metrics, seed, batch_size,
-        torch_device(device), command_line(),
+        usable(device), command_line(),
     )  # fmt: skip
     with progress_bar() as bar:
         task = bar.add_task(request.name, total=len(images))

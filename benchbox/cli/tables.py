@@ -8,7 +8,6 @@ from typing import Any
 
 from rich.console import RenderableType
 
-from benchbox.bench.cell import Cell
 from benchbox.bench.estimate import CostEstimate, total
 from benchbox.bench.meter import MIB
 from benchbox.bench.plan import Plan, PlannedCell, Row
@@ -33,16 +32,12 @@ def _plan_line(planned: PlannedCell) -> dict[str, str]:
     cell, nfe = planned.cell, planned.cell.nfe_planned
     return {
         **labels(cell.identity, registry().usual), "NFE asked": number(cell.nfe_requested),
-        "NFE": "measured" if cell.adaptive else number(nfe), **_denoiser_calls(cell),
+        "NFE": "measured" if cell.adaptive else number(nfe),
+        "denoiser": number(cell.calls_planned) if cell.guidance and cell.calls_planned else "",
         "steps": "" if cell.skip else str(cell.n_levels - 1),
         "evaluations": number(nfe * (cell.n_samples - planned.n_kept) if nfe else None),
         **(_cost_columns(planned.cost) if planned.cost else {}), "to do": _to_do(planned),
     }  # fmt: skip
-
-
-def _denoiser_calls(cell: Cell) -> dict[str, str]:
-    """Evaluations of the denoiser: fewer than those of the network under a guidance."""
-    return {"denoiser": "" if cell.guidance is None or cell.adaptive else number(cell.calls_planned)}
 
 
 def _to_do(planned: PlannedCell) -> str:

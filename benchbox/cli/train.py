@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from benchbox.cli.common import command_line, console, progress_bar, torch_device
+from benchbox.cli.common import command_line, console, progress_bar
 
 
 def train(
@@ -58,13 +58,14 @@ def train(
     resume: Annotated[bool, typer.Option(help="Resume from the checkpoint of the same training run.")] = True,
 ) -> None:
     """Train a score model on images. Writes safetensors weights and a JSON card, for --model DIR/NAME.json."""
+    from benchbox.bench.provenance import usable
     from benchbox.training.job import TrainingConfig
     from benchbox.training.run import train_model
 
     config = TrainingConfig(
         data=data, output=output, name=name, key=key, prediction=prediction, schedule=schedule, settings=set_ or [],
         widths=widths, blocks=blocks, patch=patch, steps=steps, batch_size=batch_size, lr=lr, clip=clip, ema=ema,
-        seed=seed, labels=labels, device=torch_device(device), bfloat16=precision,
+        seed=seed, labels=labels, device=usable(device), bfloat16=precision,
         dataset=dataset or data.absolute().stem, licence=licence,
         grid=grid, features=features, reference=reference, resume=resume,
         command=command_line(),

@@ -36,13 +36,6 @@ class Progress:
         self.ticks: dict[str, int] = {}
         self.done, self.refreshed = 0, 0.0
 
-    def __enter__(self) -> Progress:
-        self.bar.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.bar.stop()
-
     def start(self, planned: PlannedCell) -> None:
         cell = planned.cell
         if planned.todo != "done":
@@ -110,7 +103,8 @@ def execute(
     rows: list[Row] = []
     n_known = len(store.problems)
     try:
-        with stoppable(partial(say, STOPPING)) as stop, Progress(plan.to_do) as progress:
+        progress = Progress(plan.to_do)
+        with stoppable(partial(say, STOPPING)) as stop, progress.bar:
             load_models(plan, executor, options.get("timeout"))
             show_plan(plan, store.directory)
             for row in run_sweep(plan, store, executor, progress, **options):

@@ -9,8 +9,9 @@ from itertools import combinations
 from typing import Any, Literal, get_args, get_origin
 
 from benchbox import get
+from benchbox.coercion import alternatives
 from benchbox.errors import UsageError
-from benchbox.options import alternatives, hints
+from benchbox.options import hints
 from benchbox.sampler import Sampler
 from benchbox.schedule import Schedule
 

@@ -1,13 +1,14 @@
-"""Files of a results directory: named by checked ids only, followed nowhere else, named on a terminal harmlessly."""
+"""Ids, and files of a results directory: named by checked ids only, no link followed out of it."""
 
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import re
 import stat
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 ID = re.compile(r"[0-9a-f]{16}")
 """A stream or a cell."""
@@ -48,3 +49,11 @@ def opened(path: Path) -> IO[bytes]:
 def printable(text: str) -> str:
     """Text in one line that a terminal takes for nothing but text."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def dumps(value: Any) -> str:
+    return json.dumps(value, sort_keys=True, ensure_ascii=False)
+
+
+def digest(value: Any) -> str:
+    return hashlib.sha256(dumps(value).encode()).hexdigest()[:16]

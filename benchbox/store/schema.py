@@ -87,24 +87,27 @@ def scored(row: Mapping[str, Any]) -> bool:
     return str(row.get("sampler")).startswith(SCORED)
 
 
-def schema_field(name: str, kind: pa.DataType) -> pa.Field:
-    return pa.field(name, kind, metadata={"measured": "true" if name in MEASURED else "false"})
+FIELDS = [
+    pa.field(name, COLUMN_TYPES[name], metadata={"measured": "true" if name in MEASURED else "false"}) for name in ORDER
+]
 
 
 def schema(metrics: dict[str, Any]) -> pa.Schema:
     """The schema of a row with these metric columns."""
-    extra = {name: pa.string() if isinstance(value, str) else pa.float64() for name, value in metrics.items()}
+    types = {name: pa.string() if isinstance(value, str) else pa.float64() for name, value in metrics.items()}
+    extra = [pa.field(name, kind, metadata={"measured": "false"}) for name, kind in types.items()]
     at = ORDER.index("metric_options")
-    fields = [schema_field(n, COLUMN_TYPES[n]) for n in ORDER[:at]]
-    fields += [schema_field(n, k) for n, k in extra.items()]
-    fields += [schema_field(n, COLUMN_TYPES[n]) for n in ORDER[at:]]
-    return pa.schema(fields, metadata={"benchbox_schema": str(VERSION)})
+    return pa.schema([*FIELDS[:at], *extra, *FIELDS[at:]], metadata={"benchbox_schema": str(VERSION)})
 
 
 def table(row: dict[str, Any]) -> pa.Table:
-    """A row as a table of one line with a hash of it; what it lacks is null, metric columns are those not in KINDS."""
+    """A row as a table of one line with a hash of it; what it lacks is null, metric columns are those not in `ORDER`.
+
+    A lone surrogate in a text, as in a file name that is not UTF-8, is escaped.
+    """
     metrics = {k: v for k, v in row.items() if k not in ORDER}
-    made = pa.Table.from_pylist([{k: storable_text(v) for k, v in row.items()}], schema=schema(metrics))
+    texts = {k: v.encode("utf-8", "backslashreplace").decode() for k, v in row.items() if isinstance(v, str)}
+    made = pa.Table.from_pylist([row | texts], schema=schema(metrics))
     return made.replace_schema_metadata(made.schema.metadata | {ROW_HASH: row_hash(made)})
 
 
@@ -112,11 +115,6 @@ def row_hash(row: pa.Table) -> bytes:
     """The SHA-256 of the values of a table of one row."""
     values = {name: value for name, value in row.to_pylist()[0].items() if value is not None}
     return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest().encode()
-
-
-def storable_text(value: Any) -> Any:
-    """Text as a file can hold it: half a surrogate pair, as in a file name of other bytes, is written out."""
-    return value.encode("utf-8", "backslashreplace").decode() if isinstance(value, str) else value
 
 
 def marked(rows: pa.Table) -> pa.Table:

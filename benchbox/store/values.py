@@ -15,6 +15,8 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
+from benchbox.store.paths import dumps
+
 MARKED = re.compile(r"(.+)(@[0-9a-f]{8})", re.DOTALL)
 
 VALUE_COLUMNS = ("metric_options", "metric_values")
@@ -64,48 +66,40 @@ class Value(NamedTuple):
     @property
     def key(self) -> str:
         """Metric and setting as one text."""
-        return json.dumps([self.metric, self.setting], sort_keys=True, ensure_ascii=False)
+        return dumps([self.metric, self.setting])
 
 
 def split_label(name: str) -> tuple[str, str]:
     """A label or a column without its mark, and the mark ("" where it has none)."""
-    found = MARKED.fullmatch(name)
-    return (found[1], found[2]) if found else (name, "")
+    marked = MARKED.fullmatch(name)
+    return (marked[1], marked[2]) if marked else (name, "")
 
 
 def values(row: AnyRow) -> list[Value]:
     """The values that a row has, or was to have."""
-    options, said = (_objects(row.get(name)) for name in ("metric_options", "metric_values"))
-    return [_value(label, given, said.get(label)) for label, given in options.items()]
-
-
-def _value(label: str, options: Mapping[str, Any], said: Mapping[str, Any] | None) -> Value:
-    files, columns = (said or {}).get("files"), (said or {}).get("columns")
-    return Value(
-        label, options, files if isinstance(files, dict) else None,
-        tuple(map(str, columns)) if isinstance(columns, list) else None,
-    )  # fmt: skip
+    options, details = (_objects(row.get(name)) for name in ("metric_options", "metric_values"))
+    row_values = []
+    for label, own_options in options.items():
+        files, columns = (details.get(label, {}).get(name) for name in ("files", "columns"))
+        named = tuple(map(str, columns)) if isinstance(columns, list) else None
+        row_values.append(Value(label, own_options, files if isinstance(files, dict) else None, named))
+    return row_values
 
 
 def _objects(text: Any) -> dict[str, dict[str, Any]]:
     """The JSON objects in a column's JSON object, by name."""
-    found = json.loads(text) if isinstance(text, str) else {}
-    return {name: value for name, value in found.items() if isinstance(value, dict)}
+    by_name = json.loads(text) if isinstance(text, str) else {}
+    return {name: value for name, value in by_name.items() if isinstance(value, dict)}
 
 
-def value_columns(found: Iterable[Value]) -> dict[str, str]:
+def value_columns(row_values: Iterable[Value]) -> dict[str, str]:
     """The columns of a row that say what its values are."""
-    found = list(found)
-    said = {v.label: {"files": v.files, "columns": v.columns} for v in found}
-    known = {label: {name: x for name, x in about.items() if x is not None} for label, about in said.items()}
-    return {
-        "metric_options": _dumps({v.label: v.options for v in found}),
-        "metric_values": _dumps({label: about for label, about in known.items() if about}),
-    }
-
-
-def _dumps(value: Any) -> str:
-    return json.dumps(value, sort_keys=True, ensure_ascii=False)
+    options, details = {}, {}
+    for v in row_values:
+        options[v.label] = v.options
+        if known := {name: x for name, x in (("files", v.files), ("columns", v.columns)) if x is not None}:
+            details[v.label] = known
+    return {"metric_options": dumps(options), "metric_values": dumps(details)}
 
 
 def completed(row: AnyRow, other: AnyRow) -> dict[str, Any]:
