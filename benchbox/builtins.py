@@ -42,9 +42,9 @@ def benchbox_schedules() -> list[type[Schedule]]:
 @hookimpl
 def benchbox_grids() -> list[type[Grid]]:
     from benchbox.grids.indices import Leading, Trailing
-    from benchbox.grids.levels import Karras, LogSNR, Quadratic, Uniform
+    from benchbox.grids.levels import Karras, LogSNR, Quadratic, Shifted, Uniform
 
-    return [Uniform, Quadratic, LogSNR, Karras, Leading, Trailing]
+    return [Uniform, Quadratic, LogSNR, Karras, Leading, Trailing, Shifted]
 
 
 @hookimpl

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from benchbox.gaussians import MixtureLaw
     from benchbox.grid import Grid
+    from benchbox.sampler import Sampler
     from benchbox.schedule import Schedule
 
 Prediction = Literal["eps", "x0", "score", "v", "flow", "edm"]
@@ -99,6 +100,15 @@ class Model(ABC):
     @property
     def grid(self) -> Grid | str:
         return "uniform"
+
+    @property
+    def own_grid(self) -> bool:
+        """Whether `grid` comes before the one that a sampler recommends, as the shift of a flow does."""
+        return False
+
+    def grid_for(self, sampler: Sampler) -> Grid | str:
+        """The grid of a run that names none."""
+        return self.grid if self.own_grid else sampler.grid or self.grid
 
     @property
     def metrics(self) -> tuple[str, ...]:

@@ -17,7 +17,7 @@ from benchbox.errors import UsageError
 from benchbox.grid import Levels
 from benchbox.schedule import Schedule
 
-GRIDS = ("uniform", "quadratic", "logsnr", "karras", "leading", "trailing")
+GRIDS = ("uniform", "quadratic", "logsnr", "karras", "shifted", "leading", "trailing")
 OPTIONS: dict[str, dict[str, st.SearchStrategy[Any]]] = {
     "ddpm": {"steps": st.integers(50, 2000)},
     "cosine": {"c": st.floats(0.001, 0.05)},
@@ -202,7 +202,7 @@ class TestGrids:
             assert cut.sigmas[0] == pytest.approx(inner["sigma_max"], rel=1e-9)
             assert n == 1 or cut.sigmas[-1] == pytest.approx(inner["sigma_min"], rel=1e-9)
 
-    @given(steps=st.integers(50, 1200), name=st.sampled_from(GRIDS[4:]), data=st.data())
+    @given(steps=st.integers(50, 1200), name=st.sampled_from(GRIDS[5:]), data=st.data())
     @settings(max_examples=150, deadline=None)
     def test_whole_indices(self, steps: int, name: str, data: st.DataObject) -> None:
         schedule, n = get("ddpm", steps=steps), data.draw(st.integers(2, steps))
@@ -238,6 +238,17 @@ class TestGrids:
         own = [(80 ** (1 / 7) + i / 17 * (0.002 ** (1 / 7) - 80 ** (1 / 7))) ** 7 for i in range(18)]
         cut = Levels.cut(edm, benchbox.get("grid", "karras"), 18)
         np.testing.assert_allclose(cut.sigmas, own, rtol=1e-10)
+
+    @pytest.mark.parametrize("shift", [1.0, 3.0, 7.0])
+    def test_a_shift_multiplies_sigma(self, shift: float) -> None:
+        """Stable Diffusion 3, eq. 23: t = shift u/(1 + (shift − 1) u), from pure noise at u = 1; FLUX ends at 1/N."""
+        flow, u = get("flow", sigma_max=1e6), np.linspace(1, 1 / 8, 8)
+        levels = Levels.cut(flow, benchbox.get("grid", "shifted", shift=shift, trailing=True), 8)
+        np.testing.assert_allclose(levels.times, shift * u / (1 + (shift - 1) * u), atol=1e-5)
+        plain = Levels.cut(flow, benchbox.get("grid", "shifted", sigma_min=0.25 / shift), 8)
+        moved = Levels.cut(flow, benchbox.get("grid", "shifted", shift=shift, sigma_min=0.25), 8)
+        np.testing.assert_allclose(moved.sigmas[1:], shift * np.array(plain.sigmas[1:]), rtol=1e-3)
+        assert moved.sigmas[0] == pytest.approx(1e6)
 
     @pytest.mark.parametrize("grid", ["leading", "trailing"])
     @pytest.mark.parametrize(

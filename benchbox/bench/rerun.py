@@ -88,7 +88,7 @@ def _rebuild(row: StoredRow, device: str | None) -> Cell:
         metric.check_problem(problem, model)
     cell = Cell(
         sampler, model, plugin_of("schedule", row, model.schedule),
-        plugin_of("grid", row, sampler.grid or model.grid), metrics,
+        plugin_of("grid", row, model.grid_for(sampler)), metrics,
         row["seed"], request.n_samples, request.batch_size, request.device, request.dtype, request.final,
         request.nfe_policy, request.noise_block, request.noise_device, guidance=guidance, nfe_of=request.nfe_of,
         problem=problem_of(problem, model, sampler, guidance), measurements=request.measurements,

@@ -97,7 +97,7 @@ def _cells(request: Request, settings: Settings) -> Iterator[Cell]:
         if request.save is not None:
             request.save.check(model)
         schedules = [s for name in request.schedules for s in settings.variants("schedule", name)] or [model.schedule]
-        names_or_grids: Sequence[str | Grid] = request.grids or [sampler.grid or model.grid]
+        names_or_grids: Sequence[str | Grid] = request.grids or [model.grid_for(sampler)]
         grids = [
             g for grid in names_or_grids for g in (settings.variants("grid", grid) if isinstance(grid, str) else [grid])
         ]

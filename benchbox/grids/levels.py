@@ -58,3 +58,27 @@ class Karras(Grid):
         first, last = self.sigmas(schedule)
         root = np.linspace(first ** (1 / self.rho), last ** (1 / self.rho), n_levels)
         return np.asarray(schedule.time(root**self.rho))
+
+
+@dataclass(frozen=True)
+class Shifted(Grid):
+    """Equal steps in the time u of a flow, then σ = shift · u/(1 − u) (Esser et al. 2024, arXiv:2403.03206, eq. 23).
+
+    In the flow's own time that is t = shift u/(1 + (shift − 1) u): a shift multiplies σ. The shift of Stable Diffusion
+    3 is 3; FLUX's depends on the number n of tokens, shift = exp(μ(n)). trailing: u ends at 1/N of its start, as in
+    FLUX's pipeline; otherwise at the least level.
+    """
+
+    name = "shifted"
+    shift: float = 1.0
+    trailing: bool = False
+
+    def __post_init__(self) -> None:
+        if not self.shift > 0:
+            raise ValueError("shift must be above 0.")
+
+    def __call__(self, schedule: Schedule, n_levels: int) -> NDArray[np.float64]:
+        first, last = (sigma / (self.shift + sigma) for sigma in self.sigmas(schedule))
+        u = np.linspace(first, max(first / n_levels, last) if self.trailing else last, n_levels)
+        top, least = self.ends(schedule)
+        return np.clip(np.asarray(schedule.time(self.shift * u / (1 - u))), least, top)

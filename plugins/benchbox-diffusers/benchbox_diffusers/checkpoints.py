@@ -4,48 +4,139 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from benchbox.errors import sentence
+from benchbox_diffusers.calls import Time
+from benchbox_diffusers.families import FAMILIES, REFUSED, UNET, Family
+from benchbox_diffusers.flows import FlowTraining, is_flow
 from benchbox_diffusers.training import Training
 
-PIPELINES = ("DDIMPipeline", "DDPMPipeline", "PNDMPipeline", "ScoreSdeVePipeline")
+PARTS = ("unet", "transformer")
+"""Folders of a network in a pipeline's folder."""
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """The folder of a U-Net, its configuration, and its training according to the scheduler."""
+    """A pipeline's folder, or that of a single network.
 
+    pipeline: the class of the pipeline (None: there is only a network). index: model_index.json. folder, config: of
+    the network. scheduler: its configuration; empty where it is missing. size: of the pictures in pixels, height and
+    width or one number for both (empty: the size that the network was made for).
+    """
+
+    root: Path
+    pipeline: str | None
+    index: dict[str, Any]
+    family: Family
     folder: Path
-    unet: dict[str, Any]
-    training: Training
+    config: dict[str, Any]
+    scheduler: dict[str, Any]
+    size: tuple[int, ...] = ()
+
+    @cached_property
+    def training(self) -> Training | FlowTraining:
+        if not self.family.flow:
+            return Training(self.folder, self.scheduler)
+        return FlowTraining(self.folder, self.scheduler, self.tokens, self.family.trailing)
+
+    @property
+    def tokens(self) -> int | None:
+        """The tokens of one sample; None where its pipeline has no shift that depends on them."""
+        if not self.family.dynamic:
+            return None
+        patch = 2 if self.family.packed else int(self.config["patch_size"])
+        return (self.shape[1] // patch) * (self.shape[2] // patch)
 
     @property
     def shape(self) -> tuple[int, ...]:
-        size = self.unet["sample_size"]
-        return (self.unet.get("in_channels", 3), *((size, size) if isinstance(size, int) else size))
+        """The shape of a sample: latents (c, h, w), or an image."""
+        side = self.family.side or self.config["sample_size"]
+        sides = (side, side) if isinstance(side, int) else tuple(side)
+        if self.size:
+            sides = tuple(pixels // self.factor for pixels in (self.size * 2)[:2])
+        return (self.config.get("in_channels", 3) // (4 if self.family.packed else 1), *sides)
+
+    @property
+    def vae_folder(self) -> Path:
+        """The folder of the decoder, of a family that has one."""
+        return self.root / str(self.family.vae)
+
+    @cached_property
+    def vae(self) -> dict[str, Any]:
+        """The configuration of the decoder; empty where the family has none."""
+        return {} if self.family.vae is None else json_of(self.vae_folder / "config.json")
+
+    @property
+    def factor(self) -> int:
+        """Pixels per latent, in each direction."""
+        blocks = self.vae.get("block_out_channels") or self.vae.get("encoder_block_out_channels") or [0]
+        return int(2 ** (len(blocks) - 1))
+
+    @property
+    def time(self) -> Time:
+        """What its network is told of the level: a DPM-Solver on a flow has whole timesteps."""
+        training = self.training
+        whole = isinstance(training, FlowTraining) and not training.matching and self.family.time == "thousand"
+        return "whole" if whole else self.family.time
+
+    @property
+    def classes(self) -> int:
+        """The classes of a class-conditional network; 0: none."""
+        count = self.config.get("num_class_embeds") or (
+            self.config.get("num_embeds_ada_norm") if self.family.network_class == "DiTTransformer2DModel" else 0
+        )
+        return int(count or 0)
 
 
-def read(path: Path) -> Checkpoint:
+def read(path: Path, size: tuple[int, ...] = ()) -> Checkpoint:
     """The checkpoint in a folder, of a pipeline or of a single U-Net. ValueError for other kinds."""
     index = json_of(path / "model_index.json")
-    if index and index.get("_class_name") not in PIPELINES:
-        raise ValueError(
-            f"{path} holds a {index.get('_class_name')}, which is conditional, latent or distilled: "
-            f"{', '.join(PIPELINES)} are supported."
-        )
-    folder, scheduler = (path / name if (path / name).is_dir() else path for name in ("unet", "scheduler"))
-    unet = json_of(folder / "config.json")
-    if not unet:
-        raise ValueError(f"{path} is not a checkpoint of diffusers: it has no config.json of a U-Net.")
-    if unet.get("_class_name") != "UNet2DModel":
-        raise ValueError(f"{folder} holds a {unet.get('_class_name')}: only UNet2DModel is supported.")
-    if unet.get("class_embed_type") or unet.get("num_class_embeds"):
-        raise ValueError(f"{folder} is class-conditional: only unconditional models are supported.")
-    if not unet.get("sample_size"):
-        raise ValueError(f"{folder}/config.json has no sample_size.")
-    return Checkpoint(folder, unet, Training(folder, json_of(scheduler / "scheduler_config.json")))
+    pipeline = index.get("_class_name") if index else None
+    family = family_of(path, pipeline) if pipeline else UNET
+    if pipeline:
+        folder, scheduler = path / family.network, path / "scheduler"
+    else:
+        folder, scheduler = (path / name if (path / name).is_dir() else path for name in ("unet", "scheduler"))
+    config = json_of(folder / "config.json")
+    if not config:
+        raise ValueError(f"{path} is not a checkpoint of diffusers: it has no config.json of a {family.network}.")
+    training = json_of(scheduler / "scheduler_config.json")
+    found = Checkpoint(path, pipeline, index, family, folder, config, training, size)
+    check(found)
+    return found
+
+
+def family_of(path: Path, pipeline: str) -> Family:
+    """The family of a pipeline. ValueError that names one that is not in the table."""
+    if pipeline in REFUSED:
+        raise ValueError(f"{path} holds a {pipeline}, which {REFUSED[pipeline]}.")
+    if pipeline not in FAMILIES:
+        raise ValueError(f"{path} holds a {pipeline}, which is not supported: {', '.join(FAMILIES)} are.")
+    return FAMILIES[pipeline]
+
+
+def check(found: Checkpoint) -> None:
+    """ValueError where the folder lacks a part, or holds another network than its family's."""
+    family, config, kind = found.family, found.config, found.config.get("_class_name")
+    if kind not in (family.network_class, "Transformer2DModel"):
+        raise ValueError(f"{found.folder} holds a {kind}: only {family.network_class} is supported.")
+    if config.get("class_embed_type") or config.get("time_cond_proj_dim"):
+        key = "class_embed_type" if config.get("class_embed_type") else "time_cond_proj_dim"
+        raise ValueError(f"{found.folder} has {key}={config[key]!r} in its configuration, which is not supported.")
+    if not family.side and not config.get("sample_size"):
+        raise ValueError(f"{found.folder}/config.json has no sample_size.")
+    if found.pipeline and not found.scheduler:
+        raise ValueError(f"{found.root} lacks a part: scheduler/scheduler_config.json.")
+    if family.flow and not is_flow(found.scheduler):
+        raise ValueError(f"{found.root} has a {found.scheduler['_class_name']}, and its network predicts a flow.")
+    if family.vae and not found.vae:
+        raise ValueError(f"{found.root} lacks a part: {family.vae}/config.json.")
+    multiple = found.factor * (2 if family.packed else 1)
+    if len(found.size) > 2 or any(pixels < 1 or pixels % multiple for pixels in found.size):
+        raise ValueError(f"size is height:width in pixels, multiples of {multiple}.")
 
 
 def json_of(file: Path) -> dict[str, Any]:

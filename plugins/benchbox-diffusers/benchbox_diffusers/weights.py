@@ -36,21 +36,22 @@ class Weights:
             return sha256(self.files[0])
         return hashlib.sha256("\n".join(f"{f.name} {sha256(f)}" for f in self.files).encode()).hexdigest()
 
-    def load(self, folder: Path) -> Any:
-        """diffusers' U-Net in the folder, in float32. UsageError where tensors are missing, unexpected or misshapen."""
-        from diffusers import UNet2DModel
+    def load(self, folder: Path, class_name: str = "UNet2DModel", dtype: str = "float32") -> Any:
+        """diffusers' network in the folder. UsageError where tensors are missing, unexpected or misshapen."""
+        import diffusers
+        import torch
 
         from benchbox.nets.loading import refuse_others
 
         missing = {name for file, names in self.shards.items() for name in names - self.names(folder / file)}
-        from_pretrained: Callable[..., Any] = UNet2DModel.from_pretrained
+        from_pretrained: Callable[..., Any] = getattr(diffusers, class_name).from_pretrained
         net, info = from_pretrained(
             folder, variant=self.variant, use_safetensors=self.safe, local_files_only=True, low_cpu_mem_usage=False,
-            ignore_mismatched_sizes=True, output_loading_info=True,
+            ignore_mismatched_sizes=True, output_loading_info=True, dtype=getattr(torch, dtype),
         )  # fmt: skip
         shapes = [name for name, *_ in info["mismatched_keys"]]
         refuse_others(f"the weights in {folder}", {*info["missing_keys"], *missing}, info["unexpected_keys"], shapes)
-        return net.float()
+        return net
 
     def names(self, file: Path) -> set[str]:
         """The names of the tensors in a file."""

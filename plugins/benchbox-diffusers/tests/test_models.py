@@ -228,9 +228,15 @@ def test_what_is_not_read(tmp_path: Path) -> None:
         return folder
 
     cases = {
-        "holds a LDMPipeline, which is conditional": ("model_index.json", {"_class_name": "LDMPipeline"}),
+        "lacks a part: vqvae/config.json": ("model_index.json", {"_class_name": "LDMPipeline"}),
+        "holds a KandinskyPipeline, which is not supported: DDIMPipeline,": (
+            "model_index.json", {"_class_name": "KandinskyPipeline"},
+        ),
+        "holds a LatentConsistencyModelPipeline, which is made for few steps": (
+            "model_index.json", {"_class_name": "LatentConsistencyModelPipeline"},
+        ),
         "holds a UNet2DConditionModel: only": ("unet/config.json", {"_class_name": "UNet2DConditionModel"}),
-        "is class-conditional": ("unet/config.json", {"num_class_embeds": 10}),
+        "has class_embed_type='timestep'": ("unet/config.json", {"class_embed_type": "timestep"}),
         "predicts 'flow_prediction'": ("scheduler/scheduler_config.json", {"prediction_type": "flow_prediction"}),
         "has no sample_size": ("unet/config.json", {"sample_size": None}),
     }  # fmt: skip

@@ -1,0 +1,115 @@
+"""The gate: benchbox's run beside the pipeline's own loop, from the same start, step by step."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, cast
+
+import torch
+from torch import Tensor
+
+import benchbox
+from benchbox import Levels, Sampler
+from benchbox.denoiser import Denoiser
+from benchbox.driver import trajectory
+from benchbox.guidance import guided
+from benchbox.registry import registry
+from benchbox_diffusers.calls import unpacked
+from benchbox_diffusers.options import table
+from benchbox_diffusers.reference import Reference, run_pipeline
+
+if TYPE_CHECKING:
+    from benchbox.noise import Noise
+    from benchbox_diffusers.models import Diffusers
+
+LATENTS, GREY = 1e-4, 1.0
+"""What passes: the largest relative difference of latents in float32, and that of pictures in grey levels of 255."""
+
+
+@dataclass(frozen=True)
+class Difference:
+    """The largest differences from the pipeline: of the latents, relative, and at which step; of the pictures."""
+
+    sampler: str
+    scheduler: str
+    latents: float
+    step: int
+    steps: int
+    grey: float
+
+    @property
+    def passed(self) -> bool:
+        return self.latents < LATENTS and self.grey <= GREY
+
+
+class Recorder:
+    """A denoiser that keeps what it is asked."""
+
+    def __init__(self, denoise: Denoiser) -> None:
+        self.denoise, self.asked = denoise, list[tuple[Tensor, float]]()
+
+    def __call__(self, x: Tensor, sigma: float) -> Tensor:
+        self.asked.append((x.clone(), sigma))
+        return self.denoise(x, sigma)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.denoise, name)
+
+
+def differences(
+    model: Diffusers, scale: float | None, steps: int = 10, n: int = 2, device: str = "cpu"
+) -> Iterator[Difference]:
+    """The pipeline's own run beside benchbox's, by the same scheduler and by benchbox's own sampler that equals it.
+
+    scale: of classifier-free guidance (None: none). In float32, whose rounding the comparison needs.
+    """
+    found = run_pipeline(model, n, scale, steps, device)
+    denoise = Denoiser(model, torch.device(device))
+    for sampler in equivalents(found):
+        yield compare(model, found, denoise, sampler, scale)
+
+
+def equivalents(found: Reference) -> Iterator[Sampler]:
+    """The samplers that equal the pipeline's scheduler: itself, and benchbox's own where there is one."""
+    config, name = found.scheduler.config, type(found.scheduler).__name__
+    options = {option for group in ("solver", "step") for option in table()[name][group]}
+    given = {option: config[option] for option in options if option in config}
+    yield benchbox.get("sampler", f"diffusers:{name}", **given)
+    order, plus = config.get("solver_order", 2), config.get("algorithm_type", "dpmsolver++") == "dpmsolver++"
+    own: dict[str, tuple[str, dict[str, Any]] | None] = {
+        "DDIMScheduler": ("ddim", {}), "EulerDiscreteScheduler": ("ddim", {}), "HeunDiscreteScheduler": ("heun", {}),
+        "FlowMatchEulerDiscreteScheduler": ("ddim", {}),
+        "DPMSolverMultistepScheduler": ("dpm-solver++2m", {}) if order == 2 and plus else None,
+        "UniPCMultistepScheduler": ("unipc", {"order": order}),
+    }  # fmt: skip
+    equal = own[name]
+    if equal and registry().matches("sampler", equal[0]):
+        yield benchbox.get("sampler", equal[0], **equal[1])
+
+
+def compare(model: Diffusers, found: Reference, base: Denoiser, sampler: Sampler, scale: float | None) -> Difference:
+    """One run from the pipeline's start on the pipeline's levels."""
+    n, top = len(found.images), float(model.schedule.sigma(model.schedule.t_max))
+    sigmas = [min(sigma, top) for sigma in found.sigmas if sigma > 0]
+    levels = Levels(model.schedule, tuple(float(model.schedule.time(s)) for s in sigmas), tuple(sigmas))
+    guidance = None if scale is None else benchbox.get("guidance", "cfg", scale=scale)
+    base.at(torch.arange(n, device=base.device))
+    denoise = Recorder(guided(guidance, base, levels))
+    reference = [as_latents(model, y[:n]) for y in (*found.states, found.last)]  # DiT's pipeline doubles its states
+    start = reference[0] / found.scale(sigmas[0]) / levels.start_std
+    final = "denoise" if len(sigmas) < len(found.sigmas) else "none"
+    *_, x = trajectory(sampler, cast("Denoiser", denoise), levels, cast("Noise", lambda *_: start), final)
+    states = [x * found.scale(sigma) for x, sigma in denoise.asked] + [x * found.scale(found.sigmas[-1])]
+    errors = [float((y - r).abs().max() / r.abs().max()) for y, r in zip(states, reference, strict=True)]
+    worst = max(errors)
+    with torch.inference_mode():
+        images = (model.decode(states[-1]) / 2 + 0.5).clamp(0, 1).cpu()
+    grey = 255 * float((images - found.images).abs().max())
+    kind = type(found.scheduler).__name__
+    return Difference(sampler.name, kind, worst, errors.index(worst), len(errors) - 1, grey)
+
+
+def as_latents(model: Diffusers, y: Tensor) -> Tensor:
+    """The state of a pipeline as latents (batch, c, h, w), in float32."""
+    return (unpacked(y, *model.shape[1:]) if model.checkpoint.family.packed else y).float()

@@ -1,0 +1,75 @@
+"""The network of a pipeline, called as its pipeline calls it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor, nn
+
+from benchbox_diffusers.calls import Time, network_time, unpacked
+
+if TYPE_CHECKING:
+    from benchbox import Schedule
+    from benchbox_diffusers.families import Family
+
+
+class Network(nn.Module):
+    """callable(y, t, **conditions) of latents y (batch, c, h, w), in the dtype of the network's weights.
+
+    time: what it is told of the level. factor: pixels per latent, in each direction. embedded: the guidance number,
+    where the network takes one. sigma_schedule: of a Score-SDE, whose network is told σ.
+    """
+
+    def __init__(
+        self,
+        net: Any,
+        family: Family,
+        time: Time = "index",
+        factor: int = 1,
+        embedded: float | None = None,
+        sigma_schedule: Schedule | None = None,
+    ) -> None:
+        super().__init__()
+        self.net, self.family, self.time, self.factor, self.embedded = net, family, time, factor, embedded
+        self.sigma_schedule = sigma_schedule
+
+    def forward(self, y: Tensor, t: Tensor, **conditions: Tensor) -> Tensor:
+        if self.sigma_schedule is not None:
+            # the batch has one level
+            t = torch.full_like(t, float(self.sigma_schedule.sigma(float(t[0]))))
+        dtype = self.net.dtype
+        given = {name: c.to(dtype) if c.is_floating_point() else c for name, c in conditions.items()}
+        arguments = self.family.arguments(self, y.to(dtype), network_time(self.time, t), given)
+        out: Tensor = self.net(**arguments, return_dict=False)[0]
+        if self.family.packed:
+            out = unpacked(out, *y.shape[2:])
+        return self.family.sign * mean_of(out, y.shape[1]).to(y.dtype)
+
+
+def mean_of(out: Tensor, channels: int) -> Tensor:
+    """The first channels of an output; a learned variance comes after them."""
+    return out[:, :channels]
+
+
+class InPlace:
+    """callable(y, t, **conditions): a network that keeps its own dtype and devices; a run casts an nn.Module."""
+
+    def __init__(self, network: Network) -> None:
+        self.network = network
+
+    def __call__(self, y: Tensor, t: Tensor, **conditions: Tensor) -> Tensor:
+        out: Tensor = self.network(y, t, **conditions)
+        return out
+
+
+def placed(network: Network, device: Any, own_dtype: bool, offload: bool) -> Network | InPlace:
+    """The network on a device, or with its layers moved there one by one as they are called (`offload`)."""
+    network.eval().requires_grad_(False)
+    if not offload:
+        network.to(device)
+        return InPlace(network) if own_dtype else network
+    from diffusers.hooks.group_offloading import apply_group_offloading
+
+    apply_group_offloading(network.net, onload_device=torch.device(device), offload_type="leaf_level")
+    return InPlace(network)
