@@ -99,13 +99,13 @@ def benchbox_guidances() -> list[type[Guidance]]:
 def benchbox_problems() -> list[type[Problem]]:
     from benchbox.problems.clip import Clip
     from benchbox.problems.deblur import Deblur
-    from benchbox.problems.denoise import Denoise
+    from benchbox.problems.denoise import Denoising
     from benchbox.problems.inpaint import Inpaint
     from benchbox.problems.linear import Linear
     from benchbox.problems.random_linear import RandomLinear
     from benchbox.problems.super_resolution import SuperResolution
 
-    return [Inpaint, SuperResolution, Deblur, Denoise, Linear, RandomLinear, Clip]
+    return [Inpaint, SuperResolution, Deblur, Denoising, Linear, RandomLinear, Clip]
 
 
 @hookimpl

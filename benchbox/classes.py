@@ -20,7 +20,7 @@ def check_label(label: tuple[int, ...], classes: int) -> None:
         raise ValueError(f"label={bad[0]} is no class: they are 0 to {classes - 1}.")
 
 
-def labels(index: Tensor, classes: int, label: tuple[int, ...] = ()) -> Tensor:
+def class_labels(index: Tensor, classes: int, label: tuple[int, ...] = ()) -> Tensor:
     """The class of each sample by its number: the asked ones in turn, or all; shaped as index."""
     import torch
 

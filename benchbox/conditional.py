@@ -106,7 +106,7 @@ class Conditional:
     def guide(self, model: Model) -> Self:
         """The denoiser of another model under the condition of the same samples; loaded once, counted apart."""
         if model not in self.guides:
-            self.guides[model] = type(self)(model, self.device, self.dtype)  # type: ignore[call-arg]
+            self.guides[model] = type(self)(model, self.device, self.dtype)  # type: ignore[call-arg]  # the one of Denoiser
         guide = self.guides[model]
         if guide.index is not self.index:
             self._share(guide)

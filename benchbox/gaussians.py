@@ -112,7 +112,7 @@ class Posterior:
     def draw(self, y: Tensor, n: int, seed: int | Sequence[int]) -> Tensor:
         """n draws of x_0 for one measurement y (1, …), (n, d)."""
         rng = np.random.default_rng(seed)
-        weights, means = (part[0].cpu().numpy() for part in self.given(y))
+        weights, means = (moment[0].cpu().numpy() for moment in self.given(y))
         component = rng.choice(len(weights), size=n, p=weights / weights.sum())
         roots = {k: root_of(self.covariances()[k].cpu().numpy()) for k in np.unique(component)}
         z = rng.standard_normal((n, means.shape[1]))

@@ -130,4 +130,4 @@ def svd_of(problem: Problem, shape: tuple[int, ...], device: torch.device, dtype
     with torch.inference_mode(False), torch.no_grad():
         u, s, vt = torch.linalg.svd(matrix_of(problem, shape), full_matrices=False)
         rank = int((s > RANK * s.max()).sum())
-        return SVD(*(part.to(device, dtype) for part in (u[:, :rank], s[:rank], vt[:rank].mT)))
+        return SVD(*(factor.to(device, dtype) for factor in (u[:, :rank], s[:rank], vt[:rank].mT)))

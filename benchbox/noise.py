@@ -56,8 +56,8 @@ class Noise:
     def several(self, k: int) -> list[Tensor]:
         """The next k draws, the last one first."""
         z = torch.empty((len(self.generators), k, self.block, *self.shape), device=self.device)
-        for part, generator in zip(z, self.generators, strict=True):
-            part.normal_(generator=generator)
+        for block, generator in zip(z, self.generators, strict=True):
+            block.normal_(generator=generator)
         draws = z.transpose(0, 1).flatten(1, 2)[:, self.rows].to(self.to, self.dtype)
         return list(draws.unbind())[::-1]
 

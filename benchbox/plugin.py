@@ -100,7 +100,7 @@ def listing(kind: str, cls: Any) -> Listing:
 
 def paragraphs(cls: type) -> list[str]:
     """The paragraphs of a class's docstring, each on one line."""
-    return [" ".join(part.split()) for part in (inspect.getdoc(cls) or "").split("\n\n")]
+    return [" ".join(paragraph.split()) for paragraph in (inspect.getdoc(cls) or "").split("\n\n")]
 
 
 def plugin_fault(cls: Any, kind: str) -> str | None:
@@ -108,11 +108,11 @@ def plugin_fault(cls: Any, kind: str) -> str | None:
     base = BASES[kind]
     if not (inspect.isclass(cls) and issubclass(cls, base)):
         return f"benchbox_{kind}s offers {cls!r}, which is not a subclass of {base.__name__}"
-    if not is_dataclass(cls) or not cls.__dataclass_params__.frozen:  # type: ignore[attr-defined]
+    if not is_dataclass(cls) or not cls.__dataclass_params__.frozen:  # type: ignore[attr-defined]  # of every dataclass
         return f"{kind} {cls.__name__} is not a frozen dataclass"
     if not isinstance(name := getattr(cls, "name", None), str):
         return f"{kind} {cls.__name__} has no name"
-    if not isinstance(aliases := cls.aliases, tuple | list):  # type: ignore[attr-defined]
+    if not isinstance(aliases := cls.aliases, tuple | list):  # type: ignore[attr-defined]  # every base has them
         return f'{kind} {name} has the aliases {aliases!r}: write them as a tuple, such as ("other",)'
     for word in (name, *aliases):
         if not re.fullmatch(PLUGIN_NAME, str(word)):

@@ -99,7 +99,7 @@ class Registry:
             return error
         return UsageError(f"{broken} cannot be used (benchbox list plugins says why), and {error}")
 
-    def usual(self, kind: str, name: str) -> dict[str, Any]:
+    def defaults(self, kind: str, name: str) -> dict[str, Any]:
         """The default options of a plugin, by its name or a model's title, as plain values; {} where it is unknown."""
         names = (name, name.partition(":")[0]) if kind == "model" else (name,)
         offers = next((offers for n in names if (offers := self.matches(kind, n))), []) if kind in BASES else []

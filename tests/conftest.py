@@ -115,7 +115,7 @@ def benchbox(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
     from benchbox.cli.main import main
 
     monkeypatch.chdir(tmp_path)
-    for console in (common.console, common.errors):
+    for console in (common.console, common.error_console):
         monkeypatch.setattr(console, "_width", 140)
 
     def command(*arguments: object) -> Outcome:

@@ -424,8 +424,8 @@ def test_cards_of_one_name_do_not_collide(here: Path) -> None:
 
 
 def test_a_default_is_not_shown_with_a_network_that_has_its_own_title() -> None:
-    assert registry().usual("model", "torchscript:net")["classes"] == 0
-    assert registry().usual("model", "somebody-elses") == {}
+    assert registry().defaults("model", "torchscript:net")["classes"] == 0
+    assert registry().defaults("model", "somebody-elses") == {}
 
 
 # mistakes
@@ -503,6 +503,6 @@ def test_the_page_does_what_it_says(here: Path, benchbox: Command) -> None:
 
 
 def test_the_page_names_every_option_of_a_network() -> None:
-    options = registry().usual("model", "torchscript:net").keys() - {"file"}
+    options = registry().defaults("model", "torchscript:net").keys() - {"file"}
     for option in options:
         assert re.search(rf"`[^`]*\b{option}\b[^`]*`", PAGE), option

@@ -354,7 +354,7 @@ def test_info_describes_every_plugin(benchbox: Command) -> None:
             done = benchbox("info", name)
             assert done.status == 0, done.err
             assert f"{kind} {name} (benchbox-diffusion" in done.out
-            for option in registry().usual(kind, name):
+            for option in registry().defaults(kind, name):
                 assert option in done.out
     assert "order: 2" in benchbox("info", "heun").out
     assert "sampler ancestral" in benchbox("info", "ddpm").out

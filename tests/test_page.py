@@ -254,7 +254,7 @@ def test_the_command_of_a_row_measures_that_row(benchbox: Command) -> None:
         "run", "--sampler", "ddim,ode", "--nfe", 5, "--model", "mixture", "--samples", 16, "--seed", 3,
         "--grid", "uniform", "--set", "eta=0.5", "--set", "ode.rtol=0.01", "--set", "uniform.sigma_max=40",
     )  # fmt: skip
-    found = with_commands(package.load_results("results"), registry().usual)
+    found = with_commands(package.load_results("results"), registry().defaults)
     assert len(found) == 2
     for command in found["reproduce"]:
         said = benchbox(*shlex.split(command)[1:])

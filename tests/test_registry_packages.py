@@ -99,7 +99,7 @@ def test_of_the_built_ins_only_the_kind_that_is_asked_for_is_imported() -> None:
 
 def test_a_default_that_json_cannot_hold_is_given_as_text(installed: Install, imported: list[str]) -> None:
     installed("made-one", "made_one", sampler("one"))
-    assert registry().usual("sampler", "one") == {"gain": 1.0, "scale": "inf"}
+    assert registry().defaults("sampler", "one") == {"gain": 1.0, "scale": "inf"}
 
 
 def test_a_plugin_whose_package_lacks_something_is_there_once_it_is_installed(

@@ -59,7 +59,7 @@ def test_a_row_and_a_board_give_the_command_that_measures_them(
 ) -> None:
     ran = benchbox("run", "--nfe", 5, "--samples", 16, "--model", *asked)
     assert ran.status == 0, ran.err
-    measured, usual = package.load_results("results"), registry().usual
+    measured, usual = package.load_results("results"), registry().defaults
     commands = list(with_commands(measured, usual)["reproduce"])
     commands += [run_command(b, e.setup, e.seeds, usual, e.row) for b in boards(measured) for e in b.entries]
     assert len(commands) > 1

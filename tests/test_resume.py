@@ -21,7 +21,7 @@ from benchbox.bench.sweep import Request, expand
 from benchbox.executors.local import Local
 from benchbox.store.arrays import pack, unpack
 from benchbox.store.store import Store
-from benchbox.store.verify import inspect
+from benchbox.store.verify import inspect_files
 
 
 def cell(n: int, sampler: str = "heun", metrics: list[str] | None = None, **options: Any) -> Cell:
@@ -206,7 +206,7 @@ def test_statistics_in_the_format_of_an_older_benchbox_are_named_and_computed_an
     path = statistics(store)
     old = path.rename(path.with_suffix(".npz"))
     assert run(store, cell(40))[0]["n_timed"] == 40
-    inspect(store)
+    inspect_files(store)
     assert store.problems == [f"{old.name} is in the format of an older benchbox: its statistics are computed anew."]
 
 

@@ -26,7 +26,7 @@ from benchbox.errors import UsageError
 from benchbox.executors.local import Local
 from benchbox.store import schema
 from benchbox.store.store import Store
-from benchbox.store.verify import inspect
+from benchbox.store.verify import inspect_files
 
 
 def cell(metrics: list[str] | None = None, sampler: str = "ddim", **options: Any) -> Cell:
@@ -199,8 +199,8 @@ def test_the_row_of_another_cell_is_not_taken_for_a_cells_own(store: Store, row:
 def test_every_damaged_file_can_be_named_without_reading_the_rows(store: Store, row: dict[str, Any]) -> None:
     store.put(row)
     (store.directory / "bad.parquet").write_bytes(b"PAR1")
-    inspect(store)
-    inspect(store)
+    inspect_files(store)
+    inspect_files(store)
     assert [p.split()[0] for p in store.problems] == ["bad.parquet"]
 
 

@@ -26,7 +26,7 @@ from benchbox.store.paths import printable
 from benchbox.store.states import MetricState
 from benchbox.store.store import Store, load_results
 from benchbox.store.tables import framed
-from benchbox.store.verify import inspect
+from benchbox.store.verify import inspect_files
 
 KEY = f"{stream_id(1)}-w2-{'0' * 16}"
 
@@ -382,7 +382,7 @@ def test_whatever_lies_there_all_good_rows_are_read_and_the_rest_is_named(
     assert {cell_id(1), cell_id(2), cell_id(3)} <= set(framed(store.table())["cell"])
     assert all(store.get(cell_id(i)) is not None for i in (1, 2, 3))
     assert store.get(cell_id(7)) is None or store.get(cell_id(7))["cell"] == cell_id(7)  # type: ignore[index]
-    inspect(store)
+    inspect_files(store)
     assert all(problem.isprintable() for problem in store.problems)
 
 

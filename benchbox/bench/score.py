@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NoReturn, cast
@@ -52,16 +53,16 @@ class Unknown(Model):
 
 
 class NoRun:
-    """Stands for a part of a run that existing samples do not have; any use of it is a UsageError."""
+    """Stands for a component of a run that existing samples do not have; any use of it is a UsageError."""
 
-    def __init__(self, part: str) -> None:
-        self.part = part
+    def __init__(self, component: str) -> None:
+        self.component = component
 
     def __getattr__(self, name: str) -> NoReturn:
         if name.startswith("__"):  # copying looks these up
             raise AttributeError(name)
-        part = vars(self).get("part", "model")
-        raise UsageError(f"it needs the run's {part}, which existing samples do not have")
+        component = vars(self).get("component", "model")
+        raise UsageError(f"it needs the run's {component}, which existing samples do not have")
 
 
 @dataclass(frozen=True)
@@ -128,24 +129,30 @@ class Score:
     def compute(self, metrics: dict[str, Metric], tick: ScoreTick) -> dict[str, dict[str, Any]]:
         """The columns of each metric."""
         device = torch.device(self.device)
-        denoiser, schedule, grid = (cast(Any, NoRun(part)) for part in ("denoiser", "schedule", "grid"))
+        denoiser, schedule, grid = (cast(Any, NoRun(component)) for component in ("denoiser", "schedule", "grid"))
         context = Context(self.model, denoiser, schedule, grid, device, self.seed)
-        accumulators = {label: self.attempt(label, lambda m=m: m.start(context)) for label, m in metrics.items()}
+        accumulators, columns = {}, {}
+        for label, metric in metrics.items():
+            with measuring(label):
+                accumulators[label] = metric.start(context)
         for x, index in self.batches():
             for label, accumulator in accumulators.items():
-                self.attempt(label, lambda a=accumulator: a.update(x.to(device), index.to(device)))  # noqa: B023
+                with measuring(label):
+                    accumulator.update(x.to(device), index.to(device))
             tick(int(index[-1]) + 1)
-        return {
-            label: self.attempt(label, lambda k=label: plain_columns(metrics[k], accumulators[k].compute()))
-            for label in metrics
-        }
+        for label, metric in metrics.items():
+            with measuring(label):
+                columns[label] = plain_columns(metric, accumulators[label].compute())
+        return columns
 
-    @staticmethod
-    def attempt(label: str, work: Callable[..., Any]) -> Any:
-        try:
-            return work()
-        except Exception as error:
-            raise UsageError(f"metric {label} cannot measure these samples: {sentence(error)}.") from error
+
+@contextmanager
+def measuring(label: str) -> Iterator[None]:
+    """Any error inside becomes a UsageError that names the metric."""
+    try:
+        yield
+    except Exception as error:
+        raise UsageError(f"metric {label} cannot measure these samples: {sentence(error)}.") from error
 
 
 def measure_samples(

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from benchbox.cli.common import console, progress_bar
-from benchbox.cli.exact_tables import print_budgets, print_mutation_scores, print_published
+from benchbox.cli.common import progress_bar
+from benchbox.cli.exact_tables import print_budgets, print_certificate, print_mutation_scores, print_published
 from benchbox.errors import UsageError
 
 if TYPE_CHECKING:
@@ -81,25 +82,28 @@ def instances(names: list[str], set_: list[str], only: str | None = None) -> lis
     """The plugins that names and settings mean; of the kind `only`, or of the first kind that has the name."""
     from benchbox.bench.settings import Settings, parse_settings
     from benchbox.exact.conformance import kind_of
-    from benchbox.registry import registry
 
     settings = Settings(parse_settings(set_))
-    wanted = [part for name in names for part in name.split(",")]
-    chosen = [n for name in wanted for n in (registry().names("sampler") if name == "all" else [name])]
-    found = [p for name in chosen for p in settings.variants(only or kind_of(name), name)]
+    plugins = [p for name in listed_names(names) for p in settings.variants(only or kind_of(name), name)]
     settings.finish()
-    return found
+    return plugins
+
+
+def listed_names(names: list[str]) -> list[str]:
+    """The names of comma lists; `all` is every sampler."""
+    from benchbox.registry import registry
+
+    items = [item for name in names for item in name.split(",")]
+    return [name for item in items for name in (registry().names("sampler") if item == "all" else [item])]
 
 
 def guided_instances(names: list[str], set_: list[str], guidance: str) -> list[tuple[Any, Any]]:
     """All pairs of the samplers and the guidances; settings apply to both."""
     from benchbox.bench.settings import Settings, parse_settings
-    from benchbox.registry import registry
 
     settings = Settings(parse_settings(set_))
-    wanted = [n for part in names for n in (registry().names("sampler") if part == "all" else part.split(","))]
-    samplers = [sampler for name in wanted for sampler in settings.variants("sampler", name)]
-    guidances = [g for name in guidance.split(",") for g in settings.variants("guidance", name)]
+    samplers = [sampler for name in listed_names(names) for sampler in settings.variants("sampler", name)]
+    guidances = [one for name in guidance.split(",") for one in settings.variants("guidance", name)]
     settings.finish()
     return [(sampler, one) for sampler in samplers for one in guidances]
 
@@ -107,48 +111,31 @@ def guided_instances(names: list[str], set_: list[str], guidance: str) -> list[t
 def certificates(
     names: list[str], set_: list[str], as_json: bool, quick: bool = False, guidance: str | None = None
 ) -> bool:
-    """Certify, print, and say whether all passed."""
+    """Certify, print, and return whether all passed."""
+    made = []
+    for certificate in certified(names, set_, quick, guidance):
+        made.append(certificate)
+        if not as_json:
+            print_certificate(certificate)
+    if as_json:
+        print(json.dumps([certificate.as_dict() for certificate in made], indent=2, ensure_ascii=False))
+    return all(certificate.passed for certificate in made)
+
+
+def certified(names: list[str], set_: list[str], quick: bool, guidance: str | None) -> Iterator[Certificate]:
+    """The certificates of plugins, or of samplers under guidances, each as soon as it is made."""
     from benchbox.exact.conformance import certificate_of
     from benchbox.exact.guidance_rules import guided_certificate
 
-    found = []
-    for sampler, one in guided_instances(names, set_, guidance) if guidance else ():
-        found.append(guided_certificate(sampler, one))
-        if not as_json:
-            show_certificate(found[-1])
-    with progress_bar("{task.fields[what]}") as bar:
-        for plugin in [] if guidance else instances(names, set_):
-            task = bar.add_task(plugin.name, total=None, what="")
-            found.append(
-                certificate_of(
-                    plugin, quick=quick,
-                    tick=lambda what, task=task: bar.update(task, advance=1, what=what),  # type: ignore[misc]
-                )
-            )  # fmt: skip
-            bar.remove_task(task)
-            if not as_json:
-                show_certificate(found[-1])
-    if as_json:
-        print(json.dumps([c.as_dict() for c in found], indent=2, ensure_ascii=False))
-    return all(c.passed for c in found)
-
-
-def show_certificate(found: Certificate) -> None:
-    """A certificate for people: every check, the orders, the errors of whole runs, the verdict."""
-    options = ", ".join(f"{k}={v}" for k, v in found.options.items())
-    console.print(f"[bold]{found.name}[/bold] ({options})" if options else f"[bold]{found.name}[/bold]")
-    for line in found.checks:
-        style = {True: "green", False: "bold red", None: "dim"}[line.passed]
-        console.print(f"  [{style}]{str(line)[:4]}[/]{str(line)[4:]}", soft_wrap=True)
-    for order in found.orders:
-        if order.claimed is None:
-            console.print(f"  [dim]note[/]  {order}", soft_wrap=True)
-    for error in found.errors:
-        console.print(f"  [dim]W2  [/]  {error}", soft_wrap=True)
-    if found.kind == "sampler":
-        console.print(f"  [dim]note[/]  {found.scope}", soft_wrap=True)
-    verdict = "[bold green]passed[/]" if found.passed else f"[bold red]{len(found.failures)} failed[/]"
-    console.print(f"  {verdict}, {len(found.checks)} checks\n")
+    if guidance:
+        yield from (guided_certificate(*pair) for pair in guided_instances(names, set_, guidance))
+        return
+    with progress_bar("{task.fields[step]}") as bar:
+        task = bar.add_task("", total=None, step="")
+        for plugin in instances(names, set_):
+            bar.reset(task, total=None, description=plugin.name, step="")
+            yield certificate_of(plugin, quick=quick, tick=lambda step: bar.update(task, advance=1, step=step))
+        bar.remove_task(task)
 
 
 def show_budgets(

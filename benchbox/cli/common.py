@@ -1,4 +1,4 @@
-"""Shared by the commands: consoles, a progress bar, and messages for user errors."""
+"""Shared by the commands: consoles, a progress bar, and messages for user error_console."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ def _console(stderr: bool) -> Console:
     return console
 
 
-console, errors = _console(stderr=False), _console(stderr=True)
+console, error_console = _console(stderr=False), _console(stderr=True)
 
 
 def progress_bar(extra: str = "") -> Progress:
     """A rich progress bar on stderr, with elapsed and remaining time."""
     return Progress(
         TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn(),
-        TextColumn(extra), console=errors, disable=not errors.is_terminal,
+        TextColumn(extra), console=error_console, disable=not error_console.is_terminal,
     )  # fmt: skip
 
 
@@ -59,7 +59,7 @@ def command_line() -> str:
 
 def say(sentence: object) -> None:
     """Print a message for the user on one line of stderr."""
-    errors.print(f"benchbox: {printable(' '.join(str(sentence).split()))}", markup=False, soft_wrap=True)
+    error_console.print(f"benchbox: {printable(' '.join(str(sentence).split()))}", markup=False, soft_wrap=True)
 
 
 @contextmanager

@@ -24,11 +24,13 @@ def doctor(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] 
     if as_json:
         import json
 
-        console.print_json(json.dumps([{"what": what, "ok": ok, "found": details} for what, ok, details in checks]))
+        console.print_json(
+            json.dumps([{"what": subject, "ok": ok, "found": details} for subject, ok, details in checks])
+        )
     else:
         table = Table("", Column("check", overflow="fold"), Column("details", overflow="fold"))
-        for what, ok, details in checks:
-            table.add_row({True: "ok", False: "BROKEN", None: "–"}[ok], Text(what), Text(details))
+        for subject, ok, details in checks:
+            table.add_row({True: "ok", False: "BROKEN", None: "–"}[ok], Text(subject), Text(details))
         console.print(table)
     raise SystemExit(1 if any(ok is False for _, ok, _ in checks) else 0)
 

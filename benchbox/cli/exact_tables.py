@@ -1,4 +1,4 @@
-"""What `benchbox check` prints beside certificates: error budgets, mutants, the published table."""
+"""What `benchbox check` prints: certificates, error budgets, mutants, the published table."""
 
 from __future__ import annotations
 
@@ -14,8 +14,27 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from benchbox.exact.budget import Budget, BudgetSetting
+    from benchbox.exact.certificate import Certificate
     from benchbox.exact.published import PublishedResult
     from benchbox.sampler import Sampler
+
+
+def print_certificate(certificate: Certificate) -> None:
+    """A certificate for people: every check, the orders, the errors of whole runs, the verdict."""
+    options = ", ".join(f"{k}={v}" for k, v in certificate.options.items())
+    console.print(f"[bold]{certificate.name}[/bold] ({options})" if options else f"[bold]{certificate.name}[/bold]")
+    for line in certificate.checks:
+        style = {True: "green", False: "bold red", None: "dim"}[line.passed]
+        console.print(f"  [{style}]{str(line)[:4]}[/]{str(line)[4:]}", soft_wrap=True)
+    for order in certificate.orders:
+        if order.claimed is None:
+            console.print(f"  [dim]note[/]  {order}", soft_wrap=True)
+    for error in certificate.errors:
+        console.print(f"  [dim]W2  [/]  {error}", soft_wrap=True)
+    if certificate.kind == "sampler":
+        console.print(f"  [dim]note[/]  {certificate.scope}", soft_wrap=True)
+    verdict = "[bold green]passed[/]" if certificate.passed else f"[bold red]{len(certificate.failures)} failed[/]"
+    console.print(f"  {verdict}, {len(certificate.checks)} checks\n")
 
 
 def print_budgets(settings: Sequence[BudgetSetting], nfes: Sequence[int], output: Path | None, as_json: bool) -> None:
@@ -51,16 +70,13 @@ def print_mutation_scores(samplers: Sequence[Sampler], sample: int, seed: int, a
     from benchbox.exact.mutation_score import mutation_score
 
     scores = []
-    with progress_bar("{task.fields[what]}") as bar:
+    with progress_bar() as bar:
+        task = bar.add_task("", total=None)
         for sampler in samplers:
-            task = bar.add_task(f"{sampler.name}: mutants", total=None, what="")
+            bar.reset(task, total=None, description=f"{sampler.name}: mutants")
             scores.append(
-                mutation_score(
-                    sampler, sample, seed,
-                    tick=lambda done, total, task=task: bar.update(task, completed=done, total=total),  # type: ignore[misc]
-                )
-            )  # fmt: skip
-            bar.remove_task(task)
+                mutation_score(sampler, sample, seed, tick=lambda n, of: bar.update(task, completed=n, total=of))
+            )
             if not as_json:
                 console.print(str(scores[-1]), soft_wrap=True, highlight=False)
                 for mutant in scores[-1].survivors:
@@ -76,9 +92,9 @@ def print_published(directory: Path, points: int | None, as_json: bool) -> bool:
     rows, model = read_published(directory)
     rows = [r for r in rows if points is None or r.points <= points]
     results = []
-    with progress_bar("{task.fields[what]}") as bar:
-        task = bar.add_task("published table", total=draws(rows), what="")
-        for result in rerun_published(rows, model, lambda done, what: bar.update(task, advance=done, what=what)):
+    with progress_bar("{task.fields[step]}") as bar:
+        task = bar.add_task("published table", total=draws(rows), step="")
+        for result in rerun_published(rows, model, lambda done, step: bar.update(task, advance=done, step=step)):
             results.append(result)
     agreeing = sum(r.agrees for r in results)
     if as_json:

@@ -95,7 +95,7 @@ def _name(cell: Cell, kind: PictureKind) -> str:
     from benchbox.registry import registry
     from benchbox.report.table import changed_options
 
-    options = changed_options(describe(cell.sampler), "sampler", cell.sampler.name, registry().usual)
+    options = changed_options(describe(cell.sampler), "sampler", cell.sampler.name, registry().defaults)
     nfe = "" if kind == "samples" or cell.nfe_requested is None else f", NFE {cell.nfe_planned}"
     return f"{cell.sampler.name} {options}".strip() + nfe
 

@@ -31,7 +31,7 @@ def recommend(
 
     if (target_fid is None) == (time_budget is None):
         raise UsageError("give one of --target-fid and --time-budget.")
-    choices, defaults = measured_choices(boards(rows_in(directory)), model), registry().usual
+    choices, defaults = measured_choices(boards(rows_in(directory)), model), registry().defaults
     if target_fid is not None:
         answer = for_target(choices, model, target_fid, defaults)
     else:

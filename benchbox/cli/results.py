@@ -106,7 +106,7 @@ def report(sentence: str) -> None:
     console.print(sentence, markup=False, soft_wrap=True)
 
 
-def track(items: Sequence[Tracked], what: str) -> Iterator[Tracked]:
+def track(items: Sequence[Tracked], label: str) -> Iterator[Tracked]:
     """The items one by one, with a progress bar."""
     with progress_bar() as bar:
-        yield from bar.track(items, description=what)
+        yield from bar.track(items, description=label)

@@ -46,7 +46,7 @@ def defaults_for(*tables: pd.DataFrame) -> Defaults:
     from benchbox.report.rows import plugin_rows
     from benchbox.report.table import shared
 
-    return shared([row for table in tables for row in plugin_rows(table)], registry().usual)
+    return shared([row for table in tables for row in plugin_rows(table)], registry().defaults)
 
 
 def site_of(rows: pd.DataFrame, checks: Sequence[Path], pictures: Sequence[Path] = ()) -> Site:
@@ -56,4 +56,4 @@ def site_of(rows: pd.DataFrame, checks: Sequence[Path], pictures: Sequence[Path]
     from benchbox.report.page.site import Site
 
     shown = [picture(path) for path in pictures]
-    return Site(rows, registry().usual, certificates_in(checks), budgets_in(checks), shown)
+    return Site(rows, registry().defaults, certificates_in(checks), budgets_in(checks), shown)

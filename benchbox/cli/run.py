@@ -130,14 +130,14 @@ def sweep(request: Request, executor: Executor, results: Path, dry_run: bool, fo
     from benchbox.cli.tables import result_table
     from benchbox.cli.watch import execute, show_costs
     from benchbox.store.store import Store
-    from benchbox.store.verify import inspect
+    from benchbox.store.verify import inspect_files
 
     cells, store = expand(request), Store(results)
     plan = plan_sweep(
         cells, store, executor, force, costs=dry_run, command=command_line(), configuration=resolved(request, cells)
     )
     if results.exists():
-        inspect(store)
+        inspect_files(store)
     for remark in [*(() if request.metrics is not None else unmeasured(cells)), *store.problems]:
         say(remark)
     if dry_run:

@@ -112,4 +112,4 @@ def _reopen_closed() -> None:
                 os.fstat(number)
                 continue
             opened = os.open(os.devnull, os.O_RDWR)  # gets the lowest free descriptor: this one
-            setattr(sys, name, open(opened, "w" if number else "r", encoding="utf-8", closefd=False))  # noqa: SIM115
+            setattr(sys, name, open(opened, "w" if number else "r", encoding="utf-8", closefd=False))  # noqa: SIM115 (it stays open)

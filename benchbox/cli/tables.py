@@ -31,7 +31,7 @@ def plan_table(plan: Plan) -> RenderableType:
 def _plan_line(planned: PlannedCell) -> dict[str, str]:
     cell, nfe = planned.cell, planned.cell.nfe_planned
     return {
-        **labels(cell.identity, registry().usual), "NFE asked": number(cell.nfe_requested),
+        **labels(cell.identity, registry().defaults), "NFE asked": number(cell.nfe_requested),
         "NFE": "measured" if cell.adaptive else number(nfe),
         "denoiser": number(cell.calls_planned) if cell.guidance and cell.calls_planned else "",
         "steps": "" if cell.skip else str(cell.n_levels - 1),
@@ -61,7 +61,7 @@ def total_cost(costs: Sequence[CostEstimate]) -> str:
 
 def result_table(rows: Sequence[Row]) -> RenderableType:
     """The rows: sampler, NFE requested and spent, metrics, costs, status."""
-    settings = {(value.metric, _setting(value)) for row in rows for value in values(row)}
+    settings = {(value.metric, _options_of(value)) for row in rows for value in values(row)}
     several = {metric for metric, n in Counter(metric for metric, _ in settings).items() if n > 1}
     columns = [_metric_columns(row, several) for row in rows]
     headings = list(dict.fromkeys(heading for row_columns in columns for heading in row_columns))
@@ -73,7 +73,7 @@ def result_table(rows: Sequence[Row]) -> RenderableType:
 
 def _result_line(row: Row, metrics: dict[str, str]) -> dict[str, str]:
     return {
-        **labels(row, registry().usual), "NFE asked": number(row["nfe_requested"]), "NFE": number(row.get("nfe")),
+        **labels(row, registry().defaults), "NFE asked": number(row["nfe_requested"]), "NFE": number(row.get("nfe")),
         **metrics, "seconds": number(row.get("wall_s"), 3), "samples/s": number(row.get("samples_per_s"), 3),
         "GPU MiB": number(row.get("gpu_mem_peak_mb"), 4), "status": status(row),
     }  # fmt: skip
@@ -90,7 +90,7 @@ def _metric_columns(row: Row, several: set[str]) -> dict[str, Any]:
         if column in schema.ORDER or name.endswith(HIDDEN_ENDINGS):
             continue
         owner = next((v for v in row_values if v.suffix == mark and (mark or _is_of(name, v))), None)
-        setting = _setting(owner) if owner and owner.metric in several else ""
+        setting = _options_of(owner) if owner and owner.metric in several else ""
         columns[f"{name} ({setting})" if setting else name] = value
     return columns
 
@@ -100,6 +100,6 @@ def _is_of(name: str, value: Value) -> bool:
     return name in value.columns if value.columns else f"{name}_".startswith(f"{value.metric}_")
 
 
-def _setting(value: Value) -> str:
+def _options_of(value: Value) -> str:
     """The options of a value that are not the defaults."""
-    return changed_options(value.options, "metric", value.metric, registry().usual)
+    return changed_options(value.options, "metric", value.metric, registry().defaults)

@@ -12,7 +12,7 @@ from benchbox.bench.cell import Cell
 from benchbox.bench.dispatch import load_models
 from benchbox.bench.plan import Plan, PlannedCell, Row
 from benchbox.bench.runner import prepare, run_sweep
-from benchbox.cli.common import console, count_of, errors, progress_bar, say
+from benchbox.cli.common import console, count_of, error_console, progress_bar, say
 from benchbox.cli.tables import plan_table, total_cost
 from benchbox.executor import Executor
 from benchbox.registry import registry
@@ -44,7 +44,7 @@ class Progress:
 
     @staticmethod
     def name(cell: Cell) -> str:
-        sampler = label(cell.identity, "sampler", registry().usual)
+        sampler = label(cell.identity, "sampler", registry().defaults)
         return f"{sampler}, NFE {number(cell.nfe_requested)}, seed {cell.seed}"
 
     def tick(self, cell: Cell) -> None:
@@ -76,9 +76,9 @@ class Progress:
         self.done += bar_length(cell)
         self.bar.update(self.cell, completed=bar_length(cell), total=bar_length(cell))
         self.bar.update(self.sweep, completed=self.done)
-        if not errors.is_terminal:
+        if not error_console.is_terminal:
             value = next((f"{k} {v:.4g}" for k, v in row.items() if k not in schema.ORDER and isinstance(v, float)), "")
-            errors.print(f"{self.name(cell)}: {status(row)} {value}".rstrip(), markup=False, soft_wrap=True)
+            error_console.print(f"{self.name(cell)}: {status(row)} {value}".rstrip(), markup=False, soft_wrap=True)
 
 
 def bar_length(cell: Cell) -> int:
@@ -122,7 +122,7 @@ def execute(
 def show_plan(plan: Plan, directory: Path) -> None:
     """Print the plan, or that there is nothing to do."""
     if plan.to_do:
-        errors.print(plan_table(plan))
+        error_console.print(plan_table(plan))
     else:
         n_cells = count_of(len(plan.cells), "cell")
         console.print(f"nothing to do: {n_cells} measured already, in {directory} (--force repeats).")

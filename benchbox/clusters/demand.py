@@ -16,10 +16,10 @@ ITEM = re.compile(r"([^\s=][^=]*)=(\d+(?:\.\d+)?)(?::|$)")
 
 def parse(text: str) -> Amounts:
     """NAME=AMOUNT:NAME=AMOUNT…; a name may hold colons. ValueError for anything else."""
-    found = list(ITEM.finditer(text))
-    if "".join(match[0] for match in found) != text or text.endswith(":"):
+    items = list(ITEM.finditer(text))
+    if "".join(match[0] for match in items) != text or text.endswith(":"):
         raise ValueError(f"resources is {text!r}: write NAME=AMOUNT, several as NAME=AMOUNT:NAME=AMOUNT.")
-    return {match[1]: float(match[2]) for match in found}
+    return {match[1]: float(match[2]) for match in items}
 
 
 def check_amounts(amounts: Amounts) -> None:

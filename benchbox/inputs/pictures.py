@@ -80,8 +80,8 @@ def read_header(file: File) -> tuple[int, tuple[int, int]]:
     """Channels (1 or 3) and (width, height) of a picture. UsageError where its pixel values are ambiguous."""
     with opened_picture(file) as image:
         # a JPEG with an embedded preview has the format MPO
-        if getattr(image, "n_frames", 1) > 1 and image.format != "MPO":
-            raise UsageError(f"the picture {file} has {image.n_frames} frames: save each frame in its own file.")  # type: ignore[attr-defined]
+        if (frames := getattr(image, "n_frames", 1)) > 1 and image.format != "MPO":
+            raise UsageError(f"the picture {file} has {frames} frames: save each frame in its own file.")
         if image.mode in GREY or is_deep(image):
             return 1, image.size
         if image.mode not in COLOUR:
@@ -99,7 +99,7 @@ def is_deep(image: Image) -> bool:
     if image.format != "TIFF":
         return True
     bits_per_sample = 258
-    return image.mode != "I" and image.tag_v2.get(bits_per_sample) == (16,)  # type: ignore[attr-defined]
+    return image.mode != "I" and image.tag_v2.get(bits_per_sample) == (16,)  # type: ignore[attr-defined]  # of TIFF only
 
 
 def pixels(file: File) -> NDArray[np.uint8]:

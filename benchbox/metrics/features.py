@@ -27,7 +27,7 @@ RECENT = 32
 """Chunks of images whose features are cached for the next metric: a batch of 2,048 images in chunks of 64."""
 
 
-class LocalDinoV2(FeatureExtractorDinoV2):  # type: ignore[misc]
+class LocalDinoV2(FeatureExtractorDinoV2):  # type: ignore[misc]  # torch-fidelity has no types
     """torch-fidelity's DINOv2. The network is built by the DINOv2 code in torch's cache; nothing is downloaded."""
 
     def __init__(self, name: str, features_list: list[str], feature_extractor_weights_path: str, **_: Any) -> None:

@@ -139,8 +139,8 @@ class Moments:
 def merged_moments(parts: Sequence[Moments]) -> Moments:
     """The moments of the union of disjoint parts, which are not changed."""
     union = Moments(len(parts[0].total))
-    for part in parts:
-        union.merge(part)
+    for moments in parts:
+        union.merge(moments)
     return union
 
 

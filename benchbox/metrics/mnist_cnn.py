@@ -18,7 +18,7 @@ from benchbox.nets.loading import fill
 CLASSIFIER = Path(__file__).parent / "references" / "mnist-cnn.safetensors"
 
 
-class MnistCNN(FeatureExtractorBase):  # type: ignore[misc]
+class MnistCNN(FeatureExtractorBase):  # type: ignore[misc]  # torch-fidelity has no types
     """The 64 penultimate features of a small digit classifier, and its logits.
 
     Input: uint8 (batch, 1 or 3, 28, 28); colour is reduced to luma, since torch-fidelity always passes three channels.

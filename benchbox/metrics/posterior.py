@@ -62,7 +62,7 @@ class PosteriorW2(Accumulator):
             moments.load({key: array[j] for key, array in state.items()})
 
     def compute(self) -> dict[str, float | str | None]:
-        means, covariances = (part.cpu().numpy() for part in self.exact.moments(self.measurements.y))
+        means, covariances = (moment.cpu().numpy() for moment in self.exact.moments(self.measurements.y))
         distances = [
             gaussian_w2(seen.mean, seen.covariance, mean, root_of(covariance))
             for seen, mean, covariance in zip(self.moments, means, covariances, strict=True)

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchbox.errors import UsageError
+from benchbox.gaussians import FloatArray
 from benchbox.measurement import Measurements
 from benchbox.metric import Accumulator, Context, Metric
 
@@ -17,8 +18,6 @@ if TYPE_CHECKING:
 
     from benchbox.model import Model
     from benchbox.problem import Problem
-
-FloatArray = NDArray[np.float64]
 
 
 class RestorationMetric(Metric):

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchbox.card import Card, read_card, verified_file
-from benchbox.classes import LATER_OPTION, check_label, labels
+from benchbox.classes import LATER_OPTION, check_label, class_labels
 from benchbox.files import reading, tensors_in
 from benchbox.model import Model, Prediction
 from benchbox.schedule import Schedule
@@ -71,7 +71,7 @@ class CardModel(Model):
 
     @property
     def prediction(self) -> Prediction:
-        return self.card.prediction  # type: ignore[return-value]
+        return self.card.prediction  # type: ignore[return-value]  # checked when the card was read
 
     @property
     def sigma_data(self) -> float:
@@ -104,7 +104,7 @@ class CardModel(Model):
 
     def conditions(self, index: Tensor) -> dict[str, Tensor]:
         """A class-conditional network cycles through its classes, or through those in `label`."""
-        return {"label": labels(index, self.classes, self.label)} if self.classes else {}
+        return {"label": class_labels(index, self.classes, self.label)} if self.classes else {}
 
     def unconditional(self, index: Tensor) -> dict[str, Tensor] | None:
         """The label after the last class, for a network that was trained with dropped labels; else None."""

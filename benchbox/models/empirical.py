@@ -47,9 +47,9 @@ class Empirical(Analytic):
         if self.data is None:
             angle = np.arange(12) * np.pi / 6
             return np.stack([np.cos(angle), np.sin(angle)], 1) * np.where(np.arange(12) % 2, 1.0, 3.0)[:, None]
-        what = f"an .npy of points, or an .npz with an array {self.key!r} of them"
-        with reading(self.data, what):
-            points = array_in(self.data, what, self.key)
+        expected = f"an .npy of points, or an .npz with an array {self.key!r} of them"
+        with reading(self.data, expected):
+            points = array_in(self.data, expected, self.key)
             if points.ndim < 2 or not points.size or not np.isfinite(points).all():
                 raise ValueError(f"points are finite numbers of shape (n, …), not {points.dtype} {points.shape}")
             if points.dtype == np.uint8 and points.ndim not in (3, 4):

@@ -32,7 +32,7 @@ FILES_READ: dict[str, set[str]] = {}
 def imported(function: str) -> Any:
     """The object package.module:name. The files that its import reads are in `FILES_READ`. UsageError if missing."""
     module_name, colon, name = function.partition(":")
-    if not colon or not all(part.isidentifier() for part in (*module_name.split("."), name)):
+    if not colon or not all(word.isidentifier() for word in (*module_name.split("."), name)):
         raise UsageError(f"py:{function} must have the form py:package.module:function.")
     new = module_name not in sys.modules
     try:

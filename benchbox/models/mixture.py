@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from benchbox.classes import LATER_OPTION, check_label, labels
+from benchbox.classes import LATER_OPTION, check_label, class_labels
 from benchbox.gaussians import MixtureLaw
 from benchbox.models.analytic import Analytic, FloatVector, read_numbers
 
@@ -108,7 +108,7 @@ class Mixture(Analytic):
         return max(self.groups) + 1 if self.groups else len(self.weights)
 
     def conditions(self, index: Tensor) -> dict[str, Tensor]:
-        return {"label": labels(index, self.classes, self.label)} if self.label else {}
+        return {"label": class_labels(index, self.classes, self.label)} if self.label else {}
 
     def unconditional(self, index: Tensor) -> dict[str, Tensor]:
         return {"label": index * 0 + self.classes}

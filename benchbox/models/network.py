@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
-from benchbox.classes import LATER_OPTION, check_label, labels
+from benchbox.classes import LATER_OPTION, check_label, class_labels
 from benchbox.model import Model, Prediction
 from benchbox.schedule import Schedule
 
@@ -78,7 +78,7 @@ class Network(Model):
 
     def conditions(self, index: Tensor) -> dict[str, Tensor]:
         """A class-conditional network cycles through its classes, or through those in `label`."""
-        return {"label": labels(index, self.classes, self.label)} if self.classes else {}
+        return {"label": class_labels(index, self.classes, self.label)} if self.classes else {}
 
     def unconditional(self, index: Tensor) -> dict[str, Tensor] | None:
         null = self.null_label if self.classes else None

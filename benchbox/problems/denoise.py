@@ -10,7 +10,7 @@ from benchbox.problem import Problem
 
 
 @dataclass(frozen=True)
-class Denoise(Problem):
+class Denoising(Problem):
     """The sample itself is measured, with noise: A x = x."""
 
     name = "denoise"

@@ -38,7 +38,7 @@ def compact(store: Store, track: Track) -> Compaction:
         tables = whole(store, track(files, "read"))
         if not any(ID.fullmatch(path.stem) for path in tables) and len(tables) < 2:
             return Compaction(0, 0)
-        table = joined_tables(tables, lambda path, what: None)
+        table = joined_tables(tables, lambda path, remark: None)
         made = store.put_many(table)
         for path in track([path for path in tables if path != made], "remove"):
             if stamp(path) == stamps[path]:
@@ -65,7 +65,7 @@ def whole(store: Store, paths: Iterable[Path]) -> dict[Path, pa.Table]:
         if rows and not rows.left_out:
             tables[path] = rows.table
     odd: set[Path] = set()
-    joined_tables(tables, lambda path, what: odd.add(path))
+    joined_tables(tables, lambda path, remark: odd.add(path))
     return {path: table for path, table in tables.items() if path not in odd}
 
 

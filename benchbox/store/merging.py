@@ -54,17 +54,17 @@ def merge(store: Store, others: Sequence[Store], fault: Fault, track: Track) -> 
 def complete(store: Store, tables: Sequence[pa.Table], track: Track) -> tuple[int, int]:
     """Give rows the values of metrics that other rows of their cells have; how many were, how many a process is at."""
     done = [table.filter(pc.equal(table["status"], "done")) for table in tables]
-    said = pa.concat_tables(
+    settings = pa.concat_tables(
         [pa.table({c: column_or_nulls(table, c) for c in ("cell", "metric_options")}) for table in done]
     )
-    counts = said.group_by("cell").aggregate([("metric_options", "count_distinct")])
+    counts = settings.group_by("cell").aggregate([("metric_options", "count_distinct")])
     cells = counts.filter(pc.greater(counts["metric_options_count_distinct"], 1))["cell"]
-    found = [row for table in done for row in table.filter(pc.is_in(table["cell"], cells)).to_pylist()]
+    rows = [row for table in done for row in table.filter(pc.is_in(table["cell"], cells)).to_pylist()]
     completer, busy = 0, 0
     with Leases(store.directory) as leases:
         for cell in track(cells.to_pylist(), "values"):
             row = store.get(cell)
-            new = reduce(completed, (other for other in found if other["cell"] == cell), row or {})
+            new = reduce(completed, (other for other in rows if other["cell"] == cell), row or {})
             if row is None or new == row:
                 continue
             if leases.take(cell):

@@ -167,11 +167,11 @@ class Store:
             self.note(path, f"has {rows.left_out:,} rows that were left out: {rows.why}")
         return rows
 
-    def note(self, path: Path, what: str) -> None:
-        """Put into `problems` what there is to say of a file, once."""
+    def note(self, path: Path, remark: str) -> None:
+        """Add a remark on a file to `problems`, one for each file."""
         if path not in self._noted:
             self._noted.add(path)
-            self.problems.append(f"{printable(path.name)} {what}.")
+            self.problems.append(f"{printable(path.name)} {remark}.")
 
     def files(self) -> list[Path]:
         """All files that may hold rows."""

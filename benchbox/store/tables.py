@@ -100,13 +100,13 @@ UNKNOWN = "__HIVE_DEFAULT_PARTITION__"
 
 def partitions(path: Path) -> dict[str, str | None]:
     """Columns of a row, and their values in text, that the folders of a file are named after."""
-    found: dict[str, str | None] = {}
+    columns: dict[str, str | None] = {}
     for folder in path.absolute().parents:
         name, equals, value = folder.name.partition("=")
         if not equals or name not in COLUMN_TYPES:
             break
-        found[name] = None if value == UNKNOWN else unquote(value)
-    return found
+        columns[name] = None if value == UNKNOWN else unquote(value)
+    return columns
 
 
 def with_partitions(table: pa.Table, values: dict[str, str | None]) -> pa.Table:

@@ -22,17 +22,17 @@ Fault = Callable[[Mapping[str, Any]], str | None]
 Load = Callable[[Path, str], object]
 """Reads a stored configuration. UsageError where it cannot."""
 
-BATCH = 1_000
+ROWS_AT_ONCE_CHECKED = 1_000
 """Rows that are looked at together."""
 
 
 class Track(Protocol):
     """Goes through items one by one, and shows how far it is."""
 
-    def __call__(self, items: Sequence[Item], what: str) -> Iterable[Item]: ...
+    def __call__(self, items: Sequence[Item], label: str) -> Iterable[Item]: ...
 
 
-def inspect(store: Store) -> None:
+def inspect_files(store: Store) -> None:
     """Note in the store's `problems` every file that is not whole rows or whole statistics, by its metadata."""
     for path in store.files():
         try:
@@ -83,7 +83,7 @@ def differing(table: pa.Table, same: Sequence[str]) -> Iterator[str]:
 def faults(table: pa.Table, fault: Fault, track: Track) -> Iterator[tuple[int, str]]:
     """The places of the rows with which something is wrong, and what it is."""
     unknown = dict.fromkeys(schema.ORDER)
-    for start in track(range(0, len(table), BATCH), "rows"):
-        for i, row in enumerate(table.slice(start, BATCH).to_pylist(), start):
+    for start in track(range(0, len(table), ROWS_AT_ONCE_CHECKED), "rows"):
+        for i, row in enumerate(table.slice(start, ROWS_AT_ONCE_CHECKED).to_pylist(), start):
             if problem := fault(unknown | row):
                 yield i, f"cell {row['cell']}: {problem}."

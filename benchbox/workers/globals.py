@@ -26,7 +26,7 @@ def snapshot() -> Globals:
     """The state of this process: its environment, streams, signals, threads, and the settings of numpy and torch."""
     torch = sys.modules.get("torch")
     probes = process() | (torch_settings(torch) if torch else {})
-    return {what: answer(probe) for what, probe in probes.items()}
+    return {name: answer(probe) for name, probe in probes.items()}
 
 
 def process() -> dict[str, Callable[[], Any]]:
@@ -78,8 +78,8 @@ def answer(probe: Callable[[], Any]) -> Any:
 
 def file(fd: int) -> tuple[int, int]:
     """What a descriptor is open on."""
-    found = os.fstat(fd)
-    return found.st_dev, found.st_ino
+    status = os.fstat(fd)
+    return status.st_dev, status.st_ino
 
 
 def umask() -> int:

@@ -51,8 +51,8 @@ class Family:
     def look(self) -> int:
         """See who there is by now; the number of descendants that run."""
         with suppress(psutil.Error):
-            found = self.members[0].children(recursive=True)
-            self.members = list(dict.fromkeys([*self.members, *found]))
+            children = self.members[0].children(recursive=True)
+            self.members = list(dict.fromkeys([*self.members, *children]))
         return sum(running(member) for member in self.members[1:])
 
     def bytes(self) -> int:

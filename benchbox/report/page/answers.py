@@ -38,7 +38,7 @@ def answered_boards(boards: Sequence[Board]) -> list[Board]:
     if len(boards) <= len(USUAL_BUDGETS) + 1:
         return list(boards)
     budgeted = [b for b in boards if b.budget]
-    near = [min(budgeted, key=lambda b: abs(math.log((b.budget or 1) / usual))) for usual in USUAL_BUDGETS]
+    near = [min(budgeted, key=lambda b: abs(math.log((b.budget or 1) / budget))) for budget in USUAL_BUDGETS]
     return [b for b in boards if b in near or b.budget is None]
 
 

@@ -30,8 +30,8 @@ def listed(names: Sequence[str], most: int = 4) -> str:
 
 def breakable(name: str) -> Markup:
     """A name as HTML with line breaks allowed after punctuation and before capitals."""
-    parts = re.split(r"(?<=[:+_-])|(?<=[a-z0-9])(?=[A-Z])", name)
-    return Markup("<wbr>").join(escape(part) for part in parts)
+    pieces = re.split(r"(?<=[:+_-])|(?<=[a-z0-9])(?=[A-Z])", name)
+    return Markup("<wbr>").join(escape(piece) for piece in pieces)
 
 
 def finite_or_none(value: float) -> float | None:

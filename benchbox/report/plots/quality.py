@@ -6,7 +6,7 @@ import math
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from typing import Literal
+from typing import Literal, cast
 
 from benchbox.errors import UsageError, unknown
 from benchbox.guidance import NO_LIMIT
@@ -56,7 +56,7 @@ def quality_charts(boards: Sequence[Board], costs: Sequence[str], defaults: Defa
     for cost in costs:
         if cost not in COST_AXES:
             raise unknown("cost", cost, COST_AXES)
-    charts = {cost: quality_chart(boards, cost, defaults) for cost in costs}  # type: ignore[arg-type]
+    charts = {cost: quality_chart(boards, cast(CostName, cost), defaults) for cost in costs}
     for cost, chart in charts.items():
         if not any(line.points for line in chart.lines):
             raise UsageError(f"there is nothing to draw against {cost}: no row has both {cost} and a metric value.")
