@@ -7,9 +7,6 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
-import torch
-from torch import Tensor
-
 if TYPE_CHECKING:
     from torch import Tensor
 
@@ -60,7 +57,7 @@ class Guidance(ABC):
 
 def require_unconditional(guidance: Guidance, model: Model) -> None:
     """UsageError where a model has no condition, or cannot be asked without it."""
-    import torch
+    import torch  # here, because `benchbox list` imports this module
 
     from benchbox.errors import UsageError
 
@@ -92,6 +89,8 @@ class Guided:
 
     def pullback(self, x: Tensor, sigma: float) -> tuple[Tensor, Callable[[Tensor], Tensor]]:
         """The guided D(x, σ), and v ↦ Jᵀ v: each call a backward for each evaluation in D."""
+        import torch
+
         before = self.base.evaluations
         with torch.inference_mode(False), torch.enable_grad():
             leaf = x.clone().requires_grad_()
