@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from benchbox.classes import check_label, labels
+from benchbox.classes import check_label, class_labels
 from benchbox.errors import UsageError
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def check_options(model: Diffusers) -> None:
 def conditions(model: Diffusers, index: Tensor) -> dict[str, Tensor]:
     """The labels of the samples, or the embeddings of their prompts."""
     if model.classes:
-        return {"label": labels(index, model.classes, model.label)}
+        return {"label": class_labels(index, model.classes, model.label)}
     return of_prompts(model, index, "") if model.checkpoint.family.text else {}
 
 
