@@ -29,8 +29,8 @@ from benchbox.bench.cell import Cell
 from benchbox.bench.shard_result import ShardResult
 from benchbox.bench.sweep import Request, expand
 from benchbox.clusters import connection
+from benchbox.clusters.connection import wait
 from benchbox.clusters.demand import alone, fitting, parse, room
-from benchbox.clusters.waiting import wait
 from benchbox.errors import UsageError
 from benchbox.executor import Executor, Lost
 from benchbox.executors.local import Local

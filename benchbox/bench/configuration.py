@@ -11,7 +11,7 @@ from typing import Any
 
 from benchbox.atomic import write_whole
 from benchbox.bench.cell import Cell
-from benchbox.bench.sweep import Request
+from benchbox.bench.request import Request
 from benchbox.errors import UsageError
 from benchbox.files import why
 from benchbox.options import describe, json_value

@@ -12,8 +12,9 @@ from benchbox.bench.budget import at_budget
 from benchbox.bench.cell import Cell
 from benchbox.bench.external_code import StoredRow, json_object, known_plugin, stored_metrics, text_values
 from benchbox.bench.provenance import ABSENT, device_name, package_versions, usable
+from benchbox.bench.request import Request
 from benchbox.bench.settings import model_named
-from benchbox.bench.sweep import Request, problem_of, validate_model
+from benchbox.bench.sweep import problem_of, validate_model
 from benchbox.errors import UsageError, unknown
 from benchbox.noise import BLOCK
 from benchbox.options import describe

@@ -2,78 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from itertools import product
 from typing import Any, get_args
 
 from benchbox.bench.budget import at_each_budget
-from benchbox.bench.cell import DTYPES, Cell
-from benchbox.bench.saving import Saver
-from benchbox.bench.settings import Setting, Settings, model_named
-from benchbox.commas import MOST_NUMBERS
-from benchbox.errors import UsageError, unknown
+from benchbox.bench.cell import Cell
+from benchbox.bench.request import Request
+from benchbox.bench.settings import Settings, model_named
+from benchbox.errors import UsageError
 from benchbox.grid import Grid
 from benchbox.guidance import Guidance
 from benchbox.measurement import pose
 from benchbox.metric import Metric
 from benchbox.model import Model, Prediction
-from benchbox.noise import BLOCK
 from benchbox.options import describe
 from benchbox.problem import Problem
 from benchbox.registry import registry
 from benchbox.sampler import Sampler
 from benchbox.schedule import Schedule
-
-DEFAULT_MODEL = "mnist-edm"
-
-ALLOWED_WORDS: dict[str, Collection[str]] = {
-    "dtype": DTYPES, "final": ("denoise", "none"), "nfe_policy": ("floor", "exact", "skip"),
-    "nfe_of": ("network", "denoiser"),
-}  # fmt: skip
-"""The valid words of a request."""
-
-
-@dataclass(frozen=True)
-class Request:
-    """A sweep as the user asks for it: names, budgets and settings. The sweep is the product of all lists."""
-
-    samplers: Sequence[str]
-    nfe: Sequence[int] = ()
-    models: Sequence[str] = (DEFAULT_MODEL,)
-    schedules: Sequence[str] = ()
-    grids: Sequence[str] = ()
-    metrics: Sequence[str] | None = None
-    n_samples: int = 1000
-    batch_size: int = 64
-    seeds: Sequence[int] = (0,)
-    device: str = "cpu"
-    dtype: str = "float32"
-    settings: Sequence[Setting] = ()
-    nfe_policy: str = "floor"
-    final: str = "denoise"
-    noise_block: int = BLOCK
-    noise_device: str | None = None
-    save: Saver | None = None
-    guidances: Sequence[str | Guidance] = ()
-    nfe_of: str = "network"
-    problems: Sequence[str | Problem] = ()
-    measurements: int = 1
-
-    def check(self) -> None:
-        """UsageError for a number or a word that is not valid."""
-        for field in ("n_samples", "batch_size", "noise_block", "measurements"):
-            if getattr(self, field) < 1:
-                raise UsageError(f"{field} is {getattr(self, field)}: it must be at least 1.")
-        for nfe in self.nfe:
-            if nfe != int(nfe) or nfe > MOST_NUMBERS:
-                raise UsageError(f"an NFE of {nfe} is not valid: give an integer of at most {MOST_NUMBERS}.")
-        for seed in self.seeds:
-            if not 0 <= seed < 2**63:
-                raise UsageError(f"seed {seed} is not valid: give an integer from 0 to 2**63 − 1.")
-        for field, valid in ALLOWED_WORDS.items():
-            if (word := getattr(self, field)) not in valid:
-                raise unknown(field, str(word), valid)
 
 
 def expand(request: Request) -> list[Cell]:

@@ -57,6 +57,6 @@ def wait_for(
     timeout: Annotated[float, typer.Option(min=0, help="Longest wait in seconds.")] = 300,
 ) -> None:
     """Wait until a Ray cluster has this many machines; exit status 2 if the time runs out."""
-    from benchbox.clusters.waiting import wait
+    from benchbox.clusters.connection import wait
 
     wait(address, nodes, timeout)

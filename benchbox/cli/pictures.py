@@ -77,8 +77,9 @@ def pictures(
     kind: PictureKind, names: Sequence[str], nfe: str, set_: list[str], request: dict[str, Any]
 ) -> tuple[Lines, tuple[float, float]]:
     """A line of panels for each sampler (samples) or each run (trajectory), and the data range."""
+    from benchbox.bench.request import Request
     from benchbox.bench.settings import parse_settings
-    from benchbox.bench.sweep import Request, expand
+    from benchbox.bench.sweep import expand
     from benchbox.commas import integers
 
     budgets, settings = integers(nfe, "--nfe", 1), parse_settings(set_)

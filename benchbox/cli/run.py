@@ -14,7 +14,7 @@ from benchbox.commas import comma_list
 from benchbox.errors import UsageError
 
 if TYPE_CHECKING:
-    from benchbox.bench.sweep import Request
+    from benchbox.bench.request import Request
     from benchbox.executor import Executor
 
 
@@ -100,9 +100,9 @@ def run(
 ) -> None:
     """Run samplers at NFE budgets and record quality, time and memory, one parquet row per cell."""
     from benchbox.bench.provenance import usable
+    from benchbox.bench.request import Request
     from benchbox.bench.saving import Saver
     from benchbox.bench.settings import one_executor, parse_settings
-    from benchbox.bench.sweep import Request
     from benchbox.commas import integers
 
     request = Request(

@@ -8,6 +8,7 @@ import signal
 import socket
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from secrets import token_hex
@@ -100,3 +101,29 @@ def same_signals() -> Iterator[None]:
         if threading.current_thread() is threading.main_thread():
             for number, handler in before.items():
                 signal.signal(number, handler)
+
+
+PAUSE = 1.0
+"""Seconds between two looks."""
+
+
+def wait(address: str, machines: int, seconds: float) -> None:
+    """Return once so many machines are in the cluster. UsageError where they are not within so many seconds."""
+    end = time.monotonic() + seconds
+    while True:
+        try:
+            knock(address)
+            break
+        except UsageError:
+            if time.monotonic() > end:
+                raise
+            time.sleep(PAUSE)
+    joined, ray = connect(address), library()
+    try:
+        while (there := sum(node["Alive"] for node in ray.nodes())) < machines:
+            if time.monotonic() > end:
+                raise UsageError(f"{there} of {machines} machines are in the Ray cluster at {address} by now.")
+            time.sleep(PAUSE)
+    finally:
+        if joined:
+            ray.shutdown()

@@ -11,14 +11,6 @@ import pyarrow as pa
 
 VERSION = 5
 
-TEXT = (
-    "stream", "cell", "sampler", "sampler_options", "sampler_package", "sampler_version", "model", "model_options",
-    "model_sha256", "schedule", "schedule_options", "grid", "grid_options", "dataset", "dtype", "final", "guidance",
-    "guidance_options", "guidance_package", "guidance_version", "problem", "problem_options", "problem_package",
-    "problem_version", "nfe_of", "nfe_policy", "status", "reason", "executor", "device", "flags", "host", "torch",
-    "cuda", "driver", "benchbox", "git", "packages", "command", "sweep", "started_at", "metric_options",
-    "metric_values", "noise_device",
-)  # fmt: skip
 INTEGER = (
     "seed", "n_samples", "n_timed", "batch_size", "noise_block", "nfe_requested", "clamped", "steps", "threads",
     "contract", "measurements",
@@ -64,7 +56,7 @@ ROW_HASH = b"benchbox_sha256"
 """In the metadata of a cell's own file: the hash of its row, by which a file that was changed is found."""
 
 COLUMN_TYPES: dict[str, pa.DataType] = (
-    dict.fromkeys(TEXT, pa.string())
+    dict.fromkeys(ORDER, pa.string())
     | dict.fromkeys(INTEGER, pa.int64())
     | dict.fromkeys(NUMBER, pa.float64())
     | {"timing_valid": pa.bool_()}
