@@ -50,5 +50,4 @@ class CudaClock:
 
 
 def clock(device: torch.device) -> HostClock | CudaClock:
-    """A clock for work on the device."""
     return CudaClock(device) if device.type == "cuda" else HostClock()

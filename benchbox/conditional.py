@@ -135,7 +135,6 @@ class Conditional:
         return gradient
 
     def counts(self) -> Counts:
-        """The counters."""
         own = tuple(getattr(self, name) for name in COUNTERS)
         return own, {model: guide.counts() for model, guide in self.guides.items()}
 

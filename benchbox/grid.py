@@ -71,7 +71,6 @@ class Levels:
         return tuple(np.asarray(self.schedule.scale(np.array(self.times))).tolist())
 
     def interval(self, i: int) -> Levels:
-        """The i-th interval alone."""
         return Levels(self.schedule, self.times[i : i + 2], self.sigmas[i : i + 2])
 
     def in_frame(self, frame: Schedule | None) -> Levels:

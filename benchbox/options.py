@@ -70,7 +70,6 @@ def describe(plugin: Any) -> dict[str, Any]:
 
 
 def json_value(value: Any) -> Any:
-    """The value of an option as a JSON value."""
     if isinstance(value, Schedule | Sampler | Grid | Model):
         return {"name": value.name, **describe(value)}
     if isinstance(value, tuple):
@@ -81,7 +80,6 @@ def json_value(value: Any) -> Any:
 
 
 def option_values(plugin: Any) -> Iterator[Any]:
-    """The values of a plugin's options and of the options of nested plugins."""
     for option in fields(plugin):
         value = getattr(plugin, option.name)
         yield value

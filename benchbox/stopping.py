@@ -30,8 +30,6 @@ def raise_if_stopped() -> None:
 
 @dataclass
 class Stop:
-    """The signal that requested the stop."""
-
     number: int = signal.SIGINT
 
 

@@ -75,7 +75,6 @@ class Cell:
 
     @property
     def plugins(self) -> tuple[Any, ...]:
-        """The plugins that determine the samples."""
         plugins = (self.sampler, self.model, self.schedule, self.grid)
         return (*plugins, *(plugin for plugin in (self.guidance, self.problem) if plugin is not None))
 

@@ -78,7 +78,6 @@ class CellRun:
         return MakeSamples(self.cell, self.metrics, left, self.limits.exclusive, self.limits.isolated, self.tick)
 
     def task(self, kind: type[Task]) -> Task:
-        """A task that makes no samples."""
         return kind(self.cell, self.metrics, self.limits.timeout, isolated=self.limits.isolated)
 
     def add(self, result: ShardResult, do: Do) -> None:
@@ -112,7 +111,6 @@ class CellRun:
         return {state_key(self.cell, self.metrics[label]): MetricState(n, counts, states[label]) for label in states}
 
     def row(self, do: Do) -> Row:
-        """The cell's row."""
         row = initial_row(self.cell, self.metrics) | {"started_at": self.began}
         if self.cell.skip:
             return row

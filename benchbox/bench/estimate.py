@@ -89,7 +89,6 @@ def finished_rows(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def medians(rows: pd.DataFrame, by: list[str], column: str) -> dict[Hashable, float]:
-    """The median of a column in each group."""
     return {key: float(value) for key, value in rows.groupby(by)[column].median().items()}
 
 

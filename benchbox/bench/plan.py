@@ -41,7 +41,6 @@ class PlannedCell:
 
     @property
     def n_left(self) -> int:
-        """Samples to make."""
         return 0 if self.todo == "done" or self.cell.skip else self.cell.n_samples - self.n_kept
 
     @property

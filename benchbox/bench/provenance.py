@@ -129,7 +129,6 @@ def usable(name: str) -> str:
 
 @cache
 def device_name(device: str) -> str:
-    """The model name of the device."""
     if torch.device(device).type == "cuda":
         return torch.cuda.get_device_name(device)
     try:

@@ -42,7 +42,6 @@ def missing_metrics(metrics: Iterable[Metric], model: Model, row: Mapping[str, A
 
 
 def metric_values(metrics: Mapping[str, Metric], model: Model) -> list[Value]:
-    """The values of labelled metrics."""
     return [value(metric, model, label) for label, metric in metrics.items()]
 
 

@@ -33,7 +33,6 @@ def open_samples(path: Path, key: str | None = None) -> Images:
 
 
 def read_samples(path: Path, key: str | None) -> Any:
-    """The samples of an .npz."""
     array = array_of(path, key or SAMPLES_KEY)
     return array if array is not None and array.dtype.kind == "f" and array.ndim > 1 else open_images(path, key)
 

@@ -90,7 +90,6 @@ class Score:
 
     @cached_property
     def contents(self) -> str:
-        """A hash of the samples."""
         contents = hashlib.sha256()
         for x, _ in self.batches():
             contents.update(x.numpy().tobytes())
@@ -116,7 +115,6 @@ class Score:
         return digest([self.stream, len(self.samples), device_name(self.device)])
 
     def row(self, metrics: dict[str, Metric]) -> dict[str, Any]:
-        """The row without the values of the metrics."""
         names = {package.split()[0] for plugin in (self.model, *self.metrics) for package in plugin_packages(plugin)}
         return self.identity() | machine(self.device) | {
             "stream": self.stream, "cell": self.id, "n_samples": len(self.samples), "batch_size": self.batch_size,
@@ -127,7 +125,6 @@ class Score:
         }  # fmt: skip
 
     def compute(self, metrics: dict[str, Metric], tick: ScoreTick) -> dict[str, dict[str, Any]]:
-        """The columns of each metric."""
         device = torch.device(self.device)
         denoiser, schedule, grid = (cast(Any, NoRun(component)) for component in ("denoiser", "schedule", "grid"))
         context = Context(self.model, denoiser, schedule, grid, device, self.seed)

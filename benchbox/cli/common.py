@@ -53,7 +53,6 @@ def count_of(n: int, noun: str) -> str:
 
 
 def command_line() -> str:
-    """The command as the user typed it."""
     return shlex.join(["benchbox", *sys.argv[1:]])
 
 

@@ -71,7 +71,6 @@ def list_sources(as_json: bool) -> None:
 
 
 def plugin_values(plugin: Offer) -> dict[str, Any]:
-    """A plugin as plain values, for JSON."""
     listing = plugin.listing
     return {
         "kind": listing.kind, "name": listing.name, "aliases": listing.aliases, "package": plugin.package,

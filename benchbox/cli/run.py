@@ -155,7 +155,6 @@ def resume_message(n_rows: int, n_cells: int, results: Path) -> str:
 
 
 def metric_names(metrics: str) -> list[str]:
-    """The metrics of a comma list, or none."""
     return [] if metrics.strip() == "none" else name_list(metrics, "--metric")
 
 

@@ -24,7 +24,6 @@ PLAIN = "benchbox.plain"
 
 
 def ascii_text(text: str) -> str:
-    """The nearest ASCII text."""
     return "".join(_ascii(c) for c in text)
 
 

@@ -101,5 +101,4 @@ def _is_of(name: str, value: Value) -> bool:
 
 
 def _options_of(value: Value) -> str:
-    """The options of a value that are not the defaults."""
     return changed_options(value.options, "metric", value.metric, registry().defaults)

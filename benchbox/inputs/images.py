@@ -138,6 +138,5 @@ def _opened(path: Path) -> IO[bytes]:
 
 
 def image_batches(images: Images, size: int) -> Iterator[NDArray[np.uint8]]:
-    """Images in batches, the last one smaller."""
     for first in range(0, len(images), size):
         yield np.array(images[first : first + size])

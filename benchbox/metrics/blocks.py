@@ -71,18 +71,15 @@ class BlockMoments:
 
     @property
     def moments(self) -> list[Moments]:
-        """The moments of each block."""
         for block in range(len(self.blocks)):
             self._flush(block)
         return self.blocks
 
     @property
     def total(self) -> Moments:
-        """The moments of all samples."""
         return merged_moments(self.moments)
 
     def merge(self, other: BlockMoments) -> None:
-        """Add the vectors of `other`."""
         for ours, theirs in zip(self.moments, other.moments, strict=True):
             ours.merge(theirs)
 

@@ -22,8 +22,6 @@ FIRST_STEP = 0.1
 
 
 class SolverOptions(Protocol):
-    """Options of the ODE solver."""
-
     @property
     def probe_seed(self) -> int: ...
 

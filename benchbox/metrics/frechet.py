@@ -108,7 +108,6 @@ class Moments:
         self.outer += centred.T @ centred
 
     def merge(self, other: Moments) -> None:
-        """Add the vectors of `other`."""
         if not self.n:
             self.origin = other.origin.copy()
         shift = other.origin - self.origin

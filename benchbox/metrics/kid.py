@@ -39,7 +39,6 @@ class KID(ReferenceFeaturesMetric):
             raise ValueError("subsets and samples must be at least 1, subset_size at least 2.")
 
     def columns(self, features: Tensor, reference: Reference) -> Columns:
-        """The columns for features (n, dim)."""
         import torch
         from torch_fidelity.metric_kid import KEY_METRIC_KID_MEAN, KEY_METRIC_KID_STD, kid_features_to_metric
 

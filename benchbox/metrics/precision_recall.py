@@ -37,7 +37,6 @@ class PrecisionRecall(ReferenceFeaturesMetric):
             raise ValueError("neighborhood and samples must be at least 1.")
 
     def columns(self, features: Tensor, reference: Reference) -> Columns:
-        """The columns for features (n, dim)."""
         import torch
         from torch_fidelity.metric_prc import prc_features_to_metric
 

@@ -43,7 +43,6 @@ class Empirical(Analytic):
 
     @cached_property
     def stored(self) -> NDArray[Any]:
-        """The data as stored in the file."""
         if self.data is None:
             angle = np.arange(12) * np.pi / 6
             return np.stack([np.cos(angle), np.sin(angle)], 1) * np.where(np.arange(12) % 2, 1.0, 3.0)[:, None]

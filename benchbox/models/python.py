@@ -58,7 +58,6 @@ class Python(Network):
             object.__setattr__(self, option.name, value)
 
     def _value_of_model(self, option: Field[Any]) -> Any:
-        """The value that the Model defines for an option."""
         try:
             return getattr(self.model, option.name, option.default)
         except Exception as error:

@@ -33,7 +33,6 @@ def refuse_others(owner: str, missing: Iterable[str], unexpected: Iterable[str],
 
 
 def first_names(names: Iterable[str]) -> str:
-    """The first names, and the number of the others."""
     first = sorted(names)
     more = f" and {len(first) - NAMES_SHOWN:,} more" if len(first) > NAMES_SHOWN else ""
     return ", ".join(first[:NAMES_SHOWN]) + more

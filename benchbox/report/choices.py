@@ -15,8 +15,6 @@ from benchbox.report.table import Defaults, number
 
 @dataclass(frozen=True)
 class Choice:
-    """An entry and its board."""
-
     board: Board
     entry: Entry
 

@@ -31,7 +31,6 @@ def board_title(board: Board, defaults: Defaults, budgets: bool = True) -> str:
 
 
 def budget_words(board: Board) -> str:
-    """The budget of a board."""
     if board.levels == "unknown":
         return "samples from elsewhere"
     unit = " of the denoiser" if board.task.nfe_of == "denoiser" else ""
@@ -56,7 +55,6 @@ def task_heading(task: BoardTask, defaults: Defaults) -> str:
 
 
 def model_name(task: BoardTask, defaults: Defaults) -> str:
-    """The model of a task, with its non-default options."""
     return label({"model": task.model, "model_options": task.model_options}, "model", defaults)
 
 
@@ -81,7 +79,6 @@ def board_terms(board: Board, defaults: Defaults) -> str:
 
 
 def levels_words(setup: Setup, defaults: Defaults) -> str:
-    """The schedule and the grid of a setup."""
     return f"schedule {part_name(setup, 'schedule', defaults)}, grid {part_name(setup, 'grid', defaults)}"
 
 

@@ -37,8 +37,6 @@ Style = Literal["", "bold", "italic"]
 
 @dataclass(frozen=True)
 class SheetCell:
-    """A cell of a sheet: its text and its style."""
-
     text: str
     style: Style = ""
 
@@ -69,7 +67,6 @@ def sheets(boards: Iterable[Board], defaults: Defaults, declared: Declared = und
 
 
 def sheet(board: Board, defaults: Defaults, declared: Declared = undeclared) -> Sheet:
-    """The sheet of a board."""
     lines = [_entry_line(entry, board, defaults) for entry in board.entries]
     columns = tuple(
         c for c in (lines[0] if lines else ()) if c not in COST_COLUMNS or any(line[c].text != NONE for line in lines)

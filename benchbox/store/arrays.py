@@ -60,7 +60,6 @@ def report_in(path: Path) -> Any:
 
 
 def arrays_sha256(head: Mapping[str, str], arrays: Arrays) -> str:
-    """The SHA-256 of a report and of arrays, by their names."""
     checksum = hashlib.sha256(json.dumps([head[REPORT], head[TYPES]]).encode())
     for name in sorted(arrays):
         checksum.update(f"{name} {arrays[name].dtype} {arrays[name].shape}".encode())
@@ -69,7 +68,6 @@ def arrays_sha256(head: Mapping[str, str], arrays: Arrays) -> str:
 
 
 def raw_bytes(array: NDArray[Any]) -> np.ndarray[Any, np.dtype[np.uint8]]:
-    """The bytes of an array."""
     return np.frombuffer(array.tobytes(), np.uint8)
 
 

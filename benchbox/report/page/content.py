@@ -51,7 +51,6 @@ def views(boards: Iterable[Board], defaults: Defaults, shared: Defaults | None =
 
 
 def view(boards: Sequence[Board], defaults: Defaults, shared: Defaults) -> View:
-    """The view of one series."""
     title, task = plain_text(board_title(boards[0], shared, budgets=False)), boards[0].task
     names = {s: plain_text(n) for s, n in setup_names([s for b in boards for s in b.setups], shared).items()}
     charts: dict[CostName, dict[str, Any]] = {}

@@ -74,7 +74,6 @@ class Picture:
 
     @property
     def path(self) -> str:
-        """Its path in the site."""
         return f"pictures/{self.name}"
 
 

@@ -15,7 +15,6 @@ from benchbox.report.table import changed_options, number
 
 
 def lede(rows: pd.DataFrame) -> str:
-    """The introduction of the index."""
     samplers, models = rows["sampler"].nunique(), rows["model"].nunique()
     done = int((rows["status"] == "done").sum())
     others = "" if done == len(rows) else f", of {len(rows):,}"

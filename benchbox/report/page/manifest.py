@@ -16,7 +16,6 @@ Manifest = Mapping[str, str]
 
 
 def of(files: Mapping[str, bytes]) -> Manifest:
-    """The manifest of these files."""
     return {path: hashlib.sha256(content).hexdigest() for path, content in files.items()}
 
 

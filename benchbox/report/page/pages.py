@@ -82,5 +82,4 @@ def script_rows(lines: pd.DataFrame) -> dict[str, Any]:
 
 
 def script_views(views: Iterable[View]) -> dict[str, Any]:
-    """Views for the page's script."""
     return {"views": {v.id: {"charts": v.charts, "lines": v.lines, "measure": v.measure} for v in views}}

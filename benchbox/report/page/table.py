@@ -26,7 +26,6 @@ def with_commands(rows: pd.DataFrame, defaults: Defaults) -> pd.DataFrame:
 
 
 def reproduce_command(row: dict[str, Any], defaults: Defaults) -> str:
-    """The command that measures one row."""
     target = {name: _text(row.get(name), name) for name in TARGET}
     task = BoardTask("", "", str(row["model"]), row["model_options"] or "{}", "", "", int(row["n_samples"]), **target)
     budget = None if row["nfe_requested"] is None else int(row["nfe_requested"])

@@ -64,7 +64,6 @@ def draw_heading(figure: Figure, chart: Chart) -> None:
 
 
 def panel(axes: Axes, chart: Chart, looks: dict[str, dict[str, Any]]) -> None:
-    """Draw one chart on its axes."""
     axes.set(xscale="log", yscale="log", xlabel=chart.x, ylabel=chart.y)
     axes.margins(x=0.12, y=0.12)
     if chart.front:
@@ -143,7 +142,6 @@ def power(value: float) -> str:
 
 
 def legend(figure: Figure, panels: Sequence[Axes], columns: int) -> None:
-    """Draw one legend for all panels, below them."""
     handles = {
         label: handle for axes in panels for handle, label in zip(*axes.get_legend_handles_labels(), strict=True)
     }

@@ -64,7 +64,6 @@ def draw_gallery(
 
 
 def gallery_description(lines: Lines) -> str:
-    """A description of a gallery, for screen readers."""
     text = "; ".join(f"{name}: {', '.join(panel.caption for panel in panels)}" for name, panels in lines)
     return f"Line by line: {text}."
 

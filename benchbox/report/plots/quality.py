@@ -98,7 +98,6 @@ def _on_one_device(boards: Sequence[Board], cost: CostName) -> tuple[str, list[t
 
 
 def point(x: float, entry: Entry, board: Board) -> Point:
-    """The point of an entry at a cost x."""
     nfe = "adaptive" if board.budget is None else f"{entry.nfe:g} NFE"
     return Point(x, entry.value, entry.low, entry.high, nfe)
 
