@@ -9,6 +9,8 @@ import re
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import pandas as pd
+
 from benchbox.atomic import write_bytes
 from benchbox.cli.main import app
 
@@ -24,14 +26,22 @@ def benchbox(*words: str) -> None:
 
 
 def board(output: Path, *words: str) -> str:
-    """A leaderboard in Markdown, which is also written to a file."""
+    """A leaderboard, in Markdown by default, which is also written to a file."""
     benchbox("leaderboard", "--format", "markdown", "--output", str(output), *words)
     return output.read_text(encoding="utf-8")
 
 
 def table(folder: Path) -> str:
-    """The table of the README: the best samplers at ten evaluations."""
-    return board(folder / "board.md", "--model", "mnist-edm", "--nfe", "10", "--top", "5")
+    """The table of the README: the best samplers at ten evaluations, each with its recommended schedule and grid."""
+    board(folder / "board.csv", "--model", "mnist-edm", "--nfe", "10", "--format", "csv")
+    rows = pd.read_csv(folder / "board.csv")
+    best = rows[(rows["levels"] == "recommended") & (rows["metric"] == "fid")].head(4)
+    lines = [
+        f"| {row.rank_low:.0f}–{row.rank_high:.0f} | {row.sampler} | {row.grid} | {row.nfe:.0f} | {row.value:.2f} | "
+        f"{(row.high - row.low) / 2:.2f} |"
+        for row in best.itertuples()
+    ]
+    return "\n".join(["| rank | sampler | grid | NFE | FID | ± |", "|---|---|---|---|---|---|", *lines]) + "\n"
 
 
 def main() -> None:

@@ -22,6 +22,9 @@ ALL = [Page(path) for path in PAGES]
 README, DOCS, PLUGINS = (
     [page for page in ALL if page.path.parts[len(ROOT.parts)] == first] for first in ("README.md", "docs", "plugins")
 )
+TOUR = ROOT / "docs" / "commands.md"
+"""The page that is read after the README, before all others."""
+
 AUTHORS = ("ship-your-sampler.md", "your-metric.md")
 """Pages that begin in an empty folder."""
 
@@ -35,7 +38,7 @@ REACHED = {
 
 @dataclass(frozen=True)
 class Reader:
-    """Who has read the README: where it was typed, and what it printed."""
+    """Who has read the README and the tour of the commands: where they were typed, and what was printed."""
 
     here: Environment
     printed: dict[str, str]
@@ -53,7 +56,7 @@ def own_files(folder: Path) -> None:
 
 @pytest.fixture(scope="module")
 def reader(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reader]:
-    """The README is read once for all pages. 391f75ce stands for a cell of the reader's."""
+    """The README and the tour are read once for all pages. 391f75ce stands for a cell of the reader's."""
     (page,) = README
     with served(create(tmp_path_factory.mktemp("reader"), samples=4)) as here:
         own_files(here.folder)
@@ -62,17 +65,20 @@ def reader(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reader]:
         assert main_job == ".venv/bin/benchbox run --sampler heun --nfe 18,35,50"
         here.succeeds(main_job)
         (cell, *_) = benchbox.load_results(str(here.folder / "results"))["cell"]
-        yield Reader(here, read(page, here, REACHED | {"391f75ce": cell[:8]}))
+        printed = read(page, here)
+        yield Reader(here, printed | read(Page(TOUR), here, REACHED | {"391f75ce": cell[:8]}))
 
 
-def test_the_readme_works_line_by_line(reader: Reader) -> None:
+def test_the_readme_and_the_tour_work_line_by_line(reader: Reader) -> None:
     rows = benchbox.load_results(str(reader.here.folder / "results"))
     assert set(rows["status"]) <= {"done", "skipped"}
     assert "mine" in set(rows["model"])
     assert "heun" in reader.printed["benchbox leaderboard results"]
 
 
-@pytest.mark.parametrize("page", [page for page in DOCS if page.path.name not in AUTHORS], ids=lambda page: page.name)
+@pytest.mark.parametrize(
+    "page", [page for page in DOCS if page.path.name not in (*AUTHORS, TOUR.name)], ids=lambda page: page.name
+)
 def test_a_page_works_line_by_line_after_the_readme(page: Page, reader: Reader, tmp_path: Path) -> None:
     if not any(page.runs(line) for line in page.commands):
         pytest.skip("no command of this page runs here")
