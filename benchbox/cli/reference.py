@@ -26,6 +26,9 @@ def make_file(
     ] = None,
     split: Annotated[str, typer.Option(help="Split of the data set.")] = "train",
     key: Annotated[str | None, typer.Option(help="Name of the array in an .npz.")] = None,
+    labels: Annotated[
+        str | None, typer.Option(help="Name of the array of labels in the .npz, for the moments of each class.")
+    ] = None,
     keep: Annotated[int, typer.Option(min=0, help="Number of feature vectors to keep, for kid and prc.")] = 0,
     weights: Annotated[Path | None, typer.Option(help="The extractor's weights [default: torch's cache].")] = None,
     weights_sha256: Annotated[
@@ -37,7 +40,7 @@ def make_file(
     """Make a reference from images: mean and covariance of their features, in float64."""
     from benchbox.bench.provenance import usable
     from benchbox.errors import UsageError
-    from benchbox.inputs.images import open_images
+    from benchbox.inputs.images import open_images, read_labels
     from benchbox.metrics.features import accepts, extractor
     from benchbox.metrics.reference import write_reference
     from benchbox.metrics.reference_images import make_reference
@@ -45,12 +48,13 @@ def make_file(
     opened = open_images(images, key)
     if problem := accepts(features, opened[:1].shape[1:]):
         raise UsageError(f"{images} cannot be measured: {problem}")
+    classes = read_labels(images, labels, len(opened)) if labels else None
     extract = extractor(features, usable(device), weights, weights_sha256)
     with progress_bar() as bar:
         task = bar.add_task(features, total=len(opened))
         reference = make_reference(
             opened, extract, keep, batch_size, lambda done: bar.update(task, completed=done),
-            dataset=dataset or images.absolute().stem, split=split,
+            classes, dataset=dataset or images.absolute().stem, split=split,
         )  # fmt: skip
     write_reference(output, reference)
     console.print(f"wrote {output}: {reference.label}, {len(reference.mu)} features of {features}", soft_wrap=True)

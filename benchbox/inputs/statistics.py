@@ -56,6 +56,7 @@ def _arrays_in(path: Path, vectors: bool) -> Mapping[str, Any]:
     names = {"n", "dataset", "split", "features", "resize", "sha256"}
     names |= {"mu", "sigma"} if "mu.npy" in sizes else {"pool_3"}
     names |= {"vectors"} if vectors else set()
+    names |= {"class_n", "class_mu", "class_sigma"}
     _check_sizes(sizes.get(f"{name}.npy", 0) for name in names)
     with np.load(path, allow_pickle=False) as file:
         return {name: file[name] for name in sorted(names) if name in file}

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TYPE_CHECKING, Any, Literal
 
 from numpy.typing import NDArray
 
+from benchbox.classes import LATER_OPTION
 from benchbox.errors import UsageError
 from benchbox.metric import Accumulator, Context
 from benchbox.metrics.blocks import BlockMoments
@@ -20,6 +23,7 @@ if TYPE_CHECKING:
 
     from benchbox.metrics.features import Extractor
     from benchbox.metrics.reference import Reference
+    from benchbox.model import Model
 
 
 @dataclass(frozen=True)
@@ -28,26 +32,46 @@ class FID(ReferenceMetric):
 
     features: a feature extractor registered with torch-fidelity (default: the model's, such as `mnist-cnn`).
     weights, weights_sha256: the file of its weights and their expected SHA-256 (default: the file in torch's cache).
-    reference: an .npz of mu and sigma, or the name of a bundled data set (default: the model's data set).
+    reference: an .npz of mu and sigma, or the name of a bundled data set (default: the model's data set). classes: the
+    reference is of `all` classes as the data set has them, or of the `asked` ones in the proportions of the samples,
+    which needs the moments of each class (`benchbox reference make --labels`).
     Columns: `fid`; `fid_inf`, its value for infinitely many samples (Chong & Forsyth 2020), with the 95 % confidence
     interval `fid_low` to `fid_high`; `fid_features`, `fid_reference`; `fid_note` where there are too few samples.
     Values of different features, data sets or sample counts are not comparable. Memory: 10 covariances.
     """
 
     name = "fid"
+    classes: Literal["all", "asked"] = field(default="all", kw_only=True, metadata=LATER_OPTION)
+
+    @property
+    def by_class(self) -> bool:
+        return self.classes == "asked"
+
+    def read(self, model: Model, vectors: bool = False) -> Reference:
+        reference = super().read(model, vectors)
+        if self.by_class:
+            check_classes(reference, model)
+        return reference
 
     def start(self, context: Context) -> FIDAccumulator:
         model, extract = context.model, self.extractor(context)
-        return FIDAccumulator(extract, extract.name, self.read(model), image_range(model))
+        asked = partial(asked_labels, model) if self.by_class else None
+        return FIDAccumulator(extract, extract.name, self.read(model), image_range(model), asked)
 
 
 class FIDAccumulator(Accumulator):
     """Extracts the features of the images and keeps only their moments, by blocks."""
 
     def __init__(
-        self, extract: Extractor, features: str, reference: Reference, data_range: tuple[float, float]
+        self,
+        extract: Extractor,
+        features: str,
+        reference: Reference,
+        data_range: tuple[float, float],
+        asked: Callable[[int], NDArray[Any]] | None = None,
     ) -> None:
-        self.features, self.reference = features, reference
+        """asked: the classes that the first n samples were asked for, where the reference is of these."""
+        self.features, self.reference, self.asked = features, reference, asked
         self.chunks = Chunks(extract, "fid", data_range, self.take)
         self.blocks = BlockMoments(len(reference.mu), BLOCKS)
 
@@ -76,8 +100,10 @@ class FIDAccumulator(Accumulator):
 
     def compute(self) -> dict[str, float | str | None]:
         self.chunks.flush()
-        origin = {"fid_features": self.features, "fid_reference": self.reference.label}
-        total, mu, sigma = self.blocks.total, self.reference.mu, self.reference.sigma
+        total = self.blocks.total
+        reference = self.reference.of_classes(self.asked(total.n)) if self.asked else self.reference
+        origin = {"fid_features": self.features, "fid_reference": reference.label}
+        mu, sigma = reference.mu, reference.sigma
         none = dict.fromkeys(("fid", "fid_low", "fid_high", "fid_inf"))
         if total.n < 2:
             return none | origin | {"fid_note": None}
@@ -85,7 +111,28 @@ class FIDAccumulator(Accumulator):
         if total.n >= samples_needed(len(mu)):
             interval = fid_interval(self.blocks.moments, mu, sigma)
             columns |= {"fid_low": interval.low, "fid_high": interval.high, "fid_inf": interval.value}
-        return columns | origin | {"fid_note": note(total.n, self.reference.n, len(mu))}
+        return columns | origin | {"fid_note": note(total.n, reference.n, len(mu))}
+
+
+def asked_labels(model: Model, n: int) -> NDArray[Any]:
+    """The classes that the first n samples of a model are asked for."""
+    import torch
+
+    return model.conditions(torch.arange(n))["label"].numpy()
+
+
+def check_classes(reference: Reference, model: Model) -> None:
+    """UsageError where the reference has no moments of the classes that the model is asked for."""
+    if reference.classes is None:
+        raise UsageError(
+            f"fid.classes=asked needs a reference with the moments of each class, and this one ({reference.label}) has "
+            "none: create one with benchbox reference make IMAGES --labels KEY."
+        )
+    if not 0 < model.classes <= len(reference.classes.n):
+        raise UsageError(
+            f"fid.classes=asked: the reference has {len(reference.classes.n)} classes, and model {model.title} "
+            f"is asked for {model.classes or 'none'}."
+        )
 
 
 def note(n: int, n_ref: int, dim: int) -> str | None:

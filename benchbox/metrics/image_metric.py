@@ -79,6 +79,11 @@ class ReferenceMetric(ImageMetric):
 
     reference: str | None = None
 
+    @property
+    def by_class(self) -> bool:
+        """Whether it needs the moments of each class."""
+        return False
+
     def check(self, model: Model) -> None:
         super().check(model)
         self.read(model)
@@ -90,7 +95,8 @@ class ReferenceMetric(ImageMetric):
         """The file of the reference. UsageError where it is missing."""
         from benchbox.metrics.reference import locate
 
-        return locate(self.reference or model.reference or model.dataset, self.extractor_name(model))
+        name = self.reference or model.reference or model.dataset
+        return locate(name, self.extractor_name(model), self.by_class)
 
     def read(self, model: Model, vectors: bool = False) -> Reference:
         """The reference; vectors: with its features. UsageError where it is missing or does not fit the model."""

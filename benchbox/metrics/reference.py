@@ -15,6 +15,8 @@ from benchbox.card import sha256
 from benchbox.errors import UsageError
 from benchbox.files import reading
 from benchbox.inputs.statistics import STATISTICS, finite_numbers, read_statistics
+from benchbox.metrics.class_moments import NAMES as CLASS_ARRAYS
+from benchbox.metrics.class_moments import ClassMoments
 from benchbox.metrics.frechet import Matrix
 from benchbox.model import Model
 
@@ -32,7 +34,8 @@ class Reference:
     """Mean and covariance of the features of n images, and their origin; unknown fields are empty, or 0.
 
     resize: how the extractor resizes images. sha256: of the images, uint8 (n, c, h, w), in order; of the file where
-    the reference is imported. vectors: the features of some or all images, (·, dim).
+    the reference is imported. vectors: the features of some or all images, (·, dim). classes: the moments of each
+    class.
     """
 
     mu: Matrix
@@ -44,11 +47,22 @@ class Reference:
     resize: str = ""
     sha256: str = ""
     vectors: Vectors | None = None
+    classes: ClassMoments | None = None
 
     @property
     def label(self) -> str:
         """The value of the column `_reference`, such as `mnist train 60000 1a2b3c4d`."""
         return " ".join(str(field) for field in (self.dataset, self.split, self.n, self.sha256[:8]) if field)
+
+    def of_classes(self, labels: NDArray[np.int64]) -> Reference:
+        """The reference of images with these labels, in these proportions: the moments of a mixture of classes."""
+        assert self.classes is not None
+        asked, counts = np.unique(labels, return_counts=True)
+        shares = np.zeros(len(self.classes.n))
+        shares[asked] = counts / counts.sum()
+        mu, sigma = self.classes.mixture(shares)
+        split = f"{self.split} classes {':'.join(map(str, asked))}".strip()
+        return replace(self, mu=mu, sigma=sigma, n=int(self.classes.n[asked].sum()), split=split)
 
     def mismatch(self, model: Model, features: str, resize: str) -> str | None:
         """Why this reference cannot be used for a model and an extractor with a resize mode; None where it can."""
@@ -62,12 +76,15 @@ class Reference:
         return None
 
 
-def locate(name: str, features: str) -> Path:
-    """The file of a reference, given as a path with a known suffix or as the name of a bundled data set."""
+def locate(name: str, features: str, classes: bool = False) -> Path:
+    """The file of a reference, given as a path with a known suffix or as the name of a bundled data set.
+
+    classes: the bundled file with the moments of each class.
+    """
     path = (
         Path(name).expanduser()
         if Path(name).suffix in REFERENCE_SUFFIXES
-        else REFERENCE_FOLDER / f"{features}-{name}-train.npz"
+        else REFERENCE_FOLDER / f"{features}-{name}-train{'-classes' * classes}.npz"
     )
     if not path.is_file():
         raise UsageError(
@@ -96,7 +113,8 @@ def _read(path: Path, vectors: bool, modified: int, size: int) -> Reference:
         if metadata.get("n", 0) < 0:
             raise ValueError(f"it is of {metadata['n']} images")
         features = features_of(arrays["vectors"], len(arrays["mu"])) if vectors and "vectors" in arrays else None
-    reference = Reference(arrays["mu"], arrays["sigma"], **metadata, vectors=features)
+        classes = ClassMoments.read(arrays) if all(name in arrays for name in CLASS_ARRAYS) else None
+    reference = Reference(arrays["mu"], arrays["sigma"], **metadata, vectors=features, classes=classes)
     return reference if reference.sha256 else replace(reference, sha256=sha256(path))
 
 
@@ -110,7 +128,8 @@ def features_of(vectors: NDArray[Any], dim: int) -> Vectors:
 
 def write_reference(path: Path, reference: Reference) -> None:
     """Write an .npz that `read_reference`, EDM and pytorch-fid can read."""
-    write_arrays(path, {name: value for name, value in vars(reference).items() if value is not None})
+    arrays = {name: value for name, value in vars(reference).items() if value is not None and name != "classes"}
+    write_arrays(path, arrays | (reference.classes.arrays() if reference.classes else {}))
 
 
 def write_arrays(path: Path, arrays: dict[str, Any]) -> None:
