@@ -43,28 +43,42 @@ def states(
 
     The first is the start, N(0, start_std²); then whatever the sampler yields, x = x_0 + σ n; then, unless `final` is
     "none", D at the state and level that the sampler's `finish` gives: x and σ_N. With one level the start is denoised
-    and the sampler is not called unless it spends evaluations there. SamplerError where the sampler yields less than
-    once per interval, or another shape.
+    and the sampler is not called unless it spends evaluations there. SamplerError as in `walk`.
     """
     sigmas = levels.sigmas
     x = noise(sigmas[0], sigmas[0]) * levels.start_std
     yield x
-    intervals = len(sigmas) - 1
-    if intervals or (sampler.evals_per_step is not None and sampler.evals(1) > 0):
-        count, shape, dtype = 0, x.shape, x.dtype
-        for state in sampler(denoise, x, levels, noise):
-            x, count = state, count + 1
-            if x.shape != shape or x.dtype != dtype:
-                raise SamplerError(
-                    f"{sampler.name} yielded {x.dtype} {tuple(x.shape)} for a start of {dtype} {tuple(shape)}"
-                )
-            yield x
-        if count < max(intervals, 1):
-            raise SamplerError(
-                f"{sampler.name} yielded {count} times on {intervals} intervals: it must once per interval"
-            )
+    if len(sigmas) > 1 or (sampler.evals_per_step is not None and sampler.evals(1) > 0):
+        for piece in pieces(sampler, levels):
+            for state in walk(sampler, denoise, x, piece, noise):
+                x = state
+                yield x
     if final == "denoise":
         yield denoise(*sampler.finish(x, levels, noise))
+
+
+def pieces(sampler: Sampler, levels: Levels) -> list[Levels]:
+    """The levels on which the sampler is started.
+
+    A method of order above 1, and an adaptive one, start anew at each jump of the denoiser: a step across it, or a
+    history from before it, would reduce the order to 1.
+    """
+    smooth = (sampler.order or 1) > 1 or sampler.evals_per_step is None
+    return list(levels.pieces()) if smooth and levels.jumps else [levels]
+
+
+def walk(sampler: Sampler, denoise: Denoiser, x: Tensor, levels: Levels, noise: Noise) -> Iterator[Tensor]:
+    """The states of a sampler. SamplerError where it yields less than once per interval, or another shape."""
+    count, intervals, shape, dtype = 0, len(levels.sigmas) - 1, x.shape, x.dtype
+    for state in sampler(denoise, x, levels, noise):
+        count += 1
+        if state.shape != shape or state.dtype != dtype:
+            raise SamplerError(
+                f"{sampler.name} yielded {state.dtype} {tuple(state.shape)} for a start of {dtype} {tuple(shape)}"
+            )
+        yield state
+    if count < max(intervals, 1):
+        raise SamplerError(f"{sampler.name} yielded {count} times on {intervals} intervals: it must once per interval")
 
 
 def plan_levels(sampler: Sampler, nfe: int, final: str = "denoise") -> int:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import pairwise
 from typing import ClassVar
 
 import numpy as np
@@ -42,13 +44,21 @@ class Grid(ABC):
         return self.sigma_max or first, self.sigma_min or last
 
 
+BESIDE = 1 + 1e-10
+"""From a jump of the denoiser to a level above it, in σ: more than rounding, and less than any error."""
+
+
 @dataclass(frozen=True)
 class Levels:
-    """The discretisation of a run: `times` of `schedule` and their `sigmas`, Python floats, strictly decreasing."""
+    """The discretisation of a run: `times` of `schedule` and their `sigmas`, Python floats, strictly decreasing.
+
+    jumps: the indices of the levels at which the denoiser jumps, as at the ends of a guidance interval.
+    """
 
     schedule: Schedule
     times: tuple[float, ...]
     sigmas: tuple[float, ...]
+    jumps: tuple[int, ...] = field(default=(), kw_only=True)
 
     @classmethod
     def cut(cls, schedule: Schedule, grid: Grid, n_levels: int) -> Levels:
@@ -64,6 +74,33 @@ class Levels:
                 f"grid {grid.name} on schedule {schedule.name}: the {n_levels} levels are not strictly decreasing."
             )
         return cls(schedule, tuple(times.tolist()), tuple(sigmas.tolist()))
+
+    def through(self, sigmas: Iterable[float]) -> Levels:
+        """As many levels, through these σ, where the denoiser jumps: the nearest inner levels in ln σ are moved there.
+
+        A σ outside of the range is ignored; with fewer inner levels than σ, none is moved.
+        """
+        inside = sorted((sigma for sigma in sigmas if self.sigmas[-1] < sigma < self.sigmas[0]), reverse=True)
+        levels, jumps, last = np.array(self.sigmas), [0], len(self.sigmas) - 2
+        if not inside or last < len(inside):
+            return self
+        for k, sigma in enumerate(inside, 1):
+            nearest = int(np.abs(np.log(self.sigmas) - np.log(sigma)).argmin())
+            jumps.append(min(max(nearest, jumps[-1] + 1), last - len(inside) + k))
+        levels[jumps[1:]] = inside
+        times = np.array(self.times)
+        times[jumps[1:]] = self.schedule.time(np.array(inside))
+        return Levels(self.schedule, tuple(times.tolist()), tuple(levels.tolist()), jumps=tuple(jumps[1:]))
+
+    def pieces(self) -> Iterator[Levels]:
+        """The levels from jump to jump; each piece ends just above a jump, and the next begins at it."""
+        bounds = (0, *self.jumps, len(self.sigmas) - 1)
+        for first, last in pairwise(bounds):
+            times, sigmas = self.times[first : last + 1], self.sigmas[first : last + 1]
+            if last in self.jumps:
+                above = sigmas[-1] * BESIDE
+                times, sigmas = (*times[:-1], float(self.schedule.time(above))), (*sigmas[:-1], above)
+            yield Levels(self.schedule, times, sigmas)
 
     @cached_property
     def scales(self) -> tuple[float, ...]:

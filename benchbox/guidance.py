@@ -35,6 +35,11 @@ class Guidance(ABC):
     continuous_limit: ClassVar[bool] = True
     uses_measurement: ClassVar[bool] = False
 
+    @property
+    def jumps(self) -> tuple[float, ...]:
+        """The levels σ at which the guided denoiser jumps: it is continuous from below. The run's grid gets them."""
+        return ()
+
     def check(self, model: Model) -> None:  # noqa: B027 (some guidances ask nothing special of a model)
         """Raise UsageError, before any work, where the model cannot be guided so."""
 
@@ -116,3 +121,8 @@ class Guided:
 def guided(guidance: Guidance | None, denoise: Denoiser, levels: Levels) -> Denoiser:
     """The denoiser under the guidance; itself where there is none."""
     return denoise if guidance is None else cast("Denoiser", Guided(guidance, denoise, levels))
+
+
+def guided_levels(guidance: Guidance | None, levels: Levels) -> Levels:
+    """The levels of a run under the guidance: through its jumps."""
+    return levels if guidance is None else levels.through(guidance.jumps)

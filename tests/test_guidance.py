@@ -13,7 +13,7 @@ from sweeping import measure
 from torch import Tensor
 
 import benchbox
-from benchbox.bench.budget import GuidedBudgets, with_budget
+from benchbox.bench.budget import with_budget
 from benchbox.bench.rerun import rebuild
 from benchbox.bench.row import checked_row, cost_columns
 from benchbox.bench.run import Run
@@ -21,14 +21,11 @@ from benchbox.bench.settings import Setting
 from benchbox.bench.sweep import Request, expand
 from benchbox.cli.main import app
 from benchbox.denoiser import Denoiser
-from benchbox.driver import trajectory
 from benchbox.errors import UsageError
 from benchbox.grid import Levels
-from benchbox.guidance import NO_LIMIT, Guidance, guided
+from benchbox.guidance import NO_LIMIT, Guidance
 from benchbox.guidances.cfg import CFG
 from benchbox.metrics.class_accuracy import ClassAccuracyAccumulator
-from benchbox.noise import Noise
-from benchbox.registry import registry
 from benchbox.report.plots.quality import series
 from benchbox.report.ranking import boards
 from benchbox.store.store import Store
@@ -218,39 +215,7 @@ class TestAutoguidance:
         assert (row["nfe"], row["nfe_guides"], row["denoiser_calls"], row["nfe_max"]) == (10, 5, 5, 10)
 
 
-def fixed_samplers() -> list[str]:
-    names = registry().names("sampler")
-    return [name for name in names if benchbox.get("sampler", name).evals_per_step is not None]
-
-
 BAD = benchbox.get("model", "mixture", stds=(1.0, 0.8, 1.3, 0.7))
-GUIDES = {
-    "whole": cfg(scale=2.0),
-    "interval": cfg(scale=2.0, **INTERVAL),
-    "classifier": benchbox.get("guidance", "classifier"),
-    "autoguidance": benchbox.get("guidance", "autoguidance", guide=BAD, **INTERVAL),
-}
-
-
-@pytest.mark.parametrize("guide", GUIDES)
-@pytest.mark.parametrize("name", fixed_samplers())
-def test_the_counter_agrees_with_the_plan_at_every_budget(name: str, guide: str) -> None:
-    sampler, guidance, counted = benchbox.get("sampler", name), GUIDES[guide], {}
-    denoise = denoiser(n=2)
-    schedule, grid = denoise.model.schedule, benchbox.get("grid", "karras", sigma_min=0.01, sigma_max=40.0)
-    budgets = GuidedBudgets(sampler, guidance, denoise.model, schedule, grid, "denoise")
-    assert budgets.levels(budgets.least() - 1) == 0
-    for nfe in range(budgets.least(), 61):
-        n = budgets.levels(nfe)
-        if n not in counted:
-            denoise.reset()
-            levels = Levels.cut(schedule, grid, n)
-            for _ in trajectory(sampler, guided(guidance, denoise, levels), levels, Noise(0, 0, 2, (2,))):
-                pass
-            counted[n] = denoise.evaluations / 2, denoise.guided_calls / 2
-        assert counted[n] == (budgets.network(n), budgets.calls(n))
-        assert counted[n][0] <= nfe
-        assert n == 1 or budgets.network(n + 1) > nfe or guidance.cost(100.0) == 1
 
 
 class TestRuns:

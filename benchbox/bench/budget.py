@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import Any, cast
+from typing import cast
 
 import torch
 from torch import Tensor
 
 from benchbox.bench.cell import Cell
 from benchbox.denoiser import Denoiser
-from benchbox.driver import ADAPTIVE_LEVELS, least_nfe, plan_levels, planned_nfe, trajectory
+from benchbox.driver import ADAPTIVE_LEVELS, least_nfe, pieces, plan_levels, planned_nfe, trajectory
 from benchbox.errors import UsageError, sentence
 from benchbox.grid import Grid, Levels
-from benchbox.guidance import Guidance
+from benchbox.guidance import Guidance, guided_levels
 from benchbox.model import Model
 from benchbox.noise import Noise
 from benchbox.sampler import Sampler
@@ -27,7 +27,7 @@ PROBE_SIDE = 4
 
 @dataclass(frozen=True)
 class GuidedBudgets:
-    """The arithmetic of budgets for one sampler under one guidance.
+    """The arithmetic of budgets for one sampler under one guidance; nfe_of: what a budget counts, network or denoiser.
 
     A guidance may cost more at one level than at another: the sampler is walked once, without a network, to see at
     which levels it asks.
@@ -39,31 +39,43 @@ class GuidedBudgets:
     schedule: Schedule
     grid: Grid
     final: str
+    nfe_of: str = "network"
+
+    def cut(self, n_levels: int) -> Levels:
+        """The levels of the run. UsageError where they cannot be cut."""
+        return guided_levels(self.guidance, Levels.cut(self.schedule, self.grid, n_levels))
 
     def calls(self, n_levels: int) -> int:
         """The evaluations of the denoiser, guided or not, on n levels."""
-        return planned_nfe(self.sampler, n_levels, self.final)
+        if self.guidance is None or not self.guidance.jumps:
+            return planned_nfe(self.sampler, n_levels, self.final)
+        runs = pieces(self.sampler, self.cut(n_levels))
+        return sum(self.sampler.evals(len(levels.sigmas)) for levels in runs) + (self.final == "denoise")
 
     def network(self, n_levels: int) -> int:
         """The evaluations of all networks on n levels. UsageError where the levels cannot be cut."""
         calls = self.calls(n_levels)
         if self.guidance is None:
             return calls
-        sigmas = Levels.cut(self.schedule, self.grid, n_levels).sigmas
-        asked = visited(self, n_levels)
+        levels = self.cut(n_levels)
+        asked = visited(self.sampler, self.model, levels, self.final)
         if len(asked) != calls:  # it claims something else, which the run will show
-            return calls * max(map(self.guidance.cost, sigmas))
+            return calls * max(map(self.guidance.cost, levels.sigmas))
         return sum(map(self.guidance.cost, asked))
 
+    def cost(self, n_levels: int) -> int:
+        """What n levels take of the budget."""
+        return self.network(n_levels) if self.nfe_of == "network" else self.calls(n_levels)
+
     def least(self) -> int:
-        """The least budget, in evaluations of all networks, that buys a run."""
-        return least_nfe(self.sampler, self.final) if self.guidance is None else self.network(1) or 1
+        """The least budget that buys a run."""
+        return least_nfe(self.sampler, self.final) if self.guidance is None else self.cost(1) or 1
 
     def levels(self, nfe: int) -> int:
-        """The number of levels that so many evaluations of all networks buy; 0 where they buy nothing."""
+        """The number of levels that a budget buys; 0 where it buys nothing."""
         if self.guidance is None:
             return plan_levels(self.sampler, nfe, self.final)
-        if self.network(1) > nfe:
+        if self.cost(1) > nfe:
             return 0
         low, high = 1, max(plan_levels(self.sampler, nfe, self.final), 1) + 1
         while high - low > 1:
@@ -74,7 +86,7 @@ class GuidedBudgets:
     def _fits(self, n_levels: int, nfe: int) -> bool:
         """Whether n levels can be cut and cost no more than nfe."""
         try:
-            return self.network(n_levels) <= nfe
+            return self.cost(n_levels) <= nfe
         except UsageError:
             return False
 
@@ -94,16 +106,12 @@ class Recorder:
 
 
 @lru_cache(maxsize=1024)
-def visited(budgets: GuidedBudgets, n_levels: int) -> tuple[float, ...]:
-    """The levels at which the sampler asks the denoiser on n levels; none where it cannot be walked so."""
-    recorder = Recorder(budgets.model)
-    shape = tuple(min(side, PROBE_SIDE) for side in budgets.model.shape)
-    levels = Levels.cut(budgets.schedule, budgets.grid, n_levels)
+def visited(sampler: Sampler, model: Model, levels: Levels, final: str) -> tuple[float, ...]:
+    """The σ at which the sampler asks the denoiser on these levels; none where it cannot be walked so."""
+    recorder = Recorder(model)
+    shape = tuple(min(side, PROBE_SIDE) for side in model.shape)
     try:
-        walk: Any = trajectory(
-            budgets.sampler, cast(Denoiser, recorder), levels, Noise(0, 0, 1, shape, block=1), budgets.final
-        )
-        for _ in walk:
+        for _ in trajectory(sampler, cast(Denoiser, recorder), levels, Noise(0, 0, 1, shape, block=1), final):
             pass
     except Exception:  # its own run says what is wrong with it
         return ()
@@ -141,18 +149,15 @@ def at_budget(cell: Cell, nfe: int | None) -> Cell:
 
 def with_budget(cell: Cell, nfe: int) -> Cell:
     """The cell with as many levels as its budget allows, or with the reason why it is skipped."""
-    sampler, of_network = cell.sampler, cell.nfe_of == "network"
-    budgets = GuidedBudgets(sampler, cell.guidance, cell.model, cell.schedule, cell.grid, cell.final)
-    n = budgets.levels(nfe) if of_network else plan_levels(sampler, nfe, cell.final)
+    sampler = cell.sampler
+    budgets = GuidedBudgets(sampler, cell.guidance, cell.model, cell.schedule, cell.grid, cell.final, cell.nfe_of)
+    n = budgets.levels(nfe)
     if n == 0:
-        least = budgets.least() if of_network else least_nfe(sampler, cell.final)
-        reason = f"an NFE of {nfe} is too small: the smallest is {least}"
+        reason = f"an NFE of {nfe} is too small: the smallest is {budgets.least()}"
         return replace(cell, nfe_requested=nfe, n_levels=0, skip=reason)
-    calls = budgets.calls(n)
-    network = budgets.network(n)
-    spent = network if of_network else calls
+    calls, network, spent = budgets.calls(n), budgets.network(n), budgets.cost(n)
     if spent != nfe and cell.nfe_policy == "exact":
-        above = budgets.network(n + 1) if of_network else budgets.calls(n + 1)
+        above = budgets.cost(n + 1)
         raise UsageError(
             f"sampler {sampler.name} cannot spend exactly {nfe} evaluations: it spends {spent} or {above} "
             "(--nfe-policy floor runs the former)."

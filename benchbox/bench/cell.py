@@ -17,7 +17,7 @@ from benchbox.bench.saving import Saver
 from benchbox.bench.truths import measure
 from benchbox.card import sha256
 from benchbox.grid import Grid, Levels
-from benchbox.guidance import Guidance
+from benchbox.guidance import Guidance, guided_levels
 from benchbox.hookspecs import CONTRACT
 from benchbox.measurement import Measurements
 from benchbox.metric import Metric
@@ -71,7 +71,7 @@ class Cell:
 
     @cached_property
     def levels(self) -> Levels:
-        return Levels.cut(self.schedule, self.grid, self.n_levels)
+        return guided_levels(self.guidance, Levels.cut(self.schedule, self.grid, self.n_levels))
 
     @property
     def plugins(self) -> tuple[Any, ...]:
@@ -114,6 +114,7 @@ class Cell:
             "packages": sorted({p for plugin in self.plugins for p in plugin_packages(plugin)}),
             "files": [sha256(v) for p in self.plugins for v in option_values(p) if isinstance(v, Path) and v.is_file()],
         }  # fmt: skip
+        extra |= {"jumps": self.levels.jumps} if self.levels.jumps else {}
         guides = [v for v in option_values(self.guidance) if isinstance(v, Model)] if self.guidance else []
         extra |= {"guides": [weights_sha256(guide) for guide in guides]} if guides else {}
         held_out = self.model.held_out if self.problem and self.problem.truth is None else None

@@ -2,37 +2,27 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from benchbox import get
 from benchbox.bench.truths import measure
 from benchbox.denoiser import Denoiser
-from benchbox.driver import trajectory
 from benchbox.errors import UsageError
 from benchbox.exact.certificate import Certificate
-from benchbox.exact.guided_law import guided_factor
+from benchbox.exact.guided_order import law_and_order, levels
 from benchbox.exact.rules import Rule, RuleResult, apply
-from benchbox.grid import Levels
-from benchbox.guidance import Guidance, Guided, guided
-from benchbox.guidances.cfg import CFG
+from benchbox.guidance import Guidance, Guided
 from benchbox.measurement import Measurements, pose
 from benchbox.model import Model
-from benchbox.noise import Noise
 from benchbox.options import describe
 from benchbox.sampler import Sampler
 
 N = 12
 GUIDANCE_SIGMAS = (60.0, 12.0, 1.7, 0.4, 0.05)
-ENDS = (10.0, 0.05)
-COUNTS = (33, 65, 129)
-VARIANCES = (0.5, 2.0)
-"""Of the Gaussian pair: with the condition and without."""
 
 
 @dataclass(frozen=True)
@@ -60,10 +50,6 @@ class Subject:
         ask = Guided(self.guidance, denoise, levels(len(GUIDANCE_SIGMAS)))
         with torch.inference_mode():
             return [ask(x, sigma) for sigma in GUIDANCE_SIGMAS]
-
-
-def levels(n: int) -> Levels:
-    return Levels.cut(get("schedule", "edm"), get("grid", "karras", sigma_min=ENDS[1], sigma_max=ENDS[0]), n)
 
 
 def states(model: Model) -> Tensor:
@@ -141,7 +127,7 @@ def guidance_certificate(guidance: Guidance) -> Certificate:
 def guided_certificate(sampler: Sampler, guidance: Guidance) -> Certificate:
     """A sampler under a guidance: the exact law and the order, where the law is known, and the guidance's rules."""
     name = f"{sampler.name} under {guidance.name}"
-    checks = (*_law(sampler, guidance), *_rules(guidance))
+    checks = (*law_and_order(sampler, guidance), *_rules(guidance))
     return Certificate(name, describe(sampler) | describe(guidance), checks, kind="guidance")
 
 
@@ -152,47 +138,3 @@ def _rules(guidance: Guidance) -> Iterator[RuleResult]:
         yield RuleResult("rules", None, f"nothing here to guide: {error}", "a model that can be guided so")
         return
     yield from apply(GUIDANCE_RULES, of)
-
-
-def _law(sampler: Sampler, guidance: Guidance) -> Iterator[RuleResult]:
-    """The law of a guided ODE on a Gaussian pair, from σ = 10 to 0.05, without the last denoise."""
-    expected = "the exact law of the guided ODE on a Gaussian pair"
-    if not isinstance(guidance, CFG) or guidance.rescale:
-        yield RuleResult("law", None, f"the law under {guidance.name} is not known", expected)
-        return
-    if sampler.evals_per_step is None or sampler.order is None or draws(sampler) > 1:
-        yield RuleResult("law", None, f"{sampler.name} does not solve the ODE at a fixed order", expected)
-        return
-    exact = guided_factor(*VARIANCES, guidance, *ENDS)
-    off = [abs(factor_of(sampler, guidance, n) / exact - 1) for n in COUNTS]
-    slope = -float(np.polyfit(np.log([n - 1 for n in COUNTS]), np.log(np.maximum(off, 1e-14)), 1)[0])
-    said = f"the variance is ×{exact**2:.3g} of the start's, reached to {off[-1]:.1e} on {COUNTS[-1] - 1} intervals"
-    whole = guidance.sigma_low <= ENDS[1] and guidance.sigma_high >= ENDS[0]
-    yield RuleResult("law", off[-1] < max(off[0], 1e-9), said, expected)
-    if not whole:
-        why = f"it falls to 1, as the ends of the interval are no levels ({slope:.2f} on these grids)"
-        yield RuleResult("order", None, why, f"{sampler.order}")
-        return
-    yield RuleResult("order", slope > sampler.order - 0.35 or off[-1] < 1e-9, f"{slope:.2f}", f"{sampler.order}")
-
-
-def pair() -> Denoiser:
-    """A Gaussian of one variance without its condition, which has next to no weight, and of another with it."""
-    c, u = VARIANCES
-    options = {"dim": 1, "means": (0.0, 0.0), "stds": (math.sqrt(u), math.sqrt(c)), "weights": (1.0, 1e-300)}
-    return Subject(CFG(), get("model", "mixture", label=(1,), **options)).denoiser(range(2))
-
-
-def factor_of(sampler: Sampler, guidance: Guidance, n_levels: int) -> float:
-    """By what a guided run on the pair multiplies its start."""
-    cut, noise = levels(n_levels), Noise(0, 0, 2, (1,), dtype=torch.float64)
-    found = list(trajectory(sampler, guided(guidance, pair(), cut), cut, noise, "none"))
-    return float((found[-1] / found[0]).mean())
-
-
-def draws(sampler: Sampler) -> int:
-    """How often a short run draws noise, its start counted."""
-    cut, noise = levels(4), Noise(0, 0, 2, (1,), dtype=torch.float64)
-    for _ in trajectory(sampler, pair(), cut, noise, "none"):
-        pass
-    return noise.draws

@@ -25,6 +25,10 @@ class Scaled(Guidance):
         if not 0 <= self.sigma_low < self.sigma_high:
             raise ValueError("the interval needs 0 ≤ sigma_low < sigma_high.")
 
+    @property
+    def jumps(self) -> tuple[float, ...]:
+        return self.sigma_low, self.sigma_high
+
     def acts(self, sigma: float) -> bool:
         """Whether σ is in the interval."""
         return self.sigma_low < sigma <= self.sigma_high
