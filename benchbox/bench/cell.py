@@ -114,7 +114,7 @@ class Cell:
             "packages": sorted({p for plugin in self.plugins for p in plugin_packages(plugin)}),
             "files": [sha256(v) for p in self.plugins for v in option_values(p) if isinstance(v, Path) and v.is_file()],
         }  # fmt: skip
-        extra |= {"jumps": self.levels.jumps} if self.levels.jumps else {}
+        extra |= {"through": self.guidance.jumps} if self.guidance and self.guidance.jumps else {}
         guides = [v for v in option_values(self.guidance) if isinstance(v, Model)] if self.guidance else []
         extra |= {"guides": [weights_sha256(guide) for guide in guides]} if guides else {}
         held_out = self.model.held_out if self.problem and self.problem.truth is None else None

@@ -27,7 +27,7 @@ class Scaled(Guidance):
 
     @property
     def jumps(self) -> tuple[float, ...]:
-        return self.sigma_low, self.sigma_high
+        return tuple(sigma for sigma in (self.sigma_low, self.sigma_high) if 0 < sigma < math.inf)
 
     def acts(self, sigma: float) -> bool:
         """Whether σ is in the interval."""
