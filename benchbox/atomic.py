@@ -1,4 +1,4 @@
-"""Files that are written whole or not at all: under a temporary name, flushed to the disk, renamed."""
+"""Atomic writing: to a temporary file, which is flushed to the disk and then renamed."""
 
 from __future__ import annotations
 
@@ -19,14 +19,11 @@ HOST = re.sub(r"[^0-9A-Za-z.]", "_", platform.node())
 NAME = re.compile(r"\..+-(?P<host>[^-]+)-(?P<pid>\d{1,9})-[0-9a-f]{8}\.tmp")
 
 STALE = 3600
-"""Seconds after which a temporary file is what a killed run left behind, whoever wrote it."""
+"""Age in seconds above which a temporary file counts as left over, whichever machine wrote it."""
 
 
 def write_whole(path: Path, write: Callable[[IO[bytes]], object]) -> None:
-    """Write a file, or leave what is there. OSError where it cannot be.
-
-    It is tried once more where somebody deletes the temporary file before it has its name.
-    """
+    """Write a file atomically. OSError. It is tried again once if the temporary file is deleted meanwhile."""
     for last in (False, True):
         try:
             with _beside(path) as file:
@@ -38,15 +35,15 @@ def write_whole(path: Path, write: Callable[[IO[bytes]], object]) -> None:
 
 
 def write_bytes(path: Path, data: bytes) -> None:
-    """Write a file of these bytes, whole or not at all. OSError where it cannot be."""
+    """Write bytes to a file atomically. OSError."""
     write_whole(path, lambda file: file.write(data))
 
 
 @contextmanager
 def output(path: Path) -> Iterator[IO[bytes]]:
-    """The file that a user asked for, to write inside: what was there stays until all is on the disk.
+    """An output file of a command, written atomically. UsageError where it cannot be written.
 
-    A link is followed; a device or a pipe is written to as it is. UsageError where it cannot be written.
+    A link is followed; a device or a pipe is written to directly.
     """
     try:
         other = path.exists() and not path.is_file()
@@ -60,10 +57,10 @@ def output(path: Path) -> Iterator[IO[bytes]]:
 
 @contextmanager
 def _beside(path: Path) -> Iterator[IO[bytes]]:
-    """A temporary file, which gets the name, and the rights of what was there, once all is on the disk."""
+    """A temporary file in the same folder; it replaces the file, with the same permissions, once it is on the disk."""
     partial = temporary(path)
     try:
-        with partial.open("xb") as file:  # never through a link that lies there
+        with partial.open("xb") as file:  # never through an existing link
             with suppress(OSError):
                 os.fchmod(file.fileno(), stat.S_IMODE(path.stat().st_mode))
             yield file
@@ -75,29 +72,29 @@ def _beside(path: Path) -> Iterator[IO[bytes]]:
 
 
 def temporary(path: Path) -> Path:
-    """A name for what is to become that file; one that a killed process leaves is known by it."""
+    """A temporary name beside a file, with the host and the process that write it."""
     return path.with_name(f".{path.stem[:100]}-{HOST}-{os.getpid()}-{secrets.token_hex(4)}.tmp")
 
 
 def try_to_write(directory: Path) -> None:
-    """OSError where no file can be made in a directory."""
+    """OSError where a directory is not writable."""
     probe = temporary(directory / "probe")
     probe.touch()
     probe.unlink(missing_ok=True)
 
 
 def set_aside(path: Path) -> None:
-    """Rename what lies at a path to `.damaged`, where it is in nobody's way and can be looked at."""
+    """Quarantine a damaged file: rename it to `.damaged`."""
     with suppress(FileNotFoundError):
         try:
             path.replace(path.with_suffix(".damaged"))
-        except OSError:  # a folder lies there, or is to
+        except OSError:  # it is a folder, or the new name is one
             path.replace(path.with_name(f"{path.stem}-{secrets.token_hex(4)}.damaged"))
 
 
 def flush_names(directory: Path) -> None:
-    """Flush the names in a directory to the disk, so that files can be removed whose contents are in a new one."""
-    with suppress(OSError):  # there are file systems that cannot
+    """Flush a directory to the disk, so that its new files survive a crash."""
+    with suppress(OSError):  # not every file system can
         descriptor = os.open(directory, os.O_RDONLY)
         try:
             os.fsync(descriptor)
@@ -106,8 +103,8 @@ def flush_names(directory: Path) -> None:
 
 
 def leftover(path: Path) -> bool:
-    """Whether nobody writes this temporary file any more: its process is dead, or it is STALE."""
-    import psutil  # here, because what writes files need not wait for it
+    """Whether a temporary file is left over: its process is dead, or it is older than `STALE`."""
+    import psutil  # here, because its import is slow
 
     name = NAME.fullmatch(path.name)
     if name and name["host"] == HOST and not psutil.pid_exists(int(name["pid"])):

@@ -1,4 +1,4 @@
-"""The classes that samples are asked for: an option `label` of every class-conditional model."""
+"""The classes of the samples: the option `label` of every class-conditional model."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ if TYPE_CHECKING:
 
 
 LATER_OPTION = {"later": True}
-"""In the metadata of an option that a model got later: rows leave it out where it is not given."""
+"""Metadata of an option that was added to a model later: rows leave it out at its default."""
 
 
 def check_label(label: tuple[int, ...], classes: int) -> None:
-    """ValueError where a label is no class."""
+    """ValueError for a label that is not a class."""
     if label and not classes:
-        raise ValueError("it has no classes to ask for with label.")
+        raise ValueError("it has no classes, so leave out label.")
     if bad := [number for number in label if not 0 <= number < classes]:
-        raise ValueError(f"label={bad[0]} is no class: they are 0 to {classes - 1}.")
+        raise ValueError(f"label={bad[0]} is not a class: the classes are 0 to {classes - 1}.")
 
 
 def class_labels(index: Tensor, classes: int, label: tuple[int, ...] = ()) -> Tensor:
-    """The class of each sample by its number: the asked ones in turn, or all; shaped as index."""
+    """The class of each sample, shaped as index: those in `label` in turn, or all classes in turn."""
     import torch
 
     if not label:

@@ -1,4 +1,4 @@
-"""What a guidance may ask of a denoiser besides D(x, σ): the same without its condition, and other networks."""
+"""What a guidance may evaluate besides D(x, σ): the network without its condition, and other networks."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ those of a classifier."""
 
 
 class Conditional:
-    """A denoiser whose condition can be left out, and that other networks can stand beside, under the same condition.
+    """A denoiser whose condition can be left out; it holds other networks under the same condition, the guides.
 
     The guides count their own evaluations; `COUNTERS` are its own.
     """
@@ -85,7 +85,7 @@ class Conditional:
         return self.under(x, sigma, self.without(x))
 
     def both(self, x: Tensor, sigma: float) -> tuple[Tensor, Tensor]:
-        """D_c and D_u, with and without the condition, in one doubled call where their conditions have one form."""
+        """D_c and D_u, with and without the condition; one call on a doubled batch if both have the same conditions."""
         without = self.without(x)
         if without.keys() != self.conditions.keys():
             return self(x, sigma), self.under(x, sigma, without)
@@ -95,16 +95,16 @@ class Conditional:
         return d_c, d_u
 
     def without(self, x: Tensor) -> Conditions:
-        """The conditions that stand for none, for a batch like x."""
+        """The conditions that mean no condition, for a batch like x."""
         if self._without is None:
             index = torch.arange(len(x), device=x.device) if self.index is None else self.index
             self._without = self.model.unconditional(index)
         if self._without is None:
-            raise UsageError(f"model {self.model.title} cannot be asked without its condition.")
+            raise UsageError(f"model {self.model.title} cannot be evaluated without its condition.")
         return self._without
 
     def guide(self, model: Model) -> Self:
-        """The denoiser of another model under the condition of the same samples; loaded once, counted apart."""
+        """The denoiser of another model under the same condition; it is loaded once, and has its own counters."""
         if model not in self.guides:
             self.guides[model] = type(self)(model, self.device, self.dtype)  # type: ignore[call-arg]  # the one of Denoiser
         guide = self.guides[model]
@@ -113,7 +113,7 @@ class Conditional:
         return guide
 
     def _share(self, guide: Self) -> None:
-        """Ask the guide for the same samples, of the same classes where it has as many."""
+        """Give the guide the same samples, with the same labels if it has as many classes."""
         assert self.index is not None
         guide.at(self.index)
         if guide.model.classes == self.model.classes:
@@ -139,7 +139,7 @@ class Conditional:
         return own, {model: guide.counts() for model, guide in self.guides.items()}
 
     def recount(self, counts: Counts) -> None:
-        """Set the counters back to what they were: the work since then is thrown away."""
+        """Restore the counters: the evaluations since then do not count."""
         for name, value in zip(COUNTERS, counts[0], strict=True):
             setattr(self, name, value)
         for model, guide in self.guides.items():

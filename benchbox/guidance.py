@@ -1,4 +1,4 @@
-"""Guidances: another denoiser made of what a network says with its condition, without it, and of other networks."""
+"""Guidances: a denoiser made of the conditional and the unconditional denoiser of a network, and of other networks."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from benchbox.problem import Problem
 
 NO_LIMIT = "no continuous limit: the target moves with the number of steps"
-"""What rows say of a guidance that has none."""
+"""The reason in a row whose guidance has no continuous limit."""
 
 Denoise = Callable[["Tensor", float], "Tensor"]
 """(x, sigma) to D(x, σ)."""
@@ -61,7 +61,7 @@ class Guidance(ABC):
 
 
 def require_unconditional(guidance: Guidance, model: Model) -> None:
-    """UsageError where a model has no condition, or cannot be asked without it."""
+    """UsageError for a model that has no condition, or cannot be evaluated without it."""
     import torch  # here, because `benchbox list` imports this module
 
     from benchbox.errors import UsageError
@@ -71,13 +71,13 @@ def require_unconditional(guidance: Guidance, model: Model) -> None:
         raise UsageError(f"guidance {guidance.name} needs a model with a condition: model {model.title} has none.")
     if model.unconditional(index) is None:
         raise UsageError(
-            f"guidance {guidance.name} needs a model that can be asked without its condition: "
+            f"guidance {guidance.name} needs a model that can be evaluated without its condition: "
             f"model {model.title} cannot."
         )
 
 
 class Guided:
-    """A guidance over a denoiser, made anew for each batch; it stands for a `Denoiser` wherever a sampler has one."""
+    """A guided denoiser of one batch; samplers use it like a `Denoiser`."""
 
     def __init__(self, guidance: Guidance, denoise: Denoiser, levels: Levels) -> None:
         self.guidance, self.base, self.levels = guidance, denoise, levels
@@ -119,7 +119,7 @@ class Guided:
 
 
 def guided(guidance: Guidance | None, denoise: Denoiser, levels: Levels) -> Denoiser:
-    """The denoiser under the guidance; itself where there is none."""
+    """The guided denoiser; the denoiser itself without a guidance."""
     return denoise if guidance is None else cast("Denoiser", Guided(guidance, denoise, levels))
 
 

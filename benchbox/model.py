@@ -136,11 +136,11 @@ class Model(ABC):
 
     @property
     def classes(self) -> int:
-        """The number of classes that it can be asked for; 0: none."""
+        """The number of classes; 0: it is not class-conditional."""
         return 0
 
     def unconditional(self, index: Tensor) -> dict[str, Tensor] | None:
-        """`conditions` that stand for none; None where it cannot be asked without."""
+        """`conditions` that mean no condition; None for a model that cannot be evaluated without one."""
         return None
 
     def classifier(self, device: Any) -> Callable[[Tensor, float], Tensor] | None:
@@ -151,7 +151,7 @@ class Model(ABC):
         return None
 
     def conditioned(self) -> Model:
-        """The model as guidance asks it: itself, or with conditions where it is asked without by default."""
+        """The model under a guidance: itself, or with conditions if it has none by default."""
         return self
 
     def draw(self, n: int, seed: int) -> Tensor | None:

@@ -121,7 +121,7 @@ class TestConditions:
         assert usual.conditions(torch.arange(12))["label"].tolist()[-2:] == [0, 1]
 
     def test_a_label_that_is_no_class_is_refused(self) -> None:
-        with pytest.raises(UsageError, match="label=10 is no class: they are 0 to 9"):
+        with pytest.raises(UsageError, match="label=10 is not a class: the classes are 0 to 9"):
             benchbox.get("model", "mnist-edm", label=(10,))
         with pytest.raises(UsageError, match="no classes"):
             benchbox.get("model", "mnist-ncsn", label=(1,))
@@ -340,5 +340,5 @@ class TestClassAccuracy:
         assert found[0] < found[1] < found[2]
 
     def test_a_model_asked_for_no_class_is_refused(self) -> None:
-        with pytest.raises(UsageError, match="is asked for none"):
+        with pytest.raises(UsageError, match="makes none"):
             benchbox.get("metric", "class_accuracy").check(benchbox.get("model", "gaussian"))

@@ -185,7 +185,7 @@ def test_a_row_whose_cell_is_a_path_is_refused_and_named(store: Store, tmp_path:
         "rows.parquet has 1 rows that were left out: its cell is '../../x', which is not an id.",
     ]
     for act in (lambda: store.put(bad), lambda: store.get("../../x"), lambda: store.put_details("../x", "text")):
-        with pytest.raises(ValueError, match="is no name of a file in a results directory"):
+        with pytest.raises(ValueError, match="is not the name of a file in a results directory"):
             act()
     with pytest.raises(ValueError, match="no name"):
         store.statistics.path(f"../{KEY}")

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 class Autoguidance(Scaled):
     """Autoguidance, D_g + s (D − D_g) (Karras et al. 2024, arXiv:2406.02507), D_g of a smaller or less trained network.
 
-    s is `scale`, neutral at 1; `guide` is the worse model, asked for the same class. Outside of
+    s is `scale`, neutral at 1; `guide` is the weaker model, under the same class. Outside of
     sigma_low < σ ≤ sigma_high the guide is not asked. The two networks are counted apart (`nfe_guides`); `nfe` is their
     sum. The same in ε, v, score and D.
     """

@@ -1,4 +1,4 @@
-"""Whether samples are of the classes that they were asked for."""
+"""Class accuracy: whether a classifier assigns samples to their own classes."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ NEAR_DATA = 1e-3
 
 @dataclass(frozen=True)
 class ClassAccuracy(ImageMetric):
-    """The share of samples that a classifier gives the class they were asked for, and its standard error.
+    """The fraction of samples that a classifier assigns to their own class, and its standard error.
 
     Of images it is the classifier of the features (their logits, such as those of `mnist-cnn`); of a model that has a
     classifier of its own, such as `mixture`, that one. features, weights, weights_sha256: as for `fid`.
@@ -37,9 +37,7 @@ class ClassAccuracy(ImageMetric):
         import torch
 
         if not model.conditions(torch.arange(1)):
-            raise UsageError(
-                f"metric {self.name} needs samples of asked classes: model {model.title} is asked for none."
-            )
+            raise UsageError(f"metric {self.name} needs class-conditional samples: model {model.title} makes none.")
         if model.classifier("cpu") is None:
             super().check(model)
 

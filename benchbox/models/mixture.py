@@ -117,7 +117,7 @@ class Mixture(Analytic):
         return self if self.label else replace(self, label=tuple(range(self.classes)))
 
     def mixture_law(self) -> MixtureLaw | None:
-        """Of the whole mixture, or of the one class that is asked for; None where several are."""
+        """Of the whole mixture, or of a single class; None for several classes."""
         means, weights, variances = self.modes
         if len(self.label) > 1:
             return None

@@ -1,7 +1,4 @@
-"""Many files of rows made one.
-
-It is on the disk before the others are removed: a row may be there twice, and is never gone.
-"""
+"""Compaction of many files of rows into one, which is on the disk before the others are removed."""
 
 from __future__ import annotations
 
@@ -20,16 +17,16 @@ from benchbox.store.verify import Track
 
 
 class Compaction(NamedTuple):
-    """How many files became one, and of how many rows."""
+    """The number of files that became one, and of their rows."""
 
     files: int
     rows: int
 
 
 def compact(store: Store, track: Track) -> Compaction:
-    """Put the rows of all cells into one file. Files that cannot be read whole stay as they are.
+    """Put the rows of all cells into one file. Files that cannot be read completely stay as they are.
 
-    UsageError while a process works in the directory; none begins to before this has ended.
+    UsageError while another process holds a lease in the directory; no process gets one meanwhile.
     """
     with Leases(store.directory) as leases, store.writing():
         reserve(store.directory, leases)
@@ -55,7 +52,7 @@ def reserve(directory: Path, leases: Leases) -> None:
 
 
 def whole(store: Store, paths: Iterable[Path]) -> dict[Path, pa.Table]:
-    """The rows of the files from which nothing has to be left out, alone or beside the others."""
+    """The rows of the files that can be read completely, and whose columns agree with those of the others."""
     tables = {}
     for path in paths:
         try:
@@ -70,7 +67,7 @@ def whole(store: Store, paths: Iterable[Path]) -> dict[Path, pa.Table]:
 
 
 def stamp(path: Path) -> tuple[int, int, int] | None:
-    """What changes where somebody writes a file; None where there is none."""
+    """Inode, size and time of a file, by which a change is detected; None without a file."""
     try:
         stat = path.stat()
     except OSError:

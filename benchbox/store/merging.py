@@ -1,4 +1,4 @@
-"""Rows and statistics of other results directories, taken into one."""
+"""Merging of rows and metric states of other results directories into one."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from benchbox.store.verify import Fault, Track, faults
 
 
 class Merger(NamedTuple):
-    """How many rows and statistics were taken in, how many cells a process is at, and what is wrong with the others."""
+    """The numbers of merged rows and metric states, and of leased cells, which were skipped; and the problems found."""
 
     rows: int
     statistics: int
@@ -28,11 +28,10 @@ class Merger(NamedTuple):
 
 
 def merge(store: Store, others: Sequence[Store], fault: Fault, track: Track) -> Merger:
-    """Take in the rows of others: of a cell the last one begun of those that are done, else the last one begun.
+    """Merge the rows of others. Of a cell, the latest finished row is kept, or the latest if none is finished.
 
-    A row with a fault is left out; of statistics those of the most samples are kept. Rows stay as they are, so that
-    they still say where and with what they were measured, but for values of metrics that only another row of the cell
-    has: these are put beside the others.
+    Faulty rows are left out; of metric states, those of the most samples are kept. Rows are not changed, so that they
+    still state their provenance, except that values of metrics that only another row of the cell has are added.
     """
     store.prepare()
     problems: list[str] = []
@@ -52,7 +51,7 @@ def merge(store: Store, others: Sequence[Store], fault: Fault, track: Track) -> 
 
 
 def complete(store: Store, tables: Sequence[pa.Table], track: Track) -> tuple[int, int]:
-    """Give rows the values of metrics that other rows of their cells have; how many were, how many a process is at."""
+    """Add values of metrics that other rows of a cell have. Returns the numbers of completed and of leased cells."""
     done = [table.filter(pc.equal(table["status"], "done")) for table in tables]
     settings = pa.concat_tables(
         [pa.table({c: column_or_nulls(table, c) for c in ("cell", "metric_options")}) for table in done]
@@ -77,7 +76,7 @@ def complete(store: Store, tables: Sequence[pa.Table], track: Track) -> tuple[in
 
 
 def sound(other: Store, fault: Fault, track: Track, problems: list[str]) -> pa.Table:
-    """The rows of another directory that have no fault."""
+    """The rows of another directory without a fault."""
     table = other.table()
     wrong = dict(faults(table, fault, track))
     name = printable(str(other.directory))
@@ -90,8 +89,9 @@ def column_or_nulls(table: pa.Table, name: str) -> pa.ChunkedArray:
 
 
 def take_in(store: Store, table: pa.Table, track: Track) -> tuple[int, int]:
-    """Write rows: into a cell's own file where there is one, else into a new one of many. How many were; how many are
-    of cells that a process is at, which were left out.
+    """Write rows: into a cell's own file if there is one, else into a compacted file.
+
+    Returns how many were written, and how many were left out because their cells are leased.
     """
     cells = table["cell"].to_pylist()
     own = [i for i, cell in enumerate(cells) if ID.fullmatch(cell) and store.path(cell).exists()]
@@ -110,7 +110,7 @@ def take_in(store: Store, table: pa.Table, track: Track) -> tuple[int, int]:
 
 
 def copy_statistics(store: Store, other: Store, track: Track) -> int:
-    """Take over statistics that are of more samples than those here; how many were."""
+    """Copy metric states of more samples than those here. Returns their number."""
     copied = 0
     for key in track(other.statistics.stored(), "statistics"):
         if other.statistics.count(key) > store.statistics.count(key) and (kept := other.statistics.get(key)):
@@ -120,7 +120,7 @@ def copy_statistics(store: Store, other: Store, track: Track) -> int:
 
 
 def copy_sweeps(store: Store, other: Store) -> None:
-    """Take over the configurations that rows name."""
+    """Copy the configurations that rows name."""
     with store.writing():
         if (theirs := other.directory / "sweeps").is_symlink():
             return

@@ -11,32 +11,29 @@ from pathlib import Path
 from typing import IO, Any
 
 ID = re.compile(r"[0-9a-f]{16}")
-"""A stream or a cell."""
+"""The id of a stream or of a cell."""
 
 STATE_KEY = re.compile(r"[0-9a-f]{16}-[a-z0-9+-]{1,150}-[0-9a-f]{16}")
-"""Statistics: a stream, a metric, its options."""
+"""The key of a metric state: stream, metric, hash of its options."""
 
 COMPACTED = re.compile(r"rows-[0-9a-f]{16}\.parquet")
-"""A file of many cells' rows."""
+"""A compacted file, with the rows of many cells."""
 
 
 def path_of(directory: Path, name: str, suffix: str, pattern: re.Pattern[str] = ID) -> Path:
-    """The file of that name. ValueError for a name that is none of ours, and might lead out of the directory."""
+    """The file of an id. ValueError for a name that is not an id, which might lead out of the directory."""
     if not pattern.fullmatch(name):
-        raise ValueError(f"{printable(name)!r} is no name of a file in a results directory")
+        raise ValueError(f"{printable(name)!r} is not the name of a file in a results directory")
     return directory / f"{name}{suffix}"
 
 
 def compacted_name(data: bytes) -> str:
-    """The name of a file of many cells' rows: a hash of what it holds."""
+    """The name of a compacted file: a hash of its contents."""
     return f"rows-{hashlib.sha256(data).hexdigest()[:16]}.parquet"
 
 
 def opened(path: Path) -> IO[bytes]:
-    """A file, to read. ValueError for a link that leads out of its directory, and for a folder, a pipe or a device.
-
-    FileNotFoundError where there is none.
-    """
+    """A file opened for reading. ValueError for a link out of its directory, a folder, a pipe or a device."""
     if path.is_symlink() and not path.exists():
         raise ValueError("it is a link that leads nowhere")
     if not stat.S_ISREG(path.stat().st_mode):
@@ -47,7 +44,7 @@ def opened(path: Path) -> IO[bytes]:
 
 
 def printable(text: str) -> str:
-    """Text in one line that a terminal takes for nothing but text."""
+    """Text with its control characters escaped, safe to print on a terminal."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 

@@ -1,4 +1,4 @@
-"""What can be removed from a results directory and costs nothing that was measured."""
+"""Pruning: files of a results directory that can be removed without losing a measurement."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from benchbox.store.verify import Track
 
 
 class Removal(NamedTuple):
-    """A file to remove, or to take rows from, and why."""
+    """A file to remove, or to remove rows from, and the reason."""
 
     path: Path
     why: str
 
 
 def removals(store: Store, track: Track) -> list[Removal]:
-    """What there is to remove, from rows that are tried again anyway to statistics of no row."""
+    """Everything that can be removed: unfinished rows, damaged and temporary files, metric states without a row."""
     directory = store.directory
     damaged = [path for path in sorted(directory.glob("*.damaged")) if not path.is_dir()]
     return [
@@ -32,7 +32,7 @@ def removals(store: Store, track: Track) -> list[Removal]:
         *(Removal(path, "is damaged") for path in damaged),
         *(Removal(path, "is what a killed run left") for path in store.leftovers()),
         *(Removal(path, "is in the format of an older benchbox") for path in store.statistics.old()),
-        *([] if Leases(directory).live() else orphans(store)),  # a process may be at the row
+        *([] if Leases(directory).live() else orphans(store)),  # a process may be about to write the row
     ]
 
 
@@ -45,12 +45,12 @@ def unfinished(store: Store, track: Track) -> Iterator[Removal]:
 
 
 def finished(table: pa.Table) -> pa.ChunkedArray:
-    """Which rows are not tried again anyway."""
+    """Which rows a sweep would not repeat."""
     return pc.is_in(table["status"], pa.array(sorted(FINISHED)))
 
 
 def orphans(store: Store) -> Iterator[Removal]:
-    """Statistics of which no row tells, not even one that is tried again."""
+    """Metric states of streams without a row."""
     table = store.table()
     streams = set(table["stream"].to_pylist()) if "stream" in table.column_names else set()
     for key in store.statistics.stored():
@@ -59,7 +59,7 @@ def orphans(store: Store) -> Iterator[Removal]:
 
 
 def prune(store: Store, removed: Sequence[Removal]) -> int:
-    """Remove it; how many files were left, because a process is at their cell."""
+    """Remove files and rows. Returns the number of files that were kept because their cells are leased."""
     busy = 0
     with Leases(store.directory) as leases, store.writing():
         for path, _ in removed:
@@ -73,7 +73,7 @@ def prune(store: Store, removed: Sequence[Removal]) -> int:
 
 
 def take_out(store: Store, path: Path) -> None:
-    """Write a compacted file anew without the rows that are tried again."""
+    """Rewrite a compacted file without its unfinished rows."""
     for table in whole(store, [path]).values():
         rest = table.filter(finished(table))
         if not len(rest) or store.put_many(rest) != path:
@@ -81,7 +81,7 @@ def take_out(store: Store, path: Path) -> None:
 
 
 def drop(store: Store, path: Path, leases: Leases) -> bool:
-    """Remove a cell's row, if it still is one to try again, with its side file; False where a process is at it."""
+    """Remove a cell's row, if it is still unfinished, and its side file; False where another process holds the lease."""
     if not leases.take(path.stem):
         return False
     for table in whole(store, [path]).values():

@@ -1,4 +1,4 @@
-"""Metric states: what a metric has seen of a cell's samples, kept beside its row for a cell of more samples."""
+"""Metric states, stored beside the rows, so that a cell of more samples can continue from them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SUFFIX, OLD_SUFFIX = ".safetensors", ".npz"
 
 @dataclass(frozen=True)
 class MetricState:
-    """What a metric has seen of the samples 0 … n−1 of a stream, and what was counted while they were made."""
+    """The state of a metric's accumulator after samples 0 … n−1 of a stream, and the counts of their run."""
 
     n: int
     counts: dict[str, float]
@@ -28,37 +28,37 @@ class MetricState:
 
 
 class MetricStates:
-    """The files of a results directory, one for each stream and metric with its options: that of the most samples.
+    """The metric states of a results directory, one file for each stream, metric and options; the largest n is kept.
 
-    A file that is damaged, foreign or of another stream is ignored, and `note` told so; nothing is unpickled.
+    Damaged and foreign files are ignored, and reported to `note`. Nothing is unpickled.
     """
 
     def __init__(self, directory: Path, note: Note) -> None:
         self.directory, self.note = directory, note
 
     def path(self, key: str) -> Path:
-        """Where the state of that key is. ValueError for what is no key."""
+        """The file of a state. ValueError for a name that is not a key."""
         return path_of(self.directory, key, SUFFIX, STATE_KEY)
 
     def stored(self) -> list[str]:
-        """The keys of which there are files."""
+        """The keys of all stored states."""
         return sorted(path.stem for path in self.directory.glob(f"*{SUFFIX}") if STATE_KEY.fullmatch(path.stem))
 
     def old(self) -> list[Path]:
-        """Files in the format of an earlier benchbox, which are not read."""
+        """Files in the format of an earlier version, which are not read."""
         return sorted(path for path in self.directory.glob(f"*{OLD_SUFFIX}") if STATE_KEY.fullmatch(path.stem))
 
     def count(self, key: str) -> int:
-        """Of how many samples there is a state."""
+        """The number of samples of a stored state; 0 without one."""
         state = self._read(key, arrays=False)
         return state.n if state else 0
 
     def get(self, key: str) -> MetricState | None:
-        """The state of that key, or None where there is none that can be read."""
+        """The state, or None if there is none that can be read."""
         return self._read(key, arrays=True)
 
     def put(self, key: str, state: MetricState) -> None:
-        """Write a state, whole or not at all, unless the one there is of more samples. OSError where it cannot be."""
+        """Write a state atomically, unless the stored one has more samples. OSError."""
         path = self.path(key)
         if any(array.dtype.hasobject for array in state.state.values()) or (
             path.exists() and self.count(key) > state.n
@@ -68,7 +68,7 @@ class MetricStates:
         write_bytes(path, pack(report, state.state))
 
     def inspect(self) -> None:
-        """Tell of every file here that is named like a metric state and is none, or is in an old format."""
+        """Report every file that is named like a metric state and cannot be read, or is in an old format."""
         for key in self.stored():
             self.count(key)
         for path in self.old():
@@ -84,6 +84,6 @@ class MetricStates:
             return MetricState(int(report["n"]), {str(k): float(v) for k, v in report["counts"].items()}, state)
         except (FileNotFoundError, NotADirectoryError):
             return None
-        except Exception as error:  # whatever hostile bytes lead to
+        except Exception as error:  # libraries raise any exception for hostile bytes
             self.note(path, left_out(error))
             return None

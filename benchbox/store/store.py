@@ -1,4 +1,4 @@
-"""Rows on disk: one parquet file per finished cell, written whole or not at all, or one of many cells, compacted."""
+"""Rows on disk: one parquet file per finished cell, written atomically, or a compacted file of many cells."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ FINISHED = frozenset({"done", "diverged", "dishonest", "skipped"})
 """Statuses that a rerun leaves as they are; the others are tried again."""
 
 TRIES = 5
-"""Times that a directory is looked through anew where others compact it meanwhile."""
+"""Passes over a directory that others compact meanwhile."""
 
 
 class Store:
-    """A results directory: rows, and the statistics kept beside them.
+    """A results directory: rows and metric states.
 
     `problems` names the files in it that could not be read, each with the reason.
     """
@@ -64,18 +64,18 @@ class Store:
             raise UsageError(f"the results directory {self.directory} cannot be written to: {reason}.") from None
 
     def path(self, cell: str) -> Path:
-        """Where a cell has its own file. ValueError for what is no id."""
+        """The file of a cell. ValueError for a name that is not an id."""
         return path_of(self.directory, cell, ".parquet")
 
     def get(self, cell: str) -> dict[str, Any] | None:
-        """The row of a cell, or None where there is none that can be read."""
+        """The row of a cell, or None if there is none that can be read."""
         if (row := self.own_row(cell)) is not None:
             return row
         table, places = self._compacted
         return table.slice(places[cell], 1).to_pylist()[0] if cell in places else None
 
     def own_row(self, cell: str) -> dict[str, Any] | None:
-        """The row in the cell's own file, or None where there is none that can be read."""
+        """The row in the cell's own file, or None if there is none that can be read."""
         path = self.path(cell)
         with suppress(FileNotFoundError, NotADirectoryError):
             rows = self.read(path) if os.path.lexists(path) else None
@@ -89,7 +89,7 @@ class Store:
         return table, {cell: i for i, cell in enumerate(table["cell"].to_pylist())}
 
     def put(self, row: dict[str, Any]) -> None:
-        """Write a row into its cell's own file. A damaged file in its place is kept aside."""
+        """Write a row into its cell's own file. A damaged file in its place is quarantined."""
         path, table = self.path(row["cell"]), schema.table(row)
         with self.writing():
             if path.exists() and self.own_row(row["cell"]) is None:
@@ -97,7 +97,7 @@ class Store:
             write_whole(path, lambda file: pq.write_table(table, file))
 
     def put_many(self, table: pa.Table) -> Path:
-        """Write rows of many cells into one compacted file, named after its contents; it is on the disk then."""
+        """Write rows of many cells into one compacted file, named after its contents, and flush it to the disk."""
         file = pa.BufferOutputStream()
         pq.write_table(schema.marked(table), file)
         data = file.getvalue().to_pybytes()
@@ -117,12 +117,12 @@ class Store:
                 path.unlink(missing_ok=True)
 
     def put_progress(self, cell: str, data: bytes) -> None:
-        """Write what is finished of a cell that is under way."""
+        """Write the progress of a cell."""
         with self.writing():
             write_bytes(path_of(self.directory, cell, ".part"), data)
 
     def get_progress(self, cell: str) -> bytes | None:
-        """What is finished of a cell, None where nothing can be read."""
+        """The stored progress of a cell; None if there is none."""
         with suppress(OSError, ValueError), opened(path_of(self.directory, cell, ".part")) as file:
             return file.read()
         return None
@@ -153,14 +153,14 @@ class Store:
         return joined_tables(tables, self.note)
 
     def read(self, path: Path) -> ReadRows | None:
-        """The rows in a file, None where there are none that can be read. FileNotFoundError."""
+        """The rows in a file, or None if it cannot be read. FileNotFoundError."""
         try:
             rows = read_table(named_after_contents(path) if COMPACTED.fullmatch(path.name) else path)
             if ID.fullmatch(path.stem) and (cells := rows.table["cell"].to_pylist()) != [path.stem]:
                 raise ValueError(f"it holds the row of cell {', '.join(cells[:3])}")
         except (FileNotFoundError, NotADirectoryError):
             raise
-        except Exception as error:  # whatever a library makes of hostile bytes
+        except Exception as error:  # libraries raise any exception for hostile bytes
             self.note(path, left_out(error))
             return None
         if rows.left_out:

@@ -1,4 +1,4 @@
-"""Whether a results directory holds what it says: every file read whole, every row checked."""
+"""Verification of a results directory: every file is read completely, and every row checked."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from benchbox.store.store import Store
 
 Item = TypeVar("Item")
 Fault = Callable[[Mapping[str, Any]], str | None]
-"""Says what is wrong with a row, None where nothing is."""
+"""From a row to its fault, or None."""
 
 Load = Callable[[Path, str], object]
-"""Reads a stored configuration. UsageError where it cannot."""
+"""Reads a stored configuration. UsageError."""
 
 ROWS_AT_ONCE_CHECKED = 1_000
-"""Rows that are looked at together."""
+"""Rows per batch."""
 
 
 class Track(Protocol):
-    """Goes through items one by one, and shows how far it is."""
+    """Iterates over items, and shows the progress."""
 
     def __call__(self, items: Sequence[Item], label: str) -> Iterable[Item]: ...
 
@@ -46,7 +46,7 @@ def inspect_files(store: Store) -> None:
 
 
 def verify(store: Store, fault: Fault, same: Sequence[str], configuration: Load, track: Track) -> list[str]:
-    """A sentence for each file that is damaged, foreign, newer or not what its name says, and for each faulty row.
+    """A sentence for each file that is damaged, foreign, newer, or does not match its name, and for each faulty row.
 
     same: the columns in which rows of one stream agree. configuration: reads that of a name.
     """
@@ -59,7 +59,7 @@ def verify(store: Store, fault: Fault, same: Sequence[str], configuration: Load,
 
 
 def unreadable(store: Store, configuration: Load) -> Iterator[str]:
-    """A sentence for each stored configuration that cannot be read or is not what its name says."""
+    """A sentence for each stored configuration that cannot be read, or does not match its hash."""
     for path in sorted(store.directory.glob("sweeps/*.json")):
         try:
             configuration(store.directory, path.stem)
@@ -68,7 +68,7 @@ def unreadable(store: Store, configuration: Load) -> Iterator[str]:
 
 
 def differing(table: pa.Table, same: Sequence[str]) -> Iterator[str]:
-    """A sentence for each stream whose rows differ in what it is the hash of."""
+    """A sentence for each stream whose rows differ in a column that the stream's hash covers."""
     known = [name for name in same if name in table.column_names]
     if "stream" in table.column_names:
         counts = table.group_by("stream").aggregate(
@@ -81,7 +81,7 @@ def differing(table: pa.Table, same: Sequence[str]) -> Iterator[str]:
 
 
 def faults(table: pa.Table, fault: Fault, track: Track) -> Iterator[tuple[int, str]]:
-    """The places of the rows with which something is wrong, and what it is."""
+    """The positions of faulty rows, with the fault."""
     unknown = dict.fromkeys(schema.ORDER)
     for start in track(range(0, len(table), ROWS_AT_ONCE_CHECKED), "rows"):
         for i, row in enumerate(table.slice(start, ROWS_AT_ONCE_CHECKED).to_pylist(), start):
