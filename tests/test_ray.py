@@ -121,7 +121,7 @@ def test_a_wrong_address_is_said_at_once(answers: Any) -> None:
     start = time.monotonic()
     for address, said in {
         closed: "no Ray cluster answers", "no.such.host.invalid:6379": "no Ray cluster answers",
-        "127.0.0.1:99999": "no Ray cluster answers", answers(b"HTTP/1.1 400 Bad Request\r\n"): "is no Ray cluster",
+        "127.0.0.1:99999": "no Ray cluster answers", answers(b"HTTP/1.1 400 Bad Request\r\n"): "is not a Ray cluster",
         answers(b""): "no Ray cluster answers", "ray://a:1": "HOST:PORT", "here": "HOST:PORT",
     }.items():  # fmt: skip
         with pytest.raises(UsageError, match=said):

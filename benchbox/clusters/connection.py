@@ -1,4 +1,4 @@
-"""The way to a Ray cluster: quiet, quick to say that there is none, and without a trace in this process's signals."""
+"""The connection to a Ray cluster: without Ray's output, with quick errors, and with this process's signal handlers."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ from benchbox.errors import UsageError
 
 SETTINGS = {
     "RAY_USAGE_STATS_ENABLED": "0",
-    "RAY_DEDUP_LOGS_SKIP_REGEX": ".",  # what Ray would print about workers that died: the row says it
-    "RAY_task_oom_retries": "0",  # without end, by default
-    "RAY_worker_niceness": "0",  # 15 by default: whatever else runs on the machine would be in the times
+    "RAY_DEDUP_LOGS_SKIP_REGEX": ".",  # messages about workers that died: the row reports them
+    "RAY_task_oom_retries": "0",  # unlimited by default
+    "RAY_worker_niceness": "0",  # 15 by default, which would make timings depend on other load
 }
-"""Ray's own environment variables, read where Ray is started; what the user has set is left."""
+"""Environment variables of Ray; those that the user has set are kept."""
 
 PATIENCE = 5.0
-"""Seconds that a cluster has to answer."""
+"""Seconds within which a cluster must answer."""
 HELLO = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes([0, 0, 0, 4, 0, 0, 0, 0, 0])
-"""How a client of HTTP/2, which Ray speaks, begins: the preface and an empty SETTINGS frame (RFC 9113, section 3.4)."""
+"""The start of an HTTP/2 connection (RFC 9113, section 3.4), which Ray uses: preface and empty SETTINGS frame."""
 KIND, SETTINGS_FRAME = 3, 4
-"""Where a frame says its kind, and the kind that a server answers with."""
+"""The position of a frame's type, and the type of a server's first frame."""
 
 
 def library() -> ModuleType:
@@ -44,9 +44,9 @@ def library() -> ModuleType:
 
 
 def connect(address: str | None) -> bool:
-    """Join the cluster, or start one here where None is named; False where this process had joined one before.
+    """Join the cluster, or start one here (None); False if this process has joined one before.
 
-    UsageError where there is none, or none that this version of Ray can talk to.
+    UsageError if there is none, or its version of Ray is incompatible.
     """
     wanted = address or os.environ.get("RAY_ADDRESS") or "local"
     if wanted == "local" and not {"RAY_AUTH_MODE", "RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"} & os.environ.keys():
@@ -68,16 +68,16 @@ def connect(address: str | None) -> bool:
 
 
 def lock() -> None:
-    """Let nobody else run code in a Ray of ours; Ray itself would put such a token into the user's home."""
-    if "ray" not in sys.modules:  # it reads these when it is imported
+    """Protect a cluster that is started here by a token; Ray itself would store it in the user's home."""
+    if "ray" not in sys.modules:  # Ray reads these on import
         os.environ |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": token_hex(32)}
 
 
 def knock(address: str) -> None:
-    """UsageError where no Ray answers at host:port; Ray itself would try for minutes, and then end the process."""
+    """UsageError where no Ray answers at host:port; Ray itself would retry for minutes, and then end the process."""
     host, colon, port = address.rpartition(":")
     if "://" in address or not (host and colon and port.isdecimal()):
-        raise UsageError(f"{address!r} is no address of a Ray cluster: give HOST:PORT, auto or local.")
+        raise UsageError(f"{address!r} is not the address of a Ray cluster: give HOST:PORT, auto or local.")
     try:
         with socket.create_connection((host.strip("[]"), int(port)), timeout=PATIENCE) as wire:
             if os.environ.get("RAY_USE_TLS", "0").lower() in {"1", "true"}:
@@ -88,12 +88,12 @@ def knock(address: str) -> None:
         reason = getattr(error, "strerror", None) or error
         raise UsageError(f"no Ray cluster answers at {address}: {reason}.") from None
     if answer[KIND:] != bytes([SETTINGS_FRAME]):
-        raise UsageError(f"what answers at {address} is no Ray cluster: give the port of ray start (6379 by default).")
+        raise UsageError(f"the server at {address} is not a Ray cluster: give the port of ray start (6379 by default).")
 
 
 @contextmanager
 def same_signals() -> Iterator[None]:
-    """Leave Ctrl-C and SIGTERM to who had them before."""
+    """Keep the handlers of Ctrl-C and SIGTERM."""
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield
@@ -104,11 +104,11 @@ def same_signals() -> Iterator[None]:
 
 
 PAUSE = 1.0
-"""Seconds between two looks."""
+"""Seconds between two attempts."""
 
 
 def wait(address: str, machines: int, seconds: float) -> None:
-    """Return once so many machines are in the cluster. UsageError where they are not within so many seconds."""
+    """Wait until the cluster has so many machines. UsageError after so many seconds."""
     end = time.monotonic() + seconds
     while True:
         try:

@@ -1,4 +1,4 @@
-"""What a task asks of the machine that runs it, and how many such tasks the machines of a cluster hold."""
+"""Resources that a task requests, and how many such tasks the machines of a cluster hold."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from benchbox.errors import UsageError
 
 Amounts = dict[str, float]
-"""Amounts by Ray's names: CPU, GPU, memory (bytes), and whatever a cluster was started with."""
+"""Amounts by Ray's names: CPU, GPU, memory (bytes), and custom resources."""
 
 ITEM = re.compile(r"([^\s=][^=]*)=(\d+(?:\.\d+)?)(?::|$)")
 
@@ -23,11 +23,11 @@ def parse(text: str) -> Amounts:
 
 
 def check_amounts(amounts: Amounts) -> None:
-    """ValueError for an amount that Ray refuses: none may be negative, and above 1 all are whole."""
+    """ValueError for an amount that Ray refuses: it must not be negative, and above 1 it must be an integer."""
     for name, amount in amounts.items():
         whole = amount <= 1 or amount == int(amount)
         if not (math.isfinite(amount) and amount >= 0 and whole):
-            raise ValueError(f"{amount:g} of {name} cannot be asked for: give a number of at most 1, or a whole one.")
+            raise ValueError(f"{amount:g} of {name} cannot be requested: give a number up to 1, or an integer.")
 
 
 def room(machine: Amounts, wanted: Amounts) -> int:
@@ -36,7 +36,7 @@ def room(machine: Amounts, wanted: Amounts) -> int:
 
 
 def alone(machines: Iterable[Amounts], wanted: Amounts) -> Amounts:
-    """The demand of a task with nothing else beside it on its device: whole GPUs, or all CPUs of a largest machine."""
+    """The resources of an exclusive task: whole GPUs, or all CPUs of the largest machine."""
     if gpus := wanted.get("GPU"):
         return wanted | {"GPU": float(math.ceil(gpus))}
     cpus = [machine["CPU"] for machine in machines if room(machine, wanted)]
@@ -44,7 +44,7 @@ def alone(machines: Iterable[Amounts], wanted: Amounts) -> Amounts:
 
 
 def fitting(machines: Iterable[Amounts], wanted: Amounts) -> None:
-    """UsageError where no machine holds such a task: it would wait for ever."""
+    """UsageError where no machine holds such a task, which would wait forever."""
     if not any(room(machine, wanted) for machine in machines):
-        asked = ", ".join(f"{amount:g} {name}" for name, amount in wanted.items() if amount)
-        raise UsageError(f"no machine of the Ray cluster has what a task asks for ({asked}): ask for less.")
+        requested = ", ".join(f"{amount:g} {name}" for name, amount in wanted.items() if amount)
+        raise UsageError(f"no machine of the Ray cluster has the resources of a task ({requested}): request less.")

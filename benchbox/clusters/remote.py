@@ -1,7 +1,7 @@
-"""What a Ray process does with a task: it hands it to a worker process of its own, as an executor on one machine does.
+"""A task in a Ray process: it runs in a worker process, as with the local executor.
 
-So a crash, a hang or too much memory ends in the same status everywhere, and Ray is left with what it is there for:
-placing tasks, and doing again those of a machine that died. No plugin's pickle is opened in a process of Ray.
+So a crash, a hang or too much memory gives the same status everywhere. Ray only places tasks, and repeats those of a
+machine that died. No process of Ray unpickles a plugin.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ from benchbox.workers.process import GIB, Worker
 from benchbox.workers.wire import TaskMessage
 
 SETTLE = 1.0
-"""Seconds in which Ray ends this process, where it has just killed the worker since the machine is lost."""
+"""Seconds for Ray to end this process, if it has just killed the worker because the machine is lost."""
 
 VISIBLE = "CUDA_VISIBLE_DEVICES"
-"""Where Ray says which GPUs a task has."""
+"""The variable by which Ray assigns GPUs to a task."""
 
 
 @dataclass(frozen=True)
 class WorkerLimits:
-    """Of a worker process: threads, and GiB of memory; by default the machine's, shared among so many."""
+    """Limits of a worker process: threads, and GiB of memory (None: the machine's, divided by `sharers`)."""
 
     threads: int
     memory_gb: float | None
@@ -39,21 +39,21 @@ class WorkerLimits:
 
 @dataclass(frozen=True)
 class RemoteResult:
-    """How often the task ticked, and its result, or status, reason and details of why there is none."""
+    """The task's ticks, and its result, or the status, reason and details of its loss."""
 
     ticks: int
     result: bytes = b""
     lost: tuple[str, str, str] | None = None
 
     def open(self) -> ShardResult:
-        """Lost where the task was."""
+        """The result. Lost where the task was lost."""
         if self.lost:
             raise Lost(*self.lost)
         return ShardResult.from_bytes(self.result)
 
 
 class RemoteWorker:
-    """The worker of a Ray process, kept with the models that it has loaded for tasks that may share it."""
+    """The worker of a Ray process; it is kept, with its loaded models, for later tasks that may share it."""
 
     def __init__(self) -> None:
         self.worker: Worker | None = None
@@ -61,11 +61,11 @@ class RemoteWorker:
 
     @property
     def was_killed(self) -> bool:
-        """Whether its worker was ended by SIGKILL."""
+        """Whether its worker was killed by SIGKILL."""
         return self.worker is not None and self.worker.status == -signal.SIGKILL
 
     def take(self, message: TaskMessage, limits: WorkerLimits) -> Worker:
-        """The worker that is there, or one in its place: a process keeps the GPUs that it was started with."""
+        """The present worker, or a new one: a process keeps the GPUs that it was started with."""
         terms = (os.environ.get(VISIBLE), limits)
         if self.worker and not (self.worker.usable and self.worker.fits(message) and terms == self.terms):
             self.worker.close()
@@ -79,12 +79,12 @@ remote_worker = RemoteWorker()
 
 
 def perform_remotely(message: TaskMessage, limits: WorkerLimits) -> RemoteResult:
-    """Do the task: the function that Ray runs on the machine that it chose."""
+    """Run a task: the function that Ray calls on the chosen machine."""
     ticks: list[None] = []
     try:
         result = remote_worker.take(message, limits).run(message, lambda: ticks.append(None))
     except Lost as lost:
         if remote_worker.was_killed:
-            time.sleep(SETTLE)  # a lost machine is for Ray to see: it retries the task
+            time.sleep(SETTLE)  # Ray notices a lost machine, and retries the task
         return RemoteResult(len(ticks), lost=(lost.status, lost.reason, lost.details))
     return RemoteResult(len(ticks), result.to_bytes())

@@ -1,4 +1,4 @@
-"""A Ray cluster as one executor uses it: tasks out, futures back."""
+"""The use of a Ray cluster by one executor: submitted tasks and their futures."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from benchbox.workers.ending import STOPPED
 from benchbox.workers.wire import TaskMessage
 
 NAMES = {"CPU": "num_cpus", "GPU": "num_gpus", "memory": "memory"}
-"""Ray's names of amounts, and of the options that ask for them; `resources` is for the others."""
+"""Ray's names of resources, and of the options that request them; custom ones are in `resources`."""
 
 
 @dataclass(eq=False)
 class PendingTask:
-    """A task under way, and its future."""
+    """A submitted task and its future."""
 
     task: Executable
     future: Future[ShardResult]
@@ -40,9 +40,9 @@ class PendingTask:
 
 
 class Session:
-    """Tasks that ask for `wanted`; one whose machine dies is done again, at most `retries` times.
+    """Runs tasks that request `wanted`; one whose machine dies is repeated, at most `retries` times.
 
-    UsageError where the cluster cannot be joined, or where none of its machines holds such a task.
+    UsageError where the cluster cannot be joined, or none of its machines holds such a task.
     """
 
     def __init__(self, address: str | None, wanted: Amounts, memory_gb: float | None, retries: int) -> None:
@@ -54,16 +54,16 @@ class Session:
         except BaseException:
             self.close()
             raise
-        # max_calls=0: a process that had a GPU stays, with its models; its worker changes when its GPU does
+        # max_calls=0: a process with a GPU is kept, with its models; its worker is replaced when its GPU changes
         self.perform = self.ray.remote(max_calls=0)(perform_remotely)
 
     def machines(self) -> list[Amounts]:
-        """What each machine has, of those that are alive."""
+        """The resources of each machine that is alive."""
         return [node["Resources"] for node in self.ray.nodes() if node["Alive"]]
 
     @property
     def workers(self) -> int:
-        """How many tasks the cluster holds at once."""
+        """The number of tasks that the cluster holds at once."""
         return max(sum(room(machine, self.wanted) for machine in self.machines()), 1)
 
     def submit(self, task: Executable, shard: Any) -> Future[ShardResult]:
@@ -93,7 +93,7 @@ class Session:
         return ready.remote(message, limits)
 
     def receive(self, ref: Any, remote: Future[RemoteResult]) -> None:
-        """Tell who asked, unless the session was closed before."""
+        """Finish the future, unless the session was closed before."""
         with self.lock:
             pending = self.pending.pop(ref, None)
         if pending is None:
@@ -104,7 +104,7 @@ class Session:
             pending.future.set_exception(self.lost(error))
 
     def lost(self, error: Exception) -> Lost:
-        """What became of a task that gave no answer."""
+        """The error for a task without a result."""
         kinds = self.ray.exceptions
         if isinstance(error, kinds.OutOfMemoryError):
             return Lost("oom", "Ray ended its process, because the memory of its machine ran out", str(error))

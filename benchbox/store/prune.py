@@ -81,7 +81,7 @@ def take_out(store: Store, path: Path) -> None:
 
 
 def drop(store: Store, path: Path, leases: Leases) -> bool:
-    """Remove a cell's row, if it is still unfinished, and its side file; False where another process holds the lease."""
+    """Remove a cell's row, if it is still unfinished, and its side file; False where its cell is leased."""
     if not leases.take(path.stem):
         return False
     for table in whole(store, [path]).values():

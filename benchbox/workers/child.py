@@ -1,7 +1,7 @@
-"""A worker process: takes tasks from a socket, one after the other, and sends back what becomes of them.
+"""A worker process: receives tasks from a socket, runs them one after the other, and sends the results back.
 
-The socket is none of the standard streams: stdin is empty, and what a task prints goes to stderr, a pipe of its own.
-Tasks come pickled from benchbox; nothing that goes back is.
+The socket is separate from the standard streams: stdin is empty, and a task's output goes to stderr, a pipe.
+Tasks arrive pickled from benchbox; results are not pickled.
 """
 
 from __future__ import annotations
@@ -31,13 +31,13 @@ from benchbox.workers.wire import CHANGED, COUNT, FAILED, HEAD, LOADED, RESULT, 
 
 PR_SET_PDEATHSIG = 1
 DETAILS = 2**16
-"""Characters of a traceback at the most."""
+"""The most characters of a traceback."""
 TICK_S = 0.1
-"""Seconds between two messages that the task is getting on."""
+"""Seconds between two progress messages."""
 
 
 class Channel:
-    """The socket to benchbox. Only this process writes to it: a fork of it that comes so far ends here."""
+    """The socket to benchbox. Only this process writes to it; a fork that tries to is ended."""
 
     def __init__(self, fd: int) -> None:
         os.set_inheritable(fd, False)
@@ -45,7 +45,7 @@ class Channel:
         self.stream = self.socket.makefile("rb")
 
     def receive(self) -> bytes | None:
-        """The next task; None where benchbox has no more."""
+        """The next task; None if there are no more."""
         head = self.stream.read(HEAD.size)
         return self.stream.read(HEAD.unpack(head)[1]) if len(head) == HEAD.size else None
 
@@ -56,7 +56,7 @@ class Channel:
 
 
 class Ticker:
-    """Counts a task's ticks, and sends the count now and then."""
+    """Counts a task's ticks, and sends the count periodically."""
 
     def __init__(self, channel: Channel) -> None:
         self.channel, self.count, self.sent = channel, 0, time.monotonic()
@@ -72,17 +72,17 @@ class Ticker:
 
 
 def serve_parent(fd: int, parent: int) -> None:
-    """Serve the process `parent` over the socket `fd` until there is nothing more to do."""
+    """Serve the process `parent` over the socket `fd` until there are no more tasks."""
     be_expendable(parent)
     if isinstance(sys.stdout, TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")  # as stderr: a plugin may print what the encoding lacks
+        sys.stdout.reconfigure(errors="backslashreplace")  # as on stderr: a plugin may print any character
     with suppress(OSError):
         serve(Channel(fd))
-    os._exit(0)  # whatever a task has left running or registered for the end
+    os._exit(0)  # without waiting for threads or exit handlers of a task
 
 
 def be_expendable(parent: int) -> None:
-    """End with the parent and by its hand, without a core file, and before others when the machine's memory ends."""
+    """End with the parent, write no core file, and be the first to be killed when memory runs out."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
         with suppress(OSError):
@@ -95,7 +95,7 @@ def be_expendable(parent: int) -> None:
 
 
 def leave_to_parent(pid: int) -> Callable[[int, FrameType | None], None]:
-    """A handler of signals that a cluster sends to all processes of a job, for `pid`; a fork of it ends as usual."""
+    """A handler that ignores signals in process `pid`, because the parent handles them; in a fork they act as usual."""
 
     def handle(number: int, frame: FrameType | None) -> None:
         if os.getpid() != pid:
@@ -106,28 +106,28 @@ def leave_to_parent(pid: int) -> Callable[[int, FrameType | None], None]:
 
 
 def serve(channel: Channel) -> None:
-    """Do tasks; after one that failed, no other."""
+    """Run tasks until one fails."""
     start: Globals | None = None
     while (message := channel.receive()) is not None:
         module, task, shard = pickle.loads(message)
         try:
-            import_module(module)  # benchbox's own, so that the start is that before any plugin's import
+            import_module(module)  # of benchbox, so that the snapshot precedes the import of any plugin
             start = start or snapshot()
             data = perform(channel, task, shard, start)
-        except BaseException as error:  # a plugin may raise whatever there is
+        except BaseException as error:  # a plugin may raise anything
             channel.send(FAILED, failure_bytes(error))
             return
         channel.send(RESULT, data)
 
 
 def perform(channel: Channel, pickled: bytes, shard: bytes, start: Globals) -> bytes:
-    """The result of a task, with its warnings, and before it, whether the process is still as it was."""
+    """The result of a task with its warnings; first, a message if the task changed the state of the process."""
     number, ticker = crc32(shard), Ticker(channel)
     seed(number)
     with WarningRecorder() as recorder:
         task = pickle.loads(pickled)
         object.__setattr__(task, "tick", ticker)
-        with suppress(BaseException):  # the task meets it again, and says what it means
+        with suppress(BaseException):  # the task raises it again, and reports it
             task.prepare()
         loaded = snapshot()
         channel.send(LOADED)
@@ -148,6 +148,6 @@ def failure_bytes(error: BaseException) -> bytes:
     """Status, reason and traceback as JSON."""
     try:
         report = {"reason": sentence(error)[:1000], "details": "".join(traceback.format_exception(error))[-DETAILS:]}
-    except BaseException:  # an error that cannot even be printed
+    except BaseException:  # an error that cannot be printed
         report = {"reason": type(error).__name__, "details": ""}
     return json.dumps(report | {"status": "oom" if isinstance(error, MemoryError) else "failed"}).encode()

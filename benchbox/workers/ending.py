@@ -1,4 +1,4 @@
-"""How a worker process came to an end, in words."""
+"""Why a worker process ended, in words."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ STOPPED = ("failed", "it was stopped before it was done")
 
 
 def verdict(code: int | None, out_of_memory: bool) -> tuple[str, str]:
-    """Status and reason for an exit status, negative for a signal; None where the process runs, but talks no more.
+    """Status and reason for an exit status (negative: a signal; None: it runs, but has closed its connection).
 
-    out_of_memory: whether the system ended some process for want of memory while this one lived.
+    out_of_memory: whether the kernel killed any process for lack of memory meanwhile.
     """
     if code is None:
         return "failed", "its process closed its connection to benchbox before it was done"
@@ -26,7 +26,7 @@ def verdict(code: int | None, out_of_memory: bool) -> tuple[str, str]:
 
 
 def read_failure(data: bytes) -> tuple[str, str, str]:
-    """Status, reason and details of what a process says of its failure. Corrupt where it is no such thing."""
+    """Status, reason and details of a failure that a process reports. Corrupt where it cannot be read."""
     try:
         report = json.loads(data)
         return "oom" if report["status"] == "oom" else "failed", str(report["reason"]), str(report["details"])

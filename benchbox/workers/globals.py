@@ -1,4 +1,4 @@
-"""What a task can change in its process that the next one would see."""
+"""Global state of a process that a task can change, and that the next task would see."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from typing import Any
 import numpy as np
 
 Globals = dict[str, Any]
-"""What to its value; two are equal where the process is as it was."""
+"""Name to value; two snapshots are equal if the process has not changed."""
 
 TORCHS = {"CUDA_MODULE_LOADING", "TORCHINDUCTOR_CACHE_DIR"}
-"""Variables that torch itself sets when it needs them, to what it would take them for otherwise."""
+"""Variables that torch itself sets, to their default values."""
 
 
 def snapshot() -> Globals:
@@ -69,7 +69,7 @@ def torch_settings(torch: Any) -> dict[str, Callable[[], Any]]:
 
 
 def answer(probe: Callable[[], Any]) -> Any:
-    """What the probe finds, or the kind of error that it ends in: a closed descriptor, a folder that is gone."""
+    """The result of a probe, or the type of its error, as for a closed descriptor or a deleted folder."""
     try:
         return probe()
     except Exception as error:
@@ -77,7 +77,7 @@ def answer(probe: Callable[[], Any]) -> Any:
 
 
 def file(fd: int) -> tuple[int, int]:
-    """What a descriptor is open on."""
+    """Device and inode of an open descriptor."""
     status = os.fstat(fd)
     return status.st_dev, status.st_ino
 
@@ -90,7 +90,7 @@ def umask() -> int:
 
 
 def seed(number: int) -> None:
-    """Set the global random generators, which no task may draw from, so that one that does repeats at least."""
+    """Seed the global random generators. Tasks must not use them, but those that do are at least repeatable."""
     random.seed(number)
     np.random.seed(number)
     if torch := sys.modules.get("torch"):

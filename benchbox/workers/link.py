@@ -1,4 +1,4 @@
-"""The socket to a worker process and its standard error, both used without ever waiting for the process."""
+"""The socket and the standard error of a worker process, without blocking."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from time import monotonic
 from benchbox.workers.wire import Frames
 
 MOST_STDERR = 2**16
-"""Bytes of the standard error that are kept: the last ones."""
+"""The last bytes of the standard error that are kept."""
 PIECE = 2**20
-"""Bytes read or written at once."""
+"""Most bytes read or written at once."""
 DRAIN = 1.0
-"""Seconds in which all that has come is read; a process that says more than that is never heard to the end."""
+"""Most seconds for reading what has arrived, since a process may write without end."""
 
 
 class Link:
-    """This side of a worker process's socket and standard error; `words` are its last there, of the current task."""
+    """Our end of a worker's socket and standard error; `words` is the end of its error output in the current task."""
 
     def __init__(self) -> None:
         self.socket, self.theirs = socket.socketpair()
@@ -33,18 +33,18 @@ class Link:
         self.open, self.words = True, b""
 
     def started(self) -> None:
-        """The process has its ends: give up ours of them, so that its end is seen."""
+        """Close our copies of the process's ends, so that its exit is seen as end of file."""
         self.theirs.close()
         os.close(self.their_stderr)
 
     def say(self, message: memoryview, most: int) -> None:
-        """Begin to send a message, to be answered by frames of at most so many bytes."""
+        """Begin to send a message; the frames of the answer have at most `most` bytes."""
         self.rest, self.frames, self.words = message, Frames(most), b""
         if self.open:
             self.selector.modify(self.socket, selectors.EVENT_READ | selectors.EVENT_WRITE)
 
     def hear(self, wait: float) -> Iterator[tuple[bytes, bytes]]:
-        """What comes within so many seconds; with 0, all that has come. Corrupt where it is no frames."""
+        """The frames that arrive within `wait` seconds; 0: those that have arrived. Corrupt for other bytes."""
         until = monotonic() + DRAIN
         while self.selector.get_map() and monotonic() < until and (ready := self.selector.select(wait)):
             for key, events in ready:
@@ -59,7 +59,7 @@ class Link:
                 return
 
     def _write(self) -> None:
-        with suppress(OSError):  # nobody is there: seen on reading
+        with suppress(OSError):  # the process has ended: noticed on reading
             self.rest = self.rest[self.socket.send(self.rest[:PIECE]) :]
         if not self.rest:
             self.selector.modify(self.socket, selectors.EVENT_READ)

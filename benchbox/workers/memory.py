@@ -1,4 +1,4 @@
-"""Memory: how much there is, what a family of processes uses of it, and whether the kernel ran out of it."""
+"""Memory: what is available, what a process and its descendants use, and whether the kernel ran out of it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ GROUPS = Path("/sys/fs/cgroup")
 
 
 def available() -> int:
-    """Bytes that this process may still use: what the machine has free, or what its control groups leave (v2)."""
+    """Bytes that this process may still use, by the machine's free memory and the limits of its control groups (v2)."""
     return min([psutil.virtual_memory().available, *left_in_groups(own_group())])
 
 
@@ -26,7 +26,7 @@ def own_group() -> Path:
 
 
 def left_in_groups(group: Path) -> Iterator[int]:
-    """Of a control group and each around it, the bytes up to its limit; the page cache is no use that counts."""
+    """For a control group and its ancestors, the bytes up to the limit; the page cache does not count as used."""
     for folder in (group, *group.parents):
         with suppress(OSError, ValueError, IndexError):
             most, used = (int((folder / name).read_text()) for name in ("memory.max", "memory.current"))
@@ -35,7 +35,7 @@ def left_in_groups(group: Path) -> Iterator[int]:
 
 
 def oom_kills() -> int:
-    """How many processes the kernel has ended for want of memory."""
+    """The number of processes that the kernel has killed for lack of memory."""
     try:
         return int(Path("/proc/vmstat").read_text().rpartition("oom_kill ")[2].split()[0])
     except (OSError, ValueError, IndexError):
@@ -43,24 +43,24 @@ def oom_kills() -> int:
 
 
 class Family:
-    """A process that leads a group, and its descendants, as far as they have been seen."""
+    """The leader of a process group, and the descendants seen so far."""
 
     def __init__(self, pid: int) -> None:
         self.pid, self.members = pid, [psutil.Process(pid)]
 
     def look(self) -> int:
-        """See who there is by now; the number of descendants that run."""
+        """Look for new descendants; returns the number of running ones."""
         with suppress(psutil.Error):
             children = self.members[0].children(recursive=True)
             self.members = list(dict.fromkeys([*self.members, *children]))
         return sum(running(member) for member in self.members[1:])
 
     def bytes(self) -> int:
-        """The memory that they hold."""
+        """The resident memory of all."""
         return sum(resident(member) for member in self.members)
 
     def kill(self) -> None:
-        """End the group, and those that have left it."""
+        """Kill the group, and descendants that have left it."""
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(self.pid, signal.SIGKILL)
         for member in self.members[1:]:

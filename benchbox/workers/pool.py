@@ -1,4 +1,4 @@
-"""Worker processes for the tasks of an executor: so many at once, each kept for tasks that may share it."""
+"""A pool of worker processes; each is kept for later tasks that may share it."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from benchbox.workers.process import GIB, Worker
 from benchbox.workers.wire import TaskMessage
 
 SHARE = 0.9
-"""Of the memory that there is when a worker starts, what all workers together may use."""
+"""The share of the available memory that all workers together may use."""
 
 
 class Pool:
     """Runs tasks in at most `workers` processes, each on `threads` threads and within `memory_gb` GiB.
 
-    Default: the threads of this process shared among them, and 90 % of the memory that there is.
+    Default: the threads of this process divided among them, and 90 % of the available memory.
     """
 
     def __init__(self, workers: int, threads: int | None, memory_gb: float | None) -> None:
@@ -45,7 +45,7 @@ class Pool:
             self._give_back(worker)
 
     def _take(self, message: TaskMessage) -> Worker:
-        """An idle worker that may do the task; else a new one, in the place of idle ones that may not."""
+        """An idle worker that may run the task; otherwise a new one, which replaces idle ones that may not."""
         gone: list[Worker] = []
         try:
             with self.lock:
@@ -77,7 +77,7 @@ class Pool:
             worker.close()
 
     def shutdown(self) -> None:
-        """End all workers, those that run too; the futures of these raise Lost."""
+        """End all workers; the futures of running tasks raise Lost."""
         with self.lock:
             self.closed = True
             for worker in self.busy:
@@ -89,6 +89,6 @@ class Pool:
 
 
 def own_threads() -> int:
-    """How many threads torch uses here; the number of cores where it is not loaded."""
+    """The number of torch's threads in this process, or of cores if torch is not loaded."""
     torch = sys.modules.get("torch")
     return int(torch.get_num_threads()) if torch else os.cpu_count() or 1

@@ -1,4 +1,4 @@
-"""One worker process as benchbox sees it: what it says is read, what it uses is bounded, how it ends is told."""
+"""A worker process, seen from benchbox: its messages, its limits of time and memory, and its end."""
 
 from __future__ import annotations
 
@@ -21,22 +21,22 @@ from benchbox.workers.wire import CHANGED, COUNT, FAILED, LOADED, RESULT, TICK, 
 
 MAIN = """import sys; numbers = map(int, sys.argv[1:3]); sys.path[:] = sys.argv[3:]; del sys.argv[1:]
 from benchbox.workers.child import serve_parent; serve_parent(*numbers)"""
-"""Started so, it finds what this process finds, and looks into no working directory first."""
+"""The code of a worker: it has the search path of this process, without the working directory."""
 
 THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 LOADING, GRACE = 60.0, 2.0
-"""Seconds on top of a task's own: until it is loaded, and then, since it should stop itself."""
+"""Additional seconds: for loading, and then for a task to stop itself at its time limit."""
 LOOK = 0.1
-"""Seconds between two looks at the process."""
+"""Seconds between two checks of the process."""
 LOOKS = 5
-"""Looks between two searches for new descendants, which ask after every process of the machine."""
+"""Checks between two searches for new descendants, which list all processes of the machine."""
 GIB = 2**30
 
 
 class Worker:
-    """A process that does tasks of the same `packages`, one by one, on `threads` threads and within `memory` bytes.
+    """A process that runs tasks of the same `packages`, one at a time, on `threads` threads and within `memory` bytes.
 
-    `only` is the one group that it may still serve, None for any; `usable` whether it may do more.
+    `only`: the one group that it may still serve (None: any). `usable`: whether it may run more tasks.
     """
 
     def __init__(self, packages: str, threads: int, memory: int) -> None:
@@ -68,7 +68,7 @@ class Worker:
         return self.packages == message.packages and self.only in (None, message.group)
 
     def run(self, message: TaskMessage, tick: Callable[[], None]) -> ShardResult:
-        """Do a task. Lost where the process ends, fails, or uses more time or memory than it may: it is spoilt then."""
+        """Run a task. Lost where the process ends, fails, or exceeds its time or memory; it is not used again then."""
         was, self.spoilt = self.spoilt, True
         try:
             result = self._run(message, tick)
@@ -101,7 +101,7 @@ class Worker:
                 self.weigh(search=looks % LOOKS == 1)
 
     def heed(self, message: TaskMessage, tick: Callable[[], None], kind: bytes, data: bytes) -> None:
-        """Take note of what it says besides its result."""
+        """Handle a message other than the result."""
         if kind == TICK and len(data) == COUNT.size:
             for _ in range(*COUNT.unpack(data)):
                 tick()
@@ -112,24 +112,24 @@ class Worker:
             raise self.lost(*read_failure(data))
 
     def weigh(self, search: bool) -> None:
-        """Lost where it and its descendants hold more memory than they may."""
+        """Lost where it and its descendants exceed their memory."""
         if search:
             self.family.look()
         if self.family.bytes() > self.memory:
             raise self.lost("oom", f"it used more than {self.memory / GIB:.3g} GiB of memory")
 
     def wait_and_kill(self) -> None:
-        """Let it end by itself, where it is about to, so that its exit status is its own."""
+        """Wait briefly for it to exit, so that its own exit status is known, then kill it."""
         with suppress(subprocess.TimeoutExpired):
             self.status = self.process.wait(LOOK * LOOKS)
         self.family.kill()
 
     def lost(self, status: str, reason: str, details: str = "") -> Lost:
-        """With its last words on stderr."""
+        """The error for a lost task, with the end of its standard error."""
         return Lost(status, reason, details + self.link.words.decode(errors="replace"))
 
     def dump(self) -> None:
-        """Have it write where it hangs, to its standard error, and end."""
+        """Make it write its stack to standard error, and end it."""
         with suppress(Corrupt):
             self.process.send_signal(signal.SIGABRT)
             until = monotonic() + LOOK * LOOKS
@@ -139,22 +139,22 @@ class Worker:
             deque(self.link.hear(0), maxlen=0)
 
     def stop(self) -> None:
-        """End it, from another thread than the one that runs it: that one closes it."""
+        """End it, from a thread other than the one that runs it and will close it."""
         self.stopped = True
         self.family.kill()
 
     def close(self) -> None:
-        """End it with all its descendants, and leave nothing behind."""
+        """End it with all its descendants, and release its resources."""
         self.family.look()
         self.family.kill()
-        with suppress(subprocess.TimeoutExpired):  # the kernel may hold it, in a driver's call
+        with suppress(subprocess.TimeoutExpired):  # it may hang in a driver's call
             self.process.wait(GRACE)
         self.link.close()
 
 
 def shard_result(data: bytes) -> ShardResult:
-    """Corrupt where it is none."""
+    """The result in a message. Corrupt where it cannot be read."""
     try:
         return ShardResult.from_bytes(data)
-    except Exception as error:  # whatever such bytes lead to
+    except Exception as error:  # any exception, for such bytes
         raise Corrupt from error
