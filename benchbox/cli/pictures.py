@@ -41,6 +41,23 @@ def quality(
     return charts
 
 
+def tradeoff(directory: Path, x: str, metric: str, model: str | None, nfe: str | None) -> Chart:
+    """A metric against an option or another metric, of the task with the most points; the others are reported."""
+    from benchbox.cli.rows import defaults_for, rows_in
+    from benchbox.commas import integers
+    from benchbox.report.plots.tradeoff import tradeoff_charts
+
+    rows = rows_in(directory)
+    if model is not None:
+        rows = rows[rows["model"] == model]
+    if nfe is not None:
+        rows = rows[rows["nfe_requested"].isin(integers(nfe, "--nfe", 1))]
+    chart, *others = tradeoff_charts(rows, x, metric, defaults_for(rows))
+    if others:
+        say(f"not drawn: {'; '.join(other.title for other in others)}. Choose with --metric and --model.")
+    return chart
+
+
 def order_picture(names: Sequence[str], files: Sequence[Path], set_: list[str], schedule: str) -> Chart:
     """Orders of convergence, from certificates in files or measured now."""
     from benchbox.cli.check import instances

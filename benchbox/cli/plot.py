@@ -24,14 +24,22 @@ def plot(
         "plot.svg"
     ),
     cost: Annotated[str, typer.Option(help="quality: the cost axis: nfe, seconds, memory, or a comma list.")] = "nfe",
+    x: Annotated[
+        str | None,
+        typer.Option(
+            "--x", help="quality: an option on the x axis (guidance.scale, sampler.eta), or a metric, along the scale."
+        ),
+    ] = None,
     metric: Annotated[
-        str | None, typer.Option(help="quality: the metric [default: the one with the most rows].")
+        str | None, typer.Option(help="quality: the metric [default: the one with the most rows; with --x: fid].")
     ] = None,
     model: Annotated[
         str | None, typer.Option(help="The model [default: quality: the one with the most rows; otherwise mnist-edm].")
     ] = None,
     sampler: Annotated[str, typer.Option(help="All kinds but quality: samplers, a comma list.")] = "heun",
-    nfe: Annotated[str | None, typer.Option(help="budget, samples, trajectory: a comma list or a range.")] = None,
+    nfe: Annotated[
+        str | None, typer.Option(help="All kinds but order, quality with --x: budgets, a comma list or a range.")
+    ] = None,
     schedule: Annotated[str | None, typer.Option(help="All kinds but quality: the schedule.")] = None,
     grid: Annotated[str | None, typer.Option(help="samples, trajectory, budget: the grid.")] = None,
     samples: Annotated[int, typer.Option(min=1, help="samples, trajectory: number of samples.")] = 16,
@@ -47,10 +55,15 @@ def plot(
     certificate: Annotated[list[Path] | None, typer.Option(help="order: output of benchbox check --json.")] = None,
 ) -> None:
     """Draw quality against cost, orders of convergence, an error budget, samples, or a trajectory."""
+    from benchbox.errors import UsageError
     from benchbox.report.page.single import write_charts, write_gallery
 
     names = sampler.split(",")
-    if kind == "quality":
+    if x is not None and kind != "quality":
+        raise UsageError(f"--x is an axis of --kind quality: leave it out with --kind {kind}.")
+    if x is not None:
+        write_charts({"": pictures.tradeoff(directory, x, metric or "fid", model, nfe)}, output)
+    elif kind == "quality":
         write_charts(pictures.quality(directory, cost.split(","), metric, model, published), output)
     elif kind == "order":
         write_charts({"": pictures.order_picture(names, certificate or [], set_ or [], schedule or "edm")}, output)

@@ -53,8 +53,11 @@ def pages(site: Site) -> Iterator[tuple[str, str]]:
 
 
 def _index_content(site: Site) -> dict[str, Any]:
+    charts = {f"tradeoff-{slug(name)}": charts for name, charts in site.tradeoffs.items()}
+    drawn = {id: {"charts": {k: chart.as_dict() for k, chart in by_name.items()}} for id, by_name in charts.items()}
     return {
-        "data": script_views(site.views[:1]), "views": site.views, "lede": lede(site.rows),
+        "data": {"views": script_views(site.views[:1])["views"] | drawn}, "tradeoffs": list(site.tradeoffs),
+        "views": site.views, "lede": lede(site.rows),
         "samplers": site.names("sampler"), "models": site.names("model"), "pictures": site.pictures,
     }  # fmt: skip
 

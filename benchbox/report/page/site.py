@@ -18,6 +18,8 @@ from benchbox.report.page.content import View, views
 from benchbox.report.page.evidence import BudgetJSON, CertificateJSON, Picture
 from benchbox.report.page.pages import pages
 from benchbox.report.page.table import with_commands
+from benchbox.report.plots.chart import Chart
+from benchbox.report.plots.tradeoff import tradeoffs
 from benchbox.report.ranking import boards
 from benchbox.report.rows import plugin_rows, read_rows, write_rows
 from benchbox.report.table import Defaults, shared
@@ -42,6 +44,13 @@ class Site:
     @cached_property
     def views(self) -> list[View]:
         return views(boards(self.ran_here), self.defaults, shared(plugin_rows(self.ran_here), self.defaults))
+
+    @cached_property
+    def tradeoffs(self) -> dict[str, dict[str, Chart]]:
+        """The charts of quality against the scale of a guidance, by model."""
+        by_model = {name: self.ran_here[self.ran_here["model"] == name] for name in self.names("model")}
+        found = {name: tradeoffs(rows, self.defaults) for name, rows in by_model.items()}
+        return {name: charts for name, charts in found.items() if charts}
 
     @cached_property
     def lines(self) -> pd.DataFrame:

@@ -49,6 +49,8 @@ class Chart:
     """Name of the staircase through the strong points; "" for none."""
     highest: bool = False
     """Whether higher y is better."""
+    labelled: bool = False
+    """Whether every point has its label beside it."""
 
     @property
     def staircase(self) -> list[Point]:

@@ -50,6 +50,7 @@ def draw(charts: Sequence[Chart], path: Path) -> None:
         figure.draw_without_rendering()
         for axes, chart in zip(panels, charts, strict=True):
             name_front(axes, chart)
+            label_points(axes, chart)
         save_figure(figure, path, charts[0].title, charts[0].caption)
 
 
@@ -85,6 +86,14 @@ def panel(axes: Axes, chart: Chart, looks: dict[str, dict[str, Any]]) -> None:
     axes.grid(which="major")
     for axis in (axes.xaxis, axes.yaxis):
         ticks(axis, *sorted(axis.get_view_interval()))
+
+
+def label_points(axes: Axes, chart: Chart) -> None:
+    """Write the labels beside the points."""
+    for point in (point for line in chart.lines for point in line.points if chart.labelled):
+        axes.annotate(
+            point.label, (point.x, point.y), (6, 4), textcoords="offset points", fontsize=7.5, color="#222222", zorder=6
+        )  # fmt: skip
 
 
 def draw_guide(axes: Axes, line: Line) -> None:
