@@ -22,12 +22,15 @@ def benchbox_samplers() -> list[type[Sampler]]:
     from benchbox.samplers.ancestral import Ancestral
     from benchbox.samplers.annealed_langevin import AnnealedLangevin
     from benchbox.samplers.ddim import DDIM
+    from benchbox.samplers.ddrm import DDRM
+    from benchbox.samplers.dps import DPS
     from benchbox.samplers.euler_maruyama import EulerMaruyama
     from benchbox.samplers.heun import Heun
     from benchbox.samplers.ode import ODE
     from benchbox.samplers.pc import PC
+    from benchbox.samplers.repaint import RePaint
 
-    return [Ancestral, DDIM, EulerMaruyama, PC, Heun, AnnealedLangevin, ODE]
+    return [Ancestral, DDIM, EulerMaruyama, PC, Heun, AnnealedLangevin, ODE, DPS, DDRM, RePaint]
 
 
 @hookimpl
@@ -54,10 +57,11 @@ def benchbox_models() -> list[type[Model]]:
     from benchbox.models.empirical import Empirical
     from benchbox.models.gaussian import Gaussian
     from benchbox.models.mixture import Mixture
+    from benchbox.models.mixture25 import Mixture25
     from benchbox.models.python import Python
     from benchbox.models.torchscript import TorchScript
 
-    return [MnistEDM, MnistDDPM, MnistNCSN, Gaussian, Mixture, Empirical, CardFile, TorchScript, Python]
+    return [MnistEDM, MnistDDPM, MnistNCSN, Gaussian, Mixture, Mixture25, Empirical, CardFile, TorchScript, Python]
 
 
 @hookimpl
@@ -89,10 +93,15 @@ def benchbox_guidances() -> list[type[Guidance]]:
     from benchbox.guidances.autoguidance import Autoguidance
     from benchbox.guidances.cfg import CFG
     from benchbox.guidances.classifier import Classifier
+    from benchbox.guidances.ddnm import DDNM
+    from benchbox.guidances.diffpir import DiffPIR
+    from benchbox.guidances.dps import DPS
     from benchbox.guidances.mmps import MMPS
     from benchbox.guidances.oracle import Oracle
+    from benchbox.guidances.pigdm import PiGDM
+    from benchbox.guidances.tmpd import TMPD
 
-    return [CFG, Autoguidance, Classifier, Oracle, MMPS]
+    return [CFG, Autoguidance, Classifier, Oracle, MMPS, PiGDM, TMPD, DPS, DiffPIR, DDNM]
 
 
 @hookimpl

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from math import prod
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 from torch import Tensor
@@ -14,6 +14,9 @@ from torch import Tensor
 from benchbox.errors import UsageError, sentence
 from benchbox.model import Model
 from benchbox.problem import Problem, has_adjoint
+
+if TYPE_CHECKING:
+    from benchbox.denoiser import Denoiser
 
 MOST_ENTRIES = 2**26
 """Of a matrix that is decomposed."""
@@ -110,6 +113,14 @@ class Measurements:
     def at(self, index: Tensor) -> Measurement:
         """The measurements of the samples with these numbers."""
         return Measurement(self.problem, self.y[self.of(index)], tuple(self.truths.shape[1:]))
+
+
+def residual_gradient(denoise: Denoiser, x: Tensor, sigma: float, y: Measurement) -> tuple[Tensor, Tensor]:
+    """D(x, σ), and ∇_x ‖y − A(D)‖ of each sample: an evaluation and a backward."""
+    d, pull = denoise.pullback(x, sigma)
+    residual = y.residual(d)
+    norm = residual.flatten(1).norm(dim=1).view(-1, *[1] * (residual.ndim - 1))
+    return d, -pull(y.pulled_back(d, residual / norm.clamp_min(1e-12)))
 
 
 def matrix_of(problem: Problem, shape: tuple[int, ...]) -> Tensor:

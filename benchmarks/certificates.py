@@ -43,7 +43,8 @@ def row(certificate: Certificate) -> str:
 
 def built_ins() -> list[str]:
     names = registry().names("sampler")
-    return [name for name in names if registry().find("sampler", name).package == DISTRIBUTION]
+    own = [name for name in names if registry().find("sampler", name).package == DISTRIBUTION]
+    return [name for name in own if not registry().get("sampler", name).uses_measurement]
 
 
 def main() -> None:

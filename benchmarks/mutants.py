@@ -30,7 +30,8 @@ def arguments() -> argparse.Namespace:
 
 
 def built_ins() -> list[str]:
-    return [n for n in registry().names("sampler") if registry().find("sampler", n).package == DISTRIBUTION]
+    own = [n for n in registry().names("sampler") if registry().find("sampler", n).package == DISTRIBUTION]
+    return [n for n in own if not registry().get("sampler", n).uses_measurement]
 
 
 def show(score: MutationScore) -> None:

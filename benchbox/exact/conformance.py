@@ -14,6 +14,7 @@ from benchbox.exact.model_rules import MODEL_RULES
 from benchbox.exact.problem_rules import PROBLEM_RULES
 from benchbox.exact.rules import Rule, RuleResult, apply
 from benchbox.exact.schedule_rules import SCHEDULE_RULES
+from benchbox.exact.solver_rules import solver_certificate
 from benchbox.guidance import Guidance
 from benchbox.metric import Metric
 from benchbox.model import Model
@@ -71,7 +72,9 @@ def certificate_of(
     kind = kind or next((k for k, base in CERTIFIABLE.items() if isinstance(plugin, base)), None)
     if kind not in CERTIFIABLE or not isinstance(plugin, CERTIFIABLE[kind]):
         raise UsageError(f"{plugin!r} is not a {kind or ', '.join(CERTIFIABLE)} that can be certified.")
-    return certificate(plugin, tick, quick) if isinstance(plugin, Sampler) else conformance(kind, plugin)
+    if not isinstance(plugin, Sampler):
+        return conformance(kind, plugin)
+    return solver_certificate(plugin) if plugin.uses_measurement else certificate(plugin, tick, quick)
 
 
 def kind_of(name: str) -> str:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class MMPS(PosteriorDenoiser):
-    """D + V Aᵀ (σ_y² I + A V Aᵀ)⁻¹ (y − A D), V = σ² Jᵀ = Cov[x_0 | x] (Rozet et al. 2024, arXiv:2405.13712, eq. 12).
+    """D + V Aᵀ (σ_y² I + A V Aᵀ)⁻¹ (y − A D), V = σ² Jᵀ = Cov[x_0 | x] (Rozet et al. 2024, arXiv:2405.13712).
 
     The system is solved by `iterations` steps of conjugate gradients, for each sample alone: an evaluation and
     iterations + 1 backwards. Exact on Gaussian data after as many iterations as A V Aᵀ has different eigenvalues.

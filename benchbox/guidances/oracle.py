@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Oracle(PosteriorDenoiser):
-    """The exact D_y = E[x_0 | x, y], for Gaussian data and mixtures (Mammadov et al. 2025, theorem 1).
+    """The exact D_y = E[x_0 | x, y], for Gaussian data and mixtures (Mammadov et al., EPS, theorem 1).
 
     With N(0, Σ*), Σ* = (I/σ² + AᵀA/σ_y²)⁻¹, as the noise of μ* = Σ* (x/σ² + Aᵀy/σ_y²) it is E[x_0 | x_0 + n = μ*]; here
     by conditioning each Gaussian on x and then on y. Every sampler then draws the exact posterior, but for its

@@ -14,6 +14,9 @@ from benchbox.report.table import Defaults, changed_options, guidance_label, lab
 EXTRA = ("dtype", "final")
 """Part of a setup's name where they differ within a board."""
 
+TO_POSTERIOR = ("w2", "sw2", "sw1")
+"""Metrics that, under an inverse problem, compare samples with its posterior."""
+
 METRIC_NAMES = {
     "fid": "FID", "kid": "KID", "isc": "inception score", "f_score": "F score", "w2": "W2", "sw2": "sliced W2",
     "mmd": "MMD", "energy": "energy distance", "mode_recall": "recall of modes", "ode_error": "ODE error",
@@ -70,12 +73,19 @@ def _target(task: BoardTask, defaults: Defaults) -> tuple[str, ...]:
 
 def board_terms(board: Board, defaults: Defaults) -> str:
     """The terms of a comparison: the reference and the levels."""
-    setup, against = board.setups[0], f"against {board.task.reference or board.task.dataset}"
+    setup, against = board.setups[0], f"against {_reference(board.task)}"
     if board.levels == "unknown":
         return against
     if board.levels == "recommended":
         return f"{against}, each sampler with its recommended schedule and grid"
     return f"{against}, {levels_words(setup, defaults)}"
+
+
+def _reference(task: BoardTask) -> str:
+    """What the samples are compared with."""
+    if task.problem and task.metric in TO_POSTERIOR:
+        return "the exact posterior"
+    return "the truths" if task.problem and task.metric == "psnr" else task.reference or task.dataset
 
 
 def levels_words(setup: Setup, defaults: Defaults) -> str:

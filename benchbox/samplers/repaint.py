@@ -1,0 +1,64 @@
+"""RePaint."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+import torch
+
+from benchbox.errors import UsageError
+from benchbox.sampler import Sampler, ancestral_step, euler
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from benchbox.denoiser import Denoiser
+    from benchbox.grid import Levels
+    from benchbox.model import Model
+    from benchbox.noise import Noise
+    from benchbox.problem import Problem
+
+
+@dataclass(frozen=True)
+class RePaint(Sampler):
+    """RePaint (Lugmayr et al. 2022, arXiv:2201.09865, algorithm 1), for inpainting.
+
+    Each interval `repeats` times: an ancestral step, whose known pixels are replaced by y with noise up to σ' (none
+    where σ_y is above it already), and back to σ with fresh noise. The paper's jumps of 10 steps are of one here.
+    """
+
+    name = "repaint"
+    uses_measurement = True
+    repeats: int = 10
+
+    def __post_init__(self) -> None:
+        if self.repeats < 1:
+            raise ValueError("repeats must be at least 1.")
+
+    @property
+    def evals_per_step(self) -> int:
+        return self.repeats
+
+    def check_problem(self, problem: Problem, model: Model) -> None:
+        x = torch.randn(1, *model.shape, generator=torch.Generator().manual_seed(0))
+        known = problem.adjoint(problem.forward(x)).reshape(x.shape) if problem.linear else -x
+        if not bool(((known == x) | (known == 0)).all()):
+            raise UsageError(f"sampler repaint solves inpainting alone, and problem {problem.name} is another.")
+
+    def __call__(self, denoise: Denoiser, x: Tensor, grid: Levels, noise: Noise) -> Iterator[Tensor]:
+        y = denoise.measurement
+        assert y is not None
+        mask, known = y.adjoint(y.forward(torch.ones_like(x))), y.adjoint(y.y.to(x))
+        for sigma, sigma_next in pairwise(grid.sigmas):
+            sigma_down, sigma_up = ancestral_step(sigma, sigma_next)
+            missing = math.sqrt(max(sigma_next**2 - y.sigma_y**2, 0.0))
+            for repeat in range(self.repeats):
+                if repeat:
+                    x = x.add(noise(sigma_next, sigma), alpha=math.sqrt(sigma**2 - sigma_next**2))
+                x = euler(denoise(x, sigma), x, sigma, sigma_down).add_(noise(sigma, sigma_next), alpha=sigma_up)
+                x = x.lerp(known.add(noise(sigma, sigma_next), alpha=missing), mask)
+            yield x
