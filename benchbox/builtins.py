@@ -44,10 +44,11 @@ def benchbox_schedules() -> list[type[Schedule]]:
 
 @hookimpl
 def benchbox_grids() -> list[type[Grid]]:
+    from benchbox.grids.file import File
     from benchbox.grids.indices import Leading, Trailing
     from benchbox.grids.levels import Karras, LogSNR, Quadratic, Shifted, Uniform
 
-    return [Uniform, Quadratic, LogSNR, Karras, Leading, Trailing, Shifted]
+    return [Uniform, Quadratic, LogSNR, Karras, Leading, Trailing, Shifted, File]
 
 
 @hookimpl

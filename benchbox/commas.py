@@ -63,5 +63,6 @@ def _files(items: list[str]) -> list[str]:
 
 
 def _is_file(name: str) -> bool:
-    paths = (name, name.partition(":")[2])
+    plugin, _, path = name.partition(":")
+    paths = (name,) if "," in plugin else (name, path)
     return any(path and os.path.exists(os.path.expanduser(path)) for path in paths)

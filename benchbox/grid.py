@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import pairwise
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from benchbox.errors import UsageError
 from benchbox.schedule import Schedule
+
+if TYPE_CHECKING:
+    from benchbox.guidance import Guidance
+    from benchbox.model import Model
+    from benchbox.sampler import Sampler
 
 
 @dataclass(frozen=True)
@@ -32,6 +37,10 @@ class Grid(ABC):
     def __call__(self, schedule: Schedule, n_levels: int) -> NDArray[np.float64]:
         """n_levels strictly decreasing times of the schedule; a single level is the noisiest."""
 
+    def for_run(self, sampler: Sampler, model: Model, schedule: Schedule, guidance: Guidance | None) -> Self:
+        """The grid as a run uses it: itself, unless it depends on more than the schedule."""
+        return self
+
     def ends(self, schedule: Schedule) -> tuple[float, float]:
         """The first (noisiest) and the last time."""
         last = schedule.t_min if self.sigma_min is None else float(schedule.time(self.sigma_min))
@@ -46,6 +55,14 @@ class Grid(ABC):
 
 BESIDE = 1 + 1e-10
 """From a jump of the denoiser to a level above it, in σ: more than rounding, and less than any error."""
+
+
+def stretched(sigmas: Sequence[float], n_levels: int) -> NDArray[np.float64]:
+    """A list of levels brought to another length: ln σ is interpolated linearly in the position."""
+    if len(sigmas) == n_levels:
+        return np.asarray(sigmas, dtype=np.float64)
+    positions = np.linspace(0, len(sigmas) - 1, n_levels)
+    return np.exp(np.interp(positions, np.arange(len(sigmas)), np.log(sigmas)))
 
 
 @dataclass(frozen=True)

@@ -219,7 +219,7 @@ def test_the_options_of_every_built_in_plugin_have_a_type_that_text_can_give() -
 
 
 def describe_defaults(kind: str, name: str) -> dict[str, Any]:
-    if name in {"card", "py", "torchscript"}:  # a file or a function has no default
+    if name in {"card", "file", "py", "torchscript"}:  # a file or a function has no default
         return {}
     plugin = get(kind, name)
     return {option: getattr(plugin, option) for option in describe(plugin)}

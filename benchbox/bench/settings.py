@@ -58,16 +58,22 @@ def model_named(name: str) -> tuple[str, dict[str, str]]:
             raise UsageError(f"{name} is a card of the model plugin {plugin!r}, which is not installed.")
     if not registry().matches("model", plugin) and (hints := hinted(name)):
         raise UsageError(f"there is no model {name!r}: write {', or '.join(hints)}.")
-    if not colon:
+    return named_with_value("model", f"{plugin}{colon}{value}" if colon else name)
+
+
+def named_with_value(kind: str, name: str) -> tuple[str, dict[str, str]]:
+    """The plugin of PLUGIN:VALUE and its required option, which VALUE is; or the name and no option."""
+    plugin, colon, value = name.partition(":")
+    if not colon or registry().matches(kind, name) or not registry().matches(kind, plugin):
         return name, {}
-    cls = registry().find("model", plugin).cls
+    cls = registry().find(kind, plugin).cls
     required = [option for option, default in defaults(cls).items() if default is MISSING]
     if len(required) != 1:
         raise UsageError(
-            f"model {plugin} takes no value after a colon: write --model {plugin}, and options with --set."
+            f"{kind} {plugin} takes no value after a colon: write --{kind} {plugin}, and options with --set."
         )
     if not value:
-        raise UsageError(f"--model {name} is not complete: write {plugin}:{required[0].upper()}.")
+        raise UsageError(f"--{kind} {name} is not complete: write {plugin}:{required[0].upper()}.")
     return plugin, {required[0]: value}
 
 

@@ -9,7 +9,7 @@ from typing import Any, get_args
 from benchbox.bench.budget import at_each_budget
 from benchbox.bench.cell import Cell
 from benchbox.bench.request import Request
-from benchbox.bench.settings import Settings, model_named
+from benchbox.bench.settings import Settings, model_named, named_with_value
 from benchbox.errors import UsageError
 from benchbox.grid import Grid
 from benchbox.guidance import Guidance
@@ -46,12 +46,13 @@ def _cells(request: Request, settings: Settings) -> Iterator[Cell]:
         schedules = [s for name in request.schedules for s in settings.variants("schedule", name)] or [model.schedule]
         names_or_grids: Sequence[str | Grid] = request.grids or [model.grid_for(sampler)]
         grids = [
-            g for grid in names_or_grids for g in (settings.variants("grid", grid) if isinstance(grid, str) else [grid])
+            g for grid in names_or_grids for g in (grid_variants(settings, grid) if isinstance(grid, str) else [grid])
         ]
         metrics = metrics_of(request, model, settings, problem)
         for schedule, grid, seed in product(schedules, grids, request.seeds):
             cell = Cell(
-                sampler=sampler, model=model, schedule=schedule, grid=grid, metrics=metrics, seed=seed,
+                sampler=sampler, model=model, schedule=schedule,
+                grid=grid.for_run(sampler, model, schedule, guidance), metrics=metrics, seed=seed,
                 n_samples=request.n_samples, batch_size=request.batch_size, device=request.device, dtype=request.dtype,
                 final=request.final, nfe_policy=request.nfe_policy, noise_block=request.noise_block,
                 noise_device=request.noise_device, save=request.save, guidance=guidance,
@@ -65,6 +66,12 @@ def model_variants(settings: Settings, name: str) -> list[Model]:
     """The models that a name on the command line means (see `model_named`), in all settings."""
     plugin, required_option = model_named(name)
     return settings.variants("model", plugin, **required_option)
+
+
+def grid_variants(settings: Settings, name: str) -> list[Grid]:
+    """The grids of a name, or of PLUGIN:VALUE (VALUE is its required option, as in file:FILE), in all settings."""
+    plugin, required_option = named_with_value("grid", name)
+    return settings.variants("grid", plugin, **required_option)
 
 
 def plugin_variants(settings: Settings, kind: str, names: Sequence[Any]) -> list[Any]:

@@ -12,7 +12,10 @@ from benchbox.errors import UsageError
 
 
 def compare(
-    a: Annotated[str, typer.Argument(help="A sampler, as named on the leaderboard, or a results directory.")],
+    a: Annotated[
+        str,
+        typer.Argument(help="A sampler, as named on the leaderboard (or 'ddim, grid file'), or a results directory."),
+    ],
     b: Annotated[str, typer.Argument(help="The other one.")],
     results: Annotated[Path, typer.Option(help="Results directory, when comparing two samplers.")] = Path("results"),
 ) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import MISSING
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -18,15 +19,30 @@ if TYPE_CHECKING:
     from benchbox.registry import Offer
 
 
-def info(name: Annotated[str, typer.Argument(help="The name or alias of any plugin.")]) -> None:
-    """Describe a plugin: source, options with types and defaults, package and version."""
+def info(
+    name: Annotated[str, typer.Argument(help="The name or alias of any plugin, or a file of tuned levels.")],
+) -> None:
+    """Describe a plugin: source, options with types and defaults, package and version. Or show tuned levels."""
     from benchbox.registry import BASES, registry
 
     plugins = [plugin for kind in BASES for plugin in registry().matches(kind, name)]
+    if not plugins and Path(name).is_file():
+        show_tuned(Path(name))
+        return
     if not plugins:
         raise unknown("plugin", name, [n for kind in BASES for n in registry().names(kind)])
     for plugin in plugins:
         show_plugin(plugin)
+
+
+def show_tuned(path: Path) -> None:
+    """Print the levels of a file that `benchbox tune` wrote, and what they are worth."""
+    from benchbox.cli.tune_tables import tuned_table, tuned_title
+    from benchbox.tuned import read_tuned
+
+    file = read_tuned(path)
+    console.print(tuned_title(file), soft_wrap=True)
+    console.print(tuned_table(file))
 
 
 def show_plugin(plugin: Offer) -> None:

@@ -27,6 +27,7 @@ from benchbox.cli.run import run
 from benchbox.cli.score import score
 from benchbox.cli.streams import standard_streams
 from benchbox.cli.train import train
+from benchbox.cli.tune import tune
 from benchbox.threads import passive
 
 INTERRUPTED = 130
@@ -45,6 +46,7 @@ app.command()(recommend)
 app.command()(plot)
 app.command()(publish)
 app.command()(train)
+app.command()(tune)
 app.add_typer(reference, name="reference")
 app.add_typer(cluster, name="cluster")
 app.add_typer(results, name="results")

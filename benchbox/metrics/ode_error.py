@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import copy
 import math
-from dataclasses import dataclass
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -24,28 +26,49 @@ class ODEError(Metric):
     """Distance of samples from the exact solution of the probability-flow ODE from the same noise (Song et al. 2021,
     eq. 13): the root mean square over the first `samples` samples and their coordinates.
 
-    Meant for deterministic samplers; for a stochastic sampler the distance includes its noise. The evaluations of the
-    exact solution (dopri5, tight tolerance) do not count in the run's NFE. Memory: `samples` numbers.
+    The solution ends at the run's last level, or at sigma_min, so that grids with different last levels are compared
+    with the same solution. Meant for deterministic samplers; for a stochastic sampler the distance includes its noise.
+    The evaluations of the exact solution (dopri5, tight tolerance) do not count in the run's NFE. Memory: `samples`
+    numbers.
     """
 
     name = "ode_error"
     samples: int = 64
+    sigma_min: float | None = field(default=None, metadata={"later": True})
 
     def __post_init__(self) -> None:
         if self.samples < 1:
             raise ValueError("samples must be at least 1.")
+        if self.sigma_min is not None and self.sigma_min <= 0:
+            raise ValueError("sigma_min must be above 0.")
 
     def start(self, context: Context) -> ODEErrorAccumulator:
-        return ODEErrorAccumulator(context, self.samples)
+        return ODEErrorAccumulator(context, self.samples, self.sigma_min)
+
+
+_SOLUTIONS: OrderedDict[Hashable, Tensor] = OrderedDict()
+
+MOST_SOLUTIONS = 8
+"""Batches of exact solutions that are kept for the next cells of a sweep, which often start from the same noise."""
+
+
+def kept_solution(key: Hashable, solve: Callable[[], Tensor]) -> Tensor:
+    """The solution of this key: solved, or kept from an earlier cell."""
+    if key not in _SOLUTIONS:
+        _SOLUTIONS[key] = solve()
+        while len(_SOLUTIONS) > MOST_SOLUTIONS:
+            _SOLUTIONS.popitem(last=False)
+    return _SOLUTIONS[key]
 
 
 class ODEErrorAccumulator(Accumulator):
     """Stores squared distances by sample number, so that their order does not matter."""
 
-    def __init__(self, context: Context, samples: int) -> None:
+    def __init__(self, context: Context, samples: int, sigma_min: float | None = None) -> None:
         from benchbox.guidance import guided  # it imports torch
 
         self.context, self.samples = context, samples
+        self.end = sigma_min or context.grid.sigmas[-1]
         self.denoise = guided(context.guidance, copy.copy(context.denoiser), context.grid)
         self.denoise.reset()
         self.squares: dict[int, float] = {}
@@ -61,15 +84,23 @@ class ODEErrorAccumulator(Accumulator):
 
     def exact(self, index: Tensor) -> Tensor:
         """The samples with these numbers: the ODE solution from their starts, finished like the run."""
+        c = self.context
+        key = (
+            c.model, c.guidance, c.schedule, c.seed, c.final, c.noise_block, str(c.noise_device), str(c.device),
+            str(c.denoiser.dtype), c.grid.times[0], c.grid.sigmas[0], self.end, *index.tolist(),
+        )  # fmt: skip
+        return kept_solution(key, lambda: self.solve(index))
+
+    def solve(self, index: Tensor) -> Tensor:
         import torch
 
         context, sigmas = self.context, self.context.grid.sigmas
         self.denoise.at(index)
         with torch.inference_mode():
             x = self.starts(index) * context.grid.start_std
-            x = solution(self.denoise, x, sigmas[0], sigmas[-1], tolerance_of(self.denoise))
+            x = solution(self.denoise, x, sigmas[0], self.end, tolerance_of(self.denoise))
             if context.final == "denoise":
-                x = self.denoise(x, sigmas[-1])
+                x = self.denoise(x, self.end)
             return context.model.decode(x)
 
     def starts(self, index: Tensor) -> Tensor:

@@ -78,6 +78,10 @@ def grouped(rows: Iterable[BoardRow], columns: Sequence[str]) -> dict[tuple[Any,
     return groups
 
 
+TUNED = "file"
+"""The grid of tuned levels (`benchbox tune`), which belong to one sampler, as its recommended ones do."""
+
+
 def split_by_levels(rows: Sequence[BoardRow]) -> Iterator[tuple[LevelsKind, list[BoardRow]]]:
     """Rows of one task, split into boards: one of all recommended levels, if these differ; one per schedule and grid.
 
@@ -99,11 +103,11 @@ def split_by_levels(rows: Sequence[BoardRow]) -> Iterator[tuple[LevelsKind, list
 
 
 def recommends(rows: Sequence[BoardRow]) -> list[bool]:
-    """Whether each row has the levels that its sampler gets by default."""
+    """Whether each row has the levels that its sampler gets by default, or levels that were tuned for it."""
     settings = [(row["sampler"], *(row[name] for name in LEVELS)) for row in rows]
     by_default = [not chosen_by_command(row["command"], row["schedule_options"], row["grid_options"]) for row in rows]
     defaults = {setting for setting, default in zip(settings, by_default, strict=True) if default}
-    return [setting in defaults for setting in settings]
+    return [setting in defaults or row["grid"] == TUNED for setting, row in zip(settings, rows, strict=True)]
 
 
 @lru_cache(4096)

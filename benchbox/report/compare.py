@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from benchbox.report.board import Board
+from benchbox.report.board import TUNED, Board
 from benchbox.report.entry import Difference, Entry, Setup
 from benchbox.report.estimate import Estimate
 from benchbox.report.headings import board_title, part_name
@@ -30,7 +30,10 @@ class Pair:
 
 
 def of_samplers(boards: Iterable[Board], a: str, b: str, defaults: Defaults) -> list[Pair]:
-    """Pairs of two samplers on each board that has both; a sampler is given by name, or with its options."""
+    """Pairs of two samplers on each board that has both.
+
+    A sampler is given by name or with its options, and where a board has it with several grids as `ddim, grid file`.
+    """
     pairs: dict[tuple[object, ...], Pair] = {}
     for board in boards:
         for first in _entries_of(board, a, defaults):
@@ -42,7 +45,19 @@ def of_samplers(boards: Iterable[Board], a: str, b: str, defaults: Defaults) -> 
 
 
 def _entries_of(board: Board, sampler: str, defaults: Defaults) -> list[Entry]:
-    return [e for e in board.entries if sampler in (e.setup.sampler, part_name(e.setup, "sampler", defaults))]
+    name, _, grid = sampler.partition(", grid ")
+    return [
+        entry
+        for entry in board.entries
+        if name in (entry.setup.sampler, part_name(entry.setup, "sampler", defaults))
+        and grid in ("", entry.setup.grid, part_name(entry.setup, "grid", defaults))
+    ]
+
+
+def pair_name(setup: Setup, defaults: Defaults) -> str:
+    """The sampler of an entry, with the grid where its levels are tuned."""
+    name = part_name(setup, "sampler", defaults)
+    return f"{name}, grid {setup.grid}" if setup.grid == TUNED else name
 
 
 def of_directories(a: Iterable[Board], b: Iterable[Board]) -> list[Pair]:
@@ -96,7 +111,7 @@ def _pair_line(pair: Pair, defaults: Defaults) -> tuple[SheetCell, ...]:
     better = better_of(pair)
     texts = (
         "adaptive" if pair.board.budget is None else str(pair.board.budget),
-        part_name(pair.a.setup, "sampler", defaults), part_name(pair.b.setup, "sampler", defaults),
+        pair_name(pair.a.setup, defaults), pair_name(pair.b.setup, defaults),
         number(pair.a.value, 4), number(pair.b.value, 4), number(pair.difference.estimate.value, 3), interval, how,
     )  # fmt: skip
     return *map(SheetCell, texts), SheetCell(better, "bold" if better in ("A", "B") else "")

@@ -1,0 +1,1 @@
+"""Noise levels tuned for a model, a sampler and a budget: what `benchbox tune` runs."""

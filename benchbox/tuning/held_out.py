@@ -1,0 +1,72 @@
+"""Errors of grids on held-out samples, with intervals."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import bootstrap
+
+from benchbox.grid import Grid, Levels
+from benchbox.tuning.same_noise import SameNoise, Squares
+
+RESAMPLES = 2000
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A value with its 95 % interval (bootstrap over samples, percentiles)."""
+
+    value: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """Root mean square errors from the same noise: of the tuned levels and of grids; `ratio` is tuned over untuned.
+
+    The samples are the same for all, and the interval of the ratio is that of paired samples.
+    """
+
+    samples: int
+    seed: int
+    errors: dict[str, Interval]
+    ratio: Interval
+
+    @property
+    def ratio_high(self) -> float:
+        return self.ratio.high
+
+    def as_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def compared(problem: SameNoise, sigmas: Sequence[float], grids: Mapping[str, Grid]) -> HeldOut:
+    """The errors of tuned levels and of the grids, of which the first is the one to beat."""
+    cell = problem.cell
+    squares = {"tuned": problem.squares(sigmas)}
+    for name, grid in grids.items():
+        squares[name] = problem.squares(Levels.cut(cell.schedule, grid, cell.n_levels).sigmas)
+    tuned, untuned = squares["tuned"], squares[next(iter(grids))]
+    errors = {name: interval((values,), rms) for name, values in squares.items()}
+    ratio = interval((tuned, untuned), lambda a, b, axis: rms(a, axis) / rms(b, axis))
+    return HeldOut(problem.solution.n, problem.solution.cell.seed, errors, ratio)
+
+
+def rms(squares: NDArray[Any], axis: int = -1) -> NDArray[Any]:
+    return np.sqrt(squares.mean(axis))
+
+
+def interval(data: tuple[Squares, ...], statistic: Any) -> Interval:
+    """A statistic of samples, which are paired where there are two lists of them."""
+    value = float(statistic(*data, axis=-1))
+    if not np.isfinite(value) or len(data[0]) < 2:
+        return Interval(value, value, value)
+    made = bootstrap(
+        data, statistic, n_resamples=RESAMPLES, paired=len(data) > 1, vectorized=True, method="percentile", rng=0
+    )
+    return Interval(value, float(made.confidence_interval.low), float(made.confidence_interval.high))
