@@ -41,6 +41,9 @@ class Grid(ABC):
         """The grid as a run uses it: itself, unless it depends on more than the schedule."""
         return self
 
+    def check(self, n_levels: int) -> None:  # noqa: B027 (most grids are meant for any number)
+        """Warn, before a run, where the levels are not meant for this number of them."""
+
     def ends(self, schedule: Schedule) -> tuple[float, float]:
         """The first (noisiest) and the last time."""
         last = schedule.t_min if self.sigma_min is None else float(schedule.time(self.sigma_min))

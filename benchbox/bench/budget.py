@@ -140,6 +140,7 @@ def at_budget(cell: Cell, nfe: int | None) -> Cell:
     if cell.skip is None:
         try:
             _ = cell.levels  # cut here, and kept
+            cell.grid.check(cell.n_levels)
         except UsageError:
             raise
         except Exception as error:  # in the grid of a plugin package: the other cells can still run

@@ -26,9 +26,10 @@ if TYPE_CHECKING:
 class File(Grid):
     """The levels in a file that `benchbox tune` wrote, FILE in `--grid file:FILE`.
 
-    Each sampler gets those that were tuned for it at its budget. For another sampler, budget, model, schedule or
-    guidance they are used with a warning; for another budget, those of the nearest one, interpolated in ln σ.
-    sampler, evaluations: for which sampler of the file, and what its tuning cost in evaluations; a run fills them in.
+    Each sampler gets those that were tuned for it at its budget, by GITS (Chen et al. 2024, arXiv:2405.11326), OSS (Pei
+    et al. 2025, arXiv:2503.21774), DMN (Xue et al. 2024, arXiv:2402.17376) or a search. For another sampler, model,
+    schedule or guidance they are used with a warning, as are those of the nearest budget for another one, interpolated
+    in ln σ. sampler, evaluations: for which sampler of the file, and what its tuning cost; a run fills them in.
     """
 
     name = "file"
@@ -47,13 +48,17 @@ class File(Grid):
             labels = ", ".join(dict.fromkeys(levels.label for levels in tuned.levels))
             raise UsageError(f"{self.path} holds no levels for sampler {self.sampler!r}: it has {labels}.")
         nearest = min(choices, key=lambda levels: abs(len(levels.sigmas) - n_levels))
-        if len(nearest.sigmas) != n_levels:
+        return np.asarray(schedule.time(stretched(nearest.sigmas, n_levels)))
+
+    def check(self, n_levels: int) -> None:
+        choices = read_tuned(self.path).of(self.sampler or "")
+        if choices and not any(len(levels.sigmas) == n_levels for levels in choices):
+            budgets = ", ".join(str(levels.nfe) for levels in choices)
             warnings.warn(
-                f"{self.path} has no {n_levels} levels for {nearest.label}: those tuned for {nearest.nfe} evaluations "
-                "are interpolated.",
+                f"{self.path} has no {n_levels} levels for {self.sampler}, but those tuned for {budgets} evaluations: "
+                "the nearest are interpolated.",
                 stacklevel=2,
             )
-        return np.asarray(schedule.time(stretched(nearest.sigmas, n_levels)))
 
     def for_run(self, sampler: Sampler, model: Model, schedule: Schedule, guidance: Guidance | None) -> File:
         tuned = read_tuned(self.path)

@@ -196,9 +196,13 @@ def check_cell(cell: Cell, method: str) -> None:
         raise UsageError(
             f"sampler {name} has one level with an NFE of {cell.nfe_requested}, the noisiest: there is none to tune."
         )
-    between = set(asked_levels(cell)) - set(cell.levels.sigmas)
-    if between and method != "search":
+    asked = asked_levels(cell)
+    if method != "search" and set(asked) - set(cell.levels.sigmas):
         raise UsageError(
             f"sampler {name} also evaluates between its levels, which --method {method} does not know of: use "
             "--method search."
+        )
+    if method == "dmn" and asked != cell.levels.sigmas:
+        raise UsageError(
+            f"sampler {name} does not evaluate once at each of its levels, as --method dmn needs: use dp or search."
         )
