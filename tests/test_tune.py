@@ -21,8 +21,9 @@ from scipy.optimize import linear_sum_assignment
 
 from benchbox import get, load_results
 from benchbox.bench.cell import Cell
+from benchbox.bench.request import Request
 from benchbox.bench.rerun import rebuild
-from benchbox.bench.sweep import Request, expand
+from benchbox.bench.sweep import expand
 from benchbox.exact.law import noised, propagate
 from benchbox.grid import stretched
 from benchbox.metrics.ode_error import solution

@@ -50,8 +50,8 @@ def tune(
 ) -> None:
     """Find noise levels for a sampler, a budget and a model; write those that are better on held-out samples."""
     from benchbox.bench.provenance import usable
+    from benchbox.bench.request import Request
     from benchbox.bench.settings import parse_settings
-    from benchbox.bench.sweep import Request
     from benchbox.commas import integers
     from benchbox.tuning.job import TuningJob
 

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from benchbox.atomic import output as writing
 from benchbox.bench.cell import Cell
-from benchbox.bench.sweep import Request, expand
+from benchbox.bench.request import Request
+from benchbox.bench.sweep import expand
 from benchbox.errors import UsageError
 from benchbox.tuned import TunedFile, TunedLevels, described, described_model, read_tuned, sampler_label
 from benchbox.tuning.fine import EvaluationsTick

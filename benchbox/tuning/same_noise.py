@@ -13,6 +13,7 @@ from benchbox.bench.cell import Cell
 from benchbox.driver import mode, states
 from benchbox.errors import UsageError
 from benchbox.grid import Levels
+from benchbox.guidance import guided_levels
 from benchbox.noise import Noise
 from benchbox.schedule import Schedule
 from benchbox.tuning.fine import FineSolution
@@ -45,7 +46,8 @@ class SameNoise:
 
     def samples(self, sigmas: Sequence[float], n: int | None = None) -> Tensor:
         """The first n samples on these levels, (n, *shape)."""
-        levels, sampler, made = levels_of(self.cell.schedule, sigmas), self.cell.sampler, []
+        sampler, made = self.cell.sampler, []
+        levels = guided_levels(self.cell.guidance, levels_of(self.cell.schedule, sigmas))
         for denoise, z in self.solution.batches(levels, n):
             with mode(sampler):
                 *_, x = states(sampler, denoise, levels, Starts(z, sampler.name), self.cell.final)

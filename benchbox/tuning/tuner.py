@@ -9,7 +9,7 @@ from functools import cached_property
 
 import torch
 
-from benchbox.bench.budget import GuidedBudgets, visited
+from benchbox.bench.budget import visited
 from benchbox.bench.cell import Cell
 from benchbox.errors import UsageError
 from benchbox.grid import Grid, Levels
@@ -176,8 +176,7 @@ def sigmas_of(grid: Grid, cell: Cell) -> Sigmas:
 
 def asked_levels(cell: Cell) -> tuple[float, ...]:
     """The levels at which a run evaluates the denoiser."""
-    budgets = GuidedBudgets(cell.sampler, cell.guidance, cell.model, cell.schedule, cell.grid, cell.final)
-    return visited(budgets, cell.n_levels)
+    return visited(cell.sampler, cell.model, cell.levels, cell.final)
 
 
 def steps_singly(cell: Cell) -> bool:
