@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from abc import abstractmethod
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Self
 
 import torch
@@ -151,27 +152,18 @@ class Conditional:
         made.__dict__ |= self.__dict__ | {"guides": {model: copy.copy(guide) for model, guide in self.guides.items()}}
         return made
 
-    @property
-    def guide_rows(self) -> int:
-        """The evaluations of other networks than the model's times samples: the guides' and a classifier's."""
-        return self.classified + sum(guide.evaluations for guide in self.guides.values())
-
-    @property
-    def all_clamped(self) -> int:
-        """The clamped evaluations of all networks times samples."""
-        return self.clamped + sum(guide.all_clamped for guide in self.guides.values())
-
-    @property
-    @abstractmethod
-    def seconds(self) -> float:
-        """Time inside the model."""
-
-    @property
-    def all_seconds(self) -> float:
-        """Time inside all networks."""
-        return self.seconds + sum(guide.all_seconds for guide in self.guides.values())
+    def networks(self) -> Iterator[Self]:
+        """This network and all guides, also those of guides."""
+        yield self
+        for guide in self.guides.values():
+            yield from guide.networks()
 
     @property
     def evaluations(self) -> int:
-        """The evaluations of all networks times samples."""
-        return self.rows + self.guide_rows
+        """The evaluations of all networks, classifiers included, times samples."""
+        return sum(network.rows + network.classified for network in self.networks())
+
+    @property
+    def guide_rows(self) -> int:
+        """The evaluations of all networks but the model's, times samples."""
+        return self.evaluations - self.rows

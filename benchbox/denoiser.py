@@ -186,8 +186,3 @@ class Denoiser(Conditional):
             return gradient
 
         return denoised.detach(), pull
-
-    @property
-    def seconds(self) -> float:
-        """Time inside the model. On a GPU this waits for the device: read it after the run, not in it."""
-        return self.clock.seconds

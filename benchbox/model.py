@@ -144,10 +144,7 @@ class Model(ABC):
         return None
 
     def classifier(self, device: Any) -> Callable[[Tensor, float], Tensor] | None:
-        """callable(x, sigma) -> log p(c | x) at that level, (batch, classes), differentiable; None where it has none.
-
-        x in canonical coordinates.
-        """
+        """callable(x, sigma) -> log p(c | x), (batch, classes), differentiable; None where it has none."""
         return None
 
     def conditioned(self) -> Model:
@@ -180,10 +177,7 @@ class Model(ABC):
 
     @classmethod
     def hint(cls, path: Path) -> str | None:
-        """What to write where this path was given as a model's name and may hold a model of this kind; None elsewhere.
-
-        It follows "write", such as `torchscript:net.pt`.
-        """
+        """What to write in place of a path that was given as a model's name, such as `torchscript:net.pt`; or None."""
         return None
 
 

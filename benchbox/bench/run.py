@@ -175,7 +175,7 @@ class Run:
         denoise = self.denoise
         counts = {
             "rows": self.begun, "evaluations": denoise.evaluations, "backward": denoise.backward_rows,
-            "clamped": denoise.all_clamped, "nfe_max": self.nfe_max,
+            "clamped": sum(network.clamped for network in denoise.networks()), "nfe_max": self.nfe_max,
         }  # fmt: skip
         if self.cell.guidance is None:
             return counts
@@ -187,8 +187,8 @@ class Run:
         halved = self.size < self.cell.batch_size and not self.cell.adaptive
         return {
             "rows": self.rows, "elapsed_s": time.monotonic() - self.began, "wall_s": self.meter.seconds,
-            "model_s": self.denoise.all_seconds, "decode_s": self.decoding.seconds,
-            "timing_valid": not (halved or self.meter.shared), **self.meter.costs(),
+            "model_s": sum(network.clock.seconds for network in self.denoise.networks()),
+            "decode_s": self.decoding.seconds, "timing_valid": not (halved or self.meter.shared), **self.meter.costs(),
         }  # fmt: skip
 
 
