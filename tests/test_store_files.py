@@ -187,7 +187,7 @@ def test_a_row_whose_cell_is_a_path_is_refused_and_named(store: Store, tmp_path:
     for act in (lambda: store.put(bad), lambda: store.get("../../x"), lambda: store.put_details("../x", "text")):
         with pytest.raises(ValueError, match="is not the name of a file in a results directory"):
             act()
-    with pytest.raises(ValueError, match="no name"):
+    with pytest.raises(ValueError, match="not the name"):
         store.statistics.path(f"../{KEY}")
     assert [p.name for p in tmp_path.iterdir()] == ["results"]
 

@@ -40,7 +40,7 @@ class Leases:
         self._refused: dict[str, SoftFileLease] = {}  # each times how long it has seen no heartbeat
 
     def take(self, name: str) -> bool:
-        """Take the lease on a cell; whether this process has it now. OSError where the directory is not writable."""
+        """Take the lease on a cell, if it is free; whether this process holds it now. OSError if the file cannot be made."""
         if name in self.held:
             return True
         if not self._acquire(name):
@@ -50,12 +50,12 @@ class Leases:
         return name in self.held
 
     def release(self, name: str) -> None:
-        """Give a lease back. Nothing happens where this process does not hold it."""
+        """Release a lease, if this process holds it."""
         if lease := self.held.pop(name, None):
             lease.release()
 
     def holder(self, name: str) -> str | None:
-        """The process that a lease names; None where there is no lease."""
+        """The process that holds a lease; None without a lease."""
         owner = self._lease(name).owner
         return owner and f"process {owner.pid} on {printable(owner.hostname.partition('?')[0])}"
 
@@ -65,13 +65,9 @@ class Leases:
         return [name for name in names if name not in self.held and self._is_live(name)]
 
     def close(self) -> None:
-        """Give all leases back."""
+        """Release all leases, and remove files of processes that were killed while they took over a lease."""
         for name in list(self.held):
             self.release(name)
-        self._remove_strays()
-
-    def _remove_strays(self) -> None:
-        """Remove what a process left that was killed while it took over a lease that is released by now."""
         for path in self.directory.glob(".*.lease.*"):
             stray = STRAY.fullmatch(path.name)
             if stray and not self._path(stray["name"]).exists() and not psutil.pid_exists(int(stray["pid"])):
@@ -91,8 +87,11 @@ class Leases:
         return known or SoftFileLease(self._path(name), lease_duration=self.duration, thread_local=False)
 
     def _acquire(self, name: str) -> bool:
-        lease = self._lease(name)
-        self._remove_empty(name)
+        lease, path = self._lease(name), self._path(name)
+        with suppress(FileNotFoundError):  # the library takes an empty file, left by a killed process, for a held lease
+            stat = path.lstat()
+            if not stat.st_size and time.time() - stat.st_mtime > self.duration:
+                path.unlink()
         try:
             lease.acquire(blocking=False)
         except (Timeout, LeaseSettingsMismatch):
@@ -102,16 +101,8 @@ class Leases:
         self.held[name] = lease
         return True
 
-    def _remove_empty(self, name: str) -> None:
-        """Remove an old file without a record, which the library takes for held: its process died while making it."""
-        path = self._path(name)
-        with suppress(FileNotFoundError):
-            stat = path.lstat()
-            if not stat.st_size and time.time() - stat.st_mtime > self.duration:
-                path.unlink()
-
     def _is_live(self, name: str) -> bool:
-        """Whether another process holds a lease; where one may not write, every one counts."""
+        """Whether another process holds a lease; in a directory that is not writable, every lease counts as held."""
         if name in self.held or not self._path(name).exists():
             return False
         try:
