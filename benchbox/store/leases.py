@@ -40,7 +40,7 @@ class Leases:
         self._refused: dict[str, SoftFileLease] = {}  # each times how long it has seen no heartbeat
 
     def take(self, name: str) -> bool:
-        """Take the lease on a cell, if it is free; whether this process holds it now. OSError if the file cannot be made."""
+        """Take the lease on a cell, if it is free; whether this process holds it now. OSError."""
         if name in self.held:
             return True
         if not self._acquire(name):
