@@ -69,11 +69,14 @@ def benchbox_models() -> list[type[Model]]:
 def benchbox_metrics() -> list[type[Metric]]:
     from benchbox.metrics.bound import VariationalBound
     from benchbox.metrics.class_accuracy import ClassAccuracy
+    from benchbox.metrics.coverage import Coverage
+    from benchbox.metrics.crps import CRPS
     from benchbox.metrics.energy import Energy
     from benchbox.metrics.fid import FID
     from benchbox.metrics.inception_score import InceptionScore
     from benchbox.metrics.kid import KID
     from benchbox.metrics.likelihood import BitsPerDim
+    from benchbox.metrics.lpips import LPIPS
     from benchbox.metrics.mmd import MMD
     from benchbox.metrics.modes import Modes
     from benchbox.metrics.ode_error import ODEError
@@ -81,11 +84,12 @@ def benchbox_metrics() -> list[type[Metric]]:
     from benchbox.metrics.psnr import PSNR
     from benchbox.metrics.residual import Residual
     from benchbox.metrics.sliced import SlicedW1, SlicedW2
+    from benchbox.metrics.ssim import SSIM
     from benchbox.metrics.wasserstein import W2
 
     return [
         FID, KID, InceptionScore, PrecisionRecall, W2, SlicedW2, Energy, MMD, Modes, ODEError, BitsPerDim,
-        VariationalBound, ClassAccuracy, SlicedW1, PSNR, Residual,
+        VariationalBound, ClassAccuracy, SlicedW1, PSNR, SSIM, LPIPS, Residual, CRPS, Coverage,
     ]  # fmt: skip
 
 

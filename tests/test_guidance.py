@@ -341,4 +341,4 @@ class TestClassAccuracy:
 
     def test_a_model_asked_for_no_class_is_refused(self) -> None:
         with pytest.raises(UsageError, match="makes none"):
-            benchbox.get("metric", "class_accuracy").check(benchbox.get("model", "gaussian"))
+            benchbox.get("metric", "class_accuracy").check_problem(None, benchbox.get("model", "gaussian"))

@@ -12,6 +12,7 @@ import pytest
 import torch
 from torch import Tensor
 
+import benchbox
 from benchbox.card import sha256
 from benchbox.errors import UsageError
 from benchbox.metrics import similarity
@@ -33,15 +34,15 @@ def test_psnr_is_that_of_each_pair() -> None:
     assert psnr(x[:1], x[:1], (-1.0, 1.0)).tolist() == [float("inf")]
 
 
-def test_ssim_is_the_mean_over_gaussian_windows() -> None:
+def test_ssim_is_the_mean_over_gaussian_windows_inside_the_image() -> None:
     x, y = pair(n=2, size=14)
     axis = np.exp(-np.square(np.arange(-5, 6)) / (2 * 1.5**2))
     window = np.outer(axis, axis) / np.sum(np.outer(axis, axis))
     c1, c2, expected = (0.01 * 2) ** 2, (0.03 * 2) ** 2, []
     for images in zip(x[:, 0].numpy(), y[:, 0].numpy(), strict=True):
-        a, b = (np.pad(image, 5, mode="reflect") for image in images)
+        a, b = images
         values = []
-        for i, j in np.ndindex(14, 14):
+        for i, j in np.ndindex(4, 4):
             p, q = a[i : i + 11, j : j + 11], b[i : i + 11, j : j + 11]
             mp, mq = np.sum(window * p), np.sum(window * q)
             vp, vq, pq = (np.sum(window * s * t) for s, t in ((p - mp, p - mp), (q - mq, q - mq), (p - mp, q - mq)))
@@ -49,6 +50,15 @@ def test_ssim_is_the_mean_over_gaussian_windows() -> None:
         expected.append(np.mean(values))
     assert ssim(x, y, (-1.0, 1.0)).numpy() == pytest.approx(expected, rel=1e-6)
     assert ssim(x, x, (-1.0, 1.0)).numpy() == pytest.approx(1)
+
+
+def test_ssim_is_that_of_scikit_image() -> None:
+    """structural_similarity(…, gaussian_weights=True, sigma=1.5, use_sample_covariance=False) of version 0.26.0."""
+    rng = np.random.default_rng(0)
+    x = rng.uniform(-1, 1, (28, 28))
+    y = np.clip(x + 0.3 * rng.standard_normal((28, 28)), -1, 1)
+    images = (torch.as_tensor(image)[None, None] for image in (x, y))
+    assert float(ssim(*images, (-1.0, 1.0))) == pytest.approx(0.5783106128201917, rel=1e-9)
 
 
 @pytest.fixture
@@ -118,4 +128,19 @@ def test_weights_that_are_missing_or_changed_are_not_loaded(squeeze: Path, monke
 def test_without_torchmetrics_one_sentence_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(__import__("sys").modules, "torchmetrics.functional.image", None)
     with pytest.raises(UsageError, match=r"benchbox-diffusion\[similarity\]"):
-        psnr(*pair(), (-1.0, 1.0))
+        ssim(*pair(), (-1.0, 1.0))
+
+
+def test_lpips_as_a_metric_takes_weights_by_a_path_and_says_which_are_missing(squeeze: Path, tmp_path: Path) -> None:
+    model = benchbox.get("model", "mnist-edm")
+    metric = benchbox.get("metric", "lpips", net="squeeze")
+    metric.check(model)
+    moved = squeeze.rename(tmp_path / "mine.pth")
+    with pytest.raises(UsageError, match=rf"^{SQUEEZE.file} of torchvision, the network of LPIPS, is missing: put"):
+        metric.check(model)
+    mine = benchbox.get("metric", "lpips", net="squeeze", weights=moved)
+    mine.check(model)
+    assert mine.files(model) == {"weights": moved}
+    x = torch.rand(2, 1, 28, 28) * 2 - 1
+    assert mine.compare(x, x, (-1.0, 1.0)).tolist() == [0, 0]
+    assert float(mine.compare(x, x.flip(0), (-1.0, 1.0)).min()) > 0

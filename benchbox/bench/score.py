@@ -159,6 +159,7 @@ def measure_samples(
     store.prepare()
     for metric in score.metrics:
         metric.check(score.model)
+        metric.check_problem(None, score.model)
     with Leases(store.directory) as leases:
         if not leases.take(score.id):
             raise UsageError("another process measures these samples: wait until it has finished.")

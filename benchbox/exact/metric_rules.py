@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
@@ -13,10 +13,12 @@ import torch
 from torch import Tensor
 
 from benchbox import get
+from benchbox.bench.truths import measure
 from benchbox.errors import UsageError
 from benchbox.exact.model_rules import formula
 from benchbox.exact.rules import Rule, RuleResult, image
 from benchbox.grid import Levels
+from benchbox.measurement import Measurements, pose
 from benchbox.metric import Accumulator, Context, Metric
 from benchbox.model import Model
 from benchbox.models.gaussian import Gaussian
@@ -52,15 +54,28 @@ def subject(metric: Metric, n: int = 48) -> Measured:
     for model in candidates():
         try:
             metric.check(model)
+            measurements = measurements_for(metric, model)
         except UsageError as error:
             problem = problem or error
             continue
         levels = Levels.cut(model.schedule, get("grid", "karras", sigma_min=0.1, sigma_max=10.0), 8)
         context = Context(model, formula(model), model.schedule, levels, torch.device("cpu"), 0)
+        context = replace(context, measurements=measurements)
         x = torch.as_tensor(np.random.default_rng(0).uniform(-1, 1, (n, *model.shape)))
         return Measured(metric, context, x.float())
     assert problem is not None
     raise problem
+
+
+def measurements_for(metric: Metric, model: Model) -> Measurements | None:
+    """The measurements of a problem, for a metric that needs one. UsageError where that does not help."""
+    try:
+        metric.check_problem(None, model)
+    except UsageError:
+        problem = pose(get("problem", "denoise"), model)
+        metric.check_problem(problem, model)
+        return measure(problem, model, 5, seed=0)
+    return None
 
 
 @cache

@@ -12,11 +12,13 @@ from numpy.typing import NDArray
 from benchbox.errors import UsageError
 from benchbox.metric import Accumulator, Context
 from benchbox.metrics.image_metric import ImageMetric, image_range
+from benchbox.metrics.restoration import MeanOverMeasurements
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from benchbox.model import Model
+    from benchbox.problem import Problem
 
 NEAR_DATA = 1e-3
 """The level at which a model's own classifier is asked of finished samples."""
@@ -27,35 +29,47 @@ class ClassAccuracy(ImageMetric):
     """The fraction of samples that a classifier assigns to their own class, and its standard error.
 
     Of images it is the classifier of the features (their logits, such as those of `mnist-cnn`); of a model that has a
-    classifier of its own, such as `mixture`, that one. features, weights, weights_sha256: as for `fid`.
+    classifier of its own, such as `mixture`, that one. Under an inverse problem a sample should be of the class
+    that the classifier gives its truth, and the standard error is over measurements. features, weights,
+    weights_sha256: as for `fid`.
     """
 
     name = "class_accuracy"
     aliases = ("class-accuracy",)
 
     def check(self, model: Model) -> None:
-        import torch
-
-        if not model.conditions(torch.arange(1)):
-            raise UsageError(f"metric {self.name} needs class-conditional samples: model {model.title} makes none.")
         if model.classifier("cpu") is None:
             super().check(model)
+
+    def check_problem(self, problem: Problem | None, model: Model) -> None:
+        import torch
+
+        if problem is None and not model.conditions(torch.arange(1)):
+            raise UsageError(f"metric {self.name} needs class-conditional samples: model {model.title} makes none.")
 
     def files(self, model: Model) -> dict[str, Any]:
         return {} if model.classifier("cpu") is not None else super().files(model)
 
-    def start(self, context: Context) -> ClassAccuracyAccumulator:
+    def start(self, context: Context) -> Accumulator:
+        logits, measurements = self.logits(context), context.measurements
+        if measurements is None:
+            return ClassAccuracyAccumulator(context.model, logits)
+        true = logits(measurements.truths).argmax(1)
+
+        def right(x: Tensor, index: Tensor) -> Tensor:
+            return logits(x).argmax(1) == true[measurements.of(index).to(true.device)]
+
+        return MeanOverMeasurements(self.name, right, measurements, "_se")
+
+    def logits(self, context: Context) -> Callable[[Tensor], Tensor]:
+        """From samples to the logits of their classes."""
+        from benchbox.inputs.pixels import to_uint8
+
         own = context.model.classifier(context.device)
         if own is not None:
-            return ClassAccuracyAccumulator(context.model, lambda x: own(x, NEAR_DATA))
+            return lambda x: own(x, NEAR_DATA)
         extractor, span = self.extractor(context), image_range(context.model)
-
-        def logits(x: Tensor) -> Tensor:
-            from benchbox.inputs.pixels import to_uint8
-
-            return extractor(to_uint8(x, span), "isc")
-
-        return ClassAccuracyAccumulator(context.model, logits)
+        return lambda x: extractor(to_uint8(x, span), "isc")
 
 
 class ClassAccuracyAccumulator(Accumulator):

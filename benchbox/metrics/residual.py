@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from benchbox.errors import UsageError
 from benchbox.measurement import Measurements
-from benchbox.metrics.restoration import RestorationMetric
+from benchbox.metrics.restoration import SampleMetric
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Residual(RestorationMetric):
+class Residual(SampleMetric):
     """‖y − A x‖²/(m σ_y²) of each sample, m the measured numbers: 1 on average for the truths.
 
     The mean over the samples of a measurement, then over measurements; `residual_std` is the standard error over

@@ -1,11 +1,13 @@
-"""Similarity of pairs of images, for tasks with a true image; by torchmetrics, the extra `similarity`.
+"""Similarity of pairs of images, for tasks with a true image; ssim and lpips by torchmetrics, the extra `similarity`.
 
 x and y are images (n, channels, height, width) with values in `data_range`, (low, high); each function gives (n,).
 """
 
 from __future__ import annotations
 
+import re
 from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from benchbox.card import verified_file
@@ -32,32 +34,46 @@ def torchmetrics() -> Any:
 
 def psnr(x: Tensor, y: Tensor, data_range: tuple[float, float]) -> Tensor:
     """Peak signal-to-noise ratio in dB, 10 log10((high − low)²/mean (x − y)²); infinite for equal images."""
-    width = data_range[1] - data_range[0]
-    return torchmetrics().peak_signal_noise_ratio(x, y, width, reduction="none", dim=(1, 2, 3))
+    return 10 * ((data_range[1] - data_range[0]) ** 2 / (x - y).square().flatten(1).mean(1)).log10()
+
+
+WINDOW = 11
+"""Pixels of a side of the windows of SSIM."""
 
 
 def ssim(x: Tensor, y: Tensor, data_range: tuple[float, float]) -> Tensor:
-    """Structural similarity (Wang et al. 2004, eq. 13), 1 for equal images: the mean over all pixels of
-    Gaussian windows, σ = 1.5, 11 pixels wide, with reflected borders.
+    """Structural similarity (Wang et al. 2004, eq. 13), 1 for equal images: the mean over Gaussian windows, σ = 1.5.
+
+    Only windows inside the image count, as in Wang's code and in scikit-image; torchmetrics' own mean is over all
+    pixels, with reflected borders.
     """
-    width = data_range[1] - data_range[0]
-    values: Tensor = torchmetrics().structural_similarity_index_measure(x, y, data_range=width, reduction="none")
-    return values.reshape(len(x))
+    width, border = data_range[1] - data_range[0], WINDOW // 2
+    similarity = torchmetrics().structural_similarity_index_measure
+    _, windows = similarity(x, y, data_range=width, reduction="none", return_full_image=True)
+    values: Tensor = windows[..., border:-border, border:-border].flatten(1).mean(1)
+    return values
 
 
 LpipsNet = Literal["alex", "vgg", "squeeze"]
 
 
-def lpips(x: Tensor, y: Tensor, data_range: tuple[float, float], net: LpipsNet = "alex") -> Tensor:
+def lpips(
+    x: Tensor,
+    y: Tensor,
+    data_range: tuple[float, float],
+    net: LpipsNet = "alex",
+    file: Path | None = None,
+    digest: str | None = None,
+) -> Tensor:
     """Learned perceptual distance (Zhang et al. 2018, eq. 1, v0.1), 0 for equal images; grey becomes RGB.
 
-    UsageError where torchvision's weights are not in torch's cache or do not match the published SHA-256. Images with a
-    side below 64 are resized to 64×64, the smallest size that the networks accept.
+    file, digest: see `backbone`. Images with a side below 64 are resized to 64×64, the smallest size that the networks
+    accept.
     """
     import torch
     from torch.nn.functional import interpolate
 
-    network = perceptual(net).to(x.device)
+    network = perceptual(net, file, digest).to(x.device)
     low, high = data_range
     images = [((z.float() - low) * (2 / (high - low)) - 1).clamp(-1, 1).expand(-1, 3, -1, -1) for z in (x, y)]
     if min(x.shape[2:]) < 64:
@@ -66,13 +82,27 @@ def lpips(x: Tensor, y: Tensor, data_range: tuple[float, float], net: LpipsNet =
         return network(*images).reshape(len(x))
 
 
-@cache
-def perceptual(net: LpipsNet) -> Any:
-    """torchmetrics' LPIPS network, after its weights are verified. Nothing is downloaded."""
-    torchmetrics()
-    from torchmetrics.image.lpip import LearnedPerceptualImagePatchSimilarity
+def backbone(net: LpipsNet, file: Path | None = None, digest: str | None = None) -> Path:
+    """The weights of torchvision's network: `file`, or the one in torch's cache.
 
+    digest: their SHA-256, by default the published one. UsageError where the file is missing or does not match.
+    """
     weights = BACKBONES[net]
-    assert weights.sha256 is not None
-    verified_file(weights.path, weights.sha256, f"the {net} network of LPIPS")
-    return LearnedPerceptualImagePatchSimilarity(net_type=net).net
+    expected = (digest or weights.sha256 or "").lower()
+    return verified_file(file or weights.path, expected, f"{weights.file} of torchvision, the network of LPIPS,")
+
+
+@cache
+def perceptual(net: LpipsNet, file: Path | None = None, digest: str | None = None) -> Any:
+    """torchmetrics' LPIPS network with the weights of `backbone`, after these are verified. Nothing is downloaded."""
+    torchmetrics()
+    import torch
+    from torchmetrics.functional.image.lpips import _LPIPS
+
+    path = backbone(net, file, digest)
+    tensors = torch.load(path, map_location="cpu", weights_only=True)
+    network = _LPIPS(net=net, pnet_rand=True).requires_grad_(False).eval()
+    # torchmetrics cuts torchvision's `features` into slices: slice2.3.weight is features.3.weight
+    own = {name: tensors[re.sub(r"^slices?\.?\d+\.", "features.", name)] for name in network.net.state_dict()}
+    network.net.load_state_dict(own)
+    return network

@@ -20,7 +20,7 @@ TO_POSTERIOR = ("w2", "sw2", "sw1")
 METRIC_NAMES = {
     "fid": "FID", "kid": "KID", "isc": "inception score", "f_score": "F score", "w2": "W2", "sw2": "sliced W2",
     "mmd": "MMD", "energy": "energy distance", "mode_recall": "recall of modes", "ode_error": "ODE error",
-    "sw1": "sliced W1", "psnr": "PSNR",
+    "sw1": "sliced W1", "psnr": "PSNR", "ssim": "SSIM", "lpips": "LPIPS", "crps": "CRPS",
 }  # fmt: skip
 """Metrics, as headings spell them."""
 

@@ -34,7 +34,7 @@ RANKED = {
     "f_score": Ranked("prc", highest=True), "w2": Ranked("w2"), "sw2": Ranked("sw2"), "mmd": Ranked("mmd"),
     "energy": Ranked("energy"), "mode_recall": Ranked("modes", highest=True), "ode_error": Ranked("ode_error"),
     "class_accuracy": Ranked("class_accuracy", highest=True, error="_se"), "psnr": Ranked("psnr", highest=True),
-    "sw1": Ranked("sw1"),
+    "ssim": Ranked("ssim", highest=True), "lpips": Ranked("lpips"), "crps": Ranked("crps"), "sw1": Ranked("sw1"),
 }  # fmt: skip
 """The ranked columns, in the order of the boards. Other columns have no best value, or measure only the model.
 
