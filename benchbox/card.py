@@ -8,7 +8,7 @@ import math
 from dataclasses import asdict, dataclass, field
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, get_args, get_origin, get_type_hints
+from typing import Any, Protocol, TypeVar, get_args, get_origin, get_type_hints
 
 from benchbox.atomic import output
 from benchbox.errors import UsageError
@@ -19,6 +19,13 @@ CARD_FORMAT = 1
 
 MOST_IMAGE_SIDE = 2**20
 """The largest size of a sample in one dimension."""
+
+
+class ValidatedCard(Protocol):
+    """A card that says what is wrong with it."""
+
+    def fault(self) -> str | None:
+        """What is wrong with a value of the right type; None where the card is valid."""
 
 
 @dataclass(frozen=True)
@@ -69,18 +76,26 @@ class Card:
         return None if isinstance(self.schedule.get("name"), str) else "its schedule has no name"
 
 
+AnyCard = TypeVar("AnyCard", bound="ValidatedCard")
+
+
 def read_card(path: Path) -> Card:
     """The card in a JSON file. UsageError where the file is missing or not a card."""
-    values = json_in(path, "a model card")
-    with reading(path, "a model card"):
+    return read_as(Card, path, "a model card")
+
+
+def read_as(kind: type[AnyCard], path: Path, expected: str) -> AnyCard:
+    """The card of that kind in a JSON file. UsageError where the file is missing or something else."""
+    values = json_in(path, expected)
+    with reading(path, expected):
         if not isinstance(values, dict):
             raise ValueError("it is not a JSON object")
-        types = get_type_hints(Card)
+        types = get_type_hints(kind)
         card_fields = {name: value for name, value in values.items() if name in types}
         for name, value in card_fields.items():
             if not fits_type(value, types[name]):
                 raise ValueError(f"its {name} is {json.dumps(value)[:60]}, which is not {words(types[name])}")
-        card = Card(**card_fields)
+        card = kind(**card_fields)
         if fault := card.fault():
             raise ValueError(fault)
         return card

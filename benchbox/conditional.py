@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import copy
 from abc import abstractmethod
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 import torch
 from torch import Tensor
 
+from benchbox.classifier_card import load_classifier, log_gradient
 from benchbox.clock import CudaClock, HostClock
 from benchbox.errors import UsageError
+from benchbox.variance import require_learned_variance
 
 if TYPE_CHECKING:
     from benchbox.measurement import Measurement, Measurements
@@ -45,8 +48,9 @@ class Conditional:
 
     def __init__(self) -> None:
         self.guides: dict[Model, Self] = {}
-        self.classifier: Any = None
+        self.classifiers: dict[Path | None, Any] = {}
         self.index: Tensor | None = None
+        self.variance: Tensor | None = None
         self.conditions: Conditions = {}
 
     @abstractmethod
@@ -81,6 +85,24 @@ class Conditional:
     _without: Conditions | None = None
     _doubled: Conditions | None = None
 
+    def with_variance(self, x: Tensor, sigma: float) -> tuple[Tensor, Tensor]:
+        """D(x, σ) and v of one evaluation, see `Model.learned_variance`. UsageError where the model has none."""
+        return self.and_variance(self, x, sigma)
+
+    def and_variance(
+        self, denoise: Callable[[Tensor, float], Tensor], x: Tensor, sigma: float
+    ) -> tuple[Tensor, Tensor]:
+        """What a denoiser above this one gives, and v of this network in the evaluations that it took.
+
+        v under the samples' condition where it was asked with it. The network gives 2v − 1.
+        """
+        require_learned_variance(self.model)
+        self.variance = None
+        denoised = denoise(x, sigma)
+        if self.variance is None:
+            raise UsageError(f"model {self.model.title} states a learned variance and gives none: only a network does.")
+        return denoised, (self.variance.detach() + 1) / 2
+
     def unconditional(self, x: Tensor, sigma: float) -> Tensor:
         """D(x, σ) of the same network without the condition. UsageError where the model cannot."""
         return self.under(x, sigma, self.without(x))
@@ -93,6 +115,7 @@ class Conditional:
         if self._doubled is None:
             self._doubled = {name: torch.cat([value, without[name]]) for name, value in self.conditions.items()}
         d_c, d_u = self.under(torch.cat([x, x]), sigma, self._doubled).chunk(2)
+        self.variance = None if self.variance is None else self.variance[: len(x)]
         return d_c, d_u
 
     def without(self, x: Tensor) -> Conditions:
@@ -120,20 +143,17 @@ class Conditional:
         if guide.model.classes == self.model.classes:
             guide.conditions = self.conditions
 
-    def class_gradient(self, x: Tensor, sigma: float) -> Tensor:
-        """∇ log p(c | x) of the samples' classes by the model's classifier at σ: an evaluation and a backward."""
-        if self.classifier is None:
-            self.classifier = self.model.classifier(self.device)
+    def class_gradient(self, x: Tensor, sigma: float, card: Path | None = None) -> Tensor:
+        """∇ log p(c | x) of the samples' classes at σ: an evaluation and a backward.
+
+        By the classifier of a card; None: by the model's own.
+        """
+        if card not in self.classifiers:
+            own = self.model.classifier(self.device) if card is None else load_classifier(card, self.device)
+            self.classifiers[card] = own
         self.classified += len(x)
         self.backward_rows += len(x)
-        return self.clock(self._class_gradient, x, sigma)
-
-    def _class_gradient(self, x: Tensor, sigma: float) -> Tensor:
-        with torch.inference_mode(False), torch.enable_grad():
-            leaf = x if x.requires_grad else x.clone().requires_grad_()
-            chosen = self.classifier(leaf, sigma).gather(1, self.conditions["label"].clone()[:, None])
-            (gradient,) = torch.autograd.grad(chosen.sum(), leaf, create_graph=x.requires_grad)
-        return gradient
+        return self.clock(log_gradient, self.classifiers[card], x, sigma, self.conditions["label"])
 
     def counts(self) -> Counts:
         own = tuple(getattr(self, name) for name in COUNTERS)

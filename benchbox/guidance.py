@@ -87,6 +87,13 @@ class Guided:
         self.base.guided_calls += len(x)
         return self.ask(x, sigma)
 
+    def with_variance(self, x: Tensor, sigma: float) -> tuple[Tensor, Tensor]:
+        """The guided D(x, σ), and v of the network itself under the samples' condition, which no guidance changes.
+
+        This is what the pipeline of DiT does (Peebles & Xie 2023), and ADM's sampling.
+        """
+        return self.base.and_variance(self, x, sigma)
+
     def vjp(self, x: Tensor, sigma: float, v: Tensor) -> tuple[Tensor, Tensor]:
         """The guided D(x, σ) and the gradient of ⟨v, D⟩ with respect to x: a backward for each evaluation in it."""
         denoised, pull = self.pullback(x, sigma)

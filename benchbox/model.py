@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from benchbox.schedule import Schedule
 
 Prediction = Literal["eps", "x0", "score", "v", "flow", "edm"]
-"""What a network predicts, see `benchbox.denoiser`."""
+"""What a network predicts, see `benchbox.prediction`."""
 
 
 class Model(ABC):
@@ -56,6 +56,14 @@ class Model(ABC):
     @property
     def needs_grad(self) -> bool:
         """Whether it computes gradients inside, as classifier guidance and energy models do; torch then keeps them."""
+        return False
+
+    @property
+    def learned_variance(self) -> bool:
+        """Whether the network gives 2C channels: after its prediction 2v − 1, for the variance β^v β̃^(1−v).
+
+        Nichol & Dhariwal 2021, arXiv:2102.09672, eq. 15; β and β̃ are of the variance-preserving frame.
+        """
         return False
 
     @property
@@ -122,7 +130,8 @@ class Model(ABC):
         """callable(y, t, **conditions): y (batch, *shape) in the native frame; t (batch,).
 
         t is int64 k−1 in 0 … T−1 with 0 the least noise for a discrete schedule (float in between if `continuous`),
-        c_noise = ¼ ln σ for prediction `edm`, the schedule's t otherwise.
+        c_noise = ¼ ln σ for prediction `edm`, the schedule's t otherwise. It returns a tensor like y, of twice the
+        channels with `learned_variance`.
         """
         raise NotImplementedError
 

@@ -46,6 +46,9 @@ class Sampler(ABC):
     def check_problem(self, problem: Problem, model: Model) -> None:  # noqa: B027 (some take any)
         """Raise UsageError, before any work, where the sampler cannot use a measurement of this problem."""
 
+    def check(self, model: Model) -> None:  # noqa: B027 (most samplers ask nothing special of a model)
+        """Raise UsageError, before any work, where the sampler cannot be used on the model."""
+
     @abstractmethod
     def __call__(self, denoise: Denoiser, x: Tensor, grid: Levels, noise: Noise) -> Iterator[Tensor]:
         """Yield the state x = x_0 + σ n at least once per interval, the last time at `grid.sigmas[-1]`.

@@ -11,10 +11,10 @@ import torch
 from torch import Tensor
 
 import benchbox
-from benchbox.denoiser import edm_coefficients
 from benchbox.grid import Levels
 from benchbox.model import Model, Prediction
 from benchbox.noise import Noise
+from benchbox.prediction import edm_coefficients
 from benchbox.sampler import Sampler
 from benchbox.schedule import Schedule
 

@@ -37,10 +37,14 @@ BATCH = 20
 
 @dataclass(frozen=True)
 class RandomConv(Model):
-    """A network of ε with random weights: close enough to ε̂ of no data (ε = y) to keep the samples bounded."""
+    """A network of ε with random weights: close enough to ε̂ of no data (ε = y) to keep the samples bounded.
+
+    learned_variance: and of a variance that differs from pixel to pixel, beyond both of its ends.
+    """
 
     name = "random-conv"
     between: bool = False
+    learned_variance: bool = False
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -65,7 +69,8 @@ class RandomConv(Model):
 
         def network(y: Tensor, t: Tensor) -> Tensor:
             h = torch.tanh(torch.conv2d(y, w1.to(y), padding=1) + (t / 500).view(-1, 1, 1, 1))
-            return 0.9 * y + 0.2 * torch.conv2d(h, w2.to(y), padding=1)
+            eps = 0.9 * y + 0.2 * torch.conv2d(h, w2.to(y), padding=1)
+            return torch.cat([eps, 1.2 * torch.sin(3 * y)], dim=1) if self.learned_variance else eps
 
         return network
 
@@ -116,12 +121,18 @@ def cases() -> Iterator[Case]:
         yield Case("ddim", {"eta": 0.5}, "leading", 20, "DDIMScheduler", {}, {"eta": 0.5}, prediction)
         yield Case("ancestral", {}, "leading", 20, "DDPMScheduler", prediction=prediction)
         yield Case("heun", {}, "karras", 20, "HeunDiscreteScheduler", prediction=prediction)
+    for steps in (10, 50):
+        learned = {"variance": "learned"}
+        yield Case("ancestral", learned, "leading", steps, "DDPMScheduler", {"variance_type": "learned_range"})
     yield Case("ancestral", {}, "trailing", 30, "DDPMScheduler")
     yield Case("ancestral", {}, "leading", 250, "DDPMScheduler")
 
 
 def models(case: Case) -> Iterator[Model]:
     between = case.grid == "karras"
+    if case.options.get("variance") == "learned":
+        yield RandomConv(between, learned_variance=True)
+        return
     yield ExactNetwork(PREDICTIONS[case.prediction], DDPM, between=between)
     if case.prediction == "epsilon":
         yield RandomConv(between)

@@ -20,10 +20,10 @@ from torch import Tensor, nn
 
 import benchbox as api
 from benchbox.cli.main import app
-from benchbox.denoiser import to_denoised
 from benchbox.errors import UsageError
 from benchbox.inputs.images import read_images, read_labels
 from benchbox.nets import ScoreNet, UNet
+from benchbox.prediction import to_denoised
 from benchbox.training.checkpoint import resume_from, save_checkpoint
 from benchbox.training.job import TrainingConfig
 from benchbox.training.loop import Trainer

@@ -101,6 +101,9 @@ class Recorder:
         self.sigmas.append(sigma)
         return x / (1 + sigma**2)
 
+    def with_variance(self, x: Tensor, sigma: float) -> tuple[Tensor, Tensor]:
+        return self(x, sigma), torch.full_like(x, 0.5)
+
     def vjp(self, x: Tensor, sigma: float, v: Tensor) -> tuple[Tensor, Tensor]:
         return self(x, sigma), v / (1 + sigma**2)
 

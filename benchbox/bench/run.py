@@ -13,6 +13,7 @@ from torch import Tensor
 
 from benchbox.bench.cell import DTYPES, Cell
 from benchbox.bench.meter import Meter
+from benchbox.bench.recording import FiniteCheck
 from benchbox.clock import clock
 from benchbox.denoiser import Denoiser
 from benchbox.driver import mode, states, trajectory
@@ -38,21 +39,6 @@ class Diverged(Told):
 
 def diverged(first: int, n: int) -> Diverged:
     return Diverged(f"samples {first} to {first + n - 1} are not all finite")
-
-
-class FiniteCheck:
-    """A denoiser that records whether all its outputs are finite."""
-
-    def __init__(self, denoise: Denoiser) -> None:
-        self.denoise, self.finite = denoise, True
-
-    def __call__(self, x: Tensor, sigma: float) -> Tensor:
-        denoised = self.denoise(x, sigma)
-        self.finite = self.finite and bool(torch.isfinite(denoised).all())
-        return denoised
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self.denoise, name)
 
 
 class Run:

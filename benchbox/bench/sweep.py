@@ -41,6 +41,7 @@ def _cells(request: Request, settings: Settings) -> Iterator[Cell]:
         validate_model(named)
         model = named if guidance is None else guided_model(named, guidance)
         problem = problem_of(posed, model, sampler, guidance)
+        sampler.check(model)
         if request.save is not None:
             request.save.check(model)
         schedules = [s for name in request.schedules for s in settings.variants("schedule", name)] or [model.schedule]

@@ -2,36 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import cast
 
 import torch
 from torch import Tensor
 
 from benchbox.bench.cell import Cell
+from benchbox.bench.recording import RecordingDenoiser
 from benchbox.bench.run import Run
 from benchbox.denoiser import Denoiser
 from benchbox.driver import trajectory
 from benchbox.guidance import guided
-
-
-class RecordingDenoiser:
-    """A denoiser that records its calls, (σ, D(x, σ)), in order."""
-
-    def __init__(self, denoise: Denoiser) -> None:
-        self.denoise, self.calls = denoise, list[tuple[float, Tensor]]()
-
-    def __call__(self, x: Tensor, sigma: float) -> Tensor:
-        denoised = self.denoise(x, sigma)
-        self.calls.append((sigma, denoised))
-        return denoised
-
-    def vjp(self, x: Tensor, sigma: float, v: Tensor) -> tuple[Tensor, Tensor]:
-        denoised, gradient = self.denoise.vjp(x, sigma, v)
-        self.calls.append((sigma, denoised))
-        return denoised, gradient
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self.denoise, name)
 
 
 def trace(cell: Cell) -> list[tuple[float, Tensor]]:

@@ -102,6 +102,8 @@ def model_facts(model: Any) -> dict[str, Any]:
         "dataset": model.dataset, "shape": model.shape, "schedule": model.schedule.name, "grid": model.grid,
         **({"decoded shape": model.data_shape} if model.latent else {}),
         "prediction": model.prediction, "metrics": ", ".join(model.metrics),
+        **({"classes": model.classes} if model.classes else {}),
+        **({"variance of the reverse steps": "learned"} if model.learned_variance else {}),
     }  # fmt: skip
     card = getattr(model, "card", None)
     if not card:

@@ -27,6 +27,7 @@ from benchbox.cli.run import run
 from benchbox.cli.score import score
 from benchbox.cli.streams import standard_streams
 from benchbox.cli.train import train
+from benchbox.cli.train_classifier import train_classifier
 from benchbox.cli.tune import tune
 from benchbox.threads import passive
 
@@ -46,6 +47,7 @@ app.command()(recommend)
 app.command()(plot)
 app.command()(publish)
 app.command()(train)
+app.command()(train_classifier)
 app.command()(tune)
 app.add_typer(reference, name="reference")
 app.add_typer(cluster, name="cluster")

@@ -55,6 +55,13 @@ def train(
     reference: Annotated[
         bool, typer.Option("--reference", help="Also make the reference statistics that its FID needs.")
     ] = False,
+    learn_variance: Annotated[
+        bool,
+        typer.Option(
+            "--learn-variance",
+            help="Also learn the variance of the reverse steps (Nichol & Dhariwal 2021), for ancestral.",
+        ),
+    ] = False,
     resume: Annotated[bool, typer.Option(help="Resume from the checkpoint of the same training run.")] = True,
 ) -> None:
     """Train a score model on images. Writes safetensors weights and a JSON card, for --model DIR/NAME.json."""
@@ -67,7 +74,7 @@ def train(
         widths=widths, blocks=blocks, patch=patch, steps=steps, batch_size=batch_size, lr=lr, clip=clip, ema=ema,
         seed=seed, labels=labels, device=usable(device), bfloat16=precision,
         dataset=dataset or data.absolute().stem, licence=licence,
-        grid=grid, features=features, reference=reference, resume=resume,
+        grid=grid, features=features, reference=reference, resume=resume, learn_variance=learn_variance,
         command=command_line(),
     )  # fmt: skip
     with progress_bar("loss {task.fields[loss]:.4f}") as bar:

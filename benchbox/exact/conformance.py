@@ -74,6 +74,7 @@ def certificate_of(
         raise UsageError(f"{plugin!r} is not a {kind or ', '.join(CERTIFIABLE)} that can be certified.")
     if not isinstance(plugin, Sampler):
         return conformance(kind, plugin)
+    plugin.check(get("model", "gaussian"))
     return solver_certificate(plugin) if plugin.uses_measurement else certificate(plugin, tick, quick)
 
 

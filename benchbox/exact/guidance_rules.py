@@ -126,6 +126,7 @@ def guidance_certificate(guidance: Guidance) -> Certificate:
 
 def guided_certificate(sampler: Sampler, guidance: Guidance) -> Certificate:
     """A sampler under a guidance: the exact law and the order, where the law is known, and the guidance's rules."""
+    sampler.check(get("model", "mixture"))
     name = f"{sampler.name} under {guidance.name}"
     checks = (*law_and_order(sampler, guidance), *_rules(guidance))
     return Certificate(name, describe(sampler) | describe(guidance), checks, kind="guidance")

@@ -15,7 +15,9 @@ from benchbox.grid import Levels
 from benchbox.metric import Context
 from benchbox.metrics.data import Columns, OfModel, OnData
 from benchbox.metrics.terms import Terms
+from benchbox.model import Model
 from benchbox.schedule import Schedule
+from benchbox.variance import require_learned_variance
 
 if TYPE_CHECKING:
     from benchbox.denoiser import Denoiser
@@ -34,18 +36,24 @@ class VariationalBound(OnData):
 
     data, key, labels, samples: the data, as for bpd. levels: number of levels at which terms are evaluated per datum,
     drawn in proportion to their share of the sum (T or more: all levels). variance: of the reverse steps, small
-    (β̃, of the posterior) or large (β). L_0 integrates the decoder over the interval of a pixel value (eq. 13); for
+    (β̃, of the posterior), large (β) or learned (between the two, by the network: Nichol & Dhariwal 2021, eq. 15; this
+    is their bits per dimension). L_0 integrates the decoder over the interval of a pixel value (eq. 13); for
     draws it is based on a density and may be negative.
     """
 
     name = "vlb"
     levels: int = 32
-    variance: Literal["small", "large"] = "small"
+    variance: Literal["small", "large", "learned"] = "small"
 
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.levels < 1:
             raise ValueError("levels must be at least 1.")
+
+    def check(self, model: Model) -> None:
+        super().check(model)
+        if self.variance == "learned":
+            require_learned_variance(model)
 
     def start(self, context: Context) -> OfModel:
         return OfModel(partial(bound, self, context.denoiser, all_levels(context.schedule, context.grid)))

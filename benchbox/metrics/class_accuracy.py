@@ -28,8 +28,8 @@ NEAR_DATA = 1e-3
 class ClassAccuracy(ImageMetric):
     """The fraction of samples that a classifier assigns to their own class, and its standard error.
 
-    Of images it is the classifier of the features (their logits, such as those of `mnist-cnn`); of a model that has a
-    classifier of its own, such as `mixture`, that one. Under an inverse problem a sample should be of the class
+    Of images it is the classifier of the features (their logits, such as those of `mnist-cnn`); of a model that makes
+    no images and has a classifier, such as `mixture`, that one. Under an inverse problem a sample should be of the class
     that the classifier gives its truth, and the standard error is over measurements. features, weights,
     weights_sha256: as for `fid`.
     """
@@ -38,7 +38,7 @@ class ClassAccuracy(ImageMetric):
     aliases = ("class-accuracy",)
 
     def check(self, model: Model) -> None:
-        if model.classifier("cpu") is None:
+        if exact_classifier(model, "cpu") is None:
             super().check(model)
 
     def check_problem(self, problem: Problem | None, model: Model) -> None:
@@ -48,7 +48,7 @@ class ClassAccuracy(ImageMetric):
             raise UsageError(f"metric {self.name} needs class-conditional samples: model {model.title} makes none.")
 
     def files(self, model: Model) -> dict[str, Any]:
-        return {} if model.classifier("cpu") is not None else super().files(model)
+        return {} if exact_classifier(model, "cpu") is not None else super().files(model)
 
     def start(self, context: Context) -> Accumulator:
         logits, measurements = self.logits(context), context.measurements
@@ -65,11 +65,16 @@ class ClassAccuracy(ImageMetric):
         """From samples to the logits of their classes."""
         from benchbox.inputs.pixels import to_uint8
 
-        own = context.model.classifier(context.device)
+        own = exact_classifier(context.model, context.device)
         if own is not None:
             return lambda x: own(x, NEAR_DATA)
         extractor, span = self.extractor(context), image_range(context.model)
         return lambda x: extractor(to_uint8(x, span), "isc")
+
+
+def exact_classifier(model: Model, device: Any) -> Callable[[Tensor, float], Tensor] | None:
+    """The classifier of a model that makes no images. That of images guides them: it would judge its own work."""
+    return model.classifier(device) if model.data_range is None else None
 
 
 class ClassAccuracyAccumulator(Accumulator):

@@ -9,7 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchbox.grid import Levels
+from benchbox.likelihoods import log_decoder, normal_kl
 from benchbox.metrics.data import Data, state_dtype
+from benchbox.variance import decoder_stds, interpolated, reverse_stds
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -22,12 +24,13 @@ class Terms:
 
     In canonical coordinates x = x_0 + σ n, in which KL divergences equal those of y = s x. From level σ to σ' < σ the
     posterior of x' has mean (σ'²/σ²) x + (1 − σ'²/σ²) x_0 and variance σ'²(1 − σ'²/σ²); the model has D(x, σ) in place
-    of x_0. count: number of steps that are evaluated for each datum.
+    of x_0. count: number of steps that are evaluated for each datum. variance: of the model's steps, small (β̃), large
+    (β) or learned, between the two.
     """
 
     def __init__(self, denoise: Denoiser, levels: Levels, data: Data, count: int, variance: str) -> None:
         self.denoise, self.levels, self.data, self.count = denoise, levels, data, count
-        self.small = variance == "small"
+        self.kind = variance
         self.dtype = state_dtype(denoise)
         self.sigmas = np.array(levels.sigmas)
         ratio = np.square(self.sigmas[1:] / self.sigmas[:-1])
@@ -35,7 +38,7 @@ class Terms:
         self.posterior = np.square(self.sigmas[1:]) * self.gain
         # β in the frame of y; σ² − σ'² where s = 1
         large = np.square(np.array(levels.scales[:-1]) / levels.scales[1:]) * -np.diff(np.square(self.sigmas))
-        self.variance = self.posterior if self.small else large
+        self.variance = large if variance == "large" else self.posterior
         # share of each term in the sum for Gaussian data: only the standard error depends on it
         spread = max(float(data.x0.flatten(1).var(0).mean()), 1e-12)
         shares = self.gain**2 / self.posterior / (1 / np.square(self.sigmas[:-1]) + 1 / spread)
@@ -65,37 +68,31 @@ class Terms:
 
     def step(self, x0: Tensor, i: int, rng: np.random.Generator) -> float:
         """L_{t−1}: KL(q(x'|x, x_0) ‖ p(x'|x)) from level i to i+1."""
-        error = x0 - self.denoised(x0, float(self.sigmas[i]), rng)
-        ratio = self.posterior[i] / self.variance[i]
-        square = float(error.flatten(1).square().sum(1).mean()) * self.gain[i] ** 2 / self.variance[i]
-        return float(square + self.data.dim * (ratio - 1 - math.log(ratio))) / 2
+        denoised, v = self.denoised(x0, float(self.sigmas[i]), rng)
+        ends = reverse_stds(self.sigmas[i], self.sigmas[i + 1])
+        variance = self.variance[i] if v is None else interpolated(*ends, v) ** 2
+        return float(normal_kl(x0 - denoised, self.gain[i], self.posterior[i], variance).flatten(1).sum(1).mean())
 
     def decoder(self, x0: Tensor, rng: np.random.Generator) -> float:
-        """L_0: −log p(x_0|x_1), p normal with mean D(x_1, σ_1) and variance β̃_2 (Nichol & Dhariwal's code) or β_1."""
-        small = self.small and len(self.posterior)
-        variance = self.levels.scales[-1] ** 2 * (self.posterior[-1] if small else self.sigmas[-1] ** 2)
-        mean = self.denoised(x0, float(self.sigmas[-1]), rng)
-        return float(-log_decoder(x0, mean, float(variance) ** 0.5, self.data).flatten(1).sum(1).mean())
+        """L_0: −log p(x_0|x_1), p normal with mean D(x_1, σ_1) and variance β̃_2 (Nichol & Dhariwal's code) or β_1.
 
-    def denoised(self, x0: Tensor, sigma: float, rng: np.random.Generator) -> Tensor:
-        """D(x_0 + σ n, σ) for a new draw of n."""
+        A learned variance is between the two.
+        """
+        mean, v = self.denoised(x0, float(self.sigmas[-1]), rng)
+        if v is None or not len(self.posterior):
+            small = self.kind == "small" and len(self.posterior)
+            std = self.levels.scales[-1] * (self.posterior[-1] ** 0.5 if small else self.sigmas[-1])
+        else:
+            std = interpolated(*decoder_stds(self.sigmas[-1], self.sigmas[-2]), v)
+        return float(-log_decoder(x0, mean, std, self.data.range).flatten(1).sum(1).mean())
+
+    def denoised(self, x0: Tensor, sigma: float, rng: np.random.Generator) -> tuple[Tensor, Tensor | None]:
+        """D(x_0 + σ n, σ) for a new draw of n; and v, where the variance is learned."""
         import torch
 
         x = x0 + sigma * torch.as_tensor(rng.standard_normal(tuple(x0.shape)))
-        return self.denoise(x.to(self.denoise.device, self.dtype), sigma).cpu().double()
-
-
-def log_decoder(x0: Tensor, mean: Tensor, std: float, data: Data) -> Tensor:
-    """log N(x_0; mean, std²) by coordinate; for images, of the interval of a pixel value (eq. 13)."""
-    import torch
-
-    if data.range is None or data.width is None:
-        return -((x0 - mean) / std).square() / 2 - math.log(2 * math.pi * std**2) / 2
-    half, (low, high) = data.width / 2, data.range
-    below = torch.where(x0 > low + half, (x0 - half - mean) / std, -math.inf)
-    above = torch.where(x0 < high - half, (x0 + half - mean) / std, math.inf)
-    # the upper tail is mirrored into the lower one, where differences do not cancel
-    flip = below > 0
-    below, above = torch.where(flip, -above, below), torch.where(flip, -below, above)
-    top = torch.special.log_ndtr(above)
-    return top + torch.log(-torch.expm1(torch.special.log_ndtr(below) - top))
+        x = x.to(self.denoise.device, self.dtype)
+        if self.kind != "learned":
+            return self.denoise(x, sigma).cpu().double(), None
+        denoised, v = self.denoise.with_variance(x, sigma)
+        return denoised.cpu().double(), v.cpu().double()

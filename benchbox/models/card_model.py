@@ -102,6 +102,10 @@ class CardModel(Model):
     def classes(self) -> int:
         return int(self.card.architecture.get("classes") or 0)
 
+    @property
+    def learned_variance(self) -> bool:
+        return bool(self.card.architecture.get("learned_variance"))
+
     def conditions(self, index: Tensor) -> dict[str, Tensor]:
         """A class-conditional network cycles through its classes, or through those in `label`."""
         return {"label": class_labels(index, self.classes, self.label)} if self.classes else {}

@@ -27,7 +27,8 @@ class Network(Model):
     discrete schedule, c_noise = ¼ ln σ for edm), or `sigma`, the level σ; a denoiser D(x, σ) is prediction=x0,
     time=sigma. schedule: the schedule of the training (edm with time=sigma). classes: the number of
     labels, the third argument; 0: no labels. label: the classes of the samples, in turn (default: all classes).
-    null_label: the label that means no class. needs_grad: the network computes gradients.
+    null_label: the label that means no class. needs_grad: the network computes gradients. learned_variance: it gives
+    twice the channels, of which the second half is the variance of the reverse steps, 2v − 1 (Nichol & Dhariwal 2021).
     """
 
     prediction: Prediction | None = None
@@ -43,6 +44,7 @@ class Network(Model):
     needs_grad: bool = False
     label: tuple[int, ...] = field(default=(), kw_only=True, metadata=LATER_OPTION)
     null_label: int | None = field(default=None, metadata=LATER_OPTION)
+    learned_variance: bool = field(default=False, metadata=LATER_OPTION)
 
     def __post_init__(self) -> None:
         if self.prediction is None:
@@ -91,7 +93,7 @@ class Network(Model):
         from benchbox.nets.foreign import Foreign
 
         sigma_max = float(self.schedule.sigma(1.0)) if self.time == "sigma" else None
-        network = Foreign(call, self.title, sigma_max).to(device).eval().requires_grad_(False)
+        network = Foreign(call, self.title, sigma_max, self.learned_variance).to(device).eval().requires_grad_(False)
         discrete = self.schedule.steps is not None and not self.continuous and self.prediction != "edm"
         with torch.enable_grad() if self.needs_grad else torch.inference_mode():
             network.try_out(self.shape, discrete, bool(self.classes), device)

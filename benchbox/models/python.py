@@ -136,6 +136,12 @@ class Python(Network):
     def conditions(self, index: Tensor) -> dict[str, Tensor]:
         return self.model.conditions(index) if self.model else super().conditions(index)
 
+    def unconditional(self, index: Tensor) -> dict[str, Tensor] | None:
+        return self.model.unconditional(index) if self.model else super().unconditional(index)
+
+    def classifier(self, device: Any) -> Callable[[Tensor, float], Tensor] | None:
+        return self.model.classifier(device) if self.model else None
+
     def draw(self, n: int, seed: int) -> Tensor | None:
         return self.model.draw(n, seed) if self.model else None
 

@@ -63,7 +63,8 @@ class UNet(nn.Module):
 
     Input y of shape (batch, channels, height, width), height and width multiples of `patch * 2**(levels - 1)`;
     t of shape (batch,), multiplied by `time_scale` before the sinusoids. With `classes`, label (batch,) from 0 adds an
-    embedding to that of the time; no label is a class of its own. Returns a tensor of y's shape.
+    embedding to that of the time; no label is a class of its own. Returns a tensor of y's shape, with twice its
+    channels if `learned_variance`.
     """
 
     def __init__(
@@ -75,6 +76,7 @@ class UNet(nn.Module):
         heads: int = 2,
         time_scale: float = 1.0,
         classes: int = 0,
+        learned_variance: bool = False,
     ) -> None:
         super().__init__()
         emb = 4 * widths[0]
@@ -100,7 +102,8 @@ class UNet(nn.Module):
             if level:
                 width = widths[level - 1]
                 self.up.append(nn.Sequential(nn.Conv2d(w, width, 3, padding=1), nn.Upsample(scale_factor=2)))
-        last = nn.Conv2d(width, channels * patch**2, 3, padding=1)
+        outputs = 2 * channels if learned_variance else channels
+        last = nn.Conv2d(width, outputs * patch**2, 3, padding=1)
         nn.init.zeros_(last.weight)
         self.head = nn.Sequential(nn.GroupNorm(8, width), nn.SiLU(), last, nn.PixelShuffle(patch))
 

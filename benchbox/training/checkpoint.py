@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from safetensors import safe_open
@@ -18,7 +19,40 @@ from benchbox.files import reading
 from benchbox.training.loop import Trainer
 
 
-def save_checkpoint(trainer: Trainer, path: Path) -> None:
+class TrainingJob(Protocol):
+    """Where a training writes, and whether it resumes."""
+
+    @property
+    def output(self) -> Path: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def resume(self) -> bool: ...
+    @property
+    def command(self) -> str: ...
+
+
+def fit(trainer: Trainer[Any], job: TrainingJob, report: Callable[[int, float], None]) -> None:
+    """Train to the last step, from the checkpoint NAME.checkpoint.safetensors where there is one.
+
+    UsageError where it is of another training, or is missing beside a finished model.
+    """
+    checkpoint = job.output / f"{job.name}.checkpoint.safetensors"
+    if job.resume and checkpoint.exists():
+        resume_from(trainer, checkpoint)
+    elif job.resume and (card := job.output / f"{job.name}.json").exists():
+        raise UsageError(
+            f"{card} exists and has no checkpoint to resume from: start from scratch with --no-resume, or use another "
+            "--name."
+        )
+    else:
+        save_checkpoint(trainer, checkpoint)
+    trainer.note(job.command)
+    for step, mean in trainer.run(partial(save_checkpoint, path=checkpoint)):
+        report(step, mean)
+
+
+def save_checkpoint(trainer: Trainer[Any], path: Path) -> None:
     """Write the state of a training atomically. UsageError where it cannot be written."""
     tensors = {f"network.{n}": p.detach() for n, p in trainer.parameters.items()}
     tensors |= {f"average.{n}": a for n, a in trainer.average.items()}
@@ -34,6 +68,14 @@ def save_checkpoint(trainer: Trainer, path: Path) -> None:
     write_tensors(path, tensors, {"training": json.dumps(state)})
 
 
+def make_folder(path: Path) -> None:
+    """Create the folder of a training. UsageError where it cannot be created."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"{path} cannot be created: {error.strerror}.") from None
+
+
 def write_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: dict[str, str] | None = None) -> None:
     """Write a safetensors file atomically. UsageError where it cannot be written."""
     try:
@@ -42,7 +84,7 @@ def write_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: dict[str,
         raise UsageError(f"{path} cannot be written: {error.strerror}.") from None
 
 
-def resume_from(trainer: Trainer, path: Path) -> None:
+def resume_from(trainer: Trainer[Any], path: Path) -> None:
     """Resume from a checkpoint. UsageError where it belongs to a training with other settings."""
     device = str(trainer.images.device)
     with reading(path, "a checkpoint of benchbox train"), safe_open(path, "pt", device=device) as file:

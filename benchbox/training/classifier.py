@@ -26,7 +26,7 @@ HELD_OUT = 10_000
 """Features of training images in the reference, for kid and prc."""
 
 
-def train_classifier(images: Tensor, labels: Tensor, seed: int = 0) -> DigitClassifier:
+def trained_extractor(images: Tensor, labels: Tensor, seed: int = 0) -> DigitClassifier:
     """Adam with a one-cycle learning rate; images are shifted at random by up to two pixels."""
     torch.manual_seed(seed)
     net = DigitClassifier()
@@ -60,7 +60,7 @@ def train_and_save(data: Path, directory: Path) -> None:
     with np.load(data, allow_pickle=False) as file:
         labels = {split: torch.as_tensor(file[f"y_{split}"]).long() for split in ("train", "test")}
     images = {split: torch.as_tensor(read_images(data, f"x_{split}")) for split in ("train", "test")}
-    net = train_classifier(images["train"], labels["train"])
+    net = trained_extractor(images["train"], labels["train"])
     directory.mkdir(parents=True, exist_ok=True)
     weights = directory / "mnist-cnn.safetensors"
     with output(weights) as file:

@@ -10,8 +10,7 @@ from typing import Any
 
 from torch import Tensor
 
-from benchbox.options import describe
-from benchbox.training.losses import Loss
+from benchbox.training.losses import TrainingLoss
 from benchbox.training.recipe import Recipe
 
 
@@ -24,11 +23,9 @@ def tensor_digest(tensor: Tensor | None) -> str | None:
 
 
 def training_identity(
-    loss: Loss, recipe: Recipe, images: Tensor, labels: Tensor | None, architecture: Mapping[str, Any]
+    loss: TrainingLoss, recipe: Recipe, images: Tensor, labels: Tensor | None, architecture: Mapping[str, Any]
 ) -> dict[str, Any]:
     """All settings that determine the trained weights, up to rounding errors of the machine, as JSON values."""
-    schedule = {"schedule": loss.schedule.name} | {f"schedule.{k}": v for k, v in describe(loss.schedule).items()}
     network = {f"network.{k}": v for k, v in architecture.items()}
     data = {"images": tensor_digest(images), "labels": tensor_digest(labels)}
-    options = {"prediction": loss.prediction, "sigma_data": loss.sigma_data, **loss.options}
-    return json.loads(json.dumps(data | options | schedule | network | asdict(recipe)))
+    return json.loads(json.dumps(data | loss.identity | network | asdict(recipe)))

@@ -47,13 +47,10 @@ class TrainingConfig:
     reference: bool = False
     resume: bool = True
     command: str = ""
+    learn_variance: bool = False
 
     def __post_init__(self) -> None:
-        if not re.fullmatch(r"\w[\w.-]*", self.name):
-            near = re.sub(r"[^\w.-]+", "-", self.name).strip("-.") or "my-model"
-            raise UsageError(
-                f"--name {self.name} is no valid file name: use letters, digits, dots, hyphens, underscores, as {near}."
-            )
+        check_name(self.name)
         if self.reference and not self.features:
             raise UsageError(
                 "--reference needs --features NAME, such as mnist-cnn for digits (28×28): benchbox doctor lists them."
@@ -77,25 +74,47 @@ class TrainingConfig:
                     raise UsageError(f"--set {setting}: the loss of prediction {self.prediction} has no {option}.")
             else:
                 options[option.removeprefix(f"{name}.")] = value
-        return registry().get("schedule", name, options), loss
+        schedule = registry().get("schedule", name, options)
+        if self.learn_variance and schedule.steps is None:
+            raise UsageError(
+                "--learn-variance needs steps from one level to the next, of a discrete schedule: "
+                f"{schedule.name} is continuous, so add --prediction eps --schedule ddpm."
+            )
+        return schedule, loss
 
     def architecture(self, shape: list[int], classes: int = 0) -> dict[str, Any]:
         """The options of the U-Net for images of (channels, height, width). UsageError where it does not fit them."""
-        channels, height, width = shape
-        try:
-            widths = [int(w) for w in self.widths.split(":")]
-        except ValueError:
-            raise UsageError(f"--widths {self.widths} must have the form a:b:c, with integers.") from None
-        if any(w % 16 for w in widths) or not widths:
-            raise UsageError(f"--widths {self.widths}: each must be a multiple of 16.")
-        unit = self.patch * 2 ** (len(widths) - 1)
-        if height % unit or width % unit:
-            raise UsageError(f"images of {height}×{width} are not divisible by {unit}: change --patch or --widths.")
+        widths = checked_widths(self.widths, self.patch, shape)
         # scales the network's time, k−1 in 0 … T−1, c_noise in about ±1.6 or t in 0 … 1, to about 0 … 1000
         discrete = (self.schedule or SCHEDULE_OF[self.prediction]) == "ddpm"
         scale = 250.0 if self.prediction == "edm" else 1.0 if discrete else 1000.0
         options = {
-            "net": "unet", "channels": channels, "widths": widths, "blocks": self.blocks, "patch": self.patch,
+            "net": "unet", "channels": shape[0], "widths": widths, "blocks": self.blocks, "patch": self.patch,
             "time_scale": scale,
         }  # fmt: skip
+        options |= {"learned_variance": True} if self.learn_variance else {}
         return options | {"classes": classes} if classes else options
+
+
+def check_name(name: str) -> None:
+    """UsageError where the name of a model is no valid file name."""
+    if not re.fullmatch(r"\w[\w.-]*", name):
+        near = re.sub(r"[^\w.-]+", "-", name).strip("-.") or "my-model"
+        raise UsageError(
+            f"--name {name} is no valid file name: use letters, digits, dots, hyphens, underscores, as {near}."
+        )
+
+
+def checked_widths(text: str, patch: int, shape: list[int]) -> list[int]:
+    """The widths a:b:c of a U-Net's levels. UsageError where they are invalid, or do not fit images of the shape."""
+    try:
+        widths = [int(w) for w in text.split(":")]
+    except ValueError:
+        raise UsageError(f"--widths {text} must have the form a:b:c, with integers.") from None
+    if any(w % 16 for w in widths) or not widths:
+        raise UsageError(f"--widths {text}: each must be a multiple of 16.")
+    unit = patch * 2 ** (len(widths) - 1)
+    _, height, width = shape
+    if height % unit or width % unit:
+        raise UsageError(f"images of {height}×{width} are not divisible by {unit}: change --patch or --widths.")
+    return widths

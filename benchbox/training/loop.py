@@ -6,22 +6,25 @@ import math
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import nullcontext
-from typing import Any
+from dataclasses import asdict
+from typing import Any, Generic, TypeVar
 
 import torch
 from torch import Tensor, nn
 
 from benchbox.errors import UsageError
 from benchbox.training.identity import training_identity
-from benchbox.training.losses import Loss
+from benchbox.training.losses import TrainingLoss
 from benchbox.training.recipe import Recipe
 
+AnyLoss = TypeVar("AnyLoss", bound=TrainingLoss)
 
-class Trainer:
+
+class Trainer(Generic[AnyLoss]):
     """The state of a training: network, EMA and optimiser at some step. `run` trains to the last step of the recipe."""
 
     def __init__(
-        self, network: nn.Module, loss: Loss, images: Tensor, recipe: Recipe, labels: Tensor | None = None,
+        self, network: nn.Module, loss: AnyLoss, images: Tensor, recipe: Recipe, labels: Tensor | None = None,
         architecture: Mapping[str, Any] | None = None,
     ) -> None:  # fmt: skip
         """images: uint8 (n, channels, height, width), labels: int64 (n,), on the device where the network is.
@@ -76,7 +79,7 @@ class Trainer:
         self.step += 1
         return loss.detach()
 
-    def run(self, save: Callable[[Trainer], None], every: int = 500) -> Iterator[tuple[int, float]]:
+    def run(self, save: Callable[[Trainer[AnyLoss]], None], every: int = 500) -> Iterator[tuple[int, float]]:
         """Train to the last step. Yields (step, mean loss) every ten steps, calls `save` after `every` steps."""
         losses: list[Tensor] = []
         start = time.perf_counter() - self.seconds
@@ -96,3 +99,10 @@ class Trainer:
         """Record the command that continues from this step, for the card."""
         if not self.history or self.history[-1][1] != command:
             self.history.append((self.step, command))
+
+    def described(self) -> dict[str, Any]:
+        """The recipe and the history of the training, for the card."""
+        return asdict(self.recipe) | {
+            "commands": [f"from step {step}: {command}" for step, command in self.history],
+            "seconds": round(self.seconds), "images": len(self.images), "torch": torch.__version__,
+        }  # fmt: skip

@@ -7,17 +7,38 @@ the level and in the target.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any, Protocol
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from benchbox.denoiser import edm_coefficients
 from benchbox.model import Prediction
+from benchbox.options import describe
+from benchbox.prediction import edm_coefficients
 from benchbox.schedule import Schedule
+from benchbox.training.hybrid import VLB_WEIGHT, variational_loss
 
 OPTIONS_OF: dict[str, tuple[str, ...]] = {"edm": ("p_mean", "p_std"), "score": ("ladder",)}
 """Options of the loss, by prediction."""
+
+
+class TrainingLoss(Protocol):
+    """What the training loop asks of a loss."""
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """All its settings, as JSON values."""
+
+    def __call__(self, network: nn.Module, x0: Tensor, generator: torch.Generator, **conditions: Tensor) -> Tensor:
+        """The mean loss of one batch x0 (batch, *shape) in [−1, 1]."""
+
+
+def stratified(n: int, generator: torch.Generator) -> Tensor:
+    """n stratified random numbers in (0, 1), so that every batch covers all levels (Kingma et al. 2021, I.1)."""
+    strata = torch.arange(n, device=generator.device, dtype=torch.float64)
+    jitter = torch.rand(n, generator=generator, device=generator.device, dtype=torch.float64)
+    return ((strata + jitter) / n).clamp(1e-9, 1 - 1e-9)
 
 
 @dataclass(frozen=True)
@@ -26,7 +47,8 @@ class Loss:
 
     eps: Ho et al. 2020, eq. 14 · x0, v: Salimans & Ho 2022, §4 · score: denoising score matching over a geometric
     ladder of `ladder` levels, weight σ² (Song & Ermon 2019, eq. 5–6) · edm: Karras et al. 2022, table 1, with
-    ln σ ~ N(p_mean, p_std²) · flow: Lipman et al. 2023, eq. 23.
+    ln σ ~ N(p_mean, p_std²) · flow: Lipman et al. 2023, eq. 23. learned_variance: the hybrid loss, of a network that
+    gives the variance after its prediction (Nichol & Dhariwal 2021, §3.1).
     """
 
     prediction: Prediction
@@ -35,23 +57,23 @@ class Loss:
     ladder: int = 1000
     p_mean: float = -1.2
     p_std: float = 1.2
+    learned_variance: bool = False
 
     @property
     def options(self) -> dict[str, float]:
         """The options that the loss of this prediction uses."""
         return {name: getattr(self, name) for name in OPTIONS_OF.get(self.prediction, ())}
 
-    @staticmethod
-    def uniform(n: int, generator: torch.Generator) -> Tensor:
-        """n stratified random numbers in (0, 1), so that every batch covers all levels (Kingma et al. 2021, I.1)."""
-        strata = torch.arange(n, device=generator.device, dtype=torch.float64)
-        jitter = torch.rand(n, generator=generator, device=generator.device, dtype=torch.float64)
-        return ((strata + jitter) / n).clamp(1e-9, 1 - 1e-9)
+    @property
+    def identity(self) -> dict[str, Any]:
+        variance = {"learned_variance": True} if self.learned_variance else {}
+        schedule = {"schedule": self.schedule.name} | {f"schedule.{k}": v for k, v in describe(self.schedule).items()}
+        return {"prediction": self.prediction, "sigma_data": self.sigma_data, **self.options, **schedule, **variance}
 
     def levels(self, n: int, generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
         """n stratified random levels as (network time, s, σ): float32; time int64 on a discrete schedule."""
         device, steps = generator.device, self.schedule.steps
-        u = self.uniform(n, generator)
+        u = stratified(n, generator)
         if self.prediction == "edm":
             sigma = (self.p_mean + self.p_std * torch.special.ndtri(u)).exp().float()
             return 0.25 * sigma.log(), torch.ones_like(sigma), sigma
@@ -86,15 +108,20 @@ class Loss:
             c_skip, c_out, c_in = edm_coefficients(sigma, self.sigma_data)
             return (network(c_in * x, t, **conditions).float() - (x0 - c_skip * x) / c_out).square().mean()
         out = network(s * x, t, **conditions).float()
+        if self.learned_variance:
+            out, variance = out.chunk(2, dim=1)
         match self.prediction:
             case "eps":
-                target = noise
+                target, denoised = noise, x - sigma * out
             case "x0":
-                target = x0
+                target, denoised = x0, out
             case "v":
-                target = s * noise - s * sigma * x0
+                target, denoised = s * noise - s * sigma * x0, s**2 * x - s * sigma * out
             case "flow":
                 target = noise - x0
             case "score":
                 target, out = -noise, s * sigma * out
-        return (out - target).square().mean()
+        simple = (out - target).square().mean()
+        if not self.learned_variance:
+            return simple
+        return simple + VLB_WEIGHT * variational_loss(self.schedule, t, x0, denoised.detach(), (variance + 1) / 2)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +18,7 @@ from benchbox.metrics.reference import Reference, locate, write_reference
 from benchbox.metrics.reference_images import make_reference
 from benchbox.options import describe
 from benchbox.registry import registry
-from benchbox.training.checkpoint import resume_from, save_checkpoint, write_tensors
+from benchbox.training.checkpoint import fit, make_folder, write_tensors
 from benchbox.training.job import TrainingConfig
 from benchbox.training.loop import Trainer
 from benchbox.training.losses import Loss
@@ -39,19 +37,7 @@ def train_model(job: TrainingConfig, report: Callable[[int, float], None]) -> Pa
     pixels = read_images(job.data, job.key)
     check_features(job, pixels.shape[1:])
     trainer = prepared_training(job, pixels)
-    checkpoint = job.output / f"{job.name}.checkpoint.safetensors"
-    if job.resume and checkpoint.exists():
-        resume_from(trainer, checkpoint)
-    elif job.resume and (card := job.output / f"{job.name}.json").exists():
-        raise UsageError(
-            f"{card} exists and has no checkpoint to resume from: start from scratch with --no-resume, or use another "
-            "--name."
-        )
-    else:
-        save_checkpoint(trainer, checkpoint)
-    trainer.note(job.command)
-    for step, mean in trainer.run(partial(save_checkpoint, path=checkpoint)):
-        report(step, mean)
+    fit(trainer, job, report)
     if job.reference:
         write_reference(job.output / f"{job.name}.reference.npz", reference_of(job, pixels))
     return write_model(job, trainer)
@@ -74,7 +60,7 @@ def check_features(job: TrainingConfig, shape: tuple[int, ...]) -> None:
         ) from None
 
 
-def prepared_training(job: TrainingConfig, pixels: NDArray[np.uint8]) -> Trainer:
+def prepared_training(job: TrainingConfig, pixels: NDArray[np.uint8]) -> Trainer[Loss]:
     """The training at its first step. UsageError for options that do not fit the images, or an unwritable folder."""
     schedule, options = job.schedule_and_loss()
     sigma_data = options.pop("sigma_data", None) or round(float((pixels[:10_000] / 127.5 - 1).std()), 3)
@@ -83,10 +69,7 @@ def prepared_training(job: TrainingConfig, pixels: NDArray[np.uint8]) -> Trainer
     for kind, chosen in (("grid", job.grid), ("schedule", schedule.name)):
         if chosen and chosen not in registry().names(kind):
             raise unknown(kind, chosen, registry().names(kind))
-    try:
-        job.output.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UsageError(f"{job.output} cannot be created: {error.strerror}.") from None
+    make_folder(job.output)
     torch.manual_seed(job.seed)
     device = torch.device(job.device)
     network = nets.make_network(architecture, job.prediction, schedule, sigma_data).to(device)
@@ -95,7 +78,7 @@ def prepared_training(job: TrainingConfig, pixels: NDArray[np.uint8]) -> Trainer
     recipe = Recipe(
         job.steps, job.batch_size, job.lr, warmup, clip=job.clip, ema=job.ema, seed=job.seed, bfloat16=bfloat16
     )
-    loss = Loss(job.prediction, schedule, sigma_data, **options)
+    loss = Loss(job.prediction, schedule, sigma_data, **options, learned_variance=job.learn_variance)
     labels = None if labels is None else labels.to(device)
     return Trainer(network, loss, torch.as_tensor(pixels).to(device), recipe, labels, architecture)
 
@@ -106,16 +89,12 @@ def reference_of(job: TrainingConfig, pixels: NDArray[np.uint8]) -> Reference:
     return make_reference(pixels, extract, FEATURES_STORED, dataset=job.dataset, split="train")
 
 
-def write_model(job: TrainingConfig, trainer: Trainer) -> Path:
+def write_model(job: TrainingConfig, trainer: Trainer[Loss]) -> Path:
     """Write the EMA weights as safetensors, and the card; returns the path of the card."""
     weights = job.output / f"{job.name}.safetensors"
     write_tensors(weights, trainer.average)
     schedule = trainer.loss.schedule
-    training = asdict(trainer.recipe) | {
-        "commands": [f"from step {step}: {command}" for step, command in trainer.history],
-        "options": trainer.loss.options, "seconds": round(trainer.seconds), "device": job.device,
-        "images": len(trainer.images), "torch": torch.__version__,
-    }  # fmt: skip
+    training = trainer.described() | {"options": trainer.loss.options, "device": job.device}
     card = Card(
         name=job.name, dataset=job.dataset, licence=job.licence, shape=list(trainer.images.shape[1:]),
         data_range=[-1.0, 1.0], architecture=dict(trainer.architecture), prediction=job.prediction,

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from benchbox.nets.loading import fill
 from benchbox_edm import nets
+from benchbox_edm.nets.precond import Preconditioned
 
 
 def with_weights(architecture: Mapping[str, Any], tensors: Mapping[str, Tensor], what: str) -> nn.Module:
@@ -19,11 +20,16 @@ def with_weights(architecture: Mapping[str, Any], tensors: Mapping[str, Tensor],
 
 
 class AtTime(nn.Module):
-    """A denoiser as a function of the time of the edm schedule, t = σ/σ_max. Its scale is 1, so the input is x."""
+    """A denoiser as a function of the time of the edm schedule, t = σ/σ_max. Its scale is 1, so the input is x.
 
-    def __init__(self, net: nn.Module, sigma_max: float) -> None:
+    learned_variance: with the other outputs of the converted network.
+    """
+
+    def __init__(self, net: nn.Module, sigma_max: float, learned_variance: bool = False) -> None:
         super().__init__()
-        self.net, self.sigma_max = net, sigma_max
+        self.net, self.sigma_max, self.learned_variance = net, sigma_max, learned_variance
 
     def forward(self, x: Tensor, t: Tensor, label: Tensor | None = None) -> Tensor:
+        if isinstance(self.net, Preconditioned) and self.learned_variance:
+            return self.net.all_outputs(x, t * self.sigma_max, label)
         return self.net(x, t * self.sigma_max, label)

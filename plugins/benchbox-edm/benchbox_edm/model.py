@@ -143,6 +143,11 @@ class NvidiaEDM(Model):
     def prediction(self) -> Any:
         return "x0"
 
+    @property
+    def learned_variance(self) -> bool:
+        """Of a converted iDDPM network. NVIDIA's pickled class drops the variance."""
+        return self.is_card and self.converted.architecture.get("precond") == "iDDPMPrecond"
+
     def conditions(self, index: Tensor) -> dict[str, Tensor]:
         """Sample i has class i mod classes."""
         return {"label": index % self.facts.classes} if self.facts.classes else {}
@@ -158,4 +163,4 @@ class NvidiaEDM(Model):
             from benchbox_edm.pickles import FromPickle
 
             net = FromPickle(self.pickled.net, self.facts.classes)
-        return AtTime(net, self.facts.sigmas[1]).to(device)
+        return AtTime(net, self.facts.sigmas[1], self.learned_variance).to(device)

@@ -12,13 +12,14 @@ import embedded
 import numpy as np
 import pytest
 import torch
-from benchbox_edm import convert
+from benchbox_edm import convert, nets
 from benchbox_edm.model import NvidiaEDM
 from pickling import write
 from safetensors.torch import load_file, save_file
 
 import benchbox
-from benchbox.card import sha256
+from benchbox.card import Card, sha256
+from benchbox.denoiser import Denoiser
 from benchbox.errors import UsageError
 from benchbox.registry import registry
 
@@ -201,3 +202,32 @@ def test_a_network_that_is_not_nvidias_is_not_converted(tmp_path: Path, capsys: 
 def tiny_positional(folder: Path) -> Path:
     write(folder / "positional.pkl", embedded.TINY, lambda module: module.EDMPrecond(2, 1))
     return folder / "positional.pkl"
+
+
+def test_a_converted_iddpm_network_gives_its_learned_variance(tmp_path: Path) -> None:
+    architecture = {
+        "precond": "iDDPMPrecond", "model_type": "DhariwalUNet", "img_resolution": 8, "img_channels": 3, "label_dim": 0,
+        "model_channels": 32, "channel_mult": [1], "num_blocks": 1, "attn_resolutions": [],
+    }  # fmt: skip
+    torch.manual_seed(0)
+    net = nets.make(architecture)
+    torch.nn.init.normal_(net.net.out_conv.weight, std=0.1)
+    save_file({n: p.contiguous() for n, p in net.net.state_dict().items()}, tmp_path / "i.safetensors")
+    Card(
+        name="i", dataset="d", licence="CC0", shape=[3, 8, 8], data_range=[-1.0, 1.0], architecture=architecture,
+        prediction="x0", schedule={"name": "edm", "sigma_min": 0.01, "sigma_max": 80.0}, sigma_data=0.5,
+        continuous=True, weights="i.safetensors", sha256=sha256(tmp_path / "i.safetensors"), plugin="nvidia-edm",
+    ).write(tmp_path / "i.json")  # fmt: skip
+    made = model(tmp_path / "i.json")
+    assert made.learned_variance
+    denoise, x = Denoiser(made, torch.device("cpu")), torch.randn(2, 3, 8, 8)
+    denoised, v = denoise.with_variance(x, 1.5)
+    level = torch.full((2,), 1.5)
+    assert torch.allclose(denoised, net(x, level), atol=1e-5)
+    raw = net.net((1 + 1.5**2) ** -0.5 * x, net.precond(level)[3], None)[:, 3:]
+    assert torch.allclose(v, (raw + 1) / 2, atol=1e-5)
+    assert v.std() > 0.01
+    card = str(tmp_path / "i.json")
+    states = [benchbox.sample("ancestral", model=card, nfe=5, n=2, variance=kind) for kind in ("learned", "small")]
+    assert torch.isfinite(states[0]).all()
+    assert not torch.equal(*states)

@@ -21,7 +21,7 @@ class Precond(ABC):
 
     default_net: ClassVar[str] = "SongUNet"
     outputs: ClassVar[int] = 1
-    """Outputs of the network per channel, of which the first is used."""
+    """Outputs of the network per channel: the prediction, and a learned variance if there are two."""
 
     @classmethod
     def options(cls) -> set[str]:
@@ -77,7 +77,7 @@ class IDDPM(Precond):
     """Nichol & Dhariwal's discrete levels u_j (EDM, table 1): the network is evaluated at the nearest one."""
 
     default_net = "DhariwalUNet"
-    outputs = 2  # the second is the variance for their sampler
+    outputs = 2
     C_1: float = 0.001
     C_2: float = 0.008
     M: int = 1000
@@ -112,6 +112,10 @@ class Preconditioned(nn.Module):
         self.precond, self.net, self.classes = precond, net, classes
 
     def forward(self, x: Tensor, sigma: Tensor, label: Tensor | None = None) -> Tensor:
+        return self.all_outputs(x, sigma, label)[:, : x.shape[1]]
+
+    def all_outputs(self, x: Tensor, sigma: Tensor, label: Tensor | None = None) -> Tensor:
+        """D(x, σ, label), and after it the other channels of the network: iDDPM's learned variance, 2v − 1."""
         one_hot = None
         if self.classes:
             one_hot = x.new_zeros(len(x), self.classes)
@@ -120,6 +124,7 @@ class Preconditioned(nn.Module):
         c_skip, c_out, c_in, c_noise = self.precond(sigma)
         column = (-1, 1, 1, 1)
         y = x * (c_in if isinstance(c_in, float) else c_in.view(column))
-        f = self.net(y, c_noise, one_hot)[:, : x.shape[1]]
+        f = self.net(y, c_noise, one_hot)
         skip = x * (c_skip if isinstance(c_skip, float) else c_skip.view(column))
-        return skip + c_out.view(column) * f
+        denoised = skip + c_out.view(column) * f[:, : x.shape[1]]
+        return torch.cat([denoised, f[:, x.shape[1] :]], dim=1) if self.precond.outputs > 1 else denoised
