@@ -29,8 +29,8 @@ class ClassAccuracy(ImageMetric):
     """The fraction of samples that a classifier assigns to their own class, and its standard error.
 
     Of images it is the classifier of the features (their logits, such as those of `mnist-cnn`); of a model that makes
-    no images and has a classifier, such as `mixture`, that one. Under an inverse problem a sample should be of the class
-    that the classifier gives its truth, and the standard error is over measurements. features, weights,
+    no images and has a classifier, such as `mixture`, that one. Under an inverse problem a sample should be of the
+    class that the classifier gives its truth, and the standard error is over measurements. features, weights,
     weights_sha256: as for `fid`.
     """
 
