@@ -484,6 +484,10 @@ def test_the_published_mixture_has_its_25_components() -> None:
     assert {tuple(m[:2]) for m in law.means} == {(-8.0 * i, -8.0 * j) for i in range(-2, 3) for j in range(-2, 3)}
     np.testing.assert_array_equal(law.means[:, 2:4], law.means[:, :2])
     assert (law.spectra == 1).all()
+    model, x = benchbox.get("model", "mixture25", dim=8, number=3), 20 * states(9, 8)
+    for sigma in (0.01, 1.0, 30.0):
+        found, expected = (made.denoiser(CPU)(x, sigma) for made in (model, model.mixture))
+        torch.testing.assert_close(found, expected, rtol=0, atol=1e-9)
     assert not np.allclose(law.weights, benchbox.get("model", "mixture25", number=4).mixture_law().weights)
     (cell,) = expand(
         Request(

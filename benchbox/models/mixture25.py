@@ -47,7 +47,19 @@ class Mixture25(Analytic):
         return (self.dim,)
 
     def denoiser(self, device: Any) -> Callable[[Tensor, float], Tensor]:
-        return self.mixture.denoiser(device)
+        """D = m̄ + (x − m̄)/(1 + σ²), m̄ the mean of the components by their posterior weights r(x)."""
+        import torch
+
+        m, w, _ = (torch.as_tensor(a, device=device) for a in self.mixture.modes)
+        constant, half_squares = w.log(), 0.5 * m.square().sum(1)
+
+        def denoise(x: Tensor, sigma: float) -> Tensor:
+            z = x.double()
+            r = (constant + (z @ m.mT - half_squares) / (1 + sigma**2)).softmax(1)
+            mean = r @ m
+            return (mean + (z - mean) / (1 + sigma**2)).to(x.dtype)
+
+        return denoise
 
     def mixture_law(self) -> MixtureLaw | None:
         return self.mixture.mixture_law()
