@@ -20,6 +20,7 @@ from benchbox.exact.convergence import (
     right_law,
 )
 from benchbox.exact.level_rules import extremes, levels_reached
+from benchbox.exact.local_orders import local_orders
 from benchbox.exact.local_rules import local_law, noise_scaling, short_law
 from benchbox.exact.option_rules import honours, runs_or_refuses, solves
 from benchbox.exact.refusal import in_one_line, is_refusal
@@ -71,6 +72,7 @@ def inspect(study: Study, published: bool = True) -> Iterator[RuleResult | Order
     for schedule in study.schedules if published else ():
         yield from apply([(f"published formulas ({schedule})", agrees)], study.own(schedule))
     first, *_ = study.schedules
+    yield study.choices()
     for name, rule in (("settings", runs_or_refuses), *CONDUCT):
         yield study.apply(name, rule, first)
     yield study.apply("extremes", extremes, first, single=True)
@@ -95,6 +97,7 @@ def laws(study: Study) -> Iterator[RuleResult]:
             yield from apply(
                 [(f"law ({schedule}, {what})", partial(right_law, model=model, what=what))], study.own(schedule)
             )
+        yield study.apply(f"local order ({schedule})", local_orders, schedule, law=True, single=single)
         yield study.apply(f"solution ({schedule})", solves, schedule, law=True, single=single)
     yield from apply([("levels", levels_reached)], study.own(first))
     yield study.apply("noise per interval", noise_scaling, first, law=True)

@@ -26,10 +26,10 @@ class Study:
 
     def __init__(self, sampler: Sampler, quick: bool = False) -> None:
         self.variants = [Variant(sampler, {})] if quick else covering_settings(sampler)
-        self.refusals: list[str] = []
+        self.refusals: list[tuple[Variant, str]] = []
         self.prepared = {name: list(self._prepared(name)) for name in SCHEDULES}
         if not self.schedules:
-            where, why = ", ".join(SCHEDULES), self.refusals[0].rstrip(".")
+            where, why = ", ".join(SCHEDULES), self.refusals[0][1].rstrip(".")
             raise UsageError(f"sampler {sampler.name} runs on none of the schedules {where}: {why}.")
 
     def _prepared(self, schedule: str) -> Iterator[tuple[Variant, Trial]]:
@@ -39,12 +39,21 @@ class Study:
             except Exception as error:
                 if not is_refusal(error):
                     raise
-                self.refusals.append(str(error))
+                self.refusals.append((variant, str(error)))
 
     @property
     def schedules(self) -> list[str]:
         """Those on which the sampler as it is runs."""
         return [name for name, trials in self.prepared.items() if trials and not trials[0][0].values]
+
+    def choices(self) -> RuleResult:
+        """Every named choice of an option that the class accepts runs somewhere: on a schedule, beside some others."""
+        name, expected = "choices", "every choice of an option runs on some schedule"
+        ran = [v.values for trials in self.prepared.values() for v, _ in trials]
+        for variant, why in self.refusals:
+            if variant.named and not any(variant.values.items() <= values.items() for values in ran):
+                return RuleResult(name, False, f"{variant.prefix}it runs on no schedule: {why}", expected)
+        return RuleResult(name, True, "each runs", expected)
 
     def own(self, schedule: str) -> Trial:
         """The sampler as it is on one of its schedules."""
