@@ -13,9 +13,11 @@ import pytest
 import torch
 from torch import Tensor
 
-from benchbox import Levels, Sampler
+from benchbox import Levels, Sampler, get
 from benchbox.denoiser import Denoiser
 from benchbox.exact.certificate import certificate, failed_checks
+from benchbox.exact.local_orders import local_orders
+from benchbox.exact.rules import Trial
 from benchbox.noise import Noise
 
 
@@ -212,6 +214,31 @@ class WholeDifference(TwoStep):
         return h / before
 
 
+class EqualSteps(TwoStep):
+    """The weights of equal steps, which are of order 2 where neighbouring steps become equal."""
+
+    def weight(self, h: float, before: float) -> float:
+        return 0.5
+
+
+@dataclass(frozen=True)
+class OrderLostUnderAnOption(TwoStep):
+    damped: bool = False
+
+    def weight(self, h: float, before: float) -> float:
+        return h / before / (4 if self.damped else 2)
+
+
+@dataclass(frozen=True)
+class ChoiceThatNeverRuns(Right):
+    form: Literal["sum", "product"] = "sum"
+
+    def levels_of(self, sigma: float, sigma_next: float) -> tuple[float, float]:
+        if self.form == "product":
+            raise ValueError("the form product needs more levels.")
+        return super().levels_of(sigma, sigma_next)
+
+
 @dataclass(frozen=True)
 class DriftWithoutNoise(Sampler):
     """The reverse SDE of strength κ whose drift is that of κ = 1."""
@@ -247,6 +274,10 @@ class DriftWithoutNoise(Sampler):
         (ChurnWithoutNoise, "local law (edm)", "with s_churn=0.5: after one interval"),
         (SharedHistory, "state", "a run after another differs from the first"),
         (WholeDifference, "weak order (edm)", "it claims order 2 and has order 0.9"),
+        (WholeDifference, "local order (edm)", "in interval 7 of 10, from σ = 4.1, the error is"),
+        (OrderLostUnderAnOption, "order under options (edm)", "with damped=True: on grid karras it claims order 2"),
+        (OrderLostUnderAnOption, "local order (vp)", "with damped=True: in interval 7"),
+        (ChoiceThatNeverRuns, "choices", "with form=product: it runs on no schedule: the form product needs"),
         (DriftWithoutNoise, "local law (edm)", "with kappa=0.5: after one interval"),
     ],
     ids=lambda value: value.__name__ if isinstance(value, type) else "",
@@ -260,6 +291,18 @@ def test_a_usual_slip_is_rejected_with_its_fault(slip: type[Sampler], rule: str,
 @pytest.mark.parametrize("right", [Right, TwoStep, DeclaredBias], ids=lambda cls: cls.__name__)
 def test_what_has_no_slip_passes(right: type[Sampler]) -> None:
     assert not list(failed_checks(right()))
+
+
+@pytest.mark.parametrize(
+    ("sampler", "levels"),
+    [(TwoStep(), "levels that alternate"), (EqualSteps(), "levels that change smoothly")],
+    ids=["weights of the steps", "weights of equal steps"],
+)
+def test_local_orders_say_on_which_levels_they_hold(sampler: Sampler, levels: str) -> None:
+    found = local_orders(Trial.of(sampler, get("schedule", "vp")))
+    assert found.passed
+    assert found.measured.startswith("least order 3.0")
+    assert found.measured.endswith(levels)
 
 
 def test_what_changes_the_law_is_shown_and_quick_looks_at_no_option() -> None:

@@ -3,25 +3,22 @@
 eta = 1 is the noise of the DDPM (Song et al. 2020, arXiv:2010.02502, eq. 16), kappa = 1 that of the reverse SDE (Song
 et al. 2021, arXiv:2011.13456): to first order in the interval they are one. snr is the length of a Langevin step by the
 norms of noise and score (the same, algorithms 4 and 5). s_churn, s_min and s_max raise a level before a step (Karras et
-al. 2022, arXiv:2206.00364, algorithm 2). variance small is exact for data that are one point, large for N(0, I) in a
-frame that preserves the variance (Ho et al. 2020, arXiv:2006.11239, §3.2). There the probability-flow ODE of N(0, I)
-stands still, which an integrator euler or exponential keeps, and ancestral, a step of the DDPM, keeps N(0, I).
+al. 2022, arXiv:2206.00364, algorithm 2). Choices of variance and of integrator are in `exact_choices`.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from benchbox.exact.affinity import why_not_exact
-from benchbox.exact.law import noised, propagate, scripted_output
-from benchbox.exact.local_rules import affine, moment_error, short_levels, spectra
+from benchbox.exact.exact_choices import kept_law, posterior_variance
+from benchbox.exact.law import propagate, scripted_output
+from benchbox.exact.local_rules import affine, short_levels, spectra
 from benchbox.exact.rules import CallRecorder, RuleResult, Trial
 from benchbox.exact.settings import made
 from benchbox.models.gaussian import Gaussian
@@ -31,9 +28,6 @@ NEAR = 0.05
 
 LARGE_SNR = 0.2
 """Above this the corrector itself moves states away from the law at which its step is measured."""
-
-EXACT_LAW = 1e-6
-"""Largest error of mean and variance where a choice is exact."""
 
 Convention = Callable[[Trial, Any], str | None]
 """A trial whose option has this value; what is wrong with it, or nothing."""
@@ -92,40 +86,6 @@ def churn(trial: Trial, strength: float) -> str | None:
                 found = denoise.asked[0][1] / sigma - 1
                 return f"s_churn={value:g} on 32 intervals raises σ = {sigma:.3g} by {found:.1%}, not {expected:.1%}"
     return None
-
-
-def posterior_variance(trial: Trial, choice: str) -> str | None:
-    """One long interval from the exact law, on data for which the choice is exact."""
-    if choice not in ("small", "large") or (choice == "large" and not _preserving(trial)):
-        return None
-    error = _law_error(trial, 1.0 if choice == "large" else 1e-12)
-    return None if not error > EXACT_LAW else f"variance={choice} is off by {error:.1e} where it is exact"
-
-
-def kept_law(trial: Trial, choice: str) -> str | None:
-    """One long interval from N(0, I), the law of the data, in a frame that preserves the variance."""
-    strength = {"euler": 0.0, "exponential": 0.0, "ancestral": 1.0}.get(choice)
-    sampler = made(trial.sampler, {"kappa": strength}) if hasattr(trial.sampler, "kappa") else None
-    if strength is None or sampler is None or not _preserving(trial):
-        return None
-    error = _law_error(replace(trial, sampler=sampler), 1.0)
-    return None if not error > EXACT_LAW else f"at kappa={strength:g} N(0, I) is changed by {error:.1e} in one interval"
-
-
-def _preserving(trial: Trial) -> bool:
-    """Whether s²(1 + σ²) = 1 in the sampler's frame."""
-    levels = trial.levels(6).in_frame(getattr(trial.sampler, "frame", None))
-    return all(abs(s * s * (1 + o * o) - 1) < 1e-6 for s, o in zip(levels.scales, levels.sigmas, strict=True))
-
-
-def _law_error(trial: Trial, variance: float) -> float:
-    """The error of mean and variance after one interval to half the level, on data N(0, variance)."""
-    model = Gaussian(mean=(0.0, 0.0), eigenvalues=(variance, variance))
-    levels = short_levels(trial, 0.8, 1, 2.0)
-    if why_not_exact(trial.sampler, model, levels):
-        return math.nan
-    law = propagate(trial.sampler, model, levels)
-    return moment_error(law.moments(noised(model, levels.sigmas[0])), levels.sigmas[-1], model)
 
 
 CONVENTIONS: dict[str, Convention] = {

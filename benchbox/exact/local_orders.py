@@ -19,11 +19,12 @@ from benchbox.driver import trajectory
 from benchbox.exact.law import Scripted
 from benchbox.exact.noise_rules import deterministic
 from benchbox.exact.order import TOLERANCE
+from benchbox.exact.refusal import is_refusal
 from benchbox.exact.rules import RuleResult, Trial, counted_denoiser
 from benchbox.grid import Levels
 from benchbox.models.mixture import Mixture
+from benchbox.sampler import rk4
 from benchbox.schedule import Schedule
-from benchbox.steps import rk4
 
 INTERVAL_STARTS = (4.1, 0.93)
 """Levels at which the interval that is looked at starts: among the modes of the mixture, and within them."""
@@ -54,39 +55,50 @@ def mixture_start() -> tuple[Mixture, Tensor, Tensor]:
 
 
 def local_orders(trial: Trial) -> RuleResult:
-    """The order of the error of one interval: of one in the middle, of the first, of the last.
+    """The order of the error of one interval on levels that alternate, or else on levels that change smoothly.
 
-    On levels whose intervals alternate in length; where that fails on levels that change smoothly, because weights for
-    equal steps keep their order there.
+    On the second, weights for equal steps keep their order, because neighbouring steps become equal.
     """
     name = f"local order ({trial.schedule.name})"
     claim = trial.sampler.order or 1
     expected = f"an error of one interval of order {claim + 1} in its length"
     if trial.adaptive or not deterministic(trial):
         return RuleResult(name, None, "it draws noise, or chooses its steps", expected)
-    least, where = math.inf, "levels that alternate"
-    for start, place in product(INTERVAL_STARTS, (MIDDLE_PLACE, FIRST_PLACE, LAST_PLACE)):
-        needed = (claim + 1 if place == MIDDLE_PLACE else 2) - TOLERANCE
+    fault = ""
+    for alternating, where in ((True, "levels that alternate"), (False, "levels that change smoothly")):
         try:
-            order, error = interval_order(trial, start, place, alternating=True)
-            if not order >= needed:
-                order, error = interval_order(trial, start, place, alternating=False)
-                where = "levels that change smoothly"
-        except DrawnUpon:
-            return RuleResult(name, None, "it draws noise at some levels", expected)
-        if not order >= needed:
-            at = f"in interval {place + 1} of {len(ALTERNATING)}, from σ = {start:g}"
-            return RuleResult(name, False, f"{at}, the error is {error:.1e}, of order {order:.2f}", expected)
+            least, fault = least_order(trial, claim, alternating)
+        except Exception as error:
+            if not isinstance(error, DrawnUpon) and not is_refusal(error):
+                raise
+            return RuleResult(name, None, "it draws noise at some levels, or refuses uneven ones", expected)
+        if not fault:
+            order = f"least order {least:.2f}" if least < math.inf else "exact to rounding"
+            return RuleResult(name, True, f"{order} on {where}", expected)
+    return RuleResult(name, False, fault, expected)
+
+
+def least_order(trial: Trial, claim: int, alternating: bool) -> tuple[float, str]:
+    """The least order of an interval in the middle, and what is wrong with one of the intervals, or nothing."""
+    least = math.inf
+    for start, place in product(INTERVAL_STARTS, (MIDDLE_PLACE, FIRST_PLACE, LAST_PLACE)):
+        needed = claim + 1 if place == MIDDLE_PLACE else 2
+        order, error = interval_order(trial, start, place, alternating)
+        if not order >= needed - TOLERANCE:
+            where = f"in interval {place + 1} of {len(ALTERNATING)}, from σ = {start:g}"
+            return order, f"{where}, the error is {error:.1e}, of order {order:.2f}"
         least = min(least, order) if place == MIDDLE_PLACE else least
-    found = f"least order {least:.2f}" if least < math.inf else "exact to rounding"
-    return RuleResult(name, True, f"{found} on {where}", expected)
+    return least, ""
 
 
 def interval_order(trial: Trial, start: float, place: int, alternating: bool) -> tuple[float, float]:
     """The order of the error of one interval, and the error where it is smallest; infinite where that is rounding."""
     before = error = math.nan
     for length in UNIT_LENGTHS:
-        before, error = error, interval_error(trial, uneven_levels(trial.schedule, start, place, length, alternating), place)
+        before, error = (
+            error,
+            interval_error(trial, uneven_levels(trial.schedule, start, place, length, alternating), place),
+        )
         if error < SINGLE_PRECISION and before == before:
             break
     return (math.log2(before / error) if error > 1e-12 else math.inf), error
