@@ -23,14 +23,14 @@ def benchbox_samplers() -> list[type[Sampler]]:
     from benchbox.samplers.annealed_langevin import AnnealedLangevin
     from benchbox.samplers.ddim import DDIM
     from benchbox.samplers.ddrm import DDRM
-    from benchbox.samplers.dps import DPS
+    from benchbox.samplers.dps import DPSSampler
     from benchbox.samplers.euler_maruyama import EulerMaruyama
     from benchbox.samplers.heun import Heun
     from benchbox.samplers.ode import ODE
     from benchbox.samplers.pc import PC
     from benchbox.samplers.repaint import RePaint
 
-    return [Ancestral, DDIM, EulerMaruyama, PC, Heun, AnnealedLangevin, ODE, DPS, DDRM, RePaint]
+    return [Ancestral, DDIM, EulerMaruyama, PC, Heun, AnnealedLangevin, ODE, DPSSampler, DDRM, RePaint]
 
 
 @hookimpl
@@ -44,11 +44,11 @@ def benchbox_schedules() -> list[type[Schedule]]:
 
 @hookimpl
 def benchbox_grids() -> list[type[Grid]]:
-    from benchbox.grids.file import File
+    from benchbox.grids.file import FileGrid
     from benchbox.grids.indices import Leading, Trailing
     from benchbox.grids.levels import Karras, LogSNR, Quadratic, Shifted, Uniform
 
-    return [Uniform, Quadratic, LogSNR, Karras, Leading, Trailing, Shifted, File]
+    return [Uniform, Quadratic, LogSNR, Karras, Leading, Trailing, Shifted, FileGrid]
 
 
 @hookimpl

@@ -94,7 +94,7 @@ def read_as(kind: type[AnyCard], path: Path, expected: str) -> AnyCard:
         card_fields = {name: value for name, value in values.items() if name in types}
         for name, value in card_fields.items():
             if not fits_type(value, types[name]):
-                raise ValueError(f"its {name} is {json.dumps(value)[:60]}, which is not {words(types[name])}")
+                raise ValueError(f"its {name} is {json.dumps(value)[:60]}, which is not {type_name(types[name])}")
         card = kind(**card_fields)
         if fault := card.fault():
             raise ValueError(fault)
@@ -119,7 +119,7 @@ def fits_type(value: Any, hint: Any) -> bool:
     return isinstance(value, hint)
 
 
-def words(hint: Any) -> str:
+def type_name(hint: Any) -> str:
     """A type, for a message."""
     return str(getattr(hint, "__name__", hint) if get_origin(hint) is None else hint).replace("typing.", "")
 

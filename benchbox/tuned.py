@@ -13,7 +13,7 @@ from benchbox.errors import UsageError
 from benchbox.files import json_in, reading
 from benchbox.options import default_values, describe
 
-FORMAT = "benchbox tuned levels 1"
+TUNED_FORMAT = "benchbox tuned levels 1"
 EXPECTED = "a file of benchbox tune"
 
 Described = dict[str, Any]
@@ -52,7 +52,7 @@ class TunedFile:
     levels: tuple[TunedLevels, ...] = field(default=())
 
     def text(self) -> str:
-        return json.dumps({"format": FORMAT} | asdict(self), indent=1, ensure_ascii=False) + "\n"
+        return json.dumps({"format": TUNED_FORMAT} | asdict(self), indent=1, ensure_ascii=False) + "\n"
 
     def of(self, label: str) -> list[TunedLevels]:
         """The levels of a sampler, smallest budget first."""
@@ -85,15 +85,15 @@ def read_tuned(path: Path) -> TunedFile:
         stat = path.stat()
     except OSError:
         raise UsageError(f"there is no file {path}.") from None
-    return _read(path, stat.st_mtime_ns, stat.st_size)
+    return _read_tuned(path, stat.st_mtime_ns, stat.st_size)
 
 
 @lru_cache(maxsize=64)
-def _read(path: Path, *state: int) -> TunedFile:
+def _read_tuned(path: Path, *state: int) -> TunedFile:
     value = json_in(path, EXPECTED)
     with reading(path, EXPECTED):
-        if not isinstance(value, Mapping) or value.get("format") != FORMAT:
-            raise ValueError(f'its "format" is not "{FORMAT}"')
+        if not isinstance(value, Mapping) or value.get("format") != TUNED_FORMAT:
+            raise ValueError(f'its "format" is not "{TUNED_FORMAT}"')
         levels = tuple(_levels(entry) for entry in value["levels"])
         if not levels:
             raise ValueError("it holds no levels")

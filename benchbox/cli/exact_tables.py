@@ -116,13 +116,13 @@ def print_mutation_scores(samplers: Sequence[Sampler], sample: int, seed: int, a
 
 def print_published(directory: Path, points: int | None, as_json: bool) -> bool:
     """The published table, value by value; whether every one agrees at the printed digits."""
-    from benchbox.exact.published import draws, read_published, rerun_published
+    from benchbox.exact.published import n_draws, read_published, rerun_published
 
     rows, model = read_published(directory)
     rows = [r for r in rows if points is None or r.points <= points]
     results = []
     with progress_bar("{task.fields[step]}") as bar:
-        task = bar.add_task("published table", total=draws(rows), step="")
+        task = bar.add_task("published table", total=n_draws(rows), step="")
         for result in rerun_published(rows, model, lambda done, step: bar.update(task, advance=done, step=step)):
             results.append(result)
     agreeing = sum(r.agrees for r in results)

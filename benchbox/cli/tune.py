@@ -67,7 +67,7 @@ def tune(
 
 def tune_and_report(job: TuningJob, dry_run: bool) -> None:
     """Show the plan, tune, show each outcome; exit status 1 where some levels are not better, and are not written."""
-    from benchbox.cli.tune_tables import outcome_line, plan_table
+    from benchbox.cli.tune_tables import outcome_line, tune_plan_table
     from benchbox.cli.watch import STOPPING
     from benchbox.stopping import Interrupted, stoppable
 
@@ -75,7 +75,7 @@ def tune_and_report(job: TuningJob, dry_run: bool) -> None:
         say(f"{count_of(job.kept, 'grid')} of this request {'is' if job.kept == 1 else 'are'} in {job.output} already.")
     if not job.cells:
         return
-    console.print(plan_table(job))
+    console.print(tune_plan_table(job))
     if dry_run:
         return
     refused = 0

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from benchbox.tuning.tuner import Outcome
 
 
-def plan_table(job: TuningJob) -> Table:
+def tune_plan_table(job: TuningJob) -> Table:
     """What will be tuned, and the most evaluations that each part takes."""
     from benchbox.tuned import sampler_label
 
@@ -72,11 +72,11 @@ def tuned_cells(levels: TunedLevels) -> list[str]:
     tuned, untuned = errors["tuned"], errors["untuned"]
     return [
         levels.label, str(levels.nfe), " ".join(f"{sigma:.4g}" for sigma in levels.sigmas), levels.method,
-        f"{levels.evaluations:,}", number(tuned["value"], 4), interval_text(tuned),
-        f"{levels.held_out['grid']['name']} {number(untuned['value'], 4)}", interval_text(untuned),
+        f"{levels.evaluations:,}", number(tuned["value"], 4), gap_text(tuned),
+        f"{levels.held_out['grid']['name']} {number(untuned['value'], 4)}", gap_text(untuned),
         number(ratio["value"], 3),
     ]  # fmt: skip
 
 
-def interval_text(interval: dict[str, float]) -> str:
+def gap_text(interval: dict[str, float]) -> str:
     return f"{number(interval['low'], 3)} to {number(interval['high'], 3)}"

@@ -17,7 +17,7 @@ from benchbox.executor import Executable, Lost
 from benchbox.workers.ending import STOPPED
 from benchbox.workers.wire import TaskMessage
 
-NAMES = {"CPU": "num_cpus", "GPU": "num_gpus", "memory": "memory"}
+RAY_OPTIONS = {"CPU": "num_cpus", "GPU": "num_gpus", "memory": "memory"}
 """Ray's names of resources, and of the options that request them; custom ones are in `resources`."""
 
 
@@ -85,8 +85,8 @@ class Session:
         limits = WorkerLimits(
             max(int(self.wanted["CPU"]), 1), self.memory_gb, max((room(m, wanted) for m in machines), default=1) or 1
         )
-        options = {option: wanted[name] for name, option in NAMES.items() if name in wanted}
-        others = {name: amount for name, amount in wanted.items() if name not in NAMES}
+        options = {option: wanted[name] for name, option in RAY_OPTIONS.items() if name in wanted}
+        others = {name: amount for name, amount in wanted.items() if name not in RAY_OPTIONS}
         ready = self.perform.options(
             **options, resources=others, max_retries=self.retries, name=f"benchbox {message.packages}".strip()
         )

@@ -9,7 +9,7 @@ from benchbox import get
 from benchbox.errors import UsageError
 from benchbox.exact.certificate import Certificate, certificate
 from benchbox.exact.guidance_rules import guidance_certificate
-from benchbox.exact.metric_rules import METRIC_RULES, subject
+from benchbox.exact.metric_rules import METRIC_RULES, metric_subject
 from benchbox.exact.model_rules import MODEL_RULES
 from benchbox.exact.problem_rules import PROBLEM_RULES
 from benchbox.exact.rules import Rule, RuleResult, apply
@@ -34,7 +34,7 @@ def conformance(kind: str, plugin: Any) -> Certificate:
     }  # fmt: skip
     if kind == "metric":
         try:
-            found = subject(plugin)
+            found = metric_subject(plugin)
         except UsageError as error:
             unmeasured = RuleResult(
                 "samples", None, f"nothing here to measure: {error}", "a model whose samples it measures"

@@ -52,7 +52,7 @@ class Subject:
             return [ask(x, sigma) for sigma in GUIDANCE_SIGMAS]
 
 
-def states(model: Model) -> Tensor:
+def start_states(model: Model) -> Tensor:
     generator = torch.Generator().manual_seed(0)
     return 3 * torch.randn(N, *model.shape, generator=generator, dtype=torch.float64)
 
@@ -68,7 +68,7 @@ def subject(guidance: Guidance) -> Subject:
 
 def counted(of: Subject) -> RuleResult:
     """Network evaluations against `cost`, at each level."""
-    denoise, x, wrong = of.denoiser(), states(of.model), []
+    denoise, x, wrong = of.denoiser(), start_states(of.model), []
     ask = Guided(of.guidance, denoise, levels(len(GUIDANCE_SIGMAS)))
     for sigma in GUIDANCE_SIGMAS:
         before = denoise.evaluations
@@ -81,7 +81,7 @@ def counted(of: Subject) -> RuleResult:
 
 def per_sample(of: Subject) -> RuleResult:
     """A batch against its parts."""
-    x = states(of.model)
+    x = start_states(of.model)
     whole = of.answers(of.denoiser(), x)
     parts = [of.answers(of.denoiser(range(a, a + 4)), x[a : a + 4]) for a in range(0, N, 4)]
     off = max(
@@ -93,7 +93,7 @@ def per_sample(of: Subject) -> RuleResult:
 
 def stateless(of: Subject) -> RuleResult:
     """The same batch a second time, by the same instance."""
-    denoise, x = of.denoiser(), states(of.model)
+    denoise, x = of.denoiser(), start_states(of.model)
     first, second = of.answers(denoise, x), of.answers(denoise, x)
     off = max(float((a - b).abs().max()) for a, b in zip(first, second, strict=True))
     return RuleResult(
@@ -102,7 +102,7 @@ def stateless(of: Subject) -> RuleResult:
 
 
 def like_its_input(of: Subject) -> RuleResult:
-    x = states(of.model)
+    x = start_states(of.model)
     found = of.answers(of.denoiser(), x)
     ok = all(d.shape == x.shape and d.dtype == x.dtype and bool(torch.isfinite(d).all()) for d in found)
     return RuleResult(

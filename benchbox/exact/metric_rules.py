@@ -48,7 +48,7 @@ class Measured:
         return accumulator.compute()
 
 
-def subject(metric: Metric, n: int = 48) -> Measured:
+def metric_subject(metric: Metric, n: int = 48) -> Measured:
     """Samples that the metric accepts: vectors, or images. UsageError where it takes none."""
     problem: UsageError | None = None
     for model in candidates():

@@ -70,7 +70,7 @@ def adjoint(problem: Problem) -> RuleResult:
     return outcome("adjoint", worst(problem, error), "⟨A x, y⟩ and ⟨x, Aᵀ y⟩ differ by", expected)
 
 
-def per_sample(problem: Problem) -> RuleResult:
+def problem_per_sample(problem: Problem) -> RuleResult:
     def error(own: Problem, x: Tensor, _: Tensor) -> float:
         return relative(own.forward(x), torch.cat([own.forward(part) for part in x.split([1, 2, BATCH - 3])]))
 
@@ -100,6 +100,6 @@ def differentiable(problem: Problem) -> RuleResult:
 
 
 PROBLEM_RULES: tuple[tuple[str, Rule], ...] = (
-    ("linear", linearity), ("adjoint", adjoint), ("batch", per_sample), ("repeats", repeats),
+    ("linear", linearity), ("adjoint", adjoint), ("batch", problem_per_sample), ("repeats", repeats),
     ("differentiable", differentiable),
 )  # fmt: skip

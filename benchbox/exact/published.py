@@ -90,7 +90,7 @@ def sampler_of(scheme: str) -> Sampler:
     return sampler
 
 
-def levels_of(row: PublishedRow) -> Levels:
+def published_levels(row: PublishedRow) -> Levels:
     """Uniform times of the VP frame; N points are N − 1 intervals."""
     schedule = get("schedule", "vp", t_min=row.epsilon or ZERO)
     return Levels.cut(schedule, get("grid", "uniform"), row.points)
@@ -109,17 +109,17 @@ def rerun_published(
             progress(done - before[0], f"{scheme}, ε = {epsilon:g}, {row.points} points")
             before[0] = done
 
-        return propagate(sampler_of(scheme), model, levels_of(row), tick=tick)
+        return propagate(sampler_of(scheme), model, published_levels(row), tick=tick)
 
     for row in rows:
-        found, levels = law(row.scheme, row.epsilon, row.label), levels_of(row)
+        found, levels = law(row.scheme, row.epsilon, row.label), published_levels(row)
         start = noised(model, levels.sigmas[0]) if row.start == "p_T" else None
         mean, variance = found.moments(start)
         s = levels.scales[-1]
         yield PublishedResult(row, w2((s * mean, s * s * variance), noised(model, 0)), found.nfe)
 
 
-def draws(rows: Iterable[PublishedRow]) -> int:
+def n_draws(rows: Iterable[PublishedRow]) -> int:
     """The draws, the start included, whose rows all propagations take: the length of a progress bar."""
     runs = {(r.scheme, r.epsilon, r.points) for r in rows}
     return sum(points if scheme in ("EM", "DDPM", "EI") else 1 for scheme, _, points in runs)

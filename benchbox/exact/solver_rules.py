@@ -21,7 +21,7 @@ from benchbox.noise import Noise
 from benchbox.options import describe
 from benchbox.sampler import Sampler
 
-N = 23
+SOLVER_SAMPLES = 23
 SPLITS = ((1, 22), (16, 7), (5, 9, 9))
 MEASUREMENTS = 5
 
@@ -32,25 +32,27 @@ def measurements() -> Measurements:
     return measure(pose(get("problem", "inpaint"), image()), image(), MEASUREMENTS, 0, "cpu", torch.float64)
 
 
-def denoiser(first: int, n: int) -> Denoiser:
+def posed_denoiser(first: int, n: int) -> Denoiser:
     made = Denoiser(image(), torch.device("cpu"), torch.float64)
     made.pose(measurements())
     made.at(torch.arange(first, first + n))
     return made
 
 
-def run(sampler: Sampler, n_levels: int = 6, n: int = N, first: int = 0, seed: int = 0) -> tuple[Tensor, float]:
+def run_solver(
+    sampler: Sampler, n_levels: int = 6, n: int = SOLVER_SAMPLES, first: int = 0, seed: int = 0
+) -> tuple[Tensor, float]:
     """The last state of samples first … first+n−1, and the evaluations that each cost."""
     grid = get("grid", sampler.grid or "karras", sigma_min=0.02, sigma_max=20.0)
-    levels, denoise = Levels.cut(get("schedule", "edm"), grid, n_levels), denoiser(first, n)
+    levels, denoise = Levels.cut(get("schedule", "edm"), grid, n_levels), posed_denoiser(first, n)
     noise = Noise(seed, first, n, image().shape, dtype=torch.float64)
     return last(trajectory(sampler, denoise, levels, noise, "none")), denoise.evaluations / n
 
 
-def evaluations(sampler: Sampler) -> RuleResult:
+def evaluations_counted(sampler: Sampler) -> RuleResult:
     expected = "the claimed evaluations at every number of levels"
     for n in range(2, 8):
-        spent, claimed = run(sampler, n)[1], sampler.evals(n)
+        spent, claimed = run_solver(sampler, n)[1], sampler.evals(n)
         if spent != claimed:
             told = f"on {n} levels it spends {spent:g} evaluations where it claims {claimed}"
             return RuleResult("evaluations", False, told, expected)
@@ -59,25 +61,25 @@ def evaluations(sampler: Sampler) -> RuleResult:
 
 def batches(sampler: Sampler) -> RuleResult:
     """The same samples for any split: a norm over the batch shows here."""
-    whole, worst = run(sampler)[0], 0.0
+    whole, worst = run_solver(sampler)[0], 0.0
     for sizes in SPLITS:
         starts = accumulate((0, *sizes[:-1]))
-        split = torch.cat([run(sampler, n=n, first=first)[0] for first, n in zip(starts, sizes, strict=True)])
+        split = torch.cat([run_solver(sampler, n=n, first=first)[0] for first, n in zip(starts, sizes, strict=True)])
         worst = max(worst, relative(split, whole))
     expected = f"the same samples to {ROUNDING:g}, whatever the batch"
     return RuleResult("batches", worst < ROUNDING, f"samples differ by {worst:.1e} in other batches", expected)
 
 
-def state(sampler: Sampler) -> RuleResult:
-    first = run(sampler)[0]
-    run(sampler, seed=1)
-    off = relative(run(sampler)[0], first)
+def state_kept(sampler: Sampler) -> RuleResult:
+    first = run_solver(sampler)[0]
+    run_solver(sampler, seed=1)
+    off = relative(run_solver(sampler)[0], first)
     return RuleResult("state", off < ROUNDING, f"samples differ by {off:.1e} in a second run", "no state between runs")
 
 
 def measured(sampler: Sampler) -> RuleResult:
     """Samples of two measurements differ by more than those of one."""
-    x, number = run(sampler, 12, n=100)[0].flatten(1), torch.arange(100) % MEASUREMENTS
+    x, number = run_solver(sampler, 12, n=100)[0].flatten(1), torch.arange(100) % MEASUREMENTS
     y = measurements().y.flatten(1)
     own, other = ((x * (y != 0)[0] - y[(number + k) % MEASUREMENTS]).norm(dim=1).mean() for k in (0, 1))
     told = f"samples are {float(own):.2g} from their measurement, {float(other):.2g} from another"
@@ -85,7 +87,7 @@ def measured(sampler: Sampler) -> RuleResult:
 
 
 SOLVER_RULES: tuple[tuple[str, Rule], ...] = (
-    ("evaluations", evaluations), ("batches", batches), ("state", state), ("measurement", measured),
+    ("evaluations", evaluations_counted), ("batches", batches), ("state", state_kept), ("measurement", measured),
 )  # fmt: skip
 
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class File(Grid):
+class FileGrid(Grid):
     """The levels in a file that `benchbox tune` wrote, FILE in `--grid file:FILE`.
 
     Each sampler gets those that were tuned for it at its budget, by GITS (Chen et al. 2024, arXiv:2405.11326), OSS (Pei
@@ -60,18 +60,18 @@ class File(Grid):
                 stacklevel=2,
             )
 
-    def for_run(self, sampler: Sampler, model: Model, schedule: Schedule, guidance: Guidance | None) -> File:
+    def for_run(self, sampler: Sampler, model: Model, schedule: Schedule, guidance: Guidance | None) -> FileGrid:
         tuned = read_tuned(self.path)
         labels = list(dict.fromkeys(levels.label for levels in tuned.levels))
         own = sampler_label(sampler)
         of_sampler = [label for label in labels if label.partition(" ")[0] == sampler.name]
         label = self.sampler or (own if own in labels else [*of_sampler, *labels][0])
-        if others := list(differences(tuned, label, own, model, schedule, guidance)):
+        if others := list(other_settings(tuned, label, own, model, schedule, guidance)):
             warnings.warn(f"the levels of {self.path} were tuned for {', '.join(others)}.", stacklevel=2)
         return replace(self, sampler=label, evaluations=sum(levels.evaluations for levels in tuned.of(label)))
 
 
-def differences(
+def other_settings(
     tuned: TunedFile, label: str, own: str, model: Model, schedule: Schedule, guidance: Guidance | None
 ) -> Iterator[str]:
     """What the levels were tuned for, as far as a run has something else."""

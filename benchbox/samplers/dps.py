@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class DPS(Sampler):
+class DPSSampler(Sampler):
     """DPS (Chung et al. 2023, arXiv:2209.14687, algorithm 1): an ancestral step, then x' −= ζ ∇ ‖y − A(D)‖.
 
     x and x' are those of the paper's frame, x/√(1 + σ²). The norm is of each sample; in the authors' code it is of the

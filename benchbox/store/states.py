@@ -14,7 +14,7 @@ from benchbox.store.paths import STATE_KEY, opened, path_of
 from benchbox.store.reading import left_out
 from benchbox.store.tables import Note
 
-FORMAT = 2
+STATE_FORMAT = 2
 SUFFIX, OLD_SUFFIX = ".safetensors", ".npz"
 
 
@@ -64,7 +64,7 @@ class MetricStates:
             path.exists() and self.count(key) > state.n
         ):
             return
-        report = {"format": FORMAT, "key": key, "n": state.n, "counts": state.counts}
+        report = {"format": STATE_FORMAT, "key": key, "n": state.n, "counts": state.counts}
         write_bytes(path, pack(report, state.state))
 
     def inspect(self) -> None:
@@ -79,7 +79,7 @@ class MetricStates:
         try:
             with opened(path) as file:
                 report, state = unpack(file.read()) if arrays else (report_in(path), {})
-            if (report["format"], report["key"]) != (FORMAT, key) or int(report["n"]) < 1:
+            if (report["format"], report["key"]) != (STATE_FORMAT, key) or int(report["n"]) < 1:
                 raise ValueError("it holds other statistics than its name says")
             return MetricState(int(report["n"]), {str(k): float(v) for k, v in report["counts"].items()}, state)
         except (FileNotFoundError, NotADirectoryError):

@@ -11,13 +11,13 @@ from torch import Tensor
 
 from benchbox.sampler import euler
 
-Matrix = NDArray[np.float64]
+CostMatrix = NDArray[np.float64]
 
 GAMMAS = (1.0, 1.05, 1.1, 1.15, 1.2, 1.3)
 """Weights of later steps that are tried. GITS has 1.15 by default, and tries 0.8 to 1.2 for Stable Diffusion."""
 
 
-def cost_matrix(sigmas: Sequence[float], x: Tensor, denoised: Tensor) -> Matrix:
+def cost_matrix(sigmas: Sequence[float], x: Tensor, denoised: Tensor) -> CostMatrix:
     """The mean over samples of ‖x̂_j − x_j‖, x̂_j an Euler step from node i to node j, (nodes + 1, nodes + 1).
 
     x and denoised: (nodes, n, *shape), a fine solution and D of it. The last row and column stand for σ = 0, whose
@@ -33,7 +33,7 @@ def cost_matrix(sigmas: Sequence[float], x: Tensor, denoised: Tensor) -> Matrix:
     return cost
 
 
-def cheapest_paths(cost: Matrix, n_steps: int, gamma: float = 1.0) -> list[list[int]]:
+def cheapest_paths(cost: CostMatrix, n_steps: int, gamma: float = 1.0) -> list[list[int]]:
     """The paths from the first to the last node of least cost with 1, 2 … n_steps steps.
 
     The cost of a path is V = c[i, j] + γ V(j …): V_k(i) = min_j c[i, j] + γ V_(k−1)(j), by one pass for all k. A path

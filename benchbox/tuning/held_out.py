@@ -17,7 +17,7 @@ RESAMPLES = 2000
 
 
 @dataclass(frozen=True)
-class Interval:
+class BootstrapInterval:
     """A value with its 95 % interval (bootstrap over samples, percentiles)."""
 
     value: float
@@ -34,8 +34,8 @@ class HeldOut:
 
     samples: int
     seed: int
-    errors: dict[str, Interval]
-    ratio: Interval
+    errors: dict[str, BootstrapInterval]
+    ratio: BootstrapInterval
 
     @property
     def ratio_high(self) -> float:
@@ -52,21 +52,21 @@ def compared(problem: SameNoise, sigmas: Sequence[float], grids: Mapping[str, Gr
     for name, grid in grids.items():
         squares[name] = problem.squares(Levels.cut(cell.schedule, grid, cell.n_levels).sigmas)
     tuned, untuned = squares["tuned"], squares[next(iter(grids))]
-    errors = {name: interval((values,), rms) for name, values in squares.items()}
-    ratio = interval((tuned, untuned), lambda a, b, axis: rms(a, axis) / rms(b, axis))
+    errors = {name: interval((values,), root_mean_square) for name, values in squares.items()}
+    ratio = interval((tuned, untuned), lambda a, b, axis: root_mean_square(a, axis) / root_mean_square(b, axis))
     return HeldOut(problem.solution.n, problem.solution.cell.seed, errors, ratio)
 
 
-def rms(squares: NDArray[Any], axis: int = -1) -> NDArray[Any]:
+def root_mean_square(squares: NDArray[Any], axis: int = -1) -> NDArray[Any]:
     return np.sqrt(squares.mean(axis))
 
 
-def interval(data: tuple[Squares, ...], statistic: Any) -> Interval:
+def interval(data: tuple[Squares, ...], statistic: Any) -> BootstrapInterval:
     """A statistic of samples, which are paired where there are two lists of them."""
     value = float(statistic(*data, axis=-1))
     if not np.isfinite(value) or len(data[0]) < 2:
-        return Interval(value, value, value)
+        return BootstrapInterval(value, value, value)
     made = bootstrap(
         data, statistic, n_resamples=RESAMPLES, paired=len(data) > 1, vectorized=True, method="percentile", rng=0
     )
-    return Interval(value, float(made.confidence_interval.low), float(made.confidence_interval.high))
+    return BootstrapInterval(value, float(made.confidence_interval.low), float(made.confidence_interval.high))

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 
-Vector = NDArray[np.float64]
+Theta = NDArray[np.float64]
 
 RHO = 7
 """Levels are moved in σ^(1/7), as on Karras's grid."""
@@ -26,13 +26,13 @@ class Coordinates:
     def __init__(self, sigma_max: float, sigma_min: float) -> None:
         self.sigma_max, self.first, self.last = sigma_max, sigma_max ** (1 / RHO), sigma_min ** (1 / RHO)
 
-    def sigmas(self, theta: Vector) -> list[float]:
+    def sigmas(self, theta: Theta) -> list[float]:
         roots = [self.first]
         for share in 1 / (1 + np.exp(-np.clip(theta, -12, 12))):
             roots.append(roots[-1] - share * (roots[-1] - self.last))
         return [self.sigma_max, *(float(root**RHO) for root in roots[1:])]
 
-    def theta(self, sigmas: Sequence[float]) -> Vector:
+    def theta(self, sigmas: Sequence[float]) -> Theta:
         roots = np.maximum(np.asarray(sigmas) ** (1 / RHO), self.last * (1 + 1e-9))
         shares = np.clip(-np.diff(roots) / (roots[:-1] - self.last), 1e-4, 1 - 1e-4)
         return np.log(shares / (1 - shares))
@@ -48,7 +48,7 @@ def searched_levels(
     space = Coordinates(starts[0][0], sigma_min)
     tried: dict[float, list[float]] = {}
 
-    def objective(theta: Vector) -> float:
+    def objective(theta: Theta) -> float:
         sigmas = space.sigmas(theta)
         value = error(sigmas)
         tried.setdefault(value, sigmas)

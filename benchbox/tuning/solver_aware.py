@@ -13,7 +13,7 @@ from benchbox.denoiser import Denoiser
 from benchbox.driver import mode
 from benchbox.tuning.same_noise import SameNoise, Starts, levels_of
 
-SAMPLES = 16
+AWARE_SAMPLES = 16
 """Samples whose states are followed."""
 
 EVERY = 2
@@ -47,9 +47,9 @@ def solver_aware_levels(problem: SameNoise, n_levels: int) -> list[list[float]]:
     is followed exactly.
     """
     sampler, solution = problem.cell.sampler, problem.solution
-    x, denoised = (tensor[::EVERY, :SAMPLES] for tensor in solution.trajectories)
+    x, denoised = (tensor[::EVERY, :AWARE_SAMPLES] for tensor in solution.trajectories)
     sigmas, finished = solution.nodes[::EVERY], []
-    denoise, z = next(solution.batches(solution.levels, min(SAMPLES, problem.cell.batch_size)))
+    denoise, z = next(solution.batches(solution.levels, min(AWARE_SAMPLES, problem.cell.batch_size)))
     x, denoised = x[:, : len(z)], denoised[:, : len(z)]
     prefixes = {0: Prefix((0,), (), x[0])}
     for k in range(1, n_levels + 1):
@@ -58,11 +58,11 @@ def solver_aware_levels(problem: SameNoise, n_levels: int) -> list[list[float]]:
         for i, prefix in prefixes.items():
             with mode(sampler):
                 known = (*prefix.denoised, denoise(prefix.state, sigmas[i]))
-            ends.append((distance(known[-1], denoised[-1]), prefix.nodes))
+            ends.append((sample_distance(known[-1], denoised[-1]), prefix.nodes))
             for j in range(i + 1, len(sigmas)) if k < n_levels else ():
                 nodes = (*prefix.nodes, j)
                 state = replay(problem, known, z, [sigmas[node] for node in nodes], sigmas[j + 1 : j + 3])
-                error = distance(state, x[j])
+                error = sample_distance(state, x[j])
                 if j not in best or error < best[j][0]:
                     best[j] = error, Prefix(nodes, known, state)
         finished.append([sigmas[node] for node in min(ends)[1]])
@@ -86,5 +86,5 @@ def replay(
     return state
 
 
-def distance(a: Tensor, b: Tensor) -> float:
+def sample_distance(a: Tensor, b: Tensor) -> float:
     return float((a - b).double().square().mean())

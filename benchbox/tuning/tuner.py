@@ -16,13 +16,13 @@ from benchbox.grid import Grid, Levels
 from benchbox.registry import registry
 from benchbox.tuned import TunedLevels, described, described_sampler
 from benchbox.tuning.dmn import dmn_levels
-from benchbox.tuning.dp import GAMMAS, Matrix, cheapest_paths, cost_matrix
+from benchbox.tuning.dp import GAMMAS, CostMatrix, cheapest_paths, cost_matrix
 from benchbox.tuning.fine import EvaluationsTick, FineSolution
 from benchbox.tuning.held_out import HeldOut, compared
 from benchbox.tuning.journal import Journal
 from benchbox.tuning.same_noise import SameNoise
 from benchbox.tuning.search import searched_levels
-from benchbox.tuning.solver_aware import EVERY, SAMPLES, solver_aware_levels
+from benchbox.tuning.solver_aware import AWARE_SAMPLES, EVERY, solver_aware_levels
 
 METHODS = ("dp", "search", "dmn")
 
@@ -88,7 +88,7 @@ class Tuner:
         return FineSolution(replace(self.cells[0], seed=self.cells[0].seed + 1), 0, self.n, self.tick)
 
     @cached_property
-    def costs(self) -> Matrix:
+    def costs(self) -> CostMatrix:
         return cost_matrix(self.solution.nodes, *self.solution.trajectories)
 
     def planned(self, cell: Cell) -> int:
@@ -102,7 +102,7 @@ class Tuner:
         is_first = cell is next(c for c in self.cells if c.sampler == cell.sampler)
         largest = max(c.n_levels for c in self.cells if c.sampler == cell.sampler)
         networks = (cell.nfe_planned or 1) / max(cell.calls_planned or 1, 1)  # in one evaluation
-        return int(min(SAMPLES, self.n) * nodes * largest * networks) if is_first and steps_singly(cell) else 0
+        return int(min(AWARE_SAMPLES, self.n) * nodes * largest * networks) if is_first and steps_singly(cell) else 0
 
     @property
     def planned_check(self) -> int:

@@ -73,7 +73,7 @@ def quality_chart(boards: Sequence[Board], cost: CostName, defaults: Defaults) -
     names = setup_names([e.setup for _, e in entries], defaults)
     points: dict[str, list[Point]] = defaultdict(list)
     for board, entry in entries:
-        if drawable(x := spent(entry, cost), entry.value):
+        if drawable(x := cost_of(entry, cost), entry.value):
             points[names[entry.setup]].append(point(x, entry, board))
     front = non_dominated((p for line in points.values() for p in line), boards[0].highest)
     lines = [
@@ -92,7 +92,7 @@ def _on_one_device(boards: Sequence[Board], cost: CostName) -> tuple[str, list[t
     entries = [(board, entry) for board in boards for entry in board.entries]
     if cost == "nfe":
         return "", entries
-    counts = Counter(e.cost.device for _, e in entries if not math.isnan(spent(e, cost)))
+    counts = Counter(e.cost.device for _, e in entries if not math.isnan(cost_of(e, cost)))
     device = counts.most_common(1)[0][0] if counts else ""
     return device, [(board, entry) for board, entry in entries if entry.cost.device == device]
 
@@ -102,7 +102,7 @@ def point(x: float, entry: Entry, board: Board) -> Point:
     return Point(x, entry.value, entry.low, entry.high, nfe)
 
 
-def spent(entry: Entry, cost: CostName) -> float:
+def cost_of(entry: Entry, cost: CostName) -> float:
     """The cost of an entry; nan if not measured."""
     return {"nfe": entry.nfe, "seconds": entry.cost.seconds, "memory": entry.cost.memory_mb}[cost]
 

@@ -23,8 +23,8 @@ from benchbox.report.table import Defaults, label
 SCALE = "guidance.scale"
 """The option along a curve of two metrics."""
 
-KINDS = ("guidance", "model", "sampler", "schedule", "grid")
-PAIRS = (("fid", "class_accuracy"), ("precision", "recall"), ("fid", SCALE))
+LABEL_KINDS = ("guidance", "model", "sampler", "schedule", "grid")
+TRADEOFFS = (("fid", "class_accuracy"), ("precision", "recall"), ("fid", SCALE))
 """The trade-offs on the page: what is on the y axis, and on the x axis."""
 
 VARIED = "varied"
@@ -62,8 +62,8 @@ def _measured(record: BoardRow) -> bool:
 def _varied(records: Sequence[BoardRow], along: str) -> Iterator[dict[str, Any]]:
     """The records without the option in their options, and with its value as `varied`."""
     kind, _, option = along.partition(".")
-    if kind not in KINDS:
-        raise unknown("kind of option", kind, KINDS)
+    if kind not in LABEL_KINDS:
+        raise unknown("kind of option", kind, LABEL_KINDS)
     for record in records:
         options = json.loads(record[f"{kind}_options"] or "{}")
         value = options.pop(option, None)
@@ -118,7 +118,7 @@ def _points(group: Sequence[BoardRow], x: str, others: Mapping[str, float], opti
 
 def _names(rows: Sequence[BoardRow], defaults: Defaults) -> list[str]:
     """The sampler and the budget of each line; with schedule and grid where two would be equal."""
-    names = [f"{label(row, 'sampler', defaults)}, {_budget(row)}" for row in rows]
+    names = [f"{label(row, 'sampler', defaults)}, {_budget_label(row)}" for row in rows]
     return [
         name
         if names.count(name) == 1
@@ -127,14 +127,14 @@ def _names(rows: Sequence[BoardRow], defaults: Defaults) -> list[str]:
     ]
 
 
-def _budget(row: BoardRow) -> str:
+def _budget_label(row: BoardRow) -> str:
     return "adaptive" if row["nfe_requested"] is None else f"NFE {row['nfe_requested']}"
 
 
 def tradeoffs(rows: pd.DataFrame, defaults: Defaults) -> dict[str, Chart]:
     """The trade-offs of one model's rows under guidance that can be drawn, by their names."""
     charts = {}
-    for metric, x in PAIRS:
+    for metric, x in TRADEOFFS:
         try:
             chart = tradeoff_charts(rows, x, metric, defaults)[0]
         except UsageError:
