@@ -16,6 +16,7 @@ class Uniform(Grid):
     """Equal steps in t from t_max to t_min (Song et al. 2021, arXiv:2011.13456, app. D)."""
 
     name = "uniform"
+    aliases = ("normal",)  # in ComfyUI
 
     def __call__(self, schedule: Schedule, n_levels: int) -> NDArray[np.float64]:
         return np.linspace(*self.ends(schedule), n_levels)
@@ -41,6 +42,7 @@ class LogSNR(Grid):
     """Equal steps in ln σ, so in the log-SNR (DPM-Solver, Lu et al. 2022, arXiv:2206.00927, §3.3)."""
 
     name = "logsnr"
+    aliases = ("exponential",)  # in k-diffusion, ComfyUI and A1111
 
     def __call__(self, schedule: Schedule, n_levels: int) -> NDArray[np.float64]:
         first, last = self.sigmas(schedule)
