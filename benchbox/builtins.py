@@ -85,11 +85,13 @@ def benchbox_metrics() -> list[type[Metric]]:
     from benchbox.metrics.residual import Residual
     from benchbox.metrics.sliced import SlicedW1, SlicedW2
     from benchbox.metrics.ssim import SSIM
+    from benchbox.metrics.teacher_error import TeacherError
     from benchbox.metrics.wasserstein import W2
 
     return [
         FID, KID, InceptionScore, PrecisionRecall, W2, SlicedW2, Energy, MMD, Modes, ODEError, BitsPerDim,
         VariationalBound, ClassAccuracy, SlicedW1, PSNR, SSIM, LPIPS, Residual, CRPS, Coverage,
+        TeacherError,
     ]  # fmt: skip
 
 

@@ -49,6 +49,9 @@ class Accumulator(ABC):
     def update(self, batch: Tensor, index: Tensor) -> None:
         """Add samples (batch, *shape) and their global numbers (batch,)."""
 
+    def latents(self, z: Tensor, index: Tensor) -> None:  # noqa: B027 (most metrics measure what `decode` gives)
+        """Add the same samples before `decode`, (batch, *shape); called before `update`, of a latent model alone."""
+
     @abstractmethod
     def merge(self, other: Any) -> None:
         """Add the state of another accumulator of the same metric."""

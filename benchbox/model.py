@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
@@ -21,6 +22,15 @@ if TYPE_CHECKING:
 
 Prediction = Literal["eps", "x0", "score", "v", "flow", "edm"]
 """What a network predicts, see `benchbox.prediction`."""
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """A comparison of a model with the software that it comes from: what differs by how much, and what is allowed."""
+
+    what: str
+    difference: float
+    allowed: float
 
 
 class Model(ABC):
@@ -148,6 +158,11 @@ class Model(ABC):
         """The number of classes; 0: it is not class-conditional."""
         return 0
 
+    @property
+    def period(self) -> int | None:
+        """The number of prompts: sample i has prompt i mod this; None where each sample is one of its own."""
+        return None
+
     def unconditional(self, index: Tensor) -> dict[str, Tensor] | None:
         """`conditions` that mean no condition; None for a model that cannot be evaluated without one."""
         return None
@@ -179,6 +194,10 @@ class Model(ABC):
     def held_out(self) -> Path | None:
         """A file of data that the model was not trained on: the truths of inverse problems where it cannot draw."""
         return None
+
+    def agreements(self, device: Any) -> Iterator[Agreement]:
+        """Comparisons with the software that the model comes from, for `benchbox check --model`; by default none."""
+        return iter(())
 
     def decode(self, x: Tensor) -> Tensor:
         """Map latents (batch, *shape) to data (batch, *data_shape), after the final denoise."""

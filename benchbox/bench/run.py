@@ -110,13 +110,14 @@ class Run:
         return None
 
     def batch(self, first: int, n: int) -> Tensor:
-        """The samples first … first+n−1, decoded."""
+        """The samples first … first+n−1, decoded; `latents` is what they were before."""
         cell, before, calls = self.cell, self.denoise.evaluations, self.denoise.guided_calls
         self.begun += n
         index = torch.arange(first, first + n, device=self.device)
         with self.meter:
             self.denoise.at(index)
             x = self.walk(self.levels, first, n, cell.final, self.tick)
+        self.latents = x
         if cell.model.latent:
             with mode(cell.sampler):
                 x = self.decoding(cell.model.decode, x)

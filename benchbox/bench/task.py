@@ -139,6 +139,8 @@ class MakeSamples(Task):
                     try:
                         for x, index in run.samples(argument.first, argument.n):
                             for accumulator in accumulators:
+                                if cell.model.latent:
+                                    accumulator.latents(run.latents[: len(x)], index)
                                 accumulator.update(x, index)
                             if save is not None:
                                 save(x, index)

@@ -47,6 +47,10 @@ def check(
         str | None,
         typer.Option(help="An inverse problem: with --guidance, where the error to its exact posterior comes from."),
     ] = None,
+    model: Annotated[
+        str | None,
+        typer.Option(help="Models, named as in run; a pipeline of diffusers beside its own loop, step by step."),
+    ] = None,
     json_: Annotated[bool, typer.Option("--json", help="Everything that was measured, as JSON.")] = False,
     budget: Annotated[
         bool,
@@ -72,6 +76,8 @@ def check(
     """A certificate: exact errors, measured order, conduct. Exit status 1 if any check fails."""
     if published is not None:
         ok = print_published(published, points, json_)
+    elif model is not None:
+        ok = certificates(model.split(","), set_ or [], json_, quick, models=True)
     elif not plugins:
         raise UsageError("check needs a plugin to check: benchbox check heun, or benchbox check all.")
     elif problem is not None:
@@ -118,12 +124,28 @@ def guided_instances(names: list[str], set_: list[str], guidance: str) -> list[t
     return [(sampler, one) for sampler in samplers for one in guidances]
 
 
+def model_instances(names: list[str], set_: list[str]) -> list[Any]:
+    """The models that names mean, as in run, in all settings."""
+    from benchbox.bench.settings import Settings, parse_settings
+    from benchbox.bench.sweep import model_variants
+
+    settings = Settings(parse_settings(set_))
+    found = [model for name in names for model in model_variants(settings, name)]
+    settings.finish()
+    return found
+
+
 def certificates(
-    names: list[str], set_: list[str], as_json: bool, quick: bool = False, guidance: str | None = None
+    names: list[str],
+    set_: list[str],
+    as_json: bool,
+    quick: bool = False,
+    guidance: str | None = None,
+    models: bool = False,
 ) -> bool:
-    """Certify, print, and return whether all passed."""
+    """Certify, print, and return whether all passed; models: the names are those of models."""
     made = []
-    for certificate in certified(names, set_, quick, guidance):
+    for certificate in certified(names, set_, quick, guidance, models):
         made.append(certificate)
         if not as_json:
             print_certificate(certificate)
@@ -132,7 +154,9 @@ def certificates(
     return all(certificate.passed for certificate in made)
 
 
-def certified(names: list[str], set_: list[str], quick: bool, guidance: str | None) -> Iterator[Certificate]:
+def certified(
+    names: list[str], set_: list[str], quick: bool, guidance: str | None, models: bool = False
+) -> Iterator[Certificate]:
     """The certificates of plugins, or of samplers under guidances, each as soon as it is made."""
     from benchbox.exact.conformance import certificate_of
     from benchbox.exact.guidance_rules import guided_certificate
@@ -142,7 +166,7 @@ def certified(names: list[str], set_: list[str], quick: bool, guidance: str | No
         return
     with progress_bar("{task.fields[step]}") as bar:
         task = bar.add_task("", total=None, step="")
-        for plugin in instances(names, set_):
+        for plugin in model_instances(names, set_) if models else instances(names, set_):
             bar.reset(task, total=None, description=plugin.name, step="")
             yield certificate_of(plugin, quick=quick, tick=lambda step: bar.update(task, advance=1, step=step))
         bar.remove_task(task)

@@ -17,9 +17,22 @@ def recommend(
     target_fid: Annotated[
         float | None, typer.Option(help="The FID to reach: the whole 95 % interval must be at or below it.")
     ] = None,
+    metric: Annotated[
+        str, typer.Option(help="Another metric, of which less is better, such as teacher_error.")
+    ] = "fid",
+    target: Annotated[float | None, typer.Option(help="The value of that metric to reach, as --target-fid.")] = None,
     time_budget: Annotated[float | None, typer.Option(help="Seconds per 1,000 samples.")] = None,
 ) -> None:
     """The cheapest measured setup for a target FID, or the best for a time budget; otherwise, the sweep to run."""
+    from benchbox.report.prepared import RANKED
+
+    if metric not in RANKED or RANKED[metric].highest:
+        raise UsageError(f"--metric {metric} is not valid: give a ranked metric of which less is better.")
+    if target_fid is not None and (target is not None or metric != "fid"):
+        raise UsageError("--target-fid is for FID: give --metric and --target.")
+    target = target_fid if target_fid is not None else target
+    if (target is None) == (time_budget is None):
+        raise UsageError("give one of --target-fid and --time-budget (or --target, of another --metric).")
     from rich.text import Text
 
     from benchbox.cli.rows import rows_in
@@ -29,11 +42,9 @@ def recommend(
     from benchbox.report.ranking import boards
     from benchbox.report.recommend import for_target, for_time
 
-    if (target_fid is None) == (time_budget is None):
-        raise UsageError("give one of --target-fid and --time-budget.")
-    choices, defaults = measured_choices(boards(rows_in(directory)), model), registry().defaults
-    if target_fid is not None:
-        answer = for_target(choices, model, target_fid, defaults)
+    choices, defaults = measured_choices(boards(rows_in(directory)), model, metric), registry().defaults
+    if target is not None:
+        answer = for_target(choices, model, target, defaults)
     else:
         answer = for_time(choices, model, time_budget or 0, defaults)
     console.print(Text(plain_text(answer.why)), soft_wrap=True)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from benchbox import get
+from benchbox.bench.provenance import usable
 from benchbox.errors import UsageError
 from benchbox.exact.certificate import Certificate, certificate
 from benchbox.exact.guidance_rules import guidance_certificate
@@ -17,7 +18,7 @@ from benchbox.exact.schedule_rules import SCHEDULE_RULES
 from benchbox.exact.solver_rules import solver_certificate
 from benchbox.guidance import Guidance
 from benchbox.metric import Metric
-from benchbox.model import Model
+from benchbox.model import Agreement, Model
 from benchbox.options import build, describe
 from benchbox.problem import Problem
 from benchbox.registry import registry
@@ -41,7 +42,14 @@ def conformance(kind: str, plugin: Any) -> Certificate:
             )
             return Certificate(plugin.name, describe(plugin), (unmeasured,), kind=kind)
         return Certificate(plugin.name, describe(plugin), tuple(apply(table[kind], found)), kind=kind)
-    return Certificate(plugin.name, describe(plugin), tuple(apply(table[kind], plugin)), kind=kind)
+    compared = tuple(agreement(found) for found in plugin.agreements(usable("auto"))) if kind == "model" else ()
+    return Certificate(plugin.name, describe(plugin), compared or tuple(apply(table[kind], plugin)), kind=kind)
+
+
+def agreement(found: Agreement) -> RuleResult:
+    """A comparison of a model with the software that it comes from, as a rule."""
+    measured, allowed = f"largest difference {found.difference:.2g}", f"at most {found.allowed:g}"
+    return RuleResult(found.what, found.difference <= found.allowed, f"{measured}, {allowed}", allowed)
 
 
 CERTIFIABLE: dict[str, type] = {

@@ -97,23 +97,11 @@ class ODEErrorAccumulator(Accumulator):
         context, sigmas = self.context, self.context.grid.sigmas
         self.denoise.at(index)
         with torch.inference_mode():
-            x = self.starts(index) * context.grid.start_std
+            x = starts(context, index) * context.grid.start_std
             x = solution(self.denoise, x, sigmas[0], self.end, tolerance_of(self.denoise))
             if context.final == "denoise":
                 x = self.denoise(x, self.end)
             return context.model.decode(x)
-
-    def starts(self, index: Tensor) -> Tensor:
-        """The initial noise of these samples, in any order."""
-        import torch
-
-        from benchbox.noise import Noise
-
-        context, last = self.context, int(index.max()) + 1
-        noise_on: torch.device = context.noise_device or context.device
-        dtype = torch.float32 if context.model.denoiser(context.device) is None else torch.float64
-        noise = Noise(context.seed, 0, last, context.model.shape, noise_on, dtype, context.noise_block, context.device)
-        return noise(0.0, 0.0)[index]
 
     def merge(self, other: ODEErrorAccumulator) -> None:
         self.squares |= other.squares
@@ -127,6 +115,19 @@ class ODEErrorAccumulator(Accumulator):
     def compute(self) -> dict[str, float | str | None]:
         values = [self.squares[i] for i in sorted(self.squares)]
         return {"ode_error": float(np.sqrt(np.mean(values))) if values else None}
+
+
+def starts(context: Context, index: Tensor) -> Tensor:
+    """The initial noise of the samples with these numbers, in any order."""
+    import torch
+
+    from benchbox.noise import Noise
+
+    noise_on: torch.device = context.noise_device or context.device
+    dtype = torch.float32 if context.model.denoiser(context.device) is None else torch.float64
+    last = int(index.max()) + 1
+    noise = Noise(context.seed, 0, last, context.model.shape, noise_on, dtype, context.noise_block, context.device)
+    return noise(0.0, 0.0)[index]
 
 
 def solution(denoise: Denoiser, x: Tensor, sigma: float, sigma_last: float, tolerance: float) -> Tensor:

@@ -65,6 +65,14 @@ def model_words(task: BoardTask, row: BoardRow, defaults: Defaults) -> list[str]
     return ["--model", quoted(model), *_set("model", plugin, options, defaults)]
 
 
+def guidance_words(task: BoardTask, defaults: Defaults) -> list[str]:
+    """--guidance of a task and its options as words of a command; empty where it has none."""
+    if not task.guidance:
+        return []
+    options = json.loads(task.guidance_options)
+    return ["--guidance", task.guidance, *_set("guidance", task.guidance, options, defaults)]
+
+
 def _model(
     title: str, options: Mapping[str, Any], row: BoardRow, defaults: Defaults
 ) -> tuple[str, str, Mapping[str, Any]]:

@@ -21,6 +21,7 @@ METRIC_NAMES = {
     "fid": "FID", "kid": "KID", "isc": "inception score", "f_score": "F score", "w2": "W2", "sw2": "sliced W2",
     "mmd": "MMD", "energy": "energy distance", "mode_recall": "recall of modes", "ode_error": "ODE error",
     "sw1": "sliced W1", "psnr": "PSNR", "ssim": "SSIM", "lpips": "LPIPS", "crps": "CRPS",
+    "teacher_error": "distance to the teacher", "teacher_error_decoded": "distance to the teacher, decoded",
 }  # fmt: skip
 """Metrics, as headings spell them."""
 

@@ -35,6 +35,7 @@ RANKED = {
     "energy": Ranked("energy"), "mode_recall": Ranked("modes", highest=True), "ode_error": Ranked("ode_error"),
     "class_accuracy": Ranked("class_accuracy", highest=True, error="_se"), "psnr": Ranked("psnr", highest=True),
     "ssim": Ranked("ssim", highest=True), "lpips": Ranked("lpips"), "crps": Ranked("crps"), "sw1": Ranked("sw1"),
+    "teacher_error": Ranked("teacher_error"), "teacher_error_decoded": Ranked("teacher_error"),
 }  # fmt: skip
 """The ranked columns, in the order of the boards. Other columns have no best value, or measure only the model.
 

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 from benchbox.errors import UsageError
 from benchbox.report.choices import Choice, cheapest_first, choice_sentence
-from benchbox.report.command import model_words, run_command
+from benchbox.report.command import guidance_words, model_words, run_command
+from benchbox.report.prepared import RANKED
 from benchbox.report.table import Defaults
 from benchbox.report.ties import separated
 
@@ -107,7 +108,8 @@ def _sweep(choices: Sequence[Choice], budgets: Sequence[int], defaults: Defaults
     """The samplers of the three best choices at other budgets."""
     samplers = list(dict.fromkeys(c.entry.setup.sampler for c in sorted(choices, key=lambda c: c.entry.value)))[:3]
     task = choices[0].board.task
-    model = model_words(task, choices[0].entry.row, defaults)
+    model = [*model_words(task, choices[0].entry.row, defaults), *guidance_words(task, defaults)]
+    model += ["--metric", RANKED[task.metric].metric] if task.metric != "fid" else []
     return _run(model, ",".join(samplers), budgets, task.n_samples)
 
 

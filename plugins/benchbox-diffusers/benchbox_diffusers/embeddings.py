@@ -50,6 +50,7 @@ def embeddings(
     if file.is_file() and metadata(file) == expected:
         return load(file)
     tensors = encode(checkpoint, prompts, options, trust_pickle)
+    file.parent.mkdir(parents=True, exist_ok=True)
     with output(file) as out:
         out.write(save({name: t.contiguous() for name, t in tensors.items()}, expected))
     return tensors
@@ -112,7 +113,8 @@ def text_pipeline(checkpoint: Checkpoint, options: dict[str, Any], trust_pickle:
         net = getattr(diffusers, family.network_class).from_config(checkpoint.config)
     others = {
         name: None for name, entry in checkpoint.index.items()
-        if isinstance(entry, list) and not name.startswith(("text_encoder", "tokenizer", "scheduler"))
+        if isinstance(entry, list)
+        and (entry[0] is None or not name.startswith(("text_encoder", "tokenizer", "scheduler")))
     }  # fmt: skip
     return getattr(diffusers, str(checkpoint.pipeline)).from_pretrained(
         checkpoint.root, **others | {family.network: net}, local_files_only=True, variant=options["variant"],

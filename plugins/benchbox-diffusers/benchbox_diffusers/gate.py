@@ -14,6 +14,7 @@ from benchbox import Levels, Sampler
 from benchbox.denoiser import Denoiser
 from benchbox.driver import trajectory
 from benchbox.guidance import guided
+from benchbox.model import Agreement
 from benchbox.registry import registry
 from benchbox_diffusers.calls import unpacked
 from benchbox_diffusers.options import table
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
 
 LATENTS, GREY = 1e-4, 1.0
 """What passes: the largest relative difference of latents in float32, and that of pictures in grey levels of 255."""
+
+HALF_LATENTS, HALF_GREY = 5e-2, 26.0
+"""The same with weights in half precision, whose rounding grows from step to step."""
 
 
 @dataclass(frozen=True)
@@ -68,6 +72,27 @@ def differences(
     denoise = Denoiser(model, torch.device(device))
     for sampler in equivalents(found):
         yield compare(model, found, denoise, sampler, scale)
+
+
+def agreements(model: Diffusers, device: str) -> Iterator[Agreement]:
+    """The pipeline's run beside benchbox's, without guidance and with the scale that the pipeline has by default."""
+    latents, grey = (LATENTS, GREY) if model.weights_dtype is None else (HALF_LATENTS, HALF_GREY)
+    for scale in scales(model):
+        guidance = "not guided" if scale is None else f"scale {scale:g}"
+        for found in differences(model, scale, device=device):
+            run = f"{found.sampler} beside {model.checkpoint.pipeline} with {found.scheduler}, {guidance}"
+            yield Agreement(f"{run}: latents at {found.steps} steps, relative", found.latents, latents)
+            yield Agreement(f"{run}: pictures, grey levels of 255", found.grey, grey)
+
+
+def scales(model: Diffusers) -> Iterator[float | None]:
+    """Without guidance, and the scale of the pipeline where it can be asked without its condition."""
+    yield None
+    family = model.checkpoint.family
+    if family.text and model.guidance_number is not None and model.negative is None:
+        return
+    if family.scale and model.unconditional(torch.arange(1)) is not None:
+        yield max(family.scale, 2.0)
 
 
 def equivalents(found: Reference) -> Iterator[Sampler]:

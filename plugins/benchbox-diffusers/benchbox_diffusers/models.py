@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from benchbox import Grid, Model, Schedule, get
 from benchbox.classes import LATER_OPTION
-from benchbox.model import Prediction
+from benchbox.model import Agreement, Prediction
 from benchbox_diffusers.checkpoints import Checkpoint, fetch, read
 from benchbox_diffusers.conditions import check_options, conditions, unconditional
 from benchbox_diffusers.prompts import Prompts, digest, encoders_sha256, read_prompts
@@ -153,11 +153,21 @@ class Diffusers(Model):
         assert self.prompts is not None
         return read_prompts(self.prompts, self.negative)
 
+    @property
+    def period(self) -> int | None:
+        return len(self.texts.texts) if self.prompts else None
+
     def conditions(self, index: Tensor) -> dict[str, Tensor]:
         return conditions(self, index)
 
     def unconditional(self, index: Tensor) -> dict[str, Tensor] | None:
         return unconditional(self, index)
+
+    def agreements(self, device: Any) -> Iterator[Agreement]:
+        """Its pipeline's own loop beside a run of benchbox, step by step."""
+        from benchbox_diffusers.gate import agreements
+
+        return agreements(self, str(device)) if self.latent else iter(())
 
     def network(self, device: Any) -> Callable[..., Tensor]:
         from benchbox_diffusers.networks import Network, placed

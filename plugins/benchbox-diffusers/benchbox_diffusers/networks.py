@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
 
+from benchbox.errors import UsageError
 from benchbox_diffusers.calls import Time, network_time, unpacked
 
 if TYPE_CHECKING:
@@ -69,6 +71,8 @@ def placed(network: Network, device: Any, own_dtype: bool, offload: bool) -> Net
     if not offload:
         network.to(device)
         return InPlace(network) if own_dtype else network
+    if not find_spec("accelerate"):
+        raise UsageError("offload=true needs the package accelerate: pip install 'benchbox-diffusers[offload]'.")
     from diffusers.hooks.group_offloading import apply_group_offloading
 
     apply_group_offloading(network.net, onload_device=torch.device(device), offload_type="leaf_level")
