@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 
 from benchbox.cli import pictures
+from benchbox.cli.restorations import restorations
 
-PlotKind = Literal["quality", "order", "budget", "samples", "trajectory"]
+PlotKind = Literal["quality", "order", "budget", "samples", "trajectory", "restoration"]
 
-DEFAULT_BUDGETS = {"budget": "9,17,35,69,139", "samples": "5,10,20,35", "trajectory": "10"}
+DEFAULT_BUDGETS = {"budget": "9,17,35,69,139", "samples": "5,10,20,35", "trajectory": "10", "restoration": "20"}
 """Budgets when --nfe is not given."""
 
 TITLES = {"samples": "Samples", "trajectory": "D(x, σ) along the trajectory"}
@@ -42,9 +43,14 @@ def plot(
     ] = None,
     schedule: Annotated[str | None, typer.Option(help="All kinds but quality: the schedule.")] = None,
     grid: Annotated[str | None, typer.Option(help="samples, trajectory, budget: the grid.")] = None,
-    samples: Annotated[int, typer.Option(min=1, help="samples, trajectory: number of samples.")] = 16,
+    guidance: Annotated[str, typer.Option(help="restoration: methods, a comma list; none for a sampler.")] = "mmps",
+    problem: Annotated[str, typer.Option(help="restoration: the inverse problem.")] = "inpaint",
+    measurements: Annotated[int, typer.Option(min=1, help="restoration: number of measurements.")] = 4,
+    samples: Annotated[
+        int, typer.Option(min=1, help="samples, trajectory: number of samples; restoration: of each measurement.")
+    ] = 16,
     seed: Annotated[
-        int, typer.Option(min=0, help="samples, trajectory: seed of the noise, shared by all samplers.")
+        int, typer.Option(min=0, help="samples, trajectory, restoration: seed of the noise, shared by all methods.")
     ] = 0,
     set_: Annotated[
         list[str] | None, typer.Option("--set", help="[PLUGIN.]OPTION=VALUE, as in run.", metavar="[PLUGIN.]OPTION=V")
@@ -54,7 +60,7 @@ def plot(
     ] = False,
     certificate: Annotated[list[Path] | None, typer.Option(help="order: output of benchbox check --json.")] = None,
 ) -> None:
-    """Draw quality against cost, orders of convergence, an error budget, samples, or a trajectory."""
+    """Draw quality against cost, orders of convergence, an error budget, samples, a trajectory, or restorations."""
     from benchbox.errors import UsageError
     from benchbox.report.page.single import write_charts, write_gallery
 
@@ -71,10 +77,17 @@ def plot(
         chart = pictures.budget_picture(names, nfe or DEFAULT_BUDGETS[kind], set_ or [], schedule, grid)
         write_charts({"": chart}, output)
     else:
-        request = {
-            "models": [model or "mnist-edm"], "schedules": [schedule] if schedule else [], "seeds": [seed],
+        budgets, settings, name = nfe or DEFAULT_BUDGETS[kind], set_ or [], model or "mnist-edm"
+        request: dict[str, Any] = {
+            "models": [name], "schedules": [schedule] if schedule else [], "seeds": [seed],
             "grids": [grid] if grid else [], "n_samples": samples, "batch_size": samples,
         }  # fmt: skip
-        lines, data_range = pictures.pictures(kind, names, nfe or DEFAULT_BUDGETS[kind], set_ or [], request)
-        title = f"{TITLES[kind]}: {model or 'mnist-edm'}, the same noise (seed {seed})"
+        if kind == "restoration":
+            request |= {"guidances": guidance.split(","), "problems": [problem], "measurements": measurements}
+            request |= dict.fromkeys(("n_samples", "batch_size"), samples * measurements)
+            lines, data_range, subject = restorations(names, budgets, settings, request)
+            title = f"{name}, {subject}; standard deviations: white is half of the range"
+        else:
+            lines, data_range = pictures.pictures(kind, names, budgets, settings, request)
+            title = f"{TITLES[kind]}: {name}, the same noise (seed {seed})"
         write_gallery(lines, output, title, data_range)
