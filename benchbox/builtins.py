@@ -56,13 +56,16 @@ def benchbox_models() -> list[type[Model]]:
     from benchbox.models.bundled import MnistDDPM, MnistEDM, MnistNCSN
     from benchbox.models.card_model import CardFile
     from benchbox.models.empirical import Empirical
+    from benchbox.models.fractal import Fractal
     from benchbox.models.gaussian import Gaussian
     from benchbox.models.mixture import Mixture
     from benchbox.models.mixture25 import Mixture25
     from benchbox.models.python import Python
     from benchbox.models.torchscript import TorchScript
 
-    return [MnistEDM, MnistDDPM, MnistNCSN, Gaussian, Mixture, Mixture25, Empirical, CardFile, TorchScript, Python]
+    return [
+        MnistEDM, MnistDDPM, MnistNCSN, Gaussian, Mixture, Mixture25, Fractal, Empirical, CardFile, TorchScript, Python,
+    ]  # fmt: skip
 
 
 @hookimpl
@@ -78,6 +81,7 @@ def benchbox_metrics() -> list[type[Metric]]:
     from benchbox.metrics.likelihood import BitsPerDim
     from benchbox.metrics.lpips import LPIPS
     from benchbox.metrics.mmd import MMD
+    from benchbox.metrics.mode_coverage import ModeCoverage
     from benchbox.metrics.modes import Modes
     from benchbox.metrics.ode_error import ODEError
     from benchbox.metrics.precision_recall import PrecisionRecall
@@ -89,8 +93,8 @@ def benchbox_metrics() -> list[type[Metric]]:
     from benchbox.metrics.wasserstein import W2
 
     return [
-        FID, KID, InceptionScore, PrecisionRecall, W2, SlicedW2, Energy, MMD, Modes, ODEError, BitsPerDim,
-        VariationalBound, ClassAccuracy, SlicedW1, PSNR, SSIM, LPIPS, Residual, CRPS, Coverage,
+        FID, KID, InceptionScore, PrecisionRecall, W2, SlicedW2, Energy, MMD, Modes, ModeCoverage, ODEError,
+        BitsPerDim, VariationalBound, ClassAccuracy, SlicedW1, PSNR, SSIM, LPIPS, Residual, CRPS, Coverage,
         TeacherError,
     ]  # fmt: skip
 

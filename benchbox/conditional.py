@@ -45,6 +45,8 @@ class Conditional:
     guided_calls: int
     classified: int
     clock: HostClock | CudaClock
+    doubles: bool = True
+    """Whether one call on a doubled batch may be faster than two."""
 
     def __init__(self) -> None:
         self.guides: dict[Model, Self] = {}
@@ -108,9 +110,12 @@ class Conditional:
         return self.under(x, sigma, self.without(x))
 
     def both(self, x: Tensor, sigma: float) -> tuple[Tensor, Tensor]:
-        """D_c and D_u, with and without the condition; one call on a doubled batch if both have the same conditions."""
+        """D_c and D_u, with and without the condition; one call on a doubled batch if both have the same conditions.
+
+        Two calls of a formula, which would gain nothing from a doubled batch.
+        """
         without = self.without(x)
-        if without.keys() != self.conditions.keys():
+        if not self.doubles or without.keys() != self.conditions.keys():
             return self(x, sigma), self.under(x, sigma, without)
         if self._doubled is None:
             self._doubled = {name: torch.cat([value, without[name]]) for name, value in self.conditions.items()}

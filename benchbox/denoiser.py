@@ -33,6 +33,7 @@ class Denoiser(Conditional):
         self.model, self.device, self.dtype, self.needs_grad = model, device, dtype, model.needs_grad
         formula = model.denoiser(device)
         self.formula: Formula = formula or Wrapped(model, device, dtype)
+        self.doubles = formula is None
         schedule = None if formula else model.schedule
         self.low = 0.0 if schedule is None else float(schedule.sigma(schedule.t_min)) * (1 - 1e-9)
         self.high = math.inf if schedule is None else float(schedule.sigma(schedule.t_max)) * (1 + 1e-9)

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import torch
+from guidance_overhead import ratios
 from overhead import CONTENDERS, FLOOR, METHODS, SHAPES, evaluations, measure, ours, peer, plain, plain_eps
 
 
@@ -47,3 +48,11 @@ def test_at_most_the_plain_arithmetic(request: pytest.FixtureRequest, method: st
     if request.config.getoption("benchmark_disable") and not request.config.getoption("benchmark_enable"):
         pytest.skip("a measurement: it runs with --benchmark-enable")
     assert measure(method, SHAPES["64x3x32x32"], 31)[f"benchbox/{FLOOR['benchbox']}"] <= 1.0
+
+
+def test_cfg_costs_at_most_a_tenth_more_than_by_hand(request: pytest.FixtureRequest) -> None:
+    """At 64 × 3 × 32 × 32, on a network of one multiplication."""
+    if request.config.getoption("benchmark_disable") and not request.config.getoption("benchmark_enable"):
+        pytest.skip("a measurement: it runs with --benchmark-enable")
+    torch.set_num_threads(1)
+    assert ratios()["cfg"][1] <= 1.1
