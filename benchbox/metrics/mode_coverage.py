@@ -12,10 +12,13 @@ from benchbox.errors import UsageError
 from benchbox.metric import Accumulator, Context, Metric
 from benchbox.metrics.frechet import Matrix
 from benchbox.metrics.modes import WITHIN, HasModes
+from benchbox.metrics.posterior import compares_with_data
 from benchbox.model import Model
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+    from benchbox.problem import Problem
 
 
 @dataclass(frozen=True)
@@ -33,6 +36,9 @@ class ModeCoverage(Metric):
     def check(self, model: Model) -> None:
         if np.linalg.det(components(model)[2]).min() == 0:
             raise UsageError(f"metric {self.name} needs modes of some width: one of model {model.title} has none.")
+
+    def check_problem(self, problem: Problem | None, model: Model) -> None:
+        compares_with_data(self.name, problem)
 
     def start(self, context: Context) -> ModeCoverageAccumulator:
         return ModeCoverageAccumulator(*components(context.model))
