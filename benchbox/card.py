@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from dataclasses import asdict, dataclass, field
+from dataclasses import MISSING, asdict, dataclass, field, fields
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Protocol, TypeVar, get_args, get_origin, get_type_hints
@@ -95,6 +95,9 @@ def read_as(kind: type[AnyCard], path: Path, expected: str) -> AnyCard:
         for name, value in card_fields.items():
             if not fits_type(value, types[name]):
                 raise ValueError(f"its {name} is {json.dumps(value)[:60]}, which is not {type_name(types[name])}")
+        needed = {f.name for f in fields(kind) if f.default is MISSING and f.default_factory is MISSING}
+        if missing := sorted(needed - card_fields.keys()):
+            raise ValueError(f"it has no {', '.join(missing)}")
         card = kind(**card_fields)
         if fault := card.fault():
             raise ValueError(fault)

@@ -28,6 +28,7 @@ from benchbox.grid import Levels
 from benchbox.guidance import NO_LIMIT, Guidance
 from benchbox.guidances.cfg import CFG
 from benchbox.metrics.class_accuracy import ClassAccuracyAccumulator
+from benchbox.models.bundled import WEIGHTS
 from benchbox.noise import Noise
 from benchbox.report.plots.quality import series
 from benchbox.report.ranking import boards
@@ -185,7 +186,7 @@ class TestClassifier:
 
     def test_a_model_without_a_classifier_is_refused(self) -> None:
         with pytest.raises(UsageError, match="model mnist-edm has none"):
-            expand(Request(["heun"], [18], guidances=["classifier"]))
+            expand(Request(["heun"], [18], models=[str(WEIGHTS / "mnist-edm.json")], guidances=["classifier"]))
 
 
 class TestAutoguidance:

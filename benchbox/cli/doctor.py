@@ -87,6 +87,14 @@ def check_weights() -> Iterator[Finding]:
         except UsageError as error:
             yield f"model {name}", False, str(error)
     try:
+        from benchbox.classifier_card import load_classifier
+        from benchbox.models.bundled import NOISY_DIGITS
+
+        load_classifier(NOISY_DIGITS, "cpu")
+        yield "classifier mnist-classifier", True, "SHA-256 matches its card"
+    except UsageError as error:
+        yield "classifier mnist-classifier", False, str(error)
+    try:
         from benchbox.metrics.mnist_cnn import classifier
 
         classifier()

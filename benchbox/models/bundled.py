@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
+from benchbox.classifier_card import load_classifier
 from benchbox.models.card_model import CardModel
 
+if TYPE_CHECKING:
+    from torch import Tensor
+
 WEIGHTS = Path(__file__).parent / "weights"
+NOISY_DIGITS = WEIGHTS / "mnist-classifier.json"
+"""The card of a classifier of noisy digits."""
 
 
 @dataclass(frozen=True)
 class Bundled(CardModel):
     name: ClassVar[str]
+
+    def classifier(self, device: Any) -> Callable[[Tensor, float], Tensor] | None:
+        """The bundled classifier of noisy digits, for a class-conditional network."""
+        return load_classifier(NOISY_DIGITS, device) if self.classes else None
 
     @property
     def held_out(self) -> Path:

@@ -31,7 +31,7 @@ ACCURACY_LEVELS = (0.01, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0)
 class ClassifierLoss:
     """Cross-entropy −log p(c | x_0 + σ n), with ln σ uniform from σ_min to σ_max (Dhariwal & Nichol 2021, §4).
 
-    The default range covers those of the built-in schedules.
+    The default range is from EDM's lowest level to the highest of all built-in schedules.
     """
 
     sigma_min: float = 0.002

@@ -83,6 +83,12 @@ class Checkpoint:
         return "whole" if whole else self.family.time
 
     @property
+    def learned_variance(self) -> bool:
+        """Whether the network gives a variance between β̃ and β after its prediction, as ADM and DiT do."""
+        doubled = self.config.get("out_channels") == 2 * self.config.get("in_channels", 3)
+        return doubled and not self.family.flow and self.scheduler.get("variance_type") != "learned"
+
+    @property
     def classes(self) -> int:
         """The classes of a class-conditional network; 0: none."""
         count = self.config.get("num_class_embeds") or (

@@ -144,6 +144,10 @@ class Diffusers(Model):
         return digest([self.weights.sha256, vae, encoders_sha256(self.checkpoint) if self.prompts else None])
 
     @property
+    def learned_variance(self) -> bool:
+        return self.checkpoint.learned_variance and self.prediction != "score"
+
+    @property
     def classes(self) -> int:
         return self.checkpoint.classes
 
@@ -177,8 +181,9 @@ class Diffusers(Model):
         net = self.weights.load(checkpoint.folder, class_name, dtype)
         sigma_schedule = self.schedule if self.prediction == "score" else None
         network = Network(
-            net, checkpoint.family, checkpoint.time, checkpoint.factor, self.guidance_number, sigma_schedule
-        )
+            net, checkpoint.family, checkpoint.time, checkpoint.factor, self.guidance_number, sigma_schedule,
+            self.learned_variance,
+        )  # fmt: skip
         return placed(network, device, self.weights_dtype is not None, self.offload)
 
     def decode(self, x: Tensor) -> Tensor:

@@ -20,7 +20,8 @@ class Network(nn.Module):
     """callable(y, t, **conditions) of latents y (batch, c, h, w), in the dtype of the network's weights.
 
     time: what it is told of the level. factor: pixels per latent, in each direction. embedded: the guidance number,
-    where the network takes one. sigma_schedule: of a Score-SDE, whose network is told σ.
+    where the network takes one. sigma_schedule: of a Score-SDE, whose network is told σ. learned_variance: it gives
+    twice the channels.
     """
 
     def __init__(
@@ -31,10 +32,11 @@ class Network(nn.Module):
         factor: int = 1,
         embedded: float | None = None,
         sigma_schedule: Schedule | None = None,
+        learned_variance: bool = False,
     ) -> None:
         super().__init__()
         self.net, self.family, self.time, self.factor, self.embedded = net, family, time, factor, embedded
-        self.sigma_schedule = sigma_schedule
+        self.sigma_schedule, self.outputs = sigma_schedule, 2 if learned_variance else 1
 
     def forward(self, y: Tensor, t: Tensor, **conditions: Tensor) -> Tensor:
         if self.sigma_schedule is not None:
@@ -46,11 +48,11 @@ class Network(nn.Module):
         out: Tensor = self.net(**arguments, return_dict=False)[0]
         if self.family.packed:
             out = unpacked(out, *y.shape[2:])
-        return self.family.sign * mean_of(out, y.shape[1]).to(y.dtype)
+        return self.family.sign * first_channels(out, self.outputs * y.shape[1]).to(y.dtype)
 
 
-def mean_of(out: Tensor, channels: int) -> Tensor:
-    """The first channels of an output; a learned variance comes after them."""
+def first_channels(out: Tensor, channels: int) -> Tensor:
+    """Those of the prediction, and of a variance between β̃ and β; a variance of another kind is dropped."""
     return out[:, :channels]
 
 

@@ -18,6 +18,7 @@ from benchbox_diffusers.reference import run_pipeline
 
 import benchbox
 from benchbox import Levels
+from benchbox.denoiser import Denoiser
 from benchbox.errors import UsageError
 from benchbox.noise import Noise
 
@@ -81,15 +82,28 @@ def test_the_prediction_type_matters(tmp_path: Path) -> None:
     assert found.latents > 0.1
 
 
-def test_packed_latents_and_the_channels_of_a_learned_variance_matter(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    flux, dit = model("flux", tmp_path / "flux"), model("dit", tmp_path / "dit")
+def test_packed_latents_matter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tested = model("flux", tmp_path / "flux")
     monkeypatch.setattr(networks, "unpacked", lambda tokens, height, width: tokens)
-    monkeypatch.setattr(networks, "mean_of", lambda out, channels: out)
-    for tested in (flux, dit):
-        with pytest.raises(UsageError, match="its output has the shape of its input"):
-            gate(tested, None)
+    with pytest.raises(UsageError, match="its output has the shape of its input"):
+        gate(tested, None)
+
+
+@pytest.mark.parametrize("name", ["dit", "pixart_sigma"])
+def test_a_learned_variance_is_in_the_channels_after_the_prediction(name: str, tmp_path: Path) -> None:
+    tested = model(name, tmp_path)
+    assert tested.learned_variance
+    denoise, x = Denoiser(tested, torch.device("cpu")), torch.randn(2, *tested.shape)
+    denoise.at(torch.arange(2))
+    sigma = float(tested.schedule.sigma(0.4))
+    denoised, v = denoise.with_variance(x, sigma)
+    s = float(tested.schedule.scale(0.4))
+    t = torch.full((2,), 0.4 * 1000 - 1)
+    out = tested.network(torch.device("cpu"))(s * x, t, **tested.conditions(torch.arange(2)))
+    eps, raw = out.chunk(2, dim=1)
+    torch.testing.assert_close(denoised, x - sigma * eps, rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(v, (raw + 1) / 2, rtol=1e-4, atol=1e-4)
+    assert v.std() > 1e-4
 
 
 @pytest.mark.parametrize("name", ["ldm", "stable_diffusion_xl", "stable_diffusion_3", "flux", "sana"])
