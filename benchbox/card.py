@@ -8,7 +8,7 @@ import math
 from dataclasses import MISSING, asdict, dataclass, field, fields
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Protocol, TypeVar, get_args, get_origin, get_type_hints
+from typing import Any, ClassVar, Protocol, TypeVar, get_args, get_origin, get_type_hints
 
 from benchbox.atomic import output
 from benchbox.errors import UsageError
@@ -22,7 +22,9 @@ MOST_IMAGE_SIDE = 2**20
 
 
 class ValidatedCard(Protocol):
-    """A card that says what is wrong with it."""
+    """A card, a dataclass that says what is wrong with it."""
+
+    __dataclass_fields__: ClassVar[dict[str, Any]]
 
     def fault(self) -> str | None:
         """What is wrong with a value of the right type; None where the card is valid."""
