@@ -9,15 +9,16 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from benchbox.errors import UsageError
 from benchbox.measurement import svd_of
 from benchbox.problem import Problem
 
 if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+
     from benchbox.model import Model
 
 FloatArray = NDArray[np.float64]
@@ -45,6 +46,8 @@ class Posterior:
     """
 
     def __init__(self, law: MixtureLaw, u: Tensor, s: Tensor, v: Tensor, sigma_y: float) -> None:
+        import torch
+
         def numbers(array: FloatArray) -> Tensor:
             return torch.as_tensor(array, device=v.device)
 
@@ -65,6 +68,9 @@ class Posterior:
 
     def components(self, sigma: float) -> tuple[Tensor, Tensor, Tensor]:
         """Variances given x, v_k (K, d); gains v_k Aᵀ S_k⁻¹ (K, d, m); Cholesky factors of S_k = A v_k Aᵀ + σ_y² I."""
+
+        import torch
+
         if sigma not in self.gains:
             shrunk = 1 if math.isinf(sigma) else sigma**2 / (self.lam + sigma**2)
             variance = self.lam * shrunk
@@ -76,6 +82,9 @@ class Posterior:
 
     def given(self, y: Tensor, x: Tensor | None = None, sigma: float = math.inf) -> tuple[Tensor, Tensor]:
         """Weights (batch, K) and means (batch, K, d), in Q's coordinates, given y and, unless it is None, x at σ."""
+
+        import torch
+
         _, gain, factor = self.components(sigma)
         means, log_r = self.m.expand(len(y), *self.m.shape), self.log_w
         if x is not None:
@@ -95,11 +104,17 @@ class Posterior:
 
     def covariances(self) -> Tensor:
         """The covariances of the components given y alone, (K, d, d), in Q's coordinates."""
+
+        import torch
+
         variance, gain, _ = self.components(math.inf)
         return torch.diag_embed(variance) - gain @ (self.a * variance[:, None, :])
 
     def moments(self, y: Tensor) -> tuple[Tensor, Tensor]:
         """Mean (batch, d) and covariance (batch, d, d) of x_0 given y."""
+
+        import torch
+
         weights, means = self.given(y)
         mean = (weights[:, :, None] * means).sum(1)
         off = means - mean[:, None]
@@ -111,6 +126,9 @@ class Posterior:
 
     def draw(self, y: Tensor, n: int, seed: int | Sequence[int]) -> Tensor:
         """n draws of x_0 for one measurement y (1, …), (n, d)."""
+
+        import torch
+
         rng = np.random.default_rng(seed)
         weights, means = (moment[0].cpu().numpy() for moment in self.given(y))
         component = rng.choice(len(weights), size=n, p=weights / weights.sum())
@@ -132,6 +150,9 @@ def root_of(covariance: FloatArray) -> FloatArray:
 @lru_cache(maxsize=16)
 def posterior_of(model: Model, problem: Problem, device: torch.device) -> Posterior:
     """The exact posterior of a model's data under a problem. UsageError where it is not known."""
+
+    import torch
+
     law = model.mixture_law()
     if law is None or not problem.linear:
         raise UsageError(f"the posterior of model {model.title} under problem {problem.name} is not known.")

@@ -8,14 +8,14 @@ from functools import lru_cache
 from math import prod
 from typing import TYPE_CHECKING, NamedTuple
 
-import torch
-from torch import Tensor
-
 from benchbox.errors import UsageError, sentence
 from benchbox.model import Model
 from benchbox.problem import Problem, has_adjoint
 
 if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+
     from benchbox.denoiser import Denoiser
 
 MOST_ENTRIES = 2**26
@@ -53,6 +53,9 @@ class Measurement:
 
     def pulled_back(self, x_0: Tensor, v: Tensor) -> Tensor:
         """(∂A/∂x_0)ᵀ v: Aᵀ v where A is linear."""
+
+        import torch
+
         if has_adjoint(self.problem):
             return self.adjoint(v)
         with torch.inference_mode(False), torch.enable_grad():
@@ -72,6 +75,9 @@ class Measurement:
 
 def pose(problem: Problem, model: Model) -> Problem:
     """The problem for a model's data. UsageError, before any work, where it cannot be posed."""
+
+    import torch
+
     if model.latent:
         raise UsageError(f"a problem measures data, and model {model.title} makes latents: choose another model.")
     posed = problem.posed(model)
@@ -125,6 +131,9 @@ def residual_gradient(denoise: Denoiser, x: Tensor, sigma: float, y: Measurement
 
 def matrix_of(problem: Problem, shape: tuple[int, ...]) -> Tensor:
     """The matrix of a linear problem, (measured, numbers of a sample), float64. UsageError where it is too large."""
+
+    import torch
+
     dim = prod(shape)
     one = problem.forward(torch.zeros(1, *shape, dtype=torch.float64))
     if dim * one.numel() > MOST_ENTRIES:
@@ -138,6 +147,9 @@ def matrix_of(problem: Problem, shape: tuple[int, ...]) -> Tensor:
 @lru_cache(maxsize=64)
 def svd_of(problem: Problem, shape: tuple[int, ...], device: torch.device, dtype: torch.dtype) -> SVD:
     """The singular value decomposition of a linear problem; singular values that are 0 are left out."""
+
+    import torch
+
     with torch.inference_mode(False), torch.no_grad():
         u, s, vt = torch.linalg.svd(matrix_of(problem, shape), full_matrices=False)
         rank = int((s > RANK * s.max()).sum())

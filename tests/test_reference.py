@@ -174,8 +174,8 @@ def test_the_features_that_come_with_benchbox_are_those_of_the_data_set() -> Non
 def test_every_extractor_of_torch_fidelity_has_a_file_and_hashes_agree_with_file_names() -> None:
     from torch_fidelity.registry import FEATURE_EXTRACTORS_REGISTRY
 
-    assert set(weights.KNOWN_WEIGHTS) | {"mnist-cnn"} == set(FEATURE_EXTRACTORS_REGISTRY)
-    for name, known in weights.KNOWN_WEIGHTS.items():
+    assert set(weights.known_weights()) | {"mnist-cnn"} == set(FEATURE_EXTRACTORS_REGISTRY)
+    for name, known in weights.known_weights().items():
         stated = Path(known.file).stem.rpartition("-")[2]
         assert name.startswith("dinov2") or (known.sha256 or "").startswith(stated)
 

@@ -109,7 +109,7 @@ def check_extractors() -> Iterator[Finding]:
     """Which of torch-fidelity's feature extractors have their weights on this machine."""
     from benchbox.metrics import weights
 
-    for name, known in weights.KNOWN_WEIGHTS.items():
+    for name, known in weights.known_weights().items():
         try:
             path = weights.find_weights(name)
             yield f"features {name}", True, f"{path}, SHA-256 matches the published one"

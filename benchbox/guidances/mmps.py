@@ -6,8 +6,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import torch
-
 from benchbox.guidances.posterior import PosteriorDenoiser, require_adjoint
 
 if TYPE_CHECKING:
@@ -57,6 +55,8 @@ def conjugate_gradients(system: Callable[[Tensor], Tensor], b: Tensor, iteration
     A sample stops where its residual is rounding, or where the system is not positive along its direction, as that of
     a network may be.
     """
+
+    import torch
 
     def dot(a: Tensor, c: Tensor) -> Tensor:
         return (a * c).flatten(1).sum(1).view(-1, *[1] * (b.ndim - 1))

@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import torch
-
 from benchbox.guidances.posterior import PosteriorDenoiser, require_adjoint
 
 if TYPE_CHECKING:
@@ -34,6 +32,8 @@ class TMPD(PosteriorDenoiser):
         require_adjoint(self, problem)
 
     def mean(self, denoise: Denoiser, x: Tensor, sigma: float, y: Measurement, levels: Levels) -> Tensor:
+        import torch
+
         d, pull = denoise.pullback(x, sigma)
         residual = y.residual(d)
         row_sums = y.forward(sigma**2 * pull(y.adjoint(torch.ones_like(residual))))

@@ -57,7 +57,7 @@ if "mnist-cnn" not in FEATURE_EXTRACTORS_REGISTRY:
 
 def resize_of(name: str) -> str:
     """The resize mode of an extractor: none, or TensorFlow 1's bilinear rule as in torch-fidelity."""
-    return "none" if name in SHAPES else "bilinear-tf1" if name in weights.KNOWN_WEIGHTS else "its own"
+    return "none" if name in SHAPES else "bilinear-tf1" if name in weights.known_weights() else "its own"
 
 
 def accepts(name: str, shape: tuple[int, ...]) -> str | None:

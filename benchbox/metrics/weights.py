@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from benchbox.card import known_sha256
@@ -30,7 +31,9 @@ class Weights:
         return Path(torch.hub.get_dir()) / "checkpoints" / self.file
 
 
-def _known_weights() -> dict[str, Weights]:
+@cache
+def known_weights() -> dict[str, Weights]:
+    """Extractor to weights. Other extractors (`mnist-cnn`, and those of plugins) load their weights themselves."""
     from torch_fidelity.feature_extractor_clip import MODEL_METADATA
 
     clip = {name: Weights(f"{name}-{data['hash']}.pt", data["hash"]) for name, data in MODEL_METADATA.items()}
@@ -51,13 +54,11 @@ DINO = {
     "g": None,
 }
 
-KNOWN_WEIGHTS = _known_weights()
-"""Extractor to weights. Other extractors (`mnist-cnn`, and those of plugins) load their weights themselves."""
-
 
 def place(extractor: str, file: Path | None = None) -> Path | None:
     """Location of the weights of an extractor: `file`, or in torch's cache; None where it needs no file."""
-    return file or (KNOWN_WEIGHTS[extractor].path if extractor in KNOWN_WEIGHTS else None)
+    known = known_weights().get(extractor)
+    return file or (known and known.path)
 
 
 def find_weights(extractor: str, file: Path | None = None, digest: str | None = None) -> Path | None:
@@ -68,7 +69,7 @@ def find_weights(extractor: str, file: Path | None = None, digest: str | None = 
     path = place(extractor, file)
     if path is None:
         return None
-    known = KNOWN_WEIGHTS.get(extractor)
+    known = known_weights().get(extractor)
     expected = digest or (known.sha256 if known else None)
     if not path.is_file():
         described = f" (SHA-256 {expected})" if expected else ""

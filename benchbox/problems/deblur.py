@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Literal
-
-import torch
-from torch import Tensor
+from typing import TYPE_CHECKING, Literal
 
 from benchbox.problem import Problem
 from benchbox.problems.axes import spatial_shape
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 @dataclass(frozen=True)
@@ -46,6 +46,9 @@ class Deblur(Problem):
 
 def filtered(x: Tensor, spectrum: Tensor) -> Tensor:
     """The convolution along the last axes, by its Fourier transform."""
+
+    import torch
+
     axes = tuple(range(-spectrum.ndim, 0))
     size = x.shape[-spectrum.ndim :]
     complex_type = torch.complex128 if x.dtype == torch.float64 else torch.complex64
@@ -56,6 +59,9 @@ def filtered(x: Tensor, spectrum: Tensor) -> Tensor:
 @lru_cache(maxsize=32)
 def spectrum(blur: Deblur, size: tuple[int, ...]) -> Tensor:
     """The half spectrum of a kernel centred at the first pixel."""
+
+    import torch
+
     with torch.inference_mode(False):
         kernel = gaussian(blur.width, size) if blur.kernel == "gaussian" else line(blur.length, blur.angle, size)
         return torch.fft.rfftn(kernel / kernel.sum())
@@ -63,6 +69,9 @@ def spectrum(blur: Deblur, size: tuple[int, ...]) -> Tensor:
 
 def gaussian(width: float, size: tuple[int, ...]) -> Tensor:
     """exp(−d²/2 width²), d the periodic distance to the first pixel."""
+
+    import torch
+
     axes = [torch.fft.fftfreq(n, 1 / n, dtype=torch.float64) for n in size]
     squares = sum(axis.square() for axis in torch.meshgrid(*axes, indexing="ij"))
     return torch.exp(-torch.as_tensor(squares) / (2 * width**2))
@@ -70,6 +79,9 @@ def gaussian(width: float, size: tuple[int, ...]) -> Tensor:
 
 def line(length: float, angle: float, size: tuple[int, ...]) -> Tensor:
     """A line through the first pixel: points on it, each shared by the pixels around it (bilinear)."""
+
+    import torch
+
     kernel = torch.zeros(size, dtype=torch.float64)
     turn = math.radians(angle)
     step = (-math.sin(turn), math.cos(turn))[-len(size) :]

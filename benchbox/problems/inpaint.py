@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from benchbox.errors import UsageError
 from benchbox.problem import Problem
 from benchbox.problems.axes import spatial_shape
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,9 @@ class Inpaint(Problem):
 
     def known(self, size: tuple[int, ...]) -> Tensor:
         """The mask: True where a pixel is measured."""
+
+        import torch
+
         if self.random is not None:
             return torch.as_tensor(np.random.default_rng(self.mask_seed).random(size) >= self.random)
         known = torch.ones(size, dtype=torch.bool)

@@ -6,13 +6,14 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from math import prod
 from pathlib import Path
-
-import torch
-from torch import Tensor
+from typing import TYPE_CHECKING
 
 from benchbox.errors import UsageError
 from benchbox.files import array_in
 from benchbox.problem import Problem
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,9 @@ class Linear(Problem):
     @cached_property
     def entries(self) -> Tensor:
         """M, float64. UsageError where the file holds no matrix."""
+
+        import torch
+
         array = array_in(self.matrix, "an .npy file of a matrix")
         if array.ndim != 2 or not array.size:
             raise UsageError(f"{self.matrix} holds numbers of shape {array.shape}, and a matrix is needed.")

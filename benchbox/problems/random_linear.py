@@ -9,13 +9,13 @@ from math import prod
 from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from benchbox.errors import UsageError
 from benchbox.problem import Problem
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from benchbox.model import Model
 
 
@@ -66,6 +66,9 @@ class RandomLinear(Problem):
 @lru_cache(maxsize=128)
 def random_operator(number: int, rows: int, dim: int) -> tuple[Tensor, float]:
     """A and σ_y of one problem."""
+
+    import torch
+
     rng = np.random.default_rng(np.random.SeedSequence([number, rows, dim]))
     u, _, vt = np.linalg.svd(rng.standard_normal((rows, dim)), full_matrices=False)
     s = np.sort(rng.random(rows))[::-1]

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Literal
-
-import torch
-from torch import Tensor
-from torch.nn.functional import interpolate
+from typing import TYPE_CHECKING, Literal
 
 from benchbox.errors import UsageError
 from benchbox.problem import Problem
 from benchbox.problems.axes import along_each_axis, spatial_shape
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 @dataclass(frozen=True)
@@ -51,6 +50,10 @@ class SuperResolution(Problem):
 @lru_cache(maxsize=32)
 def downsampling(n: int, factor: int, name: str) -> Tensor:
     """The matrix (n/factor, n) of a filter, float64."""
+
+    import torch
+    from torch.nn.functional import interpolate
+
     with torch.inference_mode(False):
         pixels = torch.eye(n, dtype=torch.float64)
         if name == "average":

@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-import torch
-
 from benchbox.errors import UsageError
 from benchbox.sampler import Sampler
 
@@ -46,6 +44,8 @@ class DDRM(Sampler):
             raise UsageError(f"sampler ddrm needs a linear problem, and {problem.name} is not linear: use dps.")
 
     def __call__(self, denoise: Denoiser, x: Tensor, grid: Levels, noise: Noise) -> Iterator[Tensor]:
+        import torch
+
         y = denoise.measurement
         assert y is not None
         u, s, v = y.svd(x)

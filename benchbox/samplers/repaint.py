@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-import torch
-
 from benchbox.errors import UsageError
 from benchbox.sampler import Sampler, ancestral_step, euler
 
@@ -44,12 +42,16 @@ class RePaint(Sampler):
         return self.repeats
 
     def check_problem(self, problem: Problem, model: Model) -> None:
+        import torch
+
         x = torch.randn(1, *model.shape, generator=torch.Generator().manual_seed(0))
         known = problem.adjoint(problem.forward(x)).reshape(x.shape) if problem.linear else -x
         if not bool(((known == x) | (known == 0)).all()):
             raise UsageError(f"sampler repaint solves inpainting alone, and problem {problem.name} is another.")
 
     def __call__(self, denoise: Denoiser, x: Tensor, grid: Levels, noise: Noise) -> Iterator[Tensor]:
+        import torch
+
         y = denoise.measurement
         assert y is not None
         mask, known = y.adjoint(y.forward(torch.ones_like(x))), y.adjoint(y.y.to(x))
