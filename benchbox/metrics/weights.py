@@ -58,7 +58,7 @@ DINO = {
 def place(extractor: str, file: Path | None = None) -> Path | None:
     """Location of the weights of an extractor: `file`, or in torch's cache; None where it needs no file."""
     known = known_weights().get(extractor)
-    return file or (known and known.path)
+    return file or (known.path if known else None)
 
 
 def find_weights(extractor: str, file: Path | None = None, digest: str | None = None) -> Path | None:
