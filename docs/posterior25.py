@@ -37,9 +37,9 @@ def main(folder: str) -> None:
         floor = group[group["guidance"] == "oracle"]
         print(f"| ({dim}, {measured_numbers}) | {len(floor)} | {interval(floor['sw1_floor'])} | {' | '.join(cells)} |")
     costs = rows.groupby("guidance")[["nfe", "n_backward"]].mean().loc[list(METHODS)]
-    print(
-        f"| backwards for {costs['nfe'].iloc[0]:.0f} evaluations | | | {' | '.join(f'{b:.0f}' for b in costs['n_backward'])} |"
-    )
+    backwards = " | ".join(f"{number:.0f}" for number in costs["n_backward"])
+    nfe = costs["nfe"].iloc[0]
+    print(f"| backwards for {nfe:.0f} evaluations | | | {backwards} |")
 
 
 if __name__ == "__main__":

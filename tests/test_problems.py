@@ -27,6 +27,8 @@ from benchbox.cli.main import app
 from benchbox.errors import UsageError
 from benchbox.measurement import pose
 from benchbox.problem import Problem
+from benchbox.registry import registry
+from benchbox.report.compare import of_samplers
 from benchbox.report.ranking import boards
 from benchbox.store.store import Store
 from benchbox.testing import check_problem
@@ -349,6 +351,8 @@ def test_the_guidances_of_one_problem_are_on_one_board_with_their_backwards() ->
     assert sorted(entry.setup.method for entry in board.entries) == ["mmps", "oracle"]
     assert sorted(entry.n_backward for entry in board.entries) == [0, 54]
     assert (board.task.problem, board.task.guidance, board.task.measurements) == ("inpaint", "", "2")
+    (pair,) = of_samplers([board], "heun, oracle", "heun, mmps", registry().defaults)
+    assert (pair.a.setup.method, pair.b.setup.method) == ("oracle", "mmps")
 
 
 def test_the_command_line_lists_and_explains_problems_and_runs_one(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from benchbox.report.board import TUNED, Board
 from benchbox.report.entry import Difference, Entry, Setup
 from benchbox.report.estimate import Estimate
-from benchbox.report.headings import board_title, part_name
+from benchbox.report.headings import board_title, method_name, part_name
 from benchbox.report.leaderboard import Sheet, SheetCell
 from benchbox.report.ranking import contrast
 from benchbox.report.table import Defaults, number
@@ -32,7 +32,8 @@ class Pair:
 def of_samplers(boards: Iterable[Board], a: str, b: str, defaults: Defaults) -> list[Pair]:
     """Pairs of two samplers on each board that has both.
 
-    A sampler is given by name or with its options, and where a board has it with several grids as `ddim, grid file`.
+    A sampler is given by name or with its options, where a board has it with several grids as `ddim, grid file`, and
+    under the guidances of an inverse problem as `heun, mmps`.
     """
     pairs: dict[tuple[object, ...], Pair] = {}
     for board in boards:
@@ -45,18 +46,20 @@ def of_samplers(boards: Iterable[Board], a: str, b: str, defaults: Defaults) -> 
 
 
 def _entries_of(board: Board, sampler: str, defaults: Defaults) -> list[Entry]:
-    name, _, grid = sampler.partition(", grid ")
+    text, _, grid = sampler.partition(", grid ")
+    name, _, method = text.partition(", ")
     return [
         entry
         for entry in board.entries
         if name in (entry.setup.sampler, part_name(entry.setup, "sampler", defaults))
+        and method in ("", entry.setup.method, method_name(entry.setup, defaults))
         and grid in ("", entry.setup.grid, part_name(entry.setup, "grid", defaults))
     ]
 
 
 def pair_name(setup: Setup, defaults: Defaults) -> str:
-    """The sampler of an entry, with the grid where its levels are tuned."""
-    name = part_name(setup, "sampler", defaults)
+    """The sampler of an entry, with its guidance on an inverse problem, and the grid where its levels are tuned."""
+    name = ", ".join(filter(None, [part_name(setup, "sampler", defaults), method_name(setup, defaults)]))
     return f"{name}, grid {setup.grid}" if setup.grid == TUNED else name
 
 

@@ -104,8 +104,12 @@ def full_name(setup: Setup, all_setups: Sequence[Setup], defaults: Defaults) -> 
     origins = {(s.sampler_package, s.sampler_version) for s in all_setups if s.sampler == setup.sampler}
     if len(origins) > 1:
         extra.append(f"{setup.sampler_package} {setup.sampler_version}")
-    method = {"guidance": setup.method, "guidance_options": setup.method_options}
-    return ", ".join(filter(None, [part_name(setup, "sampler", defaults), guidance_label(method, defaults), *extra]))
+    return ", ".join(filter(None, [part_name(setup, "sampler", defaults), method_name(setup, defaults), *extra]))
+
+
+def method_name(setup: Setup, defaults: Defaults) -> str:
+    """The guidance that uses the measurement of an inverse problem; "" where there is none."""
+    return guidance_label({"guidance": setup.method, "guidance_options": setup.method_options}, defaults)
 
 
 def setup_names(setups: Iterable[Setup], defaults: Defaults) -> dict[Setup, str]:
