@@ -26,6 +26,7 @@ from benchbox.cli.results import results_app as results
 from benchbox.cli.run import run
 from benchbox.cli.score import score
 from benchbox.cli.streams import standard_streams
+from benchbox.cli.submit import submit
 from benchbox.cli.train import train
 from benchbox.cli.train_classifier import train_classifier
 from benchbox.cli.tune import tune
@@ -46,6 +47,7 @@ app.command()(compare)
 app.command()(recommend)
 app.command()(plot)
 app.command()(publish)
+app.command()(submit)
 app.command()(train)
 app.command()(train_classifier)
 app.command()(tune)

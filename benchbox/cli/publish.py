@@ -89,9 +89,11 @@ def to_folder(publication: Publication, target: str, branch: str) -> str:
 
 def to_git(publication: Publication, target: str, branch: str) -> str:
     from benchbox.report.hosts import Branch
+    from benchbox.report.publish import write_workflow
 
     repository = Branch(Path(target), branch)
     with staged(publication, repository) as (site, folder, gone):
+        write_workflow(folder)
         commit = repository.commit(folder, f"Results: {len(site.rows):,} rows", gone)
     if not commit:
         return f"branch {branch} already has these {len(site.rows):,} rows"

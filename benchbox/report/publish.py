@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from importlib import resources
 from pathlib import Path
 from typing import Any, Literal
 
@@ -17,6 +18,8 @@ from benchbox.store.values import split_label, values
 
 CARD_HEAD = "---\npretty_name: benchbox results"
 """The first lines of the card, by which it is recognised."""
+
+WORKFLOW = "submissions.yml"
 
 Keep = Literal["last", "all"]
 
@@ -100,6 +103,13 @@ def write_folder(site: Site, folder: Path) -> None:
     if not readme.exists() or readme.read_bytes().startswith(CARD_HEAD.encode()):
         files["README.md"] = card(site.rows).encode()
     write_site(site, folder, files)
+
+
+def write_workflow(folder: Path) -> None:
+    """Write the GitHub workflow that runs `benchbox submit` on the rows that a pull request adds."""
+    target = folder / ".github" / "workflows" / WORKFLOW
+    target.parent.mkdir(parents=True)
+    target.write_bytes(resources.files("benchbox.report").joinpath(WORKFLOW).read_bytes())
 
 
 def card(rows: pd.DataFrame) -> str:
