@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
@@ -65,14 +66,18 @@ def test_cfg_at_scale_1_is_the_conditional_denoiser_and_at_0_the_unconditional_o
 
 
 @pytest.mark.parametrize("scale", [1.5, 3.0, -0.5])
-def test_cfg_is_the_same_combination_of_noises_and_of_scores(scale: float) -> None:
+def test_cfg_is_the_same_combination_of_noises_of_scores_and_of_velocities(scale: float) -> None:
     denoise, x, sigma = denoiser(), 3 * states(), 1.3
     d_c, d_u = denoise.both(x, sigma)
     eps = (x - d_u) / sigma + scale * ((d_u - d_c) / sigma)
     score = (d_u - x) / sigma**2 + scale * ((d_c - d_u) / sigma**2)
+    s = 1 / math.sqrt(1 + sigma**2)  # of a variance-preserving schedule, where D = s² x − s σ v
+    v_c, v_u = ((s**2 * x - d) / (s * sigma) for d in (d_c, d_u))
+    v = v_u + scale * (v_c - v_u)
     found = cfg(scale=scale)(denoise, LEVELS)(x, sigma)
     torch.testing.assert_close(found, x - sigma * eps, rtol=0, atol=1e-10)
     torch.testing.assert_close(found, x + sigma**2 * score, rtol=0, atol=1e-10)
+    torch.testing.assert_close(found, s**2 * x - s * sigma * v, rtol=0, atol=1e-10)
 
 
 def test_cfg_of_gaussian_classes_of_one_width_is_that_of_a_gaussian_whose_mean_is_moved() -> None:

@@ -13,6 +13,7 @@ import benchbox
 from benchbox import Levels
 from benchbox.denoiser import Denoiser
 from benchbox.driver import trajectory
+from benchbox.exact.guided_budgets import wrong_budgets
 from benchbox.guidance import guided
 from benchbox.noise import Noise
 from benchbox.testing import check_guidance
@@ -62,6 +63,22 @@ def test_cfg_zero_star_agrees_with_diffusers_guider_on_the_velocity() -> None:
         v_c, v_u = ((x - (1 + sigma) * d) / sigma for d in denoise.both(x, sigma))
         v = (x - (1 + sigma) * ask(x, sigma)) / sigma
         torch.testing.assert_close(v, guider.forward(v_c, v_u).pred, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("rescale", [0.0, 0.7, 1.0])
+def test_cfg_with_rescale_agrees_with_diffusers_guider_on_d(rescale: float) -> None:
+    guiders = pytest.importorskip("diffusers.guiders.classifier_free_guidance")
+    denoise, x = denoiser(), states()
+    ask = benchbox.get("guidance", "cfg", scale=3.0, rescale=rescale)(denoise, LEVELS)
+    guider = guiders.ClassifierFreeGuidance(guidance_scale=3.0, guidance_rescale=rescale)
+    exact = guider.forward(*denoise.both(x, 1.3)).pred
+    torch.testing.assert_close(ask(x, 1.3), exact, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["ddim", "heun", "ancestral", "pc", "annealed-langevin", "euler-maruyama", "ode"])
+def test_the_counter_agrees_with_the_plan_at_every_budget(name: str) -> None:
+    sampler = benchbox.get("sampler", name)
+    assert list(wrong_budgets(sampler, [APG(), CFGZeroStar(), CFGPlusPlus()])) == []
 
 
 def test_cfg_plus_plus_under_ddim_is_the_step_of_the_paper() -> None:
