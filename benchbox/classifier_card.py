@@ -17,7 +17,7 @@ from benchbox.model import Model
 if TYPE_CHECKING:
     from torch import Tensor
 
-EXPECTED = "the card of a classifier of noisy images"
+EXPECTED_CARD = "the card of a classifier of noisy images"
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ class ClassifierCard:
 
 def read_classifier_card(path: Path) -> ClassifierCard:
     """The card in a JSON file. UsageError where the file is missing or something else."""
-    return read_as(ClassifierCard, path, EXPECTED)
+    return read_as(ClassifierCard, path, EXPECTED_CARD)
 
 
 def load_classifier(path: Path, device: Any) -> Callable[[Tensor, float], Tensor]:
@@ -79,7 +79,7 @@ def load_classifier(path: Path, device: Any) -> Callable[[Tensor, float], Tensor
     title = f"the weights of classifier {card.name}"
     tensors = tensors_in(verified_file(path.parent / card.weights, card.sha256, title))
     with torch.inference_mode(False):  # its gradients are taken later
-        with reading(path, EXPECTED):
+        with reading(path, EXPECTED_CARD):
             net = NoisyClassifier(**card.architecture)
         net = fill(net, tensors, title).to(device).eval().requires_grad_(False)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from abc import ABC
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 if TYPE_CHECKING:
@@ -109,6 +108,8 @@ class Model(ABC):
     @property
     def data_shape(self) -> tuple[int, ...]:
         """The shape of one decoded sample, as metrics get it; by default found by decoding zeros."""
+        from benchbox.decoding import decoded_shape
+
         return decoded_shape(self) if self.latent else self.shape
 
     @property
@@ -184,10 +185,7 @@ class Model(ABC):
         return None
 
     def mixture_law(self) -> MixtureLaw | None:
-        """The law of the flattened data as a mixture of Gaussians; None where it is not one, or not known.
-
-        With it the posterior of a linear inverse problem is known exactly.
-        """
+        """The law of the flattened data as a mixture of Gaussians; None where it is not one, or not known."""
         return None
 
     @property
@@ -207,20 +205,3 @@ class Model(ABC):
     def hint(cls, path: Path) -> str | None:
         """What to write in place of a path that was given as a model's name, such as `torchscript:net.pt`; or None."""
         return None
-
-
-@lru_cache(maxsize=64)
-def decoded_shape(model: Model) -> tuple[int, ...]:
-    """The shape of a decoded latent of zeros. UsageError where the model cannot decode it."""
-    import torch
-
-    from benchbox.errors import UsageError, sentence
-
-    try:
-        with torch.inference_mode():
-            return tuple(model.decode(torch.zeros(1, *model.shape)).shape[1:])
-    except Exception as error:
-        raise UsageError(
-            f"model {model.name} does not decode a latent of zeros of shape {model.shape} on the CPU: "
-            f"{sentence(error)} (or set the model's property data_shape to the shape that decode returns)."
-        ) from error

@@ -35,7 +35,10 @@ def restorations(
     cells = expand(Request(samplers, integers(nfe, "--nfe", 1), metrics=[], settings=settings, **request))
     measured = measurements_of(cells)
     assert measured.data_range is not None
-    lines = [[image("truth", x), image("measurement", y)] for x, y in zip(measured.truths, measured.y, strict=True)]
+    lines = [
+        [image_panel("truth", x), image_panel("measurement", y)]
+        for x, y in zip(measured.truths, measured.y, strict=True)
+    ]
     for cell in cells:
         for line, panels in zip(lines, method_panels(cell, len(lines), measured.data_range[0]), strict=True):
             line += panels
@@ -56,7 +59,7 @@ def measurements_of(cells: Sequence[Cell]) -> Measurements:
     return measured
 
 
-def image(caption: str, x: Tensor) -> Panel:
+def image_panel(caption: str, x: Tensor) -> Panel:
     """A panel of one image (channels, h, w); empty for a measurement that is none."""
     from benchbox.report.plots.gallery import Panel
 
@@ -72,7 +75,11 @@ def method_panels(cell: Cell, m: int, black: float) -> list[list[Panel]]:
     for j in range(m):
         own = x[j::m]
         std = black + own.std(0, correction=min(1, len(own) - 1)) / WHITE_STD
-        panels = [Panel(name, own.numpy()), image("mean", own.mean(0)), image("standard deviation", std)]
+        panels = [
+            Panel(name, own.numpy()),
+            image_panel("mean", own.mean(0)),
+            image_panel("standard deviation", std),
+        ]
         lines.append(panels)
     return lines
 

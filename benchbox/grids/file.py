@@ -92,10 +92,10 @@ def other_settings(
             else (f"schedule {tuned.schedule['name']}, not {schedule.name}")
         )
     if tuned.guidance != (described(guidance) if guidance else None):
-        yield f"{guidance_words(tuned.guidance)}, not {guidance_words(described(guidance) if guidance else None)}"
+        yield f"{guidance_setting(tuned.guidance)}, not {guidance_setting(described(guidance) if guidance else None)}"
 
 
-def guidance_words(guidance: dict[str, object] | None) -> str:
+def guidance_setting(guidance: dict[str, object] | None) -> str:
     if guidance is None:
         return "no guidance"
     options = guidance["options"]

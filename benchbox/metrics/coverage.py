@@ -11,7 +11,7 @@ from benchbox.metrics.restoration import Range
 if TYPE_CHECKING:
     from torch import Tensor
 
-LEVELS = (0.5, 0.9)
+COVERAGE_LEVELS = (0.5, 0.9)
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,8 @@ class Coverage(EnsembleMetric):
             x, truth = to_uint8(x, data_range), to_uint8(truth, data_range)
         differs = (x != truth).any(0)
         return {
-            f"coverage_{level:.0%}".rstrip("%"): float(covered(x, truth, level)[differs].mean()) for level in LEVELS
+            f"coverage_{level:.0%}".rstrip("%"): float(covered(x, truth, level)[differs].mean())
+            for level in COVERAGE_LEVELS
         }
 
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from benchbox.model import Model
 
 DEPTH, PER_BRANCH = 7, 8
-ORIGIN, SCALE = np.array([0.0030, 0.0325]), np.array([1.3136, 1.3844])
+ORIGIN, FRACTAL_SCALE = np.array([0.0030, 0.0325]), np.array([1.3136, 1.3844])
 ANGLES = (np.pi / 4, 5 * np.pi / 4)
 """The direction of the trunk of each class."""
 
@@ -159,11 +159,11 @@ def branches(
         return
     along = np.array([np.cos(angle), np.sin(angle)])
     length = 0.292 * 0.8**depth * (1 + 0.2 * rng.randn())
-    thickness, size = 0.2 * 0.8**depth / length, 0.06 * length * SCALE
+    thickness, size = 0.2 * 0.8**depth / length, 0.06 * length * FRACTAL_SCALE
     line = np.outer(along, along)
     covariance = (line + thickness**2 * (np.eye(2) - line)) * np.outer(size, size)
     for t in np.linspace(0.07, 0.93, PER_BRANCH):
-        yield Component(label, length * 0.5**depth, (start + t * length * along) * SCALE, covariance)
+        yield Component(label, length * 0.5**depth, (start + t * length * along) * FRACTAL_SCALE, covariance)
     for sign in (1, -1):
         turn = sign * 0.7**depth * (1 + 0.2 * rng.randn())
         yield from branches(rng, label, depth + 1, start + length * along, angle + turn)
