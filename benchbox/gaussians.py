@@ -82,25 +82,33 @@ class Posterior:
 
     def given(self, y: Tensor, x: Tensor | None = None, sigma: float = math.inf) -> tuple[Tensor, Tensor]:
         """Weights (batch, K) and means (batch, K, d), in Q's coordinates, given y and, unless it is None, x at σ."""
-
         import torch
 
-        _, gain, factor = self.components(sigma)
-        means, log_r = self.m.expand(len(y), *self.m.shape), self.log_w
+        weights, means, residual = self.evidence(y, x, sigma)
+        return weights, means + torch.einsum("kdm,bkm->bkd", self.components(sigma)[1], residual)
+
+    def evidence(self, y: Tensor, x: Tensor | None, sigma: float) -> tuple[Tensor, Tensor, Tensor]:
+        """Weights given x and y (batch, K), means given x alone (·, K, d), and what they leave of y (batch, K, m)."""
+        import torch
+
+        factor = self.components(sigma)[2]
+        means, log_r = self.m[None], self.log_w
         if x is not None:
             total = self.lam + sigma**2
             off = self.turned(x.double().flatten(1))[:, None] - self.m
+            log_r = log_r - 0.5 * (torch.einsum("bkd,bkd,kd->bk", off, off, 1 / total) + total.log().sum(1))
             means = self.m + self.lam / total * off
-            log_r = log_r - 0.5 * (off.square() / total + total.log()).sum(2)
         residual = (y.double().flatten(1) @ self.u)[:, None] - means @ self.a.mT
         white = torch.linalg.solve_triangular(factor, residual.movedim(0, 2), upper=False)
         log_r = log_r - 0.5 * white.square().sum(1).mT - factor.diagonal(dim1=1, dim2=2).log().sum(1)
-        return log_r.softmax(1), means + torch.einsum("kdm,bkm->bkd", gain, residual)
+        return log_r.softmax(1), means, residual
 
     def mean(self, y: Tensor, x: Tensor, sigma: float) -> Tensor:
         """E[x_0 | x, y], (batch, d)."""
-        weights, means = self.given(y, x, sigma)
-        return self.turned_back((weights[:, :, None] * means).sum(1))
+        weights, means, residual = self.evidence(y, x, sigma)
+        gain = self.components(sigma)[1].mT.flatten(0, 1)
+        shift = (weights[:, :, None] * residual).flatten(1) @ gain
+        return self.turned_back((weights[:, None] @ means)[:, 0] + shift)
 
     def covariances(self) -> Tensor:
         """The covariances of the components given y alone, (K, d, d), in Q's coordinates."""

@@ -211,6 +211,24 @@ def test_draws_of_the_posterior_have_its_moments() -> None:
     assert (np.abs(products.mean(0) - covariance) < 5 * products.std(0) / math.sqrt(len(x))).all()
 
 
+def test_the_floor_is_what_independent_sets_of_exact_draws_have_on_average() -> None:
+    """Each measurement has draws of its own, so that their errors average out over measurements and problems."""
+    model, m, n = benchbox.get("model", "mixture"), 60, 100
+    problem = posed("denoise", model, sigma_y=3.0)
+    found, exact = measured(problem, model, m), posterior_of(model, problem, CPU)
+    x = torch.stack([exact.draw(found.y[j : j + 1], n, [1, j]) for j in range(m)], 1).reshape(-1, 2)
+    metric = benchbox.get("metric", "sw1", resamples=0)
+    context: Any = type("Context", (), {"model": model, "measurements": found})
+    accumulator = metric.start(context)
+    accumulator.update(x, torch.arange(len(x)))
+    row = accumulator.compute()
+    error = math.hypot(float(row["sw1_std"]), float(row["sw1_floor_std"]))
+    assert abs(float(row["sw1"]) - float(row["sw1_floor"])) < 4 * error
+    halves = metric.start(context)
+    halves.update(x + 1.0, torch.arange(len(x)))
+    assert float(halves.compute()["sw1"]) > float(row["sw1"]) + 4 * error
+
+
 # the approximations
 
 

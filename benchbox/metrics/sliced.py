@@ -123,7 +123,9 @@ class Sliced(Accumulator):
         own, floor, bootstrap = list[float](), list[float](), None
         for j in np.unique(number):
             samples, y = Sorted(projections[number == j]), measurements.y[j : j + 1]
-            sets = [exact.draw(y, len(samples.values), [self.metric.reference_seed, int(j), k]) for k in range(2)]
+            # a seed of the measurement: the draws of two problems have nothing in common, and their errors average out
+            seed = [self.metric.reference_seed, *y.double().cpu().numpy().view(np.uint32).ravel().tolist()]
+            sets = [exact.draw(y, len(samples.values), [*seed, k]) for k in range(2)]
             draws, others = (Sorted(self.project(x)) for x in sets)
             own.append(self.distance(samples, draws))
             floor.append(self.distance(others, draws))
