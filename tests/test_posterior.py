@@ -229,6 +229,24 @@ def test_the_floor_is_what_independent_sets_of_exact_draws_have_on_average() -> 
     assert float(halves.compute()["sw1"]) > float(row["sw1"]) + 4 * error
 
 
+def test_no_two_problems_share_the_draws_that_they_are_compared_with(monkeypatch: pytest.MonkeyPatch) -> None:
+    seeds, draw = list[tuple[int, ...]](), Posterior.draw
+
+    def recorded(self: Posterior, y: Tensor, n: int, seed: Any) -> Tensor:
+        seeds.append(tuple(seed))
+        return draw(self, y, n, seed)
+
+    monkeypatch.setattr(Posterior, "draw", recorded)
+    for number in range(3):
+        model = benchbox.get("model", "mixture25", number=number)
+        found = measured(pose(benchbox.get("problem", "random-linear"), model), model, 2)
+        context: Any = type("Context", (), {"model": model, "measurements": found})
+        accumulator = benchbox.get("metric", "sw2").start(context)
+        accumulator.update(states(8, 8), torch.arange(8))
+        accumulator.compute()
+    assert len(set(seeds)) == len(seeds) == 12
+
+
 # the approximations
 
 
