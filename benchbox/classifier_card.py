@@ -55,12 +55,14 @@ class ClassifierCard:
     def check(self, model: Model) -> None:
         """UsageError where it classifies other samples than the model makes, or into other classes."""
         for noun, own, theirs in (
-            ("samples of shape", tuple(self.shape), model.shape),
-            ("values in the range", tuple(self.data_range), model.data_range),
-            ("a number of classes of", self.classes, model.classes),
+            ("the shape of a sample", tuple(self.shape), model.shape),
+            ("the range of the values", tuple(self.data_range), model.data_range),
+            ("the number of classes", self.classes, model.classes),
         ):
             if own != theirs:
-                raise UsageError(f"classifier {self.name} is for {noun} {own}, and model {model.title} has {theirs}.")
+                raise UsageError(
+                    f"classifier {self.name} and model {model.title} differ in {noun}: {own} and {theirs}."
+                )
 
 
 def read_classifier_card(path: Path) -> ClassifierCard:

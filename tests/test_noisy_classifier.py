@@ -115,9 +115,9 @@ def test_the_levels_of_the_training_reach_those_of_every_built_in_schedule() -> 
 class TestRefusals:
     def test_another_number_of_classes_or_shape_or_range_is_refused_before_any_work(self, tmp_path: Path) -> None:
         for changed, says in (
-            ({"classes": 4}, "is for a number of classes of 4, and model mnist-edm has 10"),
-            ({"shape": [1, 16, 16]}, r"is for samples of shape \(1, 16, 16\), and model mnist-edm has \(1, 28, 28\)"),
-            ({"data_range": [0.0, 1.0]}, r"is for values in the range \(0.0, 1.0\), and model mnist-edm has"),
+            ({"classes": 4}, "and model mnist-edm differ in the number of classes: 4 and 10"),
+            ({"shape": [1, 16, 16]}, r"differ in the shape of a sample: \(1, 16, 16\) and \(1, 28, 28\)"),
+            ({"data_range": [0.0, 1.0]}, r"differ in the range of the values: \(0.0, 1.0\) and"),
         ):
             (tmp_path / "c.json").write_text(json.dumps(json.loads(BUNDLED.read_text()) | changed))
             with pytest.raises(UsageError, match=says):
@@ -166,6 +166,15 @@ class TestTraining:
         assert shares[0] > 0.95 > shares[2]
         assert shares[0] >= shares[1] >= shares[2]
         assert card.training["images"] == 80
+
+    def test_a_class_whose_images_are_all_held_out_is_a_class(self, tmp_path: Path) -> None:
+        y = np.arange(12) % 10
+        np.savez(tmp_path / "a.npz", x=np.zeros((12, 8, 8), dtype=np.uint8), y=y)
+        for seed in range(3):  # half of the images are held out, the one of class 9 among them for some seed
+            job = ClassifierConfig(
+                tmp_path / "a.npz", tmp_path, f"s{seed}", "y", "x", held_out=6, widths="16", steps=1, seed=seed
+            )
+            assert train_noisy_classifier(job, lambda *_: None)[1].classes == 10
 
     def test_the_command_resumes_prints_the_accuracy_and_refuses_other_settings(
         self, benchbox: Command, tmp_path: Path

@@ -132,7 +132,8 @@ def write_classifier(
     write_tensors(weights, trainer.average)
     card = ClassifierCard(
         name=job.name, dataset=job.dataset, licence=job.licence, shape=list(trainer.images.shape[1:]),
-        data_range=[-1.0, 1.0], classes=trainer.classes, architecture=dict(trainer.architecture), accuracy=accuracy,
+        data_range=[-1.0, 1.0], classes=trainer.architecture["classes"],
+        architecture=dict(trainer.architecture), accuracy=accuracy,
         training=trainer.described() | asdict(trainer.loss) | {"held_out": job.held_out, "device": job.device},
         weights=weights.name, sha256=sha256(weights),
     )  # fmt: skip
