@@ -18,34 +18,37 @@ RADIUS = 0.5
 
 
 class Coordinates:
-    """Levels as unconstrained numbers: the first is fixed, each further one takes a share of what is left in σ^(1/7).
+    """Levels as unconstrained numbers: each takes a share of what is left in σ^(1/7), the first of the whole range.
 
-    σ_i^(1/7) = σ_(i−1)^(1/7) − s_i (σ_(i−1)^(1/7) − σ_min^(1/7)) with s_i = 1/(1 + e^−θ_i).
+    σ_i^(1/7) = σ_(i−1)^(1/7) − s_i (σ_(i−1)^(1/7) − σ_min^(1/7)) with s_i = 1/(1 + e^−θ_i), and σ_(−1) = σ_max.
     """
 
     def __init__(self, sigma_max: float, sigma_min: float) -> None:
-        self.sigma_max, self.first, self.last = sigma_max, sigma_max ** (1 / RHO), sigma_min ** (1 / RHO)
+        self.first, self.last = sigma_max ** (1 / RHO), sigma_min ** (1 / RHO)
 
     def sigmas(self, theta: Theta) -> list[float]:
         roots = [self.first]
         for share in 1 / (1 + np.exp(-np.clip(theta, -12, 12))):
             roots.append(roots[-1] - share * (roots[-1] - self.last))
-        return [self.sigma_max, *(float(root**RHO) for root in roots[1:])]
+        return [float(root**RHO) for root in roots[1:]]
 
     def theta(self, sigmas: Sequence[float]) -> Theta:
-        roots = np.maximum(np.asarray(sigmas) ** (1 / RHO), self.last * (1 + 1e-9))
-        shares = np.clip(-np.diff(roots) / (roots[:-1] - self.last), 1e-4, 1 - 1e-4)
+        roots = np.maximum([self.first, *(sigma ** (1 / RHO) for sigma in sigmas)], self.last * (1 + 1e-9))
+        shares = np.clip(-np.diff(roots) / (roots[:-1] - self.last), 1e-3, 1 - 1e-4)
         return np.log(shares / (1 - shares))
 
 
 def searched_levels(
-    error: Callable[[Sequence[float]], float], starts: Sequence[Sequence[float]], sigma_min: float, calls: int
+    error: Callable[[Sequence[float]], float],
+    starts: Sequence[Sequence[float]],
+    ends: tuple[float, float],
+    calls: int,
 ) -> list[float]:
     """The levels of least error that COBYQA (Ragonneau & Zhang 2024) finds from each start, in so many calls in all.
 
-    The first level stays where it is; the others, the last included, move down to sigma_min at the lowest.
+    ends: σ_max and σ_min, between which all levels move, the first and the last included.
     """
-    space = Coordinates(starts[0][0], sigma_min)
+    space = Coordinates(*ends)
     tried: dict[float, list[float]] = {}
 
     def objective(theta: Theta) -> float:
@@ -54,8 +57,7 @@ def searched_levels(
         tried.setdefault(value, sigmas)
         return float(np.log(max(value, 1e-12))) if np.isfinite(value) else 1e3
 
-    if len(starts[0]) > 1:
-        for start in starts:
-            options = {"maxfev": calls // len(starts), "initial_tr_radius": RADIUS, "final_tr_radius": 1e-3}
-            minimize(objective, space.theta(start), method="COBYQA", options=options)
-    return tried[min(tried)] if tried else list(starts[0])
+    for start in starts:
+        options = {"maxfev": calls // len(starts), "initial_tr_radius": RADIUS, "final_tr_radius": 1e-3}
+        minimize(objective, space.theta(start), method="COBYQA", options=options)
+    return tried[min(tried)]

@@ -89,7 +89,7 @@ class Tuner:
 
     @cached_property
     def costs(self) -> CostMatrix:
-        return cost_matrix(self.solution.nodes, *self.solution.trajectories)
+        return cost_matrix(self.solution.nodes, *self.solution.trajectories, self.solution.starts())
 
     def planned(self, cell: Cell) -> int:
         """The most evaluations that the method spends on a cell, besides the fine solution."""
@@ -149,13 +149,13 @@ class Tuner:
         if self.method == "dp":
             return candidates[0]
         error = self.journal.remembered(f"{cell.id} {self.n}", problem.error)
-        return searched_levels(error, [candidates[0], named], nodes[-1], self.calls)
+        return searched_levels(error, [candidates[0], named], (nodes[0], nodes[-1]), self.calls)
 
     def candidates(self, cell: Cell, problem: SameNoise) -> list[Sigmas]:
         """The levels that dynamic programming gives, by GITS for several weights, and by OSS."""
         nodes = self.solution.nodes
-        paths = {tuple(cheapest_paths(self.costs, cell.n_levels, gamma)[-1]) for gamma in GAMMAS}
-        candidates: list[Sigmas] = [[nodes[i] for i in path[:-1]] for path in sorted(paths)]
+        paths = {tuple(cheapest_paths(self.costs, cell.n_levels + 1, gamma)[-1][1:-1]) for gamma in GAMMAS}
+        candidates: list[Sigmas] = [[nodes[i - 1] for i in path] for path in sorted(paths)]
         return [*candidates, self.solver_aware(cell, problem)] if steps_singly(cell) else candidates
 
     def solver_aware(self, cell: Cell, problem: SameNoise) -> Sigmas:
