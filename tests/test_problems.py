@@ -29,6 +29,7 @@ from benchbox.measurement import pose
 from benchbox.problem import Problem
 from benchbox.registry import registry
 from benchbox.report.compare import of_samplers
+from benchbox.report.plots.quality import series
 from benchbox.report.ranking import boards
 from benchbox.store.store import Store
 from benchbox.testing import check_problem
@@ -262,11 +263,12 @@ def test_the_bundled_digits_are_of_the_test_split_and_of_no_training_split() -> 
 def cells(
     *guidances: str, problem: str = "inpaint", model: str = "gaussian", sampler: str = "heun", **options: Any
 ) -> list[Any]:
+    nfe = options.pop("nfe", 9)
     names = {"metrics", "measurements", "n_samples", "dtype", "seeds"} & options.keys()
     request = {name: options.pop(name) for name in names}
     return expand(
         Request(
-            [sampler], [9], [model], guidances=guidances, problems=[problem] if problem else [],
+            [sampler], [nfe], [model], guidances=guidances, problems=[problem] if problem else [],
             settings=[Setting(None, name, [value]) for name, value in options.items()], **({"n_samples": 8} | request),
         )
     )  # fmt: skip
@@ -353,6 +355,16 @@ def test_the_guidances_of_one_problem_are_on_one_board_with_their_backwards() ->
     assert (board.task.problem, board.task.guidance, board.task.measurements) == ("inpaint", "", "2")
     (pair,) = of_samplers([board], "heun, oracle", "heun, mmps", registry().defaults)
     assert (pair.a.setup.method, pair.b.setup.method) == ("oracle", "mmps")
+
+
+def test_no_curve_is_drawn_through_dps_and_one_is_through_the_others() -> None:
+    import pandas as pd
+
+    request = {"metrics": ["w2"], "measurements": 2, "n_samples": 32}
+    made = [cell for nfe in (9, 19) for cell in cells("mmps", "dps", nfe=nfe, **request)]
+    groups = series(boards(pd.DataFrame([measure(cell) for cell in made])))
+    methods = sorted([entry.setup.method for board in group for entry in board.entries] for group in groups)
+    assert methods == [["dps"], ["dps"], ["mmps", "mmps"]]
 
 
 def test_the_command_line_lists_and_explains_problems_and_runs_one(tmp_path: Path) -> None:

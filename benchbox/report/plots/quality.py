@@ -32,13 +32,17 @@ FRONT = "non-dominated front"
 def series(boards: Iterable[Board]) -> list[list[Board]]:
     """Boards grouped by series: those that differ only in the budget.
 
-    Boards of samples that were made elsewhere are left out, as their cost is unknown. Where a guidance has
-    no continuous limit each board is a group of its own, as no curve over the budget can be drawn.
+    Boards of samples that were made elsewhere are left out, as their cost is unknown. The entries of a method
+    without continuous limit are a group of their own at each budget, as no curve over it can be drawn.
     """
     groups: dict[object, list[Board]] = defaultdict(list)
     for board in (b for b in boards if b.levels != "unknown"):
-        moving = any(NO_LIMIT in str(entry.row.get("reason")) for entry in board.entries)
-        groups[board.series, board.budget if moving else None].append(board)
+        moving = tuple(entry for entry in board.entries if NO_LIMIT in str(entry.row.get("reason")))
+        rest = tuple(entry for entry in board.entries if entry not in moving)
+        if rest or not moving:
+            groups[board.series, None].append(replace(board, entries=rest))
+        if moving:
+            groups[board.series, board.budget].append(replace(board, entries=moving))
     return list(groups.values())
 
 
