@@ -81,6 +81,8 @@ def check(
     elif not plugins:
         raise UsageError("check needs a plugin to check: benchbox check heun, or benchbox check all.")
     elif problem is not None:
+        from benchbox.cli.posterior_budgets import show_posterior_budgets
+
         ok = show_posterior_budgets(
             plugins, set_ or [], problem, guidance or "mmps", nfe, json_, (schedule, grid, final, score_error)
         )
@@ -189,30 +191,4 @@ def show_budgets(
     if output is not None and len(samplers) > 1:
         raise UsageError("a plot shows one sampler: name one, or leave --output out.")
     print_budgets([setting(s, model, *run) for s in samplers], integers(nfe, "--nfe", 1), output, as_json)
-    return True
-
-
-def show_posterior_budgets(
-    names: list[str],
-    set_: list[str],
-    problem: str,
-    guidance: str,
-    nfe: str,
-    as_json: bool,
-    run: tuple[str | None, str | None, str, float],
-) -> bool:
-    """The error budgets of samplers under guidances, on the problems of the Gaussian model; run: as for --budget."""
-    from benchbox.bench.settings import Settings, parse_settings
-    from benchbox.cli.exact_tables import print_posterior_budgets
-    from benchbox.commas import integers
-    from benchbox.exact.budget import setting
-
-    settings = Settings(parse_settings(set_))
-    model = settings.variants("model", "gaussian")[0]
-    samplers = [s for name in listed_names(names) for s in settings.variants("sampler", name)]
-    problems = [p for name in problem.split(",") for p in settings.variants("problem", name)]
-    guidances = [g for name in guidance.split(",") for g in settings.variants("guidance", name)]
-    settings.finish()
-    chosen = [(setting(s, model, *run), p, g) for s in samplers for p in problems for g in guidances]
-    print_posterior_budgets(chosen, integers(nfe, "--nfe", 1), as_json)
     return True

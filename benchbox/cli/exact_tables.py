@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from benchbox.exact.budget import Budget, BudgetSetting
     from benchbox.exact.certificate import Certificate
     from benchbox.exact.published import PublishedResult
-    from benchbox.guidance import Guidance
-    from benchbox.problem import Problem
     from benchbox.sampler import Sampler
 
 
@@ -65,33 +63,6 @@ def _budget_table(setting: BudgetSetting, budgets: Sequence[Budget]) -> Table:
     for b in budgets:
         shown.add_row(str(b.nfe), str(b.steps), *(f"{b.w2[s]:.3g}" for s in SOURCES))
     return shown
-
-
-def print_posterior_budgets(
-    chosen: Sequence[tuple[BudgetSetting, Problem, Guidance]], nfes: Sequence[int], as_json: bool
-) -> None:
-    """The error budgets on inverse problems, a table for each sampler, problem and guidance."""
-    from benchbox.exact.posterior_budget import SOURCES, posed_problem, posterior_budgets
-    from benchbox.options import describe
-
-    measured = []
-    for setting, problem, guidance in chosen:
-        posed = posed_problem(problem, guidance, setting)
-        budgets = posterior_budgets(setting, posed, guidance, nfes)
-        names = {"sampler": setting.sampler.name, "problem": problem.name, "guidance": guidance.name}
-        measured.append(names | {"budgets": [b.as_dict() for b in budgets]})
-        options = ", ".join(f"{k}={v}" for k, v in describe(posed).items() if v is not None)
-        place = f"{setting.model.name}, {setting.schedule.name}, {setting.grid.name}"
-        title = (
-            f"{setting.sampler.name} under {guidance.name}, {problem.name} ({options}): W2 to the posterior, {place}"
-        )
-        shown = Table("NFE", "steps", *SOURCES, title=title)
-        for b in budgets:
-            shown.add_row(str(b.nfe), str(b.steps), *(f"{b.w2[s]:.3g}" for s in SOURCES))
-        if not as_json:
-            console.print(shown)
-    if as_json:
-        print(json.dumps(measured, indent=2))
 
 
 def print_mutation_scores(samplers: Sequence[Sampler], sample: int, seed: int, as_json: bool) -> None:
