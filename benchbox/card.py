@@ -35,7 +35,8 @@ class Card:
     """All that is needed to load a network and to run it as a model; `sha256` is the checksum of the weights.
 
     `plugin` is the model plugin that reads the card; `reference` the file with the statistics of its training images,
-    for the metrics that compare features. Weights and reference are in the folder of the card.
+    for the metrics that compare features; `problem` the inverse problem whose measurement the network takes. Weights
+    and reference are in the folder of the card.
     """
 
     name: str
@@ -55,6 +56,7 @@ class Card:
     training: dict[str, Any] = field(default_factory=dict)
     weights: str = ""
     sha256: str = ""
+    problem: dict[str, Any] | None = None
     plugin: str = "card"
     format: int = CARD_FORMAT
 

@@ -78,6 +78,7 @@ class Conditional:
             self.measurement = self.measurements.at(index)
             if not getattr(self.model, "label", ()):
                 self.conditions = self.model.unconditional(index) or self.conditions
+            self.conditions = self.conditions | self.model.measured(self.measurement.y)
         self._without = self._doubled = None
         for guide in self.guides.values():
             self._share(guide)

@@ -25,6 +25,10 @@ RANK = 1e-10
 """Singular values below this share of the largest are 0."""
 
 
+PROBES = 4
+"""Random samples by which the entries of a measurement that see nothing are found."""
+
+
 class SVD(NamedTuple):
     """A = U diag(s) Vᵀ with s > 0: u (measured, rank), s (rank,), v (numbers of a sample, rank)."""
 
@@ -71,6 +75,15 @@ class Measurement:
         """Σ g(s_i) v_i u_iᵀ v over the singular values s_i > 0 of A: (batch, *measurement) to (batch, *shape)."""
         u, s, right = self.svd(v)
         return ((v.flatten(1) @ u * gain(s)) @ right.mT).view(-1, *self.shape)
+
+
+def seen_entries(problem: Problem, shape: tuple[int, ...]) -> Tensor:
+    """The entries of a measurement that see anything of a sample of this shape, bool, by some random samples."""
+    import numpy as np
+    import torch
+
+    probes = torch.as_tensor(np.random.default_rng(0).standard_normal((PROBES, *shape)))
+    return (problem.forward(probes) != 0).any(0)
 
 
 def pose(problem: Problem, model: Model) -> Problem:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from benchbox.gaussians import MixtureLaw
     from benchbox.grid import Grid
+    from benchbox.problem import Problem
     from benchbox.sampler import Sampler
     from benchbox.schedule import Schedule
 
@@ -152,6 +153,15 @@ class Model(ABC):
 
     def conditions(self, index: Tensor) -> dict[str, Tensor]:
         """Per-sample inputs of the network, from the samples' global numbers."""
+        return {}
+
+    @property
+    def problem(self) -> Problem | None:
+        """The inverse problem whose measurement the network takes as an input; None: it takes none."""
+        return None
+
+    def measured(self, y: Tensor) -> dict[str, Tensor]:
+        """Per-sample inputs of the network, from measurements (batch, *measurement) of `problem`."""
         return {}
 
     @property

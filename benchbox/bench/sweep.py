@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from itertools import product
 from typing import Any, get_args
 
@@ -101,9 +102,11 @@ def problem_of(problem: Problem | None, model: Model, sampler: Sampler, guidance
     users = [
         f"{kind} {p.name}" for kind, p in (("guidance", guidance), ("sampler", sampler)) if p and p.uses_measurement
     ]
+    users += [f"model {model.title}"] if model.problem is not None else []
     if problem is None:
         if users:
-            raise UsageError(f"{users[0]} solves an inverse problem: give one, such as --problem inpaint.")
+            example = "inpaint" if model.problem is None else model.problem.name
+            raise UsageError(f"{users[0]} solves an inverse problem: give one, such as --problem {example}.")
         return None
     if len(users) > 1:
         raise UsageError(f"{' and '.join(users)} both use the measurement: choose one of them.")
@@ -116,7 +119,18 @@ def problem_of(problem: Problem | None, model: Model, sampler: Sampler, guidance
     for method in (sampler, guidance):
         if method is not None and method.uses_measurement:
             method.check_problem(posed, model)
+    if model.problem not in (None, replace(posed, truth=None)):
+        raise UsageError(
+            f"model {model.title} takes the measurement of another problem: {problem_words(model.problem)}, "
+            f"not {problem_words(posed)}."
+        )
     return posed
+
+
+def problem_words(problem: Problem) -> str:
+    """A problem with all its options but the truths."""
+    options = " ".join(f"{name}={value}" for name, value in describe(problem).items() if name != "truth")
+    return f"{problem.name} {options}"
 
 
 PROBLEM_METRICS = ("psnr", "residual")

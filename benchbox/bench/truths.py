@@ -11,15 +11,12 @@ from torch import Tensor
 
 from benchbox.bench.samples import as_data, open_samples
 from benchbox.errors import UsageError
-from benchbox.measurement import Measurements
+from benchbox.measurement import Measurements, seen_entries
 from benchbox.model import Model
 from benchbox.problem import Problem
 
 TRUTH, NOISE = 1, 2
 """What a random number of a measurement is for."""
-
-PROBES = 4
-"""Random samples by which the entries of a measurement that see nothing are found."""
 
 
 @lru_cache(maxsize=16)
@@ -30,8 +27,7 @@ def measure(
     with torch.inference_mode(False):
         x = truths(problem, model, m, seed)
         y = problem.forward(x)
-        probes = torch.as_tensor(np.random.default_rng(0).standard_normal((PROBES, *model.shape)))
-        seen = (problem.forward(probes) != 0).any(0)
+        seen = seen_entries(problem, model.shape)
         noise = [generator(seed, number, NOISE).standard_normal(y.shape[1:]) for number in range(m)]
         y = y + problem.sigma_y * torch.as_tensor(np.stack(noise)) * seen
         return Measurements(problem, x.to(device, dtype), y.to(device, dtype), int(seen.sum()), model.data_range)

@@ -62,10 +62,19 @@ def train(
             help="Also learn the variance of the reverse steps (Nichol & Dhariwal 2021), for ancestral.",
         ),
     ] = False,
+    problem: Annotated[
+        str | None,
+        typer.Option(
+            help="Train a network that takes the measurement of an inverse problem, NAME[:VALUE][:OPTION=VALUE…], such "
+            "as super-resolution:4 (Saharia et al. 2023).",
+            metavar="PROBLEM",
+        ),
+    ] = None,
     resume: Annotated[bool, typer.Option(help="Resume from the checkpoint of the same training run.")] = True,
 ) -> None:
     """Train a score model on images. Writes safetensors weights and a JSON card, for --model DIR/NAME.json."""
     from benchbox.bench.provenance import usable
+    from benchbox.nets.measured import parsed_problem
     from benchbox.training.job import TrainingConfig
     from benchbox.training.run import train_model
 
@@ -75,6 +84,7 @@ def train(
         seed=seed, labels=labels, device=usable(device), bfloat16=precision,
         dataset=dataset or data.absolute().stem, licence=licence,
         grid=grid, features=features, reference=reference, resume=resume, learn_variance=learn_variance,
+        problem=None if problem is None else parsed_problem(problem),
         command=command_line(),
     )  # fmt: skip
     with progress_bar("loss {task.fields[loss]:.4f}") as bar:

@@ -26,11 +26,6 @@ class Bundled(CardModel):
         """The bundled classifier of noisy digits, for a class-conditional network."""
         return load_classifier(NOISY_DIGITS, device) if self.classes else None
 
-    @property
-    def held_out(self) -> Path:
-        """100 test digits, ten of each class; image i is of class i mod 10 (docs/truths.py)."""
-        return WEIGHTS / "mnist-test-100.npz"
-
     def card_path(self) -> Path:
         return WEIGHTS / f"{self.name}.json"
 

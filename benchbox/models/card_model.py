@@ -18,6 +18,12 @@ from benchbox.schedule import Schedule
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from benchbox.problem import Problem
+
+
+MNIST_DIGITS = Path(__file__).parent / "weights" / "mnist-test-100.npz"
+"""100 images of the test split, by docs/truths.py."""
+
 
 @dataclass(frozen=True)
 class CardModel(Model):
@@ -109,6 +115,27 @@ class CardModel(Model):
     def conditions(self, index: Tensor) -> dict[str, Tensor]:
         """A class-conditional network cycles through its classes, or through those in `label`."""
         return {"label": class_labels(index, self.classes, self.label)} if self.classes else {}
+
+    @cached_property
+    def problem(self) -> Problem | None:
+        from benchbox.registry import registry
+
+        if self.card.problem is None:
+            return None
+        options = dict(self.card.problem)
+        problem: Problem = registry().get("problem", options.pop("name"), options)
+        return problem
+
+    def measured(self, y: Tensor) -> dict[str, Tensor]:
+        """The measurements at the size of the samples."""
+        from benchbox.nets.measured import upsampled
+
+        return {} if self.problem is None else {"measured": upsampled(y, self.shape[1:])}
+
+    @property
+    def held_out(self) -> Path | None:
+        """For networks of MNIST its first ten test images of each class; image i is of class i mod 10."""
+        return MNIST_DIGITS if self.dataset == "mnist" and self.shape == (1, 28, 28) else None
 
     def unconditional(self, index: Tensor) -> dict[str, Tensor] | None:
         """The label after the last class, for a network that was trained with dropped labels; else None."""

@@ -63,7 +63,8 @@ class UNet(nn.Module):
 
     Input y of shape (batch, channels, height, width), height and width multiples of `patch * 2**(levels - 1)`;
     t of shape (batch,), multiplied by `time_scale` before the sinusoids. With `classes`, label (batch,) from 0 adds an
-    embedding to that of the time; no label is a class of its own. Returns a tensor of y's shape, with twice its
+    embedding to that of the time; no label is a class of its own. With `measured` channels of a measurement, these are
+    concatenated to the input (Saharia et al. 2023, arXiv:2104.07636). Returns a tensor of y's shape, with twice its
     channels if `learned_variance`.
     """
 
@@ -77,6 +78,7 @@ class UNet(nn.Module):
         time_scale: float = 1.0,
         classes: int = 0,
         learned_variance: bool = False,
+        measured: int = 0,
     ) -> None:
         super().__init__()
         emb = 4 * widths[0]
@@ -84,7 +86,8 @@ class UNet(nn.Module):
         self.label = nn.Embedding(classes + 1, emb) if classes else None
         if self.label is not None:
             nn.init.zeros_(self.label.weight)
-        self.stem = nn.Sequential(nn.PixelUnshuffle(patch), nn.Conv2d(channels * patch**2, widths[0], 3, padding=1))
+        inputs = (channels + measured) * patch**2
+        self.stem = nn.Sequential(nn.PixelUnshuffle(patch), nn.Conv2d(inputs, widths[0], 3, padding=1))
         self.down, self.up = nn.ModuleList(), nn.ModuleList()
         skips, width = [widths[0]], widths[0]
         for level, w in enumerate(widths):
@@ -115,8 +118,9 @@ class UNet(nn.Module):
         none = self.label.num_embeddings - 1
         return emb + self.label(torch.full_like(t, none, dtype=torch.int64) if label is None else label)
 
-    def forward(self, y: Tensor, t: Tensor, label: Tensor | None = None) -> Tensor:
-        emb, h = self.embedding(t, label), self.stem(y)
+    def forward(self, y: Tensor, t: Tensor, label: Tensor | None = None, measured: Tensor | None = None) -> Tensor:
+        emb = self.embedding(t, label)
+        h = self.stem(y if measured is None else torch.cat([y, measured.to(y)], dim=1))
         skips = [h]
         for layer in self.down:
             h = layer(h, emb) if isinstance(layer, ResBlock) else layer(h)

@@ -9,6 +9,8 @@ from typing import Any, Literal
 
 from benchbox.errors import UsageError
 from benchbox.model import Prediction
+from benchbox.nets.measured import measured_channels
+from benchbox.problem import Problem
 from benchbox.registry import registry
 from benchbox.schedule import Schedule
 from benchbox.training.losses import OPTIONS_OF
@@ -48,6 +50,7 @@ class TrainingConfig:
     resume: bool = True
     command: str = ""
     learn_variance: bool = False
+    problem: Problem | None = None
 
     def __post_init__(self) -> None:
         check_name(self.name)
@@ -93,6 +96,7 @@ class TrainingConfig:
             "time_scale": scale,
         }  # fmt: skip
         options |= {"learned_variance": True} if self.learn_variance else {}
+        options |= {"measured": measured_channels(self.problem, shape)} if self.problem else {}
         return options | {"classes": classes} if classes else options
 
 

@@ -13,6 +13,9 @@ import torch
 from torch import Tensor, nn
 
 from benchbox.errors import UsageError
+from benchbox.nets.measured import measure_batch
+from benchbox.options import describe
+from benchbox.problem import Problem
 from benchbox.training.identity import training_identity
 from benchbox.training.losses import TrainingLoss
 from benchbox.training.recipe import Recipe
@@ -25,13 +28,14 @@ class Trainer(Generic[AnyLoss]):
 
     def __init__(
         self, network: nn.Module, loss: AnyLoss, images: Tensor, recipe: Recipe, labels: Tensor | None = None,
-        architecture: Mapping[str, Any] | None = None,
+        architecture: Mapping[str, Any] | None = None, problem: Problem | None = None,
     ) -> None:  # fmt: skip
         """images: uint8 (n, channels, height, width), labels: int64 (n,), on the device where the network is.
 
-        architecture: the options of the network.
+        architecture: the options of the network. problem: that whose measurements the network takes.
         """
         self.network, self.loss, self.images, self.recipe, self.labels = network, loss, images, recipe, labels
+        self.problem = problem
         self.classes = 0 if labels is None else int(labels.max()) + 1
         self.parameters = dict(network.named_parameters())
         self.average = {name: p.detach().clone() for name, p in self.parameters.items()}
@@ -41,6 +45,8 @@ class Trainer(Generic[AnyLoss]):
         self.history: list[tuple[int, str]] = []
         self.architecture = architecture or {}
         self.identity = training_identity(loss, recipe, images, labels, self.architecture)
+        if self.described_problem is not None:
+            self.identity["problem"] = self.described_problem
         self._order: tuple[int, Tensor] = (-1, torch.empty(0))
 
     def batch(self) -> Tensor:
@@ -52,12 +58,21 @@ class Trainer(Generic[AnyLoss]):
             self._order = (epoch, torch.randperm(n, generator=generator))
         return self._order[1][position * size : (position + 1) * size].to(self.images.device)
 
-    def conditions(self, index: Tensor, generator: torch.Generator) -> dict[str, Tensor]:
-        """The labels of the images, some dropped; empty without labels."""
+    @property
+    def described_problem(self) -> dict[str, Any] | None:
+        """The problem with its options, as JSON values."""
+        if self.problem is None:
+            return None
+        options = {name: value for name, value in describe(self.problem).items() if name != "truth"}
+        return {"name": self.problem.name, **options}
+
+    def conditions(self, index: Tensor, x0: Tensor, generator: torch.Generator) -> dict[str, Tensor]:
+        """The labels of the images, some dropped, and their measurements; empty without either."""
+        measured = {} if self.problem is None else {"measured": measure_batch(self.problem, x0, generator)}
         if self.labels is None:
-            return {}
+            return measured
         dropped = torch.rand(len(index), generator=generator, device=index.device) < self.recipe.drop_label
-        return {"label": self.labels[index].masked_fill(dropped, self.classes)}
+        return measured | {"label": self.labels[index].masked_fill(dropped, self.classes)}
 
     def advance(self) -> Tensor:
         """One optimiser step; returns the loss as a tensor on the device."""
@@ -68,7 +83,7 @@ class Trainer(Generic[AnyLoss]):
         with torch.autocast(device.type, torch.bfloat16) if recipe.bfloat16 else nullcontext():
             index = self.batch()
             x0 = self.images[index].float() / 127.5 - 1
-            loss = self.loss(self.network, x0, generator, **self.conditions(index, generator))
+            loss = self.loss(self.network, x0, generator, **self.conditions(index, x0, generator))
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
         nn.utils.clip_grad_norm_(self.parameters.values(), recipe.clip)

@@ -80,7 +80,7 @@ def prepared_training(job: TrainingConfig, pixels: NDArray[np.uint8]) -> Trainer
     )
     loss = Loss(job.prediction, schedule, sigma_data, **options, learned_variance=job.learn_variance)
     labels = None if labels is None else labels.to(device)
-    return Trainer(network, loss, torch.as_tensor(pixels).to(device), recipe, labels, architecture)
+    return Trainer(network, loss, torch.as_tensor(pixels).to(device), recipe, labels, architecture, job.problem)
 
 
 def reference_of(job: TrainingConfig, pixels: NDArray[np.uint8]) -> Reference:
@@ -101,7 +101,8 @@ def write_model(job: TrainingConfig, trainer: Trainer[Loss]) -> Path:
         schedule={"name": schedule.name, **describe(schedule)}, sigma_data=trainer.loss.sigma_data,
         continuous=schedule.steps is None, grid=job.grid or GRID_OF.get(schedule.name, "uniform"),
         features=job.features, reference=f"{job.name}.reference.npz" if job.reference else None,
-        metrics=["fid"] if job.features else [], training=training, weights=weights.name, sha256=sha256(weights),
+        metrics=["fid"] if job.features else [], training=training,
+        problem=trainer.described_problem, weights=weights.name, sha256=sha256(weights),
     )  # fmt: skip
     path = job.output / f"{job.name}.json"
     card.write(path)
