@@ -22,6 +22,7 @@ METRIC_NAMES = {
     "mmd": "MMD", "energy": "energy distance", "mode_recall": "recall of modes", "ode_error": "ODE error",
     "sw1": "sliced W1", "psnr": "PSNR", "ssim": "SSIM", "lpips": "LPIPS", "crps": "CRPS",
     "teacher_error": "distance to the teacher", "teacher_error_decoded": "distance to the teacher, decoded",
+    "clip_score": "CLIP score",
 }  # fmt: skip
 """Metrics, as headings spell them."""
 

@@ -36,6 +36,7 @@ RANKED = {
     "class_accuracy": Ranked("class_accuracy", highest=True, error="_se"), "psnr": Ranked("psnr", highest=True),
     "ssim": Ranked("ssim", highest=True), "lpips": Ranked("lpips"), "crps": Ranked("crps"), "sw1": Ranked("sw1"),
     "teacher_error": Ranked("teacher_error"), "teacher_error_decoded": Ranked("teacher_error"),
+    "clip_score": Ranked("clip_score", highest=True), "reward": Ranked("reward", highest=True),
 }  # fmt: skip
 """The ranked columns, in the order of the boards. Other columns have no best value, or measure only the model.
 

@@ -1,12 +1,13 @@
-"""diffusers' schedulers as samplers and grids of benchbox, and its unconditional checkpoints as models."""
+"""diffusers' schedulers as samplers and grids of benchbox, its pipelines as models, and scores of prompts."""
 
 from __future__ import annotations
 
-from benchbox import Grid, Model, Sampler, Schedule, hookimpl
+from benchbox import Grid, Metric, Model, Sampler, Schedule, hookimpl
 from benchbox_diffusers.grids import GRIDS
 from benchbox_diffusers.models import Diffusers
 from benchbox_diffusers.samplers import SAMPLERS
 from benchbox_diffusers.schedules import Betas
+from benchbox_diffusers.scores import CLIPScore, Reward
 
 
 @hookimpl
@@ -27,3 +28,8 @@ def benchbox_models() -> list[type[Model]]:
 @hookimpl
 def benchbox_schedules() -> list[type[Schedule]]:
     return [Betas]
+
+
+@hookimpl
+def benchbox_metrics() -> list[type[Metric]]:
+    return [CLIPScore, Reward]
