@@ -41,6 +41,9 @@ UNIT_LENGTHS = (0.16, 0.08, 0.04, 0.02, 0.01)
 SINGLE_PRECISION = 1e-6
 """Where an error is smaller than this the runs end: some samplers compute their coefficients in float32."""
 
+STALLED = 1.25
+"""An order below this is that of an error that falls no more."""
+
 
 class DrawnUpon(Exception):
     """A draw from a source that has no noise."""
@@ -92,16 +95,18 @@ def least_order(trial: Trial, claim: int, alternating: bool) -> tuple[float, str
 
 
 def interval_order(trial: Trial, start: float, place: int, alternating: bool) -> tuple[float, float]:
-    """The order of the error of one interval, and the error where it is smallest; infinite where that is rounding."""
-    before = error = math.nan
+    """The order of the error of one interval, and the last error; infinite where that is rounding.
+
+    Where the error falls no more, coefficients are rounded, and the order is the best one before.
+    """
+    errors = list[float]()
     for length in UNIT_LENGTHS:
-        before, error = (
-            error,
-            interval_error(trial, uneven_levels(trial.schedule, start, place, length, alternating), place),
-        )
-        if error < SINGLE_PRECISION and before == before:
+        levels = uneven_levels(trial.schedule, start, place, length, alternating)
+        errors.append(interval_error(trial, levels, place))
+        if errors[-1] < SINGLE_PRECISION and len(errors) > 1:
             break
-    return (math.log2(before / error) if error > 1e-12 else math.inf), error
+    orders = [math.log2(a / b) if b > 1e-12 else math.inf for a, b in pairwise(errors)]
+    return orders[-1] if orders[-1] > STALLED else max(orders), errors[-1]
 
 
 def interval_error(trial: Trial, levels: Levels, place: int) -> float:

@@ -62,7 +62,7 @@ def moment_error(moments: tuple[FloatVector, FloatVector], sigma: float, model: 
 
 
 def affine(trial: Trial) -> bool:
-    return not trial.adaptive and why_not_exact(trial.sampler, spectra(), trial.levels(6)) is None
+    return not trial.adaptive and why_not_exact(trial.sampler, spectra(), trial.levels(trial.few)) is None
 
 
 def local_law(trial: Trial) -> RuleResult:

@@ -115,7 +115,7 @@ def draws_in_order(trial: Trial) -> RuleResult:
 def deterministic(trial: Trial) -> bool:
     """Whether a run on a few levels draws nothing but its start."""
     once = Asked()
-    last(trial.states(6, noise=once))
+    last(trial.states(trial.few, noise=once))
     return len(once.intervals) == 1
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import product
+from itertools import combinations, product
 
 import torch
 
@@ -73,18 +73,18 @@ def ode_distance(trial: Trial) -> float | None:
 
 
 def option_pairs(sampler: Sampler, option: str) -> Iterator[tuple[Values, Values]]:
-    """Pairs of settings that differ in one option alone: at the defaults, then beside another value of another."""
+    """Pairs of settings that differ in one option alone: at the defaults, then beside other values of one and two."""
     every = other_values(sampler)
-    for value in every[option]:
-        yield {}, {option: value}
-    for other, beside in every.items():
-        if other != option:
-            for value, b in product(every[option], beside):
-                yield {other: b}, {other: b, option: value}
+    for size in range(3):
+        for others in combinations([o for o in every if o != option], size):
+            for values in product(*(every[o] for o in others)):
+                beside = dict(zip(others, values, strict=True))
+                for value in every[option]:
+                    yield beside, {**beside, option: value}
 
 
 def honours(trial: Trial) -> RuleResult:
-    """Every option changes the samples, alone or beside another value of one other option."""
+    """Every option changes the samples, alone or beside other values of one or two other options."""
     expected = "every option changes the samples somewhere"
     every = other_values(trial.sampler)
     dead = [

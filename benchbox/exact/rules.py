@@ -96,14 +96,15 @@ def relative(a: Tensor, b: Tensor) -> float:
 
 @dataclass(frozen=True)
 class Trial:
-    """A sampler on a schedule and on a grid that suits it, ready to be run."""
+    """A sampler on a schedule and on a grid that suits it, ready to be run; few: levels on which it does run."""
 
     sampler: Sampler
     schedule: Schedule
     grid: Grid
+    few: int = 6
 
     @classmethod
-    def of(cls, sampler: Sampler, schedule: Schedule, sigmas: tuple[float, float] = SIGMAS) -> Trial:
+    def of(cls, sampler: Sampler, schedule: Schedule, sigmas: tuple[float, float] = SIGMAS, few: int = 6) -> Trial:
         def accepts(levels: Levels) -> None:
             noise = Noise(0, 0, BLOCK, vector().shape, dtype=torch.float64)
             try:
@@ -112,7 +113,7 @@ class Trial:
                 if is_refusal(error):
                     raise  # what remains is a fault, which the rules will show
 
-        return cls(sampler, schedule, suited(sampler, schedule, accepts, sigmas))
+        return cls(sampler, schedule, suited(sampler, schedule, accepts, sigmas, few), few)
 
     def cold(self) -> Trial:
         """The same trial with a copy of the sampler that has run nothing yet."""

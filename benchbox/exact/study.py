@@ -15,6 +15,9 @@ from benchbox.sampler import Sampler
 SCHEDULES = ("edm", "vp")
 """Laws and orders are measured on a schedule that explodes and on one that preserves the variance."""
 
+FEW, MANY = 6, 129
+"""Levels on which a sampler must run; a setting that is refused on few may run on many."""
+
 TrialRule = Callable[[Trial], RuleResult]
 
 
@@ -34,12 +37,16 @@ class Study:
 
     def _prepared(self, schedule: str) -> Iterator[tuple[Variant, Trial]]:
         for variant in self.variants:
-            try:
-                yield variant, Trial.of(variant.sampler, get("schedule", schedule))
-            except Exception as error:
-                if not is_refusal(error):
-                    raise
-                self.refusals.append((variant, str(error)))
+            for few in (FEW, MANY) if variant.values else (FEW,):
+                try:
+                    trial = Trial.of(variant.sampler, get("schedule", schedule), few=few)
+                except Exception as error:
+                    if not is_refusal(error):
+                        raise
+                    self.refusals.append((variant, str(error)))
+                else:
+                    yield variant, trial
+                    break
 
     @property
     def schedules(self) -> list[str]:

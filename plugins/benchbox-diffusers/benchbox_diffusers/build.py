@@ -31,7 +31,7 @@ def make(name: str, options: Mapping[str, Any]) -> Any:
 
 def for_any_shape(threshold: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
     """Dynamic thresholding over all numbers of a sample, for any shape; diffusers fails for vectors."""
-    return lambda x: threshold(x.reshape(len(x), 1, -1)).reshape(x.shape)
+    return lambda x: threshold(x.flatten(1)[:, None]).reshape(x.shape) if len(x) else x
 
 
 def set_table(scheduler: Any, sigmas: NDArray[np.float64]) -> None:

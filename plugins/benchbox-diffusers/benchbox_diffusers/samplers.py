@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from benchbox.denoiser import Denoiser
     from benchbox.noise import Noise
 
+BIASED = ("clip_sample", "thresholding", "s_noise", "snr")
+"""Options that change the law of the samples on purpose: data need not lie in [−1, 1]."""
+
 
 @dataclass(frozen=True)
 class Scheduled(Sampler):
@@ -28,7 +31,11 @@ class Scheduled(Sampler):
     @staticmethod
     def facts(name: str) -> dict[str, Any]:
         grid = f"diffusers:{name}" if TRAITS[name].own_levels else None
-        return {"__doc__": f"diffusers' {name}: {TRAITS[name].what}.", "grid": grid}
+        options = table()[name]["solver"] | table()[name]["step"]
+        return {
+            "__doc__": f"diffusers' {name}: {TRAITS[name].what}.", "grid": grid,
+            "biased_by": tuple(option for option in BIASED if option in options),
+        }  # fmt: skip
 
     def __post_init__(self) -> None:
         for broken in BROKEN.get(self.scheduler, []):

@@ -98,6 +98,7 @@ BROKEN: dict[str, list[dict[str, Any]]] = {
     "DPMSolverMultistepScheduler": [{"algorithm_type": "sde-dpmsolver", "solver_order": 3}],
     "DPMSolverSinglestepScheduler": [{"algorithm_type": "dpmsolver", "thresholding": True}],
     "EDMDPMSolverMultistepScheduler": [{"algorithm_type": "sde-dpmsolver++", "solver_order": 3}],
+    "LMSDiscreteScheduler": [{"lms_order": 0}],
     "SASolverScheduler": [{"algorithm_type": "noise_prediction", "thresholding": True}],
 }
 """Combinations of options that diffusers accepts and then fails with."""
