@@ -26,7 +26,8 @@ class RePaint(Sampler):
     """RePaint (Lugmayr et al. 2022, arXiv:2201.09865, algorithm 1), for inpainting.
 
     Each interval `repeats` times: an ancestral step, whose known pixels are replaced by y with noise up to σ' (none
-    where σ_y is above it already), and back to σ with fresh noise. The paper's jumps of 10 steps are of one here.
+    where σ_y is above it already), and back to σ with fresh noise. The paper's jumps of 10 steps are of one here. Once
+    is conditioning by projection (Song et al. 2021, arXiv:2011.13456).
     """
 
     name = "repaint"
