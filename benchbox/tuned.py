@@ -74,8 +74,8 @@ def described_sampler(sampler: Any) -> Described:
 
 def sampler_label(sampler: Any) -> str:
     """A sampler with its options that are not at their defaults, such as `unipc order=2`."""
-    usual = default_values(type(sampler))
-    changed = {name: value for name, value in describe(sampler).items() if usual.get(name) != value}
+    defaults = default_values(type(sampler))
+    changed = {name: value for name, value in describe(sampler).items() if defaults.get(name) != value}
     return " ".join([sampler.name, *(f"{name}={value}" for name, value in changed.items())])
 
 

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from benchbox.report.page.site import Site, write_site
+from benchbox.report.page.folder import write_site
+from benchbox.report.page.site import Site
 from benchbox.store.store import load_results
 
 REFERENCE = Path(__file__).parents[1] / "results" / "reference"

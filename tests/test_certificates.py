@@ -327,7 +327,7 @@ def test_json_has_everything() -> None:
 
 
 def test_status_is_1_where_a_check_fails(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("benchbox.cli.check.instances", lambda names, set_: [BentSchedule()])
+    monkeypatch.setattr("benchbox.exact.subjects.instances", lambda names, set_: [BentSchedule()])
     done = run("bent")
     assert done.exit_code == 1
     assert "FAIL  time of sigma" in done.output

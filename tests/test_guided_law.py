@@ -15,8 +15,8 @@ from benchbox.driver import trajectory
 from benchbox.exact.guidance_rules import guidance_certificate, guided_certificate
 from benchbox.exact.guided_law import guided_factor
 from benchbox.exact.guided_order import (
-    COUNTS,
     ENDS,
+    LEVEL_COUNTS,
     VARIANCES,
     denoiser,
     factor_of,
@@ -81,7 +81,7 @@ def test_an_interval_whose_ends_are_no_levels_costs_a_method_its_order(
 def test_the_ends_as_levels_alone_do_not_give_the_order_back() -> None:
     """A step that ends at a jump needs D from its own side: the driver starts the sampler anew there."""
     sampler, guidance, found = benchbox.get("sampler", "heun"), CFG(3.0, sigma_high=1.61), []
-    for n in COUNTS:
+    for n in LEVEL_COUNTS:
         cut = replace(levels(n).through(guidance.jumps), jumps=())
         noise = Noise(0, 0, 2, (1,), dtype=torch.float64)
         states = list(trajectory(sampler, guided(guidance, denoiser(pair(guidance)[1]), cut), cut, noise, "none"))

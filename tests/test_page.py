@@ -21,9 +21,10 @@ import benchbox as package
 from benchbox.errors import UsageError
 from benchbox.report.page.content import view
 from benchbox.report.page.evidence import checks_in, picture
+from benchbox.report.page.folder import write_site
 from benchbox.report.page.names import breakable, listed, slug
 from benchbox.report.page.single import hashes, write_charts
-from benchbox.report.page.site import Site, write_site
+from benchbox.report.page.site import Site
 from benchbox.report.page.table import encoded, with_commands
 from benchbox.report.plots.quality import series
 from benchbox.report.ranking import boards

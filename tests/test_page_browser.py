@@ -17,7 +17,8 @@ from test_page import BUDGETS, CERTIFICATE
 
 from benchbox.report.page.content import slug
 from benchbox.report.page.evidence import Picture
-from benchbox.report.page.site import Site, write_site
+from benchbox.report.page.folder import write_site
+from benchbox.report.page.site import Site
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright drives the browser")
 BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")

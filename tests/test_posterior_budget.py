@@ -19,7 +19,7 @@ from benchbox.exact.posterior_budget import posed_problem, posterior_budgets
 @pytest.fixture(autouse=True)
 def few_intervals(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("benchbox.exact.posterior_budget.FINE_INTERVALS", 128)
-    monkeypatch.setattr("benchbox.exact.posterior_budget.MEASUREMENTS", 1)
+    monkeypatch.setattr("benchbox.exact.posterior_budget.AVERAGED_MEASUREMENTS", 1)
 
 
 def budgets(

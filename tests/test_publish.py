@@ -18,8 +18,9 @@ from report_rows import USUAL, nothing_usual
 import benchbox as package
 from benchbox.errors import UsageError
 from benchbox.report.hosts import Branch, DataSet
+from benchbox.report.page.folder import write_site
 from benchbox.report.page.manifest import MANIFEST_FILE
-from benchbox.report.page.site import Site, write_site
+from benchbox.report.page.site import Site
 from benchbox.report.publish import check_publishable, merged_rows, write_folder
 from benchbox.report.rows import write_rows
 from benchbox.store.schema import ORDER

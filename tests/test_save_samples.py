@@ -16,7 +16,8 @@ from sweeping import run_cells
 from benchbox.bench.cell import Cell
 from benchbox.bench.run import Run, make_samples
 from benchbox.bench.samples import open_samples
-from benchbox.bench.saving import Saver
+from benchbox.bench.saver import Saver
+from benchbox.bench.saving import n_in_files, samples_folder
 from benchbox.bench.settings import Setting
 from benchbox.bench.sweep import Request, expand
 from benchbox.executors.local import Local
@@ -42,8 +43,7 @@ def sweep(store: Store, made: Cell, count: int = 4) -> tuple[dict[str, Any], lis
 
 
 def saved(made: Cell) -> Any:
-    assert made.save is not None
-    return open_samples(made.save.place(made))[:]
+    return open_samples(samples_folder(made))[:]
 
 
 @pytest.fixture
@@ -54,8 +54,7 @@ def store(tmp_path: Path) -> Store:
 def test_every_shard_is_a_file_and_more_samples_go_on_in_it(store: Store, tmp_path: Path) -> None:
     made = cell(tmp_path / "s")
     sweep(store, made)
-    assert made.save is not None
-    names = [path.name for path in sorted(made.save.place(made).iterdir())]
+    names = [path.name for path in sorted(samples_folder(made).iterdir())]
     assert names == [f"{i:07d}-{i + 15:07d}.npz" for i in range(0, 64, 16)]
     np.testing.assert_array_equal(saved(made), make_samples(made).numpy())
     more = cell(tmp_path / "s", n=96)
@@ -70,8 +69,7 @@ def test_images_are_saved_as_the_metrics_see_them(store: Store, tmp_path: Path, 
     sweep(store, made)
     np.testing.assert_array_equal(saved(made), to_uint8(make_samples(made), (-1.0, 1.0)).numpy())
     if format_ == "png":
-        assert made.save is not None
-        with Image.open(made.save.place(made) / "0000063.png") as picture:
+        with Image.open(samples_folder(made) / "0000063.png") as picture:
             assert (picture.size, picture.mode) == ((4, 4), "RGB")
 
 
@@ -90,8 +88,7 @@ def test_a_stopped_run_goes_on_from_the_samples_that_are_in_files(
         patch.setattr(Run, "batch", stops_at_the_third)
         with pytest.raises((Interrupted, ValueError)):
             sweep(store, made)
-    assert made.save is not None
-    assert made.save.n_saved(made) == 32
+    assert n_in_files(made) == 32
     row, _ = sweep(store, made)
     assert row["n_timed"] == 32
     np.testing.assert_array_equal(saved(made), make_samples(made).numpy())
@@ -104,9 +101,8 @@ def test_samples_of_a_done_cell_that_are_in_no_file_are_made_again_and_its_row_s
     first, _ = sweep(store, replace(made, save=None))
     assert sweep(store, made) == (first, ["metrics"])
     assert sweep(store, made) == (first, ["done"])
-    assert made.save is not None
-    (made.save.place(made) / "0000016-0000031.npz").unlink()
-    assert made.save.n_saved(made) == 16
+    (samples_folder(made) / "0000016-0000031.npz").unlink()
+    assert n_in_files(made) == 16
     assert sweep(store, made) == (first, ["metrics"])
     np.testing.assert_array_equal(saved(made), make_samples(made).numpy())
 

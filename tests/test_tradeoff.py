@@ -11,7 +11,8 @@ import pytest
 from report_rows import nothing_usual, rows
 
 from benchbox.errors import UsageError
-from benchbox.report.page.site import Site, write_site
+from benchbox.report.page.folder import write_site
+from benchbox.report.page.site import Site
 from benchbox.report.plots.chart import Point
 from benchbox.report.plots.draw import draw
 from benchbox.report.plots.tradeoff import tradeoff_charts

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 
 from benchbox.bench.provenance import device_name
-from benchbox.bench.saving import Saver
+from benchbox.bench.saver import Saver
 from benchbox.bench.truths import measure
 from benchbox.card import sha256
 from benchbox.grid import Grid, Levels

@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from benchbox.bench.cell import DTYPES
-from benchbox.bench.saving import Saver
+from benchbox.bench.saver import Saver
 from benchbox.bench.settings import Setting
 from benchbox.commas import MOST_NUMBERS
 from benchbox.errors import UsageError, unknown

@@ -8,6 +8,7 @@ from typing import Any
 from benchbox.bench.cell import Cell
 from benchbox.bench.provenance import machine
 from benchbox.bench.row import state_key
+from benchbox.bench.saving import n_in_files
 from benchbox.bench.shard_result import ShardResult
 from benchbox.metric import Metric
 from benchbox.store.states import MetricState
@@ -42,7 +43,7 @@ def n_with_statistics(cell: Cell, metrics: Metrics, store: Store, most: int) -> 
 
 def n_saved(cell: Cell) -> int:
     """The most samples to resume from: where samples are saved, those that are in files."""
-    return cell.n_samples if cell.save is None else cell.save.n_saved(cell)
+    return cell.n_samples if cell.save is None else n_in_files(cell)
 
 
 def resumable(cell: Cell, metrics: Metrics, store: Store, most: int) -> ShardResult | None:

@@ -5,22 +5,20 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from benchbox.atomic import try_to_write, write_whole
-from benchbox.errors import UsageError
+from benchbox.atomic import write_whole
+from benchbox.bench.cell import Cell
+from benchbox.bench.saver import is_image
 from benchbox.model import Model
 
 if TYPE_CHECKING:
     from torch import Tensor
-
-    from benchbox.bench.cell import Cell
 
 KeepSamples = Callable[["Tensor", "Tensor"], None]
 """Takes samples (n, *data_shape) and their numbers (n,)."""
@@ -28,71 +26,50 @@ KeepSamples = Callable[["Tensor", "Tensor"], None]
 SAMPLE_FILES = {"npz": re.compile(r"(\d{7,})-(\d{7,})\.npz"), "png": re.compile(r"(\d{7,})()\.png")}
 
 
-@dataclass(frozen=True)
-class Saver:
-    """The folder and the format of saved samples."""
+def samples_folder(cell: Cell) -> Path:
+    """The folder of a cell's samples, shared by cells of the same stream."""
+    name = re.sub(r"[^\w.+-]", "-", cell.sampler.name)
+    budget = "adaptive" if cell.nfe_requested is None else f"nfe{cell.nfe_requested}"
+    assert cell.save is not None
+    return cell.save.folder / f"{name}-{budget}-seed{cell.seed}-{cell.stream}"
 
-    folder: Path
-    format: Literal["npz", "png"] = "npz"
 
-    def prepare(self) -> None:
-        """Make the folder. UsageError where it cannot be written to."""
-        try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            try_to_write(self.folder)
-        except OSError as error:
-            raise UsageError(f"samples cannot be written to {self.folder}: {error.strerror}.") from None
+def n_in_files(cell: Cell) -> int:
+    """The number of samples, from number 0 on without a gap, that are in files."""
+    assert cell.save is not None
+    folder, end = samples_folder(cell), 0
+    paths = sorted(folder.iterdir()) if folder.is_dir() else []
+    for match in filter(None, (SAMPLE_FILES[cell.save.format].fullmatch(path.name) for path in paths)):
+        if int(match[1]) > end:
+            break
+        end = max(end, int(match[2] or match[1]) + 1)
+    return end
 
-    def check(self, model: Model) -> None:
-        """UsageError where samples are to be saved as PNG and the model's are not images."""
-        if self.format == "png" and not (is_image(model) and model.data_shape[0] in (1, 3)):
-            raise UsageError(
-                f"samples of model {model.name}, of shape {model.data_shape}, are not images: give --save-format npz."
-            )
 
-    def place(self, cell: Cell) -> Path:
-        """The folder of a cell's samples, shared by cells of the same stream."""
-        name = re.sub(r"[^\w.+-]", "-", cell.sampler.name)
-        budget = "adaptive" if cell.nfe_requested is None else f"nfe{cell.nfe_requested}"
-        return self.folder / f"{name}-{budget}-seed{cell.seed}-{cell.stream}"
+@contextmanager
+def saved_shard(cell: Cell) -> Iterator[KeepSamples]:
+    """Takes the samples of a shard, and has written them when the context ends."""
+    assert cell.save is not None
+    folder, pictures = samples_folder(cell), cell.save.format == "png"
+    folder.mkdir(parents=True, exist_ok=True)
+    batches: list[tuple[NDArray[Any], NDArray[np.int64]]] = []
 
-    def n_saved(self, cell: Cell) -> int:
-        """The number of samples, from number 0 on without a gap, that are in files."""
-        folder, end = self.place(cell), 0
-        paths = sorted(folder.iterdir()) if folder.is_dir() else []
-        for match in filter(None, (SAMPLE_FILES[self.format].fullmatch(path.name) for path in paths)):
-            if int(match[1]) > end:
-                break
-            end = max(end, int(match[2] or match[1]) + 1)
-        return end
+    def save(x: Tensor, index: Tensor) -> None:
+        batch = as_saved(x, cell.model), index.cpu().numpy()
+        if pictures:
+            write_pictures(folder, *batch)
+        else:
+            batches.append(batch)
 
-    @contextmanager
-    def shard(self, cell: Cell) -> Iterator[KeepSamples]:
-        """Takes the samples of a shard, and has written them when the context ends."""
-        folder = self.place(cell)
-        folder.mkdir(parents=True, exist_ok=True)
-        batches: list[tuple[NDArray[Any], NDArray[np.int64]]] = []
-
-        def save(x: Tensor, index: Tensor) -> None:
-            batch = as_saved(x, cell.model), index.cpu().numpy()
-            if self.format == "png":
-                write_pictures(folder, *batch)
-            else:
-                batches.append(batch)
-
-        yield save
-        if batches:
-            samples, index = (np.concatenate(arrays) for arrays in zip(*batches, strict=True))
-            write_shard(folder, samples, index, is_image(cell.model))
+    yield save
+    if batches:
+        samples, index = (np.concatenate(arrays) for arrays in zip(*batches, strict=True))
+        write_shard(folder, samples, index, is_image(cell.model))
 
 
 def unsaved(cell: Cell) -> bool:
     """Whether samples of the cell are to be saved that are in no file yet."""
-    return cell.save is not None and cell.save.n_saved(cell) < cell.n_samples
-
-
-def is_image(model: Model) -> bool:
-    return len(model.data_shape) == 3 and model.data_range is not None
+    return cell.save is not None and n_in_files(cell) < cell.n_samples
 
 
 def as_saved(x: Tensor, model: Model) -> NDArray[Any]:

@@ -15,6 +15,7 @@ from benchbox.bench.cell import Cell
 from benchbox.bench.provenance import machine
 from benchbox.bench.row import plain_columns
 from benchbox.bench.run import Diverged, Run, Tick, loaded_denoiser
+from benchbox.bench.saving import saved_shard
 from benchbox.bench.shard_result import Report, Shard, ShardResult, State
 from benchbox.denoiser import Denoiser
 from benchbox.errors import UsageError, sentence
@@ -135,7 +136,7 @@ class MakeSamples(Task):
             run = Run(cell, self.tick)
             try:
                 accumulators = self.accumulators()
-                with cell.save.shard(cell) if cell.save else nullcontext() as save:
+                with saved_shard(cell) if cell.save else nullcontext() as save:
                     try:
                         for x, index in run.samples(argument.first, argument.n):
                             for accumulator in accumulators:

@@ -5,16 +5,18 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from benchbox.cli.common import progress_bar
 from benchbox.cli.exact_tables import print_budgets, print_certificate, print_mutation_scores, print_published
+from benchbox.cli.posterior_budgets import show_posterior_budgets
 from benchbox.errors import UsageError
 
 if TYPE_CHECKING:
     from benchbox.exact.certificate import Certificate
+    from benchbox.exact.subjects import RunOptions
 
 
 def check(
@@ -74,6 +76,9 @@ def check(
     points: Annotated[int | None, typer.Option(min=2, help="--published: only rows of at most so many points.")] = None,
 ) -> None:
     """A certificate: exact errors, measured order, conduct. Exit status 1 if any check fails."""
+    from benchbox.exact.subjects import instances
+
+    run = schedule, grid, final, score_error
     if published is not None:
         ok = print_published(published, points, json_)
     elif model is not None:
@@ -81,60 +86,15 @@ def check(
     elif not plugins:
         raise UsageError("check needs a plugin to check: benchbox check heun, or benchbox check all.")
     elif problem is not None:
-        from benchbox.cli.posterior_budgets import show_posterior_budgets
-
-        ok = show_posterior_budgets(
-            plugins, set_ or [], problem, guidance or "mmps", nfe, json_, (schedule, grid, final, score_error)
-        )
+        ok = show_posterior_budgets(plugins, set_ or [], problem, guidance or "mmps", nfe, json_, run)
     elif budget:
-        ok = show_budgets(plugins, set_ or [], nfe, output, json_, (schedule, grid, final, score_error))
+        ok = show_budgets(plugins, set_ or [], nfe, output, json_, run)
     elif mutants is not None:
         print_mutation_scores(instances(plugins, set_ or [], "sampler"), mutants, seed, json_)
         ok = True
     else:
         ok = certificates(plugins, set_ or [], json_, quick, guidance)
     raise typer.Exit(0 if ok else 1)
-
-
-def instances(names: list[str], set_: list[str], only: str | None = None) -> list[Any]:
-    """The plugins that names and settings mean; of the kind `only`, or of the first kind that has the name."""
-    from benchbox.bench.settings import Settings, parse_settings
-    from benchbox.exact.conformance import kind_of
-
-    settings = Settings(parse_settings(set_))
-    plugins = [p for name in listed_names(names) for p in settings.variants(only or kind_of(name), name)]
-    settings.finish()
-    return plugins
-
-
-def listed_names(names: list[str]) -> list[str]:
-    """The names of comma lists; `all` is every sampler."""
-    from benchbox.registry import registry
-
-    items = [item for name in names for item in name.split(",")]
-    return [name for item in items for name in (registry().names("sampler") if item == "all" else [item])]
-
-
-def guided_instances(names: list[str], set_: list[str], guidance: str) -> list[tuple[Any, Any]]:
-    """All pairs of the samplers and the guidances; settings apply to both."""
-    from benchbox.bench.settings import Settings, parse_settings
-
-    settings = Settings(parse_settings(set_))
-    samplers = [sampler for name in listed_names(names) for sampler in settings.variants("sampler", name)]
-    guidances = [one for name in guidance.split(",") for one in settings.variants("guidance", name)]
-    settings.finish()
-    return [(sampler, one) for sampler in samplers for one in guidances]
-
-
-def model_instances(names: list[str], set_: list[str]) -> list[Any]:
-    """The models that names mean, as in run, in all settings."""
-    from benchbox.bench.settings import Settings, parse_settings
-    from benchbox.bench.sweep import model_variants
-
-    settings = Settings(parse_settings(set_))
-    found = [model for name in names for model in model_variants(settings, name)]
-    settings.finish()
-    return found
 
 
 def certificates(
@@ -162,9 +122,10 @@ def certified(
     """The certificates of plugins, or of samplers under guidances, each as soon as it is made."""
     from benchbox.exact.conformance import certificate_of
     from benchbox.exact.guidance_rules import guided_certificate
+    from benchbox.exact.subjects import guided_pairs, instances, model_instances
 
     if guidance:
-        yield from (guided_certificate(*pair) for pair in guided_instances(names, set_, guidance))
+        yield from (guided_certificate(*pair) for pair in guided_pairs(names, set_, guidance))
         return
     with progress_bar("{task.fields[step]}") as bar:
         task = bar.add_task("", total=None, step="")
@@ -175,20 +136,14 @@ def certified(
 
 
 def show_budgets(
-    names: list[str],
-    set_: list[str],
-    nfe: str,
-    output: Path | None,
-    as_json: bool,
-    run: tuple[str | None, str | None, str, float],
+    names: list[str], set_: list[str], nfe: str, output: Path | None, as_json: bool, run: RunOptions
 ) -> bool:
-    """The error budgets of samplers on the Gaussian model; run: schedule, grid, final, error of the score."""
+    """The error budgets of samplers on the Gaussian model."""
     from benchbox.commas import integers
-    from benchbox.exact.budget import setting
+    from benchbox.exact.subjects import budget_settings
 
-    samplers = instances(names, [s for s in set_ if not s.startswith("gaussian.")], "sampler")
-    model = instances(["gaussian"], [s for s in set_ if s.startswith("gaussian.")], "model")[0]
-    if output is not None and len(samplers) > 1:
+    settings = budget_settings(names, set_, run)
+    if output is not None and len(settings) > 1:
         raise UsageError("a plot shows one sampler: name one, or leave --output out.")
-    print_budgets([setting(s, model, *run) for s in samplers], integers(nfe, "--nfe", 1), output, as_json)
+    print_budgets(settings, integers(nfe, "--nfe", 1), output, as_json)
     return True

@@ -63,7 +63,7 @@ def leaderboard(
 
 def _write_site(directory: Path, folder: Path, certificates: list[Path], pictures: list[Path]) -> None:
     from benchbox.cli.rows import rows_in, site_of
-    from benchbox.report.page.site import write_site
+    from benchbox.report.page.folder import write_site
 
     write_site(site_of(rows_in(directory), certificates, pictures), folder)
 

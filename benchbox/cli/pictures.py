@@ -60,7 +60,7 @@ def tradeoff(directory: Path, x: str, metric: str, model: str | None, nfe: str |
 
 def order_picture(names: Sequence[str], files: Sequence[Path], set_: list[str], schedule: str) -> Chart:
     """Orders of convergence, from certificates in files or measured now."""
-    from benchbox.cli.check import instances
+    from benchbox.exact.subjects import instances
     from benchbox.report.page.evidence import certificates_in
     from benchbox.report.plots.exact import order_chart
 
@@ -77,9 +77,9 @@ def order_picture(names: Sequence[str], files: Sequence[Path], set_: list[str], 
 def budget_picture(names: Sequence[str], nfe: str, set_: list[str], schedule: str | None, grid: str | None) -> Chart:
     """The error budget of one sampler on Gaussian data."""
     from benchbox import get
-    from benchbox.cli.check import instances
     from benchbox.commas import integers
     from benchbox.exact.budget import SCORE_ERROR, error_budgets, setting
+    from benchbox.exact.subjects import instances
     from benchbox.report.plots.exact import budget_chart
 
     samplers = instances(list(names), set_, "sampler")

@@ -13,33 +13,20 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from benchbox.exact.budget import BudgetSetting
+    from benchbox.exact.subjects import RunOptions
     from benchbox.guidance import Guidance
     from benchbox.problem import Problem
 
 
 def show_posterior_budgets(
-    names: list[str],
-    set_: list[str],
-    problem: str,
-    guidance: str,
-    nfe: str,
-    as_json: bool,
-    run: tuple[str | None, str | None, str, float],
+    names: list[str], set_: list[str], problem: str, guidance: str, nfe: str, as_json: bool, run: RunOptions
 ) -> bool:
-    """The error budgets of samplers under guidances, on the problems of the Gaussian model; run: as for --budget."""
-    from benchbox.bench.settings import Settings, parse_settings
-    from benchbox.cli.check import listed_names
+    """The error budgets of samplers under guidances, on the problems of the Gaussian model."""
     from benchbox.commas import integers
-    from benchbox.exact.budget import setting
+    from benchbox.exact.subjects import posterior_settings
 
-    settings = Settings(parse_settings(set_))
-    model = settings.variants("model", "gaussian")[0]
-    samplers = [s for name in listed_names(names) for s in settings.variants("sampler", name)]
-    problems = [p for name in problem.split(",") for p in settings.variants("problem", name)]
-    guidances = [g for name in guidance.split(",") for g in settings.variants("guidance", name)]
-    settings.finish()
-    chosen = [(setting(s, model, *run), p, g) for s in samplers for p in problems for g in guidances]
-    print_posterior_budgets(chosen, integers(nfe, "--nfe", 1), as_json)
+    settings = posterior_settings(names, set_, problem, guidance, run)
+    print_posterior_budgets(settings, integers(nfe, "--nfe", 1), as_json)
     return True
 
 
@@ -47,7 +34,7 @@ def print_posterior_budgets(
     chosen: Sequence[tuple[BudgetSetting, Problem, Guidance]], nfes: Sequence[int], as_json: bool
 ) -> None:
     """The error budgets on inverse problems, a table for each sampler, problem and guidance."""
-    from benchbox.exact.posterior_budget import SOURCES, posed_problem, posterior_budgets
+    from benchbox.exact.posterior_budget import POSTERIOR_SOURCES, posed_problem, posterior_budgets
     from benchbox.options import describe
 
     measured = []
@@ -61,9 +48,9 @@ def print_posterior_budgets(
         title = (
             f"{setting.sampler.name} under {guidance.name}, {problem.name} ({options}): W2 to the posterior, {place}"
         )
-        shown = Table("NFE", "steps", *SOURCES, title=title)
+        shown = Table("NFE", "steps", *POSTERIOR_SOURCES, title=title)
         for b in budgets:
-            shown.add_row(str(b.nfe), str(b.steps), *(f"{b.w2[s]:.3g}" for s in SOURCES))
+            shown.add_row(str(b.nfe), str(b.steps), *(f"{b.w2[s]:.3g}" for s in POSTERIOR_SOURCES))
         if not as_json:
             console.print(shown)
     if as_json:

@@ -55,7 +55,7 @@ def measurements_of(cells: Sequence[Cell]) -> Measurements:
         raise UsageError(f"restorations are drawn as images, and model {cells[0].model.title} makes none.")
     for cell in cells:
         if cell.skip:
-            raise UsageError(f"{method_name(cell)} cannot be run: {cell.skip}.")
+            raise UsageError(f"{restoration_name(cell)} cannot be run: {cell.skip}.")
     return measured
 
 
@@ -71,7 +71,7 @@ def method_panels(cell: Cell, m: int, black: float) -> list[list[Panel]]:
     from benchbox.bench.run import make_samples
     from benchbox.report.plots.gallery import Panel
 
-    name, x, lines = method_name(cell), make_samples(cell).cpu(), []
+    name, x, lines = restoration_name(cell), make_samples(cell).cpu(), []
     for j in range(m):
         own = x[j::m]
         std = black + own.std(0, correction=min(1, len(own) - 1)) / WHITE_STD
@@ -84,7 +84,7 @@ def method_panels(cell: Cell, m: int, black: float) -> list[list[Panel]]:
     return lines
 
 
-def method_name(cell: Cell) -> str:
+def restoration_name(cell: Cell) -> str:
     """The guidance that uses the measurement, or else the sampler; its options, and the budget."""
     from benchbox.options import describe
     from benchbox.registry import registry

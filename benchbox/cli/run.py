@@ -101,7 +101,7 @@ def run(
     """Run samplers at NFE budgets and record quality, time and memory, one parquet row per cell."""
     from benchbox.bench.provenance import usable
     from benchbox.bench.request import Request
-    from benchbox.bench.saving import Saver
+    from benchbox.bench.saver import Saver
     from benchbox.bench.settings import one_executor, parse_settings
     from benchbox.commas import integers
 

@@ -30,7 +30,7 @@ def submit(
     rows = rows_in(directory)
     again = deviations(rows, seed, trust, timeout, tolerance)
     problems = 0
-    for problem in chain(faults(directory, rows), failed_certificates(rows), again):
+    for problem in chain(row_refusals(directory, rows), failed_certificates(rows), again):
         problems += 1
         say(problem)
     verdict = "not accepted" if problems else "accepted"
@@ -38,7 +38,7 @@ def submit(
     raise SystemExit(1 if problems else 0)
 
 
-def faults(directory: Path, rows: pd.DataFrame) -> Iterator[str]:
+def row_refusals(directory: Path, rows: pd.DataFrame) -> Iterator[str]:
     """What `benchbox results verify` and `benchbox publish` would refuse."""
     from benchbox.bench.configuration import load_configuration
     from benchbox.cli.results import track

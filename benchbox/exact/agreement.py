@@ -9,7 +9,8 @@ import torch
 from benchbox.driver import trajectory
 from benchbox.errors import UsageError
 from benchbox.exact.law import last
-from benchbox.exact.references import PUBLISHED_FORMULAS, TABLEAUS, last_step
+from benchbox.exact.ode_references import TABLEAUS, last_step
+from benchbox.exact.references import PUBLISHED_FORMULAS
 from benchbox.exact.rules import RuleResult, Trial, counted_denoiser, image, relative
 from benchbox.exact.settings import made, other_values
 from benchbox.noise import BLOCK, Noise

@@ -93,9 +93,9 @@ def laws(study: Study) -> Iterator[RuleResult]:
         single = schedule != first
         yield study.apply(f"local law ({schedule})", local_law, schedule, law=True, single=single)
         yield study.apply(f"law from level to level ({schedule})", short_law, schedule, law=True, single=single)
-        for what, model in (("vector", vector()), ("image", image())):
+        for data, model in (("vector", vector()), ("image", image())):
             yield from apply(
-                [(f"law ({schedule}, {what})", partial(right_law, model=model, what=what))], study.own(schedule)
+                [(f"law ({schedule}, {data})", partial(right_law, model=model, data=data))], study.own(schedule)
             )
         yield study.apply(f"local order ({schedule})", local_orders, schedule, law=True, single=single)
         yield study.apply(f"solution ({schedule})", solves, schedule, law=True, single=single)
@@ -121,18 +121,18 @@ def measured_orders(study: Study) -> Iterator[Order]:
                         raise
 
 
-def certificate(sampler: Sampler, tick: Callable[[str], None] = lambda what: None, quick: bool = False) -> Certificate:
+def certificate(sampler: Sampler, tick: Callable[[str], None] = lambda step: None, quick: bool = False) -> Certificate:
     """The certificate of a sampler; tick is told each thing that is done. quick: under its own options alone."""
-    study, checks, found = Study(sampler, quick), list[RuleResult](), list[Order]()
+    study, checks, orders = Study(sampler, quick), list[RuleResult](), list[Order]()
     for item in inspect(study):
         if isinstance(item, Order):
-            found.append(item)
+            orders.append(item)
             checks += [item.check] if item.check else []
         else:
             checks.append(item)
         tick(checks[-1].name)
     return Certificate(
-        sampler.name, describe(sampler), tuple(checks), tuple(_run_errors(sampler)), tuple(found),
+        sampler.name, describe(sampler), tuple(checks), tuple(_run_errors(sampler)), tuple(orders),
         settings=len(study.variants), biased_by=sampler.biased_by,
     )  # fmt: skip
 

@@ -35,21 +35,21 @@ def conformance(kind: str, plugin: Any) -> Certificate:
     }  # fmt: skip
     if kind == "metric":
         try:
-            found = metric_subject(plugin)
+            measured = metric_subject(plugin)
         except UsageError as error:
             unmeasured = RuleResult(
                 "samples", None, f"nothing here to measure: {error}", "a model whose samples it measures"
             )
             return Certificate(plugin.name, describe(plugin), (unmeasured,), kind=kind)
-        return Certificate(plugin.name, describe(plugin), tuple(apply(table[kind], found)), kind=kind)
-    compared = tuple(agreement(found) for found in plugin.agreements(usable("auto"))) if kind == "model" else ()
+        return Certificate(plugin.name, describe(plugin), tuple(apply(table[kind], measured)), kind=kind)
+    compared = tuple(agreement(one) for one in plugin.agreements(usable("auto"))) if kind == "model" else ()
     return Certificate(plugin.name, describe(plugin), compared or tuple(apply(table[kind], plugin)), kind=kind)
 
 
-def agreement(found: Agreement) -> RuleResult:
+def agreement(comparison: Agreement) -> RuleResult:
     """A comparison of a model with the software that it comes from, as a rule."""
-    measured, allowed = f"largest difference {found.difference:.2g}", f"at most {found.allowed:g}"
-    return RuleResult(found.what, found.difference <= found.allowed, f"{measured}, {allowed}", allowed)
+    measured, allowed = f"largest difference {comparison.difference:.2g}", f"at most {comparison.allowed:g}"
+    return RuleResult(comparison.what, comparison.difference <= comparison.allowed, f"{measured}, {allowed}", allowed)
 
 
 CERTIFIABLE: dict[str, type] = {
@@ -62,7 +62,7 @@ CERTIFIABLE: dict[str, type] = {
 def certificate_of(
     plugin: Any,
     kind: str | None = None,
-    tick: Callable[[str], None] = lambda what: None,
+    tick: Callable[[str], None] = lambda step: None,
     quick: bool = False,
     **options: Any,
 ) -> Certificate:

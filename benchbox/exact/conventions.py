@@ -83,8 +83,8 @@ def churn(trial: Trial, strength: float) -> str | None:
             next(states)
             expected = min(value / 33, math.sqrt(2) - 1) if low <= sigma <= high else 0.0
             if abs(denoise.asked[0][1] / sigma - 1 - expected) > NEAR * expected + 1e-9:
-                found = denoise.asked[0][1] / sigma - 1
-                return f"s_churn={value:g} on 32 intervals raises σ = {sigma:.3g} by {found:.1%}, not {expected:.1%}"
+                raised = denoise.asked[0][1] / sigma - 1
+                return f"s_churn={value:g} on 32 intervals raises σ = {sigma:.3g} by {raised:.1%}, not {expected:.1%}"
     return None
 
 

@@ -107,9 +107,9 @@ def errors(sampler: Sampler, nfes: tuple[int, ...] = NFES, n_samples: int = 4000
         levels = Levels.cut(model.schedule, grid, n_levels)
         target = noised(model, 0)
         if why := why_not_exact(sampler, model, levels, "denoise"):
-            found = estimate_w2(samples(sampler, model, levels, n_samples, "denoise"), target)
+            estimate = estimate_w2(samples(sampler, model, levels, n_samples, "denoise"), target)
             spent = float("nan") if adaptive else planned_nfe(sampler, n_levels)
-            yield Error(spent, n_levels - 1, found.value, (found.low, found.high), why)
+            yield Error(spent, n_levels - 1, estimate.value, (estimate.low, estimate.high), why)
         else:
             law = propagate(sampler, model, levels, "denoise")
             yield Error(law.nfe, n_levels - 1, law.w2(target), None, None)
@@ -134,11 +134,11 @@ def measure_orders(trial: Trial, variant: str = "") -> Iterator[Order]:
         )
 
 
-def right_law(trial: Trial, model: Gaussian, what: str) -> RuleResult:
+def right_law(trial: Trial, model: Gaussian, data: str) -> RuleResult:
     """From the exact law at the first level, on many intervals, to that at the last one."""
     error, how = law_error(trial, model, ADAPTIVE_LEVELS - 1 if trial.adaptive else MANY_INTERVALS)
     return RuleResult(
-        f"law ({trial.schedule.name}, {what})",
+        f"law ({trial.schedule.name}, {data})",
         error.low <= RIGHT,
         f"W2 error {error.value:.2%} of the data's size, {how}",
         f"a W2 error of at most {RIGHT:.0%} of the data's size on many intervals",
@@ -153,10 +153,10 @@ def law_under_options(trial: Trial) -> RuleResult:
     for intervals in (ADAPTIVE_LEVELS - 1,) if trial.adaptive else (MANY_INTERVALS, 4 * MANY_INTERVALS):
         exact = trial.adaptive or why_not_exact(trial.sampler, vector(), trial.levels(6)) is None
         error, how = law_error(trial, vector() if exact else large_image(), intervals)
-        found = f"W2 error {error.value:.2%} of the data's size on {intervals} intervals, {how}"
+        measured = f"W2 error {error.value:.2%} of the data's size on {intervals} intervals, {how}"
         if error.low <= RIGHT:
-            return RuleResult("law under options", True, found, expected)
-    return RuleResult("law under options", False, found, expected)
+            return RuleResult("law under options", True, measured, expected)
+    return RuleResult("law under options", False, measured, expected)
 
 
 def law_error(trial: Trial, model: Gaussian, intervals: int) -> tuple[W2Estimate, str]:
@@ -165,8 +165,8 @@ def law_error(trial: Trial, model: Gaussian, intervals: int) -> tuple[W2Estimate
     start, target = (noised(model, s) for s in (levels.sigmas[0], levels.sigmas[-1]))
     size = float(np.sqrt(np.sum(target[1]) + np.sum(target[0] ** 2)))
     if why := why_not_exact(trial.sampler, model, levels):
-        found = estimate_w2(samples(trial.sampler, model, levels, 2000, start=start), target)
-        return W2Estimate(found.value / size, found.low / size, found.high / size), f"Monte Carlo ({why})"
+        estimate = estimate_w2(samples(trial.sampler, model, levels, 2000, start=start), target)
+        return W2Estimate(estimate.value / size, estimate.low / size, estimate.high / size), f"Monte Carlo ({why})"
     exact = propagate(trial.sampler, model, levels).w2(target, start) / size
     return W2Estimate(exact, exact, exact), "exact"
 

@@ -74,8 +74,8 @@ def counted(of: Subject) -> RuleResult:
         before = denoise.evaluations
         with torch.inference_mode():
             ask(x, sigma)
-        spent, said = (denoise.evaluations - before) / N, of.guidance.cost(sigma)
-        wrong += [f"{spent:g} at σ = {sigma:g}, where cost says {said}"] if spent != said else []
+        spent, cost = (denoise.evaluations - before) / N, of.guidance.cost(sigma)
+        wrong += [f"{spent:g} at σ = {sigma:g}, where cost says {cost}"] if spent != cost else []
     return RuleResult("cost", not wrong, "; ".join(wrong) or "as counted", "cost(σ) is what the networks spend")
 
 
@@ -103,15 +103,15 @@ def stateless(of: Subject) -> RuleResult:
 
 def like_its_input(of: Subject) -> RuleResult:
     x = start_states(of.model)
-    found = of.answers(of.denoiser(), x)
-    ok = all(d.shape == x.shape and d.dtype == x.dtype and bool(torch.isfinite(d).all()) for d in found)
+    denoised = of.answers(of.denoiser(), x)
+    ok = all(d.shape == x.shape and d.dtype == x.dtype and bool(torch.isfinite(d).all()) for d in denoised)
     return RuleResult(
         "output", ok, "finite, of x's shape and type" if ok else "not so", "finite, of x's shape and type"
     )
 
 
-def tolerance(found: list[Tensor]) -> float:
-    return 1e-9 * max(1.0, *(float(d.abs().max()) for d in found))
+def tolerance(denoised: list[Tensor]) -> float:
+    return 1e-9 * max(1.0, *(float(d.abs().max()) for d in denoised))
 
 
 GUIDANCE_RULES: tuple[tuple[str, Rule], ...] = (

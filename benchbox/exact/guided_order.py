@@ -27,7 +27,7 @@ from benchbox.sampler import Sampler
 ENDS = (10.0, 0.05)
 """The first and the last σ of the runs, which have no last denoise."""
 
-COUNTS = (33, 65, 129, 257)
+LEVEL_COUNTS = (33, 65, 129, 257)
 VARIANCES = (0.5, 2.0)
 """Of the Gaussian pair: c with the condition and u without it, or of the guide."""
 
@@ -43,9 +43,9 @@ def law_and_order(sampler: Sampler, guidance: Guidance) -> Iterator[RuleResult]:
         yield RuleResult("law", None, f"{sampler.name} does not solve the ODE at a fixed order", expected)
         return
     exact, errors = guided_factor(*VARIANCES, scaled, *ENDS), guided_errors(sampler, guidance, scaled)
-    reached = f"×{exact**2:.3g} of the start's, reached to {errors[-1]:.1e} on {COUNTS[-1] - 1} intervals"
+    reached = f"×{exact**2:.3g} of the start's, reached to {errors[-1]:.1e} on {LEVEL_COUNTS[-1] - 1} intervals"
     yield RuleResult("law", errors[-1] < max(errors[0], 1e-9), f"the variance is {reached}", expected)
-    slope, jumps = order_of(errors), levels(COUNTS[0]).through(guidance.jumps).jumps
+    slope, jumps = order_of(errors), levels(LEVEL_COUNTS[0]).through(guidance.jumps).jumps
     without = order_of(guided_errors(sampler, guidance, scaled, nodes=False)) if jumps else math.nan
     measured = f"{slope:.2f}" + (f"; {without:.2f} where the ends of the interval are no levels" if jumps else "")
     yield RuleResult("order", slope > sampler.order - 0.35 or errors[-1] < 1e-9, measured, f"{sampler.order}")
@@ -62,17 +62,17 @@ def law_of(guidance: Guidance) -> Scaled | None:
 
 
 def guided_errors(sampler: Sampler, guidance: Guidance, scaled: Scaled, nodes: bool = True) -> list[float]:
-    """The relative errors of the factor from the start to the end, for `COUNTS` levels.
+    """The relative errors of the factor from the start to the end, for `LEVEL_COUNTS` levels.
 
     nodes: the ends of the interval are levels, as in every run.
     """
     exact = guided_factor(*VARIANCES, scaled, *ENDS)
-    return [abs(factor_of(sampler, guidance, n, nodes) / exact - 1) for n in COUNTS]
+    return [abs(factor_of(sampler, guidance, n, nodes) / exact - 1) for n in LEVEL_COUNTS]
 
 
 def order_of(errors: list[float]) -> float:
     """The slope of the errors over the intervals."""
-    intervals = [math.log(n - 1) for n in COUNTS]
+    intervals = [math.log(n - 1) for n in LEVEL_COUNTS]
     return -float(np.polyfit(intervals, np.log(np.maximum(errors, 1e-14)), 1)[0])
 
 

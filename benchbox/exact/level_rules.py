@@ -23,8 +23,8 @@ def level_of_start(trial: Trial) -> RuleResult:
     first = trial.levels(6).sigmas[0]
     for x, sigma in denoise.asked:
         if x.shape == states[0].shape and torch.equal(x, states[0]) and abs(sigma / first - 1) > 1e-6:
-            what = f"the model is asked about the start, at σ = {first:.3g}, as if it were at σ = {sigma:.3g}"
-            return RuleResult("level of the start", False, what, expected)
+            measured = f"the model is asked about the start, at σ = {first:.3g}, as if it were at σ = {sigma:.3g}"
+            return RuleResult("level of the start", False, measured, expected)
     return RuleResult("level of the start", True, "asked at the first level", expected)
 
 
@@ -38,10 +38,10 @@ def levels_reached(trial: Trial) -> RuleResult:
     deviation, sigma = max((spread_error(x, sigma), sigma) for x, sigma in pairs[1:] or pairs)
     after = jumped(trial)
     if after is not None and after >= 0.15:
-        what = f"after a last interval of its own length the spread is off by {after:.0%}"
-        return RuleResult("levels", False, what, expected)
-    what = f"largest deviation of the spread {deviation:.0%}, at σ = {sigma:.3g}"
-    return RuleResult("levels", deviation < 0.15, what, expected)
+        measured = f"after a last interval of its own length the spread is off by {after:.0%}"
+        return RuleResult("levels", False, measured, expected)
+    measured = f"largest deviation of the spread {deviation:.0%}, at σ = {sigma:.3g}"
+    return RuleResult("levels", deviation < 0.15, measured, expected)
 
 
 def spread_error(x: Tensor, sigma: float) -> float:

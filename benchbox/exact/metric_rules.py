@@ -37,8 +37,8 @@ class Measured:
     ) -> dict[str, Any]:
         """What the metric says of the samples in these parts, each in one update, or in an accumulator of its own."""
         accumulator = self.metric.start(self.context)
-        for part in parts:
-            index = torch.tensor(part)
+        for numbers in parts:
+            index = torch.tensor(numbers)
             if through is None:
                 accumulator.update(self.x[index], index)
             else:
@@ -80,13 +80,13 @@ def measurements_for(metric: Metric, model: Model) -> Measurements | None:
 
 @cache
 def candidates() -> tuple[Model, ...]:
-    found: list[Model] = [Gaussian(), get("model", "mixture"), image()]
+    models: list[Model] = [Gaussian(), get("model", "mixture"), image()]
     for name in ("mnist-edm", "mnist-ddpm"):
         try:
-            found.append(get("model", name))
+            models.append(get("model", name))
         except UsageError:
             continue
-    return tuple(found)
+    return tuple(models)
 
 
 def _compare(name: str, measured: Measured, other: dict[str, Any], what: str) -> RuleResult:

@@ -37,7 +37,7 @@ class Mutant:
                 if isinstance(value, FunctionType) and value.__module__ == self.module:
                     setattr(module, name, getattr(helper, value.__name__))
         mutated: Sampler = getattr(module, cls.__name__)(
-            **{f.name: getattr(self.original, f.name) for f in fields(cls) if f.init}  # type: ignore[arg-type]
+            **{f.name: getattr(self.original, f.name) for f in fields(cls) if f.init}  # type: ignore[arg-type]  # a sampler is a dataclass
         )
         return mutated
 
@@ -72,7 +72,7 @@ def _functions_of(cls: type[Sampler]) -> dict[str, set[str]]:
     """Modules, and the qualified names of the functions in them that the sampler's methods may call."""
     home = cls.__module__
     methods = {f"{c.__name__}.{n}": v for c in cls.__mro__ if c.__module__ == home for n, v in vars(c).items()}
-    found = {home: set(methods)}
+    functions_by_module = {home: set(methods)}
     imported = {v.__module__ for v in vars(sys.modules[home]).values() if isinstance(v, FunctionType)}
     same = {m for m in imported if m.partition(".")[0] == home.partition(".")[0]} | {home}
     waiting = [(code, vars(sys.modules[home])) for v in methods.values() if (code := _code_of(v))]
@@ -81,11 +81,11 @@ def _functions_of(cls: type[Sampler]) -> dict[str, set[str]]:
         waiting += [(inner, names) for inner in code.co_consts if isinstance(inner, CodeType)]
         for called in (names.get(n) for n in code.co_names):
             if isinstance(called, FunctionType) and called.__module__ in same:
-                functions = found.setdefault(called.__module__, set())
+                functions = functions_by_module.setdefault(called.__module__, set())
                 if called.__name__ not in functions:
                     functions.add(called.__name__)
                     waiting.append((called.__code__, called.__globals__))
-    return found
+    return functions_by_module
 
 
 def _code_of(member: object) -> CodeType | None:

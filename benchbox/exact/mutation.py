@@ -22,7 +22,7 @@ PARTNERS = {
 }  # fmt: skip
 """A quantity at one end of an interval and its counterpart."""
 
-UNCHANGED = ("__post_init__",)
+VALIDATORS = ("__post_init__",)
 """Functions that only validate options: no change of theirs changes a sample."""
 
 
@@ -50,7 +50,7 @@ def _functions(tree: ast.Module, names: Collection[str] | None) -> Iterator[ast.
             if names is None or (name or getattr(inner, "name", "")) in names:
                 chosen |= {id(n) for n in ast.walk(inner)}
     for node in ast.walk(tree):
-        if isinstance(node, ast.FunctionDef) and id(node) in chosen and node.name not in UNCHANGED:
+        if isinstance(node, ast.FunctionDef) and id(node) in chosen and node.name not in VALIDATORS:
             yield node
 
 

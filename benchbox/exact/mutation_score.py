@@ -21,6 +21,7 @@ from benchbox.exact.mutants import Mutant, mutants_of
 from benchbox.exact.rules import RuleResult, Trial, relative
 from benchbox.exact.settings import made
 from benchbox.sampler import Sampler
+from benchbox.schedule import Schedule
 
 MUTANT_CPU_SECONDS = 120.0
 """Processor time that a mutant may take, several times what a certificate takes."""
@@ -56,8 +57,8 @@ def changes_samples(mutant: Mutant) -> bool:
         return True  # it cannot even be run, where the original can
 
 
-def _changes(schedule: object, original: Sampler, mutated: Sampler) -> bool:
-    trial = Trial.of(original, schedule)  # type: ignore[arg-type]
+def _changes(schedule: Schedule, original: Sampler, mutated: Sampler) -> bool:
+    trial = Trial.of(original, schedule)
     for values in settings_of(trial):
         before, after = made(original, values), made(mutated, values)
         if before is not None and (after is None or _differ(trial, before, after)):

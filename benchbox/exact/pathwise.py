@@ -16,7 +16,7 @@ from benchbox.noise import Noise
 from benchbox.sampler import Sampler
 from benchbox.schedule import Schedule
 
-SAMPLES = 64
+STRONG_ERROR_SAMPLES = 64
 """Samples that a strong error is measured on."""
 
 
@@ -34,7 +34,7 @@ def strong_slope(
 
     def error(intervals: int) -> float:
         levels = Levels.cut(schedule, grid, intervals + 1)
-        noise = Noise(seed, 0, SAMPLES, model.shape, dtype=torch.float64)
+        noise = Noise(seed, 0, STRONG_ERROR_SAMPLES, model.shape, dtype=torch.float64)
         states = trajectory(sampler, denoise, levels, noise, final="none")
         start = next(states)
         ends = levels.sigmas[0], levels.sigmas[-1]

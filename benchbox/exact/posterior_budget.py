@@ -15,7 +15,7 @@ from benchbox.bench.truths import measure
 from benchbox.driver import plan_levels, planned_nfe
 from benchbox.errors import UsageError
 from benchbox.exact.budget import FINE_INTERVALS, Budget, BudgetSetting
-from benchbox.exact.posterior_law import Moments, PosteriorRuns
+from benchbox.exact.posterior_law import MeanCovariance, PosteriorRuns
 from benchbox.gaussians import root_of
 from benchbox.grid import Levels
 from benchbox.guidance import Guidance
@@ -23,10 +23,10 @@ from benchbox.measurement import pose
 from benchbox.metrics.frechet import gaussian_w2
 from benchbox.problem import Problem
 
-MEASUREMENTS = 3
+AVERAGED_MEASUREMENTS = 3
 """Over which the distances are averaged; the covariances are the same for all."""
 
-SOURCES = {
+POSTERIOR_SOURCES = {
     "start": "the oracle from the schedule's start, not from the exact law of x; many intervals",
     "discretisation": "the oracle from the exact law of x, on the run's intervals",
     "guidance": "the guidance in place of the oracle, both from the exact law of x",
@@ -37,7 +37,7 @@ SOURCES = {
 """Each column and what it measures."""
 
 
-def distance(a: Moments, b: Moments) -> float:
+def moments_w2(a: MeanCovariance, b: MeanCovariance) -> float:
     return gaussian_w2(*a, b[0], root_of(b[1]))
 
 
@@ -48,12 +48,12 @@ def sources(runs: PosteriorRuns, guidance: Guidance, run: Levels, fine: Levels, 
     limit, own = runs.outputs(oracle, fine), runs.outputs(oracle, run)
     at, exact = (fine, limit) if guidance.continuous_limit else (run, own)
     return {
-        "start": distance(limit.moments(), limit.moments(first)),
-        "discretisation": distance(own.moments(first), end),
-        "guidance": distance(runs.outputs(guidance, at, start=first).moments(first), exact.moments(first)),
-        "last denoise": distance(runs.finished(run, final), runs.posterior),
-        "with the oracle": distance(runs.outputs(oracle, run, final).moments(), runs.posterior),
-        "together": distance(runs.outputs(guidance, run, final).moments(), runs.posterior),
+        "start": moments_w2(limit.moments(), limit.moments(first)),
+        "discretisation": moments_w2(own.moments(first), end),
+        "guidance": moments_w2(runs.outputs(guidance, at, start=first).moments(first), exact.moments(first)),
+        "last denoise": moments_w2(runs.finished(run, final), runs.posterior),
+        "with the oracle": moments_w2(runs.outputs(oracle, run, final).moments(), runs.posterior),
+        "together": moments_w2(runs.outputs(guidance, run, final).moments(), runs.posterior),
     }
 
 
@@ -62,8 +62,8 @@ def posterior_budgets(
 ) -> list[Budget]:
     """The error budgets of a posed problem; NFEs that spend the same are one. UsageError where one buys no interval."""
     sampler, model = setting.sampler, setting.model
-    found = measure(problem, model, MEASUREMENTS, 0, "cpu", torch.float64)
-    runs = [PosteriorRuns(sampler, model, found, j) for j in range(MEASUREMENTS)]
+    measurements = measure(problem, model, AVERAGED_MEASUREMENTS, 0, "cpu", torch.float64)
+    runs = [PosteriorRuns(sampler, model, measurements, j) for j in range(AVERAGED_MEASUREMENTS)]
     budgets: dict[int, Budget] = {}
     for n_levels in dict.fromkeys(plan_levels(sampler, nfe, setting.final) for nfe in nfes):
         if n_levels < 2:
@@ -71,7 +71,7 @@ def posterior_budgets(
         numbers = n_levels, max(n_levels, FINE_INTERVALS + 1)
         run, fine = (Levels.cut(setting.schedule, setting.grid, n) for n in numbers)
         each = [sources(one, guidance, run, fine, setting.final) for one in runs]
-        w2 = {source: float(np.mean([distances[source] for distances in each])) for source in SOURCES}
+        w2 = {source: float(np.mean([distances[source] for distances in each])) for source in POSTERIOR_SOURCES}
         nfe = planned_nfe(sampler, n_levels, setting.final)
         budgets[nfe] = Budget(nfe, n_levels - 1, w2)
     return list(budgets.values())

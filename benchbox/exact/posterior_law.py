@@ -22,13 +22,13 @@ from benchbox.models.analytic import FloatVector
 from benchbox.models.gaussian import Gaussian
 from benchbox.sampler import Sampler
 
-SAMPLES = 4096
+ESTIMATE_SAMPLES = 4096
 """From which the law is estimated where the output is not affine in the draws."""
 
 AFFINE = 1e-6
 """Largest relative error of the superposition of an affine output: conjugate gradients in mmps stop at rounding."""
 
-Moments = tuple[FloatVector, FloatVector]
+MeanCovariance = tuple[FloatVector, FloatVector]
 """Mean and covariance."""
 
 Script = Callable[[int], Tensor]
@@ -45,9 +45,9 @@ class Outputs:
     offset: FloatVector
     weights: FloatVector
     start_std: float
-    estimated: Moments | None = None
+    estimated: MeanCovariance | None = None
 
-    def moments(self, start: Moments | None = None) -> Moments:
+    def moments(self, start: MeanCovariance | None = None) -> MeanCovariance:
         """Of the output, from a start of this mean and covariance (None: the schedule's own)."""
         if self.estimated is not None:
             return self.estimated
@@ -68,17 +68,17 @@ class PosteriorRuns:
     known: dict[Any, Outputs] = field(default_factory=dict, compare=False)
 
     @cached_property
-    def posterior(self) -> Moments:
+    def posterior(self) -> MeanCovariance:
         exact = posterior_of(self.model, self.measurements.problem, torch.device("cpu"))
         mean, covariance = exact.moments(self.measurements.y[self.j : self.j + 1])
         return mean[0].numpy(), covariance[0].numpy()
 
-    def noised(self, sigma: float) -> Moments:
+    def noised(self, sigma: float) -> MeanCovariance:
         """The exact law of x at σ."""
         mean, covariance = self.posterior
         return mean, covariance + sigma**2 * np.eye(len(mean))
 
-    def finished(self, levels: Levels, final: str) -> Moments:
+    def finished(self, levels: Levels, final: str) -> MeanCovariance:
         """The exact law at σ_N after the oracle's last denoise, x ↦ m + S (S + σ²)⁻¹ (x − m), where there is one."""
         mean, total = self.noised(levels.sigmas[-1])
         if final == "none":
@@ -94,14 +94,16 @@ class PosteriorRuns:
         states = trajectory(self.sampler, guided(guidance, denoise, levels), levels, noise, final)
         return last(states).flatten(1).numpy(), noise.draws
 
-    def outputs(self, guidance: Guidance, levels: Levels, final: str = "none", start: Moments | None = None) -> Outputs:
+    def outputs(
+        self, guidance: Guidance, levels: Levels, final: str = "none", start: MeanCovariance | None = None
+    ) -> Outputs:
         """The output as a function of its draws. start: of the estimate, where it is not affine."""
         key = guidance, levels, final
         if key not in self.known:
             self.known[key] = self.by_one_hot_draws(guidance, levels, final, start)
         return self.known[key]
 
-    def by_one_hot_draws(self, guidance: Guidance, levels: Levels, final: str, start: Moments | None) -> Outputs:
+    def by_one_hot_draws(self, guidance: Guidance, levels: Levels, final: str, start: MeanCovariance | None) -> Outputs:
         dim, shape = self.model.spectrum.size, self.model.shape
         draws = self.run(guidance, levels, lambda k: torch.zeros(1, *shape, dtype=torch.float64), 1, final)[1]
         probe = np.random.default_rng(0).standard_normal((draws, dim))
@@ -118,15 +120,15 @@ class PosteriorRuns:
         estimated = None if affine else self.estimate(guidance, levels, final, start)
         return Outputs(out[0], weights, levels.start_std, estimated)
 
-    def estimate(self, guidance: Guidance, levels: Levels, final: str, start: Moments | None) -> Moments:
-        """The moments of `SAMPLES` samples."""
+    def estimate(self, guidance: Guidance, levels: Levels, final: str, start: MeanCovariance | None) -> MeanCovariance:
+        """The moments of `ESTIMATE_SAMPLES` samples."""
         rng = np.random.default_rng(1)
 
         def script(k: int) -> Tensor:
-            z = rng.standard_normal((SAMPLES, self.model.spectrum.size))
+            z = rng.standard_normal((ESTIMATE_SAMPLES, self.model.spectrum.size))
             if k == 0 and start is not None:
                 z = (start[0] + z @ root_of(start[1])) / levels.start_std
             return torch.as_tensor(z).view(-1, *self.model.shape)
 
-        out = self.run(guidance, levels, script, SAMPLES, final)[0]
+        out = self.run(guidance, levels, script, ESTIMATE_SAMPLES, final)[0]
         return out.mean(0), np.cov(out.T)

@@ -72,7 +72,7 @@ def adjoint(problem: Problem) -> RuleResult:
 
 def problem_per_sample(problem: Problem) -> RuleResult:
     def error(own: Problem, x: Tensor, _: Tensor) -> float:
-        return relative(own.forward(x), torch.cat([own.forward(part) for part in x.split([1, 2, BATCH - 3])]))
+        return relative(own.forward(x), torch.cat([own.forward(batch) for batch in x.split([1, 2, BATCH - 3])]))
 
     return outcome("batch", worst(problem, error), "A x differs in other batches by", "the same A x")
 

@@ -97,7 +97,7 @@ def published_levels(row: PublishedRow) -> Levels:
 
 
 def rerun_published(
-    rows: Iterable[PublishedRow], model: Gaussian, progress: Callable[[int, str], None] = lambda done, what: None
+    rows: Iterable[PublishedRow], model: Gaussian, progress: Callable[[int, str], None] = lambda done, step: None
 ) -> Iterator[PublishedResult]:
     """Each row through the exact law of a black box; the two starts, p_T and N(0, I), share one propagation."""
 
@@ -112,11 +112,11 @@ def rerun_published(
         return propagate(sampler_of(scheme), model, published_levels(row), tick=tick)
 
     for row in rows:
-        found, levels = law(row.scheme, row.epsilon, row.label), published_levels(row)
+        exact, levels = law(row.scheme, row.epsilon, row.label), published_levels(row)
         start = noised(model, levels.sigmas[0]) if row.start == "p_T" else None
-        mean, variance = found.moments(start)
+        mean, variance = exact.moments(start)
         s = levels.scales[-1]
-        yield PublishedResult(row, w2((s * mean, s * s * variance), noised(model, 0)), found.nfe)
+        yield PublishedResult(row, w2((s * mean, s * s * variance), noised(model, 0)), exact.nfe)
 
 
 def n_draws(rows: Iterable[PublishedRow]) -> int:

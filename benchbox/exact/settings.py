@@ -85,7 +85,7 @@ def _numbers(value: float | None) -> tuple[float, float, float]:
 def made(sampler: Sampler, values: Mapping[str, Any]) -> Sampler | None:
     """The sampler with these options; None where it refuses them, or exact data, which it is examined on."""
     try:
-        variant = replace(sampler, **values)  # type: ignore[type-var]
+        variant = replace(sampler, **values)  # type: ignore[type-var]  # a sampler is a dataclass
         variant.check(get("model", "gaussian"))
         return variant
     except (ValueError, UsageError):

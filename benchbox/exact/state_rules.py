@@ -62,7 +62,7 @@ def in_place(trial: Trial) -> RuleResult:
     """The start and the states that were yielded stay what they were."""
     pairs = [(x, x.clone()) for x in trial.states()]
     changed = [i for i, (x, then) in enumerate(pairs) if not torch.equal(x, then)]
-    what = "the start" if 0 in changed else "a state that was yielded"
+    tensor = "the start" if 0 in changed else "a state that was yielded"
     return RuleResult(
-        "input", not changed, f"{what} is modified in place" if changed else "not modified", "not modified"
+        "input", not changed, f"{tensor} is modified in place" if changed else "not modified", "not modified"
     )

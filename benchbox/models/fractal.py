@@ -129,7 +129,7 @@ class Fractal(Analytic):
         return torch.as_tensor(means[k] + np.einsum("nij,nj->ni", roots[k], rng.standard_normal((n, 2))))
 
 
-class Law(NamedTuple):
+class ClassMixture(NamedTuple):
     """The components of both classes: labels and weights (K,), means (K, 2), covariances and their eigenvectors
     (K, 2, 2) and eigenvalues (K, 2)."""
 
@@ -142,13 +142,15 @@ class Law(NamedTuple):
 
 
 @lru_cache
-def fractal() -> Law:
+def fractal() -> ClassMixture:
     """The law, the same at every call."""
     rng = np.random.RandomState(2)  # the authors' generator and seed, which fix the shape
-    parts = [part for label, angle in enumerate(ANGLES) for part in branches(rng, label, 0, ORIGIN, angle)]
-    classes, weights, means, covariances = (np.array(column) for column in zip(*parts, strict=True))
+    components = [
+        component for label, angle in enumerate(ANGLES) for component in branches(rng, label, 0, ORIGIN, angle)
+    ]
+    classes, weights, means, covariances = (np.array(column) for column in zip(*components, strict=True))
     variances, axes = np.linalg.eigh(covariances)
-    return Law(classes, weights / weights.sum(), means, covariances, axes, variances)
+    return ClassMixture(classes, weights / weights.sum(), means, covariances, axes, variances)
 
 
 def branches(

@@ -10,7 +10,8 @@ from typing import Any, Literal
 import pandas as pd
 
 from benchbox.errors import UsageError
-from benchbox.report.page.site import Site, write_site
+from benchbox.report.page.folder import write_site
+from benchbox.report.page.site import Site
 from benchbox.report.prepared import RANKED
 from benchbox.report.rows import row_dicts
 from benchbox.store.schema import NEEDED, OF_A_RUN, STATED, scored

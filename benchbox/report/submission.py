@@ -16,7 +16,7 @@ from benchbox.sampler import Sampler
 from benchbox.store.schema import scored
 from benchbox.store.values import values
 
-COUNTS = ("status", "nfe", "nfe_max", "denoiser_calls", "n_backward", "steps")
+EXACT_COLUMNS = ("status", "nfe", "nfe_max", "denoiser_calls", "n_backward", "steps")
 """Columns that a second measurement must agree with exactly."""
 
 
@@ -42,7 +42,7 @@ def differing_values(old: Mapping[str, Any], new: Mapping[str, Any], tolerance: 
 
     A metric's further columns (bounds, deviations) are compared on the scale of its value.
     """
-    names = [name for name in COUNTS if old.get(name) is not None and old.get(name) != new.get(name)]
+    names = [name for name in EXACT_COLUMNS if old.get(name) is not None and old.get(name) != new.get(name)]
     for value in values(old):
         columns = [name + value.suffix for name in value.columns or (value.metric,)]
         numbers = {name: float(old[name]) for name in columns if isinstance(old.get(name), int | float)}

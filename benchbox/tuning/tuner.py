@@ -9,9 +9,7 @@ from functools import cached_property
 
 import torch
 
-from benchbox.bench.budget import visited
 from benchbox.bench.cell import Cell
-from benchbox.errors import UsageError
 from benchbox.grid import Grid, Levels
 from benchbox.registry import registry
 from benchbox.tuned import TunedLevels, described, described_sampler
@@ -23,6 +21,7 @@ from benchbox.tuning.journal import Journal
 from benchbox.tuning.same_noise import SameNoise
 from benchbox.tuning.search import searched_levels
 from benchbox.tuning.solver_aware import AWARE_SAMPLES, EVERY, solver_aware_levels
+from benchbox.tuning.tunable import check_cell, steps_singly
 
 METHODS = ("dp", "search", "dmn")
 
@@ -172,36 +171,3 @@ class Tuner:
 
 def sigmas_of(grid: Grid, cell: Cell) -> Sigmas:
     return Levels.cut(cell.schedule, grid, cell.n_levels).sigmas
-
-
-def asked_levels(cell: Cell) -> tuple[float, ...]:
-    """The levels at which a run evaluates the denoiser."""
-    return visited(cell.sampler, cell.model, cell.levels, cell.final)
-
-
-def steps_singly(cell: Cell) -> bool:
-    """Whether the sampler evaluates once at each of its levels."""
-    return asked_levels(cell) == cell.levels.sigmas
-
-
-def check_cell(cell: Cell, method: str) -> None:
-    """UsageError for a cell whose levels cannot be tuned by the method."""
-    name = cell.sampler.name
-    if cell.adaptive:
-        raise UsageError(f"sampler {name} is adaptive: it chooses its own levels, so there are none to tune.")
-    if cell.skip:
-        raise UsageError(f"sampler {name}: {cell.skip}.")
-    if cell.n_levels < 2:
-        raise UsageError(
-            f"sampler {name} has one level with an NFE of {cell.nfe_requested}, the noisiest: there is none to tune."
-        )
-    asked = asked_levels(cell)
-    if method != "search" and set(asked) - set(cell.levels.sigmas):
-        raise UsageError(
-            f"sampler {name} also evaluates between its levels, which --method {method} does not know of: use "
-            "--method search."
-        )
-    if method == "dmn" and asked != cell.levels.sigmas:
-        raise UsageError(
-            f"sampler {name} does not evaluate once at each of its levels, as --method dmn needs: use dp or search."
-        )

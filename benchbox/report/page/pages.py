@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import jinja2
 import pandas as pd
@@ -14,11 +14,9 @@ from benchbox.report.page.content import View
 from benchbox.report.page.evidence import sampler_charts
 from benchbox.report.page.facts import facts, lede, measured_options, measured_packages, origin_of_rows, sampler_ranks
 from benchbox.report.page.names import breakable, slug
+from benchbox.report.page.site import Site
 from benchbox.report.page.table import encoded
 from benchbox.report.prepared import RANKED
-
-if TYPE_CHECKING:
-    from benchbox.report.page.site import Site
 
 
 def environment() -> jinja2.Environment:

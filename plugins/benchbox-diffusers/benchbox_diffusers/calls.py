@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 if TYPE_CHECKING:
     from torch import Tensor
-
-    from benchbox_diffusers.networks import Network
 
 Time = Literal["index", "thousand", "whole", "unit", "reversed"]
 """What a network is told of the level: k − 1; 1000 t, ⌊1000 t⌋, t or 1 − t of a flow."""
 
 PURE_NOISE = 1 - 2e-5
 """The time of a flow from which on a network is told t = 1. There σ is infinite: a run starts just below."""
+
+
+class CalledNetwork(Protocol):
+    """What the arguments depend on besides the inputs, see `benchbox_diffusers.networks.Network`."""
+
+    net: Any
+    factor: int
+    embedded: float | None
+
+
+Arguments = Callable[["CalledNetwork", "Tensor", "Tensor", "dict[str, Tensor]"], "dict[str, Any]"]
+"""(network, y, time in its units, conditions) to the arguments of a call."""
 
 
 def network_time(kind: Time, t: Tensor) -> Tensor:
@@ -31,15 +42,15 @@ def network_time(kind: Time, t: Tensor) -> Tensor:
     return t
 
 
-def plain(net: Network, y: Tensor, t: Tensor, given: dict[str, Tensor]) -> dict[str, Any]:
+def plain(net: CalledNetwork, y: Tensor, t: Tensor, given: dict[str, Tensor]) -> dict[str, Any]:
     return {"sample": y, "timestep": t} | ({"class_labels": given["label"]} if "label" in given else {})
 
 
-def stable_diffusion(net: Network, y: Tensor, t: Tensor, given: dict[str, Tensor]) -> dict[str, Any]:
+def stable_diffusion(net: CalledNetwork, y: Tensor, t: Tensor, given: dict[str, Tensor]) -> dict[str, Any]:
     return {"sample": y, "timestep": t, "encoder_hidden_states": given["prompt_embeds"]}
 
 
-def stable_diffusion_xl(net: Network, y: Tensor, t: Tensor, given: dict[str, Tensor]) -> dict[str, Any]:
+def stable_diffusion_xl(net: CalledNetwork, y: Tensor, t: Tensor, given: dict[str, Tensor]) -> dict[str, Any]:
     """With the size of the picture, original and target, and no crop (Podell et al. 2023, arXiv:2307.01952, §2.2)."""
     height, width = (net.factor * side for side in y.shape[2:])
     ids = y.new_tensor([height, width, 0, 0, height, width]).expand(len(y), -1)
@@ -47,14 +58,14 @@ def stable_diffusion_xl(net: Network, y: Tensor, t: Tensor, given: dict[str, Ten
     return stable_diffusion(net, y, t, given) | {"added_cond_kwargs": added}
 
 
-def stable_diffusion_3(net: Network, y: Tensor, t: Tensor, given: dict[str, Tensor]) -> dict[str, Any]:
+def stable_diffusion_3(net: CalledNetwork, y: Tensor, t: Tensor, given: dict[str, Tensor]) -> dict[str, Any]:
     return {
         "hidden_states": y, "timestep": t, "encoder_hidden_states": given["prompt_embeds"],
         "pooled_projections": given["pooled_prompt_embeds"],
     }  # fmt: skip
 
 
-def flux(net: Network, y: Tensor, t: Tensor, given: dict[str, Tensor]) -> dict[str, Any]:
+def flux(net: CalledNetwork, y: Tensor, t: Tensor, given: dict[str, Tensor]) -> dict[str, Any]:
     """Tokens of 2×2 latents, the ids of text and image, and the number of the embedded guidance."""
     import torch
 
@@ -68,23 +79,23 @@ def flux(net: Network, y: Tensor, t: Tensor, given: dict[str, Tensor]) -> dict[s
     }  # fmt: skip
 
 
-def dit(net: Network, y: Tensor, t: Tensor, given: dict[str, Tensor]) -> dict[str, Any]:
+def dit(net: CalledNetwork, y: Tensor, t: Tensor, given: dict[str, Tensor]) -> dict[str, Any]:
     return {"hidden_states": y, "timestep": t, "class_labels": given["label"]}
 
 
-def masked_text(net: Network, y: Tensor, t: Tensor, given: dict[str, Tensor]) -> dict[str, Any]:
+def masked_text(net: CalledNetwork, y: Tensor, t: Tensor, given: dict[str, Tensor]) -> dict[str, Any]:
     return {
         "hidden_states": y, "timestep": t, "encoder_hidden_states": given["prompt_embeds"],
         "encoder_attention_mask": given["prompt_attention_mask"],
     }  # fmt: skip
 
 
-def pixart_sigma(net: Network, y: Tensor, t: Tensor, given: dict[str, Tensor]) -> dict[str, Any]:
+def pixart_sigma(net: CalledNetwork, y: Tensor, t: Tensor, given: dict[str, Tensor]) -> dict[str, Any]:
     added = {"resolution": None, "aspect_ratio": None}
     return masked_text(net, y, t, given) | {"added_cond_kwargs": added}
 
 
-def sana(net: Network, y: Tensor, t: Tensor, given: dict[str, Tensor]) -> dict[str, Any]:
+def sana(net: CalledNetwork, y: Tensor, t: Tensor, given: dict[str, Tensor]) -> dict[str, Any]:
     return masked_text(net, y, t * net.net.config.timestep_scale, given)
 
 

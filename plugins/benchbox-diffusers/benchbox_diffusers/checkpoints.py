@@ -110,9 +110,9 @@ def read(path: Path, size: tuple[int, ...] = ()) -> Checkpoint:
     if not config:
         raise ValueError(f"{path} is not a checkpoint of diffusers: it has no config.json of a {family.network}.")
     training = json_of(scheduler / "scheduler_config.json")
-    found = Checkpoint(path, pipeline, index, family, folder, config, training, size)
-    check(found)
-    return found
+    checkpoint = Checkpoint(path, pipeline, index, family, folder, config, training, size)
+    check(checkpoint)
+    return checkpoint
 
 
 def family_of(path: Path, pipeline: str) -> Family:
@@ -124,24 +124,26 @@ def family_of(path: Path, pipeline: str) -> Family:
     return FAMILIES[pipeline]
 
 
-def check(found: Checkpoint) -> None:
+def check(checkpoint: Checkpoint) -> None:
     """ValueError where the folder lacks a part, or holds another network than its family's."""
-    family, config, kind = found.family, found.config, found.config.get("_class_name")
+    family, config, kind = checkpoint.family, checkpoint.config, checkpoint.config.get("_class_name")
     if kind not in (family.network_class, "Transformer2DModel"):
-        raise ValueError(f"{found.folder} holds a {kind}: only {family.network_class} is supported.")
+        raise ValueError(f"{checkpoint.folder} holds a {kind}: only {family.network_class} is supported.")
     if config.get("class_embed_type") or config.get("time_cond_proj_dim"):
         key = "class_embed_type" if config.get("class_embed_type") else "time_cond_proj_dim"
-        raise ValueError(f"{found.folder} has {key}={config[key]!r} in its configuration, which is not supported.")
+        raise ValueError(f"{checkpoint.folder} has {key}={config[key]!r} in its configuration, which is not supported.")
     if not family.side and not config.get("sample_size"):
-        raise ValueError(f"{found.folder}/config.json has no sample_size.")
-    if found.pipeline and not found.scheduler:
-        raise ValueError(f"{found.root} lacks a part: scheduler/scheduler_config.json.")
-    if family.flow and not is_flow(found.scheduler):
-        raise ValueError(f"{found.root} has a {found.scheduler['_class_name']}, and its network predicts a flow.")
-    if family.vae and not found.vae:
-        raise ValueError(f"{found.root} lacks a part: {family.vae}/config.json.")
-    multiple = found.factor * (2 if family.packed else 1)
-    if len(found.size) > 2 or any(pixels < 1 or pixels % multiple for pixels in found.size):
+        raise ValueError(f"{checkpoint.folder}/config.json has no sample_size.")
+    if checkpoint.pipeline and not checkpoint.scheduler:
+        raise ValueError(f"{checkpoint.root} lacks a part: scheduler/scheduler_config.json.")
+    if family.flow and not is_flow(checkpoint.scheduler):
+        raise ValueError(
+            f"{checkpoint.root} has a {checkpoint.scheduler['_class_name']}, and its network predicts a flow."
+        )
+    if family.vae and not checkpoint.vae:
+        raise ValueError(f"{checkpoint.root} lacks a part: {family.vae}/config.json.")
+    multiple = checkpoint.factor * (2 if family.packed else 1)
+    if len(checkpoint.size) > 2 or any(pixels < 1 or pixels % multiple for pixels in checkpoint.size):
         raise ValueError(f"size is height:width in pixels, multiples of {multiple}.")
 
 

@@ -97,9 +97,9 @@ def encode(checkpoint: Checkpoint, prompts: Prompts, options: dict[str, Any], tr
         raise ValueError("text encoders need the package transformers: pip install 'benchbox-diffusers[text]'.")
     device = "cuda" if torch.cuda.is_available() else "cpu"
     pipeline = text_pipeline(checkpoint, options, trust_pickle)
-    for name, part in pipeline.components.items():
-        if name.startswith("text_encoder") and part is not None:
-            part.to(device)
+    for name, module in pipeline.components.items():
+        if name.startswith("text_encoder") and module is not None:
+            module.to(device)
     batches = list(encoded_batches(checkpoint, pipeline, prompts, device))
     return {name: torch.cat([batch[name] for batch in batches]) for name in batches[0]}
 

@@ -2,19 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
 
 from benchbox_diffusers import calls
-from benchbox_diffusers.calls import Time
-
-if TYPE_CHECKING:
-    from torch import Tensor
-
-    from benchbox_diffusers.networks import Network
-
-Arguments = Callable[["Network", "Tensor", "Tensor", "dict[str, Tensor]"], "dict[str, Any]"]
+from benchbox_diffusers.calls import Arguments, Time
 
 
 @dataclass(frozen=True)

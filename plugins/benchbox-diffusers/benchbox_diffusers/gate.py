@@ -68,10 +68,10 @@ def differences(
 
     scale: of classifier-free guidance (None: none). In float32, whose rounding the comparison needs.
     """
-    found = run_pipeline(model, n, scale, steps, device)
+    reference = run_pipeline(model, n, scale, steps, device)
     denoise = Denoiser(model, torch.device(device))
-    for sampler in equivalents(found):
-        yield compare(model, found, denoise, sampler, scale)
+    for sampler in equivalents(reference):
+        yield compare(model, reference, denoise, sampler, scale)
 
 
 def agreements(model: Diffusers, device: str) -> Iterator[Agreement]:
@@ -79,10 +79,10 @@ def agreements(model: Diffusers, device: str) -> Iterator[Agreement]:
     latents, grey = (LATENTS, GREY) if model.weights_dtype is None else (HALF_LATENTS, HALF_GREY)
     for scale in scales(model):
         guidance = "not guided" if scale is None else f"scale {scale:g}"
-        for found in differences(model, scale, device=device):
-            run = f"{found.sampler} beside {model.checkpoint.pipeline} with {found.scheduler}, {guidance}"
-            yield Agreement(f"{run}: latents at {found.steps} steps, relative", found.latents, latents)
-            yield Agreement(f"{run}: pictures, grey levels of 255", found.grey, grey)
+        for difference in differences(model, scale, device=device):
+            run = f"{difference.sampler} beside {model.checkpoint.pipeline} with {difference.scheduler}, {guidance}"
+            yield Agreement(f"{run}: latents at {difference.steps} steps, relative", difference.latents, latents)
+            yield Agreement(f"{run}: pictures, grey levels of 255", difference.grey, grey)
 
 
 def scales(model: Diffusers) -> Iterator[float | None]:
@@ -95,9 +95,9 @@ def scales(model: Diffusers) -> Iterator[float | None]:
         yield max(family.scale, 2.0)
 
 
-def equivalents(found: Reference) -> Iterator[Sampler]:
+def equivalents(pipeline_run: Reference) -> Iterator[Sampler]:
     """The samplers that equal the pipeline's scheduler: itself, and benchbox's own where there is one."""
-    config, name = found.scheduler.config, type(found.scheduler).__name__
+    config, name = pipeline_run.scheduler.config, type(pipeline_run.scheduler).__name__
     options = {option for group in ("solver", "step") for option in table()[name][group]}
     given = {option: config[option] for option in options if option in config}
     yield benchbox.get("sampler", f"diffusers:{name}", **given)
@@ -113,25 +113,31 @@ def equivalents(found: Reference) -> Iterator[Sampler]:
         yield benchbox.get("sampler", equal[0], **equal[1])
 
 
-def compare(model: Diffusers, found: Reference, base: Denoiser, sampler: Sampler, scale: float | None) -> Difference:
+def compare(
+    model: Diffusers, pipeline_run: Reference, base: Denoiser, sampler: Sampler, scale: float | None
+) -> Difference:
     """One run from the pipeline's start on the pipeline's levels."""
-    n, top = len(found.images), float(model.schedule.sigma(model.schedule.t_max))
-    sigmas = [min(sigma, top) for sigma in found.sigmas if sigma > 0]
+    n, top = len(pipeline_run.images), float(model.schedule.sigma(model.schedule.t_max))
+    sigmas = [min(sigma, top) for sigma in pipeline_run.sigmas if sigma > 0]
     levels = Levels(model.schedule, tuple(float(model.schedule.time(s)) for s in sigmas), tuple(sigmas))
     guidance = None if scale is None else benchbox.get("guidance", "cfg", scale=scale)
     base.at(torch.arange(n, device=base.device))
     denoise = Recorder(guided(guidance, base, levels))
-    reference = [as_latents(model, y[:n]) for y in (*found.states, found.last)]  # DiT's pipeline doubles its states
-    start = reference[0] / found.scale(sigmas[0]) / levels.start_std
-    final = "denoise" if len(sigmas) < len(found.sigmas) else "none"
+    reference = [
+        as_latents(model, y[:n]) for y in (*pipeline_run.states, pipeline_run.last)
+    ]  # DiT's pipeline doubles its states
+    start = reference[0] / pipeline_run.scale(sigmas[0]) / levels.start_std
+    final = "denoise" if len(sigmas) < len(pipeline_run.sigmas) else "none"
     *_, x = trajectory(sampler, cast("Denoiser", denoise), levels, cast("Noise", lambda *_: start), final)
-    states = [x * found.scale(sigma) for x, sigma in denoise.asked] + [x * found.scale(found.sigmas[-1])]
+    states = [x * pipeline_run.scale(sigma) for x, sigma in denoise.asked] + [
+        x * pipeline_run.scale(pipeline_run.sigmas[-1])
+    ]
     errors = [float((y - r).abs().max() / r.abs().max()) for y, r in zip(states, reference, strict=True)]
     worst = max(errors)
     with torch.inference_mode():
         images = (model.decode(states[-1]) / 2 + 0.5).clamp(0, 1).cpu()
-    grey = 255 * float((images - found.images).abs().max())
-    kind = type(found.scheduler).__name__
+    grey = 255 * float((images - pipeline_run.images).abs().max())
+    kind = type(pipeline_run.scheduler).__name__
     return Difference(sampler.name, kind, worst, errors.index(worst), len(errors) - 1, grey)
 
 

@@ -34,7 +34,7 @@ def option_classes(module: str, groups: tuple[str, ...], base: Callable[[str], t
         options = [as_field(option, entry) for group in groups for option, entry in groups_of[group].items()]
         facts = {
             "name": f"diffusers:{name}", "scheduler": name, "__module__": module, "__qualname__": name,
-            **parent.facts(name),  # type: ignore[attr-defined]
+            **parent.facts(name),  # type: ignore[attr-defined]  # of the base class, which is any of those in TRAITS
         }  # fmt: skip
         classes.append(make_dataclass(name, options, bases=(parent,), namespace=facts, frozen=True))
     return classes

@@ -45,22 +45,22 @@ class Reference:
 def run_pipeline(model: Diffusers, n: int, scale: float | None, steps: int, device: str = "cpu") -> Reference:
     """The pipeline's run for the samples 0 … n−1, guided with the scale (None: not guided)."""
     pipeline = load_pipeline(model, device)
-    found = Reference(scheduler=pipeline.scheduler, flow=isinstance(model.checkpoint.training, FlowTraining))
-    step = found.scheduler.step
+    reference = Reference(scheduler=pipeline.scheduler, flow=isinstance(model.checkpoint.training, FlowTraining))
+    step = reference.scheduler.step
 
     def recording(out: Tensor, timestep: Any, sample: Tensor, *rest: Any, **options: Any) -> Any:
-        found.states.append(sample.clone())
+        reference.states.append(sample.clone())
         result = step(out, timestep, sample, *rest, **options)
-        found.last = result[0]
+        reference.last = result[0]
         return result
 
     recording.__signature__ = inspect.signature(step)  # type: ignore[attr-defined]  # pipelines look for eta in it
-    found.scheduler.step = recording
+    reference.scheduler.step = recording
     with torch.inference_mode():
         images = pipeline(**arguments(model, pipeline, n, scale, device), num_inference_steps=steps).images
-    found.images = torch.as_tensor(images).permute(0, 3, 1, 2)
-    found.sigmas = levels_of(found.scheduler, found.flow)
-    return found
+    reference.images = torch.as_tensor(images).permute(0, 3, 1, 2)
+    reference.sigmas = levels_of(reference.scheduler, reference.flow)
+    return reference
 
 
 def load_pipeline(model: Diffusers, device: str) -> Any:
