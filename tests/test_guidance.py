@@ -349,8 +349,11 @@ class TestClassAccuracy:
         assert found[0] < found[1] < found[2]
 
     def test_a_model_asked_for_no_class_is_refused(self) -> None:
-        with pytest.raises(UsageError, match="makes none"):
-            benchbox.get("metric", "class_accuracy").check_problem(None, benchbox.get("model", "gaussian"))
+        metric = benchbox.get("metric", "class_accuracy")
+        with pytest.raises(UsageError, match=r"model gaussian makes none\.$"):
+            metric.check_problem(None, benchbox.get("model", "gaussian"))
+        with pytest.raises(UsageError, match=r"mixture makes none unless it is asked for classes: add --set label=0:1"):
+            metric.check_problem(None, benchbox.get("model", "mixture"))
 
 
 class TestFewSteps:

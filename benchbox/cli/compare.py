@@ -35,7 +35,8 @@ def compare(
         defaults = defaults_for(rows)
         pairs = of_samplers(boards(rows), a, b, defaults)
         missing = (
-            f"{a} and {b} share no board in {results}: measure both with the same model, budget, schedule and grid."
+            f"{a} and {b} share no board in {results}: "
+            "measure both with the same model, guidance, budget, schedule and grid."
         )
     if not pairs:
         raise UsageError(missing)

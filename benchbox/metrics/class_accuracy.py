@@ -45,7 +45,11 @@ class ClassAccuracy(ImageMetric):
         import torch
 
         if problem is None and not model.conditions(torch.arange(1)):
-            raise UsageError(f"metric {self.name} needs class-conditional samples: model {model.title} makes none.")
+            some = ":".join(map(str, range(min(model.classes, 2))))
+            hint = f" unless it is asked for classes: add --set label={some}" if some else ""
+            raise UsageError(
+                f"metric {self.name} needs class-conditional samples: model {model.title} makes none{hint}."
+            )
 
     def files(self, model: Model) -> dict[str, Any]:
         return {} if exact_classifier(model, "cpu") is not None else super().files(model)

@@ -81,6 +81,12 @@ def test_the_counter_agrees_with_the_plan_at_every_budget(name: str) -> None:
     assert list(wrong_budgets(sampler, [APG(), CFGZeroStar(), CFGPlusPlus()])) == []
 
 
+def test_the_solvers_spend_what_is_planned() -> None:
+    solvers = pytest.importorskip("benchbox_solvers")
+    for cls in solvers.benchbox_samplers():
+        assert list(wrong_budgets(cls(), [APG(), CFGZeroStar(), CFGPlusPlus()], 24)) == []
+
+
 def test_cfg_plus_plus_under_ddim_is_the_step_of_the_paper() -> None:
     denoise, lam, noise = denoiser(), 0.6, Noise(0, 0, 6, (2,), dtype=torch.float64)
     ask = guided(CFGPlusPlus(lambda_=lam), denoise, LEVELS)
