@@ -9,13 +9,19 @@ import torch
 from torch import Tensor
 
 from benchbox.denoiser import Denoiser
-from benchbox.grid import Levels
+from benchbox.grid import Grid, Levels
+from benchbox.model import Model
 from benchbox.noise import Noise
 from benchbox.sampler import Sampler
 
 
 class SamplerError(Exception):
     """A sampler that does not keep the contract."""
+
+
+def default_grid(model: Model, sampler: Sampler) -> Grid | str:
+    """The grid of a run that names none."""
+    return model.grid if model.own_grid else sampler.grid or model.grid
 
 
 def mode(sampler: Sampler) -> AbstractContextManager[object]:

@@ -1,40 +1,24 @@
-"""Mixtures of Gaussians, and their exact posteriors under linear measurements."""
+"""The exact posteriors of mixtures of Gaussians under linear measurements."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from benchbox.errors import UsageError
-from benchbox.measurement import svd_of
+from benchbox.mixture_law import FloatArray, MixtureLaw
 from benchbox.problem import Problem
+from benchbox.svd import svd_of
 
 if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
     from benchbox.model import Model
-
-FloatArray = NDArray[np.float64]
-
-
-@dataclass(frozen=True, eq=False)
-class MixtureLaw:
-    """Σ w_k N(m_k, Q diag(λ_k) Qᵀ): weights (K,), means (K, d), spectra λ (K, d), basis Q (d, d); None is the identity.
-
-    One Gaussian is a mixture of one.
-    """
-
-    weights: FloatArray
-    means: FloatArray
-    spectra: FloatArray
-    basis: FloatArray | None = None
 
 
 class Posterior:
@@ -68,7 +52,6 @@ class Posterior:
 
     def components(self, sigma: float) -> tuple[Tensor, Tensor, Tensor]:
         """Variances given x, v_k (K, d); gains v_k Aᵀ S_k⁻¹ (K, d, m); Cholesky factors of S_k = A v_k Aᵀ + σ_y² I."""
-
         import torch
 
         if sigma not in self.gains:
@@ -112,7 +95,6 @@ class Posterior:
 
     def covariances(self) -> Tensor:
         """The covariances of the components given y alone, (K, d, d), in Q's coordinates."""
-
         import torch
 
         variance, gain, _ = self.components(math.inf)
@@ -120,7 +102,6 @@ class Posterior:
 
     def moments(self, y: Tensor) -> tuple[Tensor, Tensor]:
         """Mean (batch, d) and covariance (batch, d, d) of x_0 given y."""
-
         import torch
 
         weights, means = self.given(y)
@@ -134,7 +115,6 @@ class Posterior:
 
     def draw(self, y: Tensor, n: int, seed: int | Sequence[int]) -> Tensor:
         """n draws of x_0 for one measurement y (1, …), (n, d)."""
-
         import torch
 
         rng = np.random.default_rng(seed)
@@ -158,7 +138,6 @@ def root_of(covariance: FloatArray) -> FloatArray:
 @lru_cache(maxsize=16)
 def posterior_of(model: Model, problem: Problem, device: torch.device) -> Posterior:
     """The exact posterior of a model's data under a problem. UsageError where it is not known."""
-
     import torch
 
     law = model.mixture_law()

@@ -4,37 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
-from math import prod
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from benchbox.errors import UsageError, sentence
 from benchbox.model import Model
 from benchbox.problem import Problem, has_adjoint
+from benchbox.svd import SVD, svd_of
 
 if TYPE_CHECKING:
-    import torch
     from torch import Tensor
-
-    from benchbox.denoiser import Denoiser
-
-MOST_ENTRIES = 2**26
-"""Of a matrix that is decomposed."""
-
-RANK = 1e-10
-"""Singular values below this share of the largest are 0."""
-
 
 PROBES = 4
 """Random samples by which the entries of a measurement that see nothing are found."""
-
-
-class SVD(NamedTuple):
-    """A = U diag(s) Vᵀ with s > 0: u (measured, rank), s (rank,), v (numbers of a sample, rank)."""
-
-    u: Tensor
-    s: Tensor
-    v: Tensor
 
 
 class Measurement:
@@ -57,7 +38,6 @@ class Measurement:
 
     def pulled_back(self, x_0: Tensor, v: Tensor) -> Tensor:
         """(∂A/∂x_0)ᵀ v: Aᵀ v where A is linear."""
-
         import torch
 
         if has_adjoint(self.problem):
@@ -88,7 +68,6 @@ def seen_entries(problem: Problem, shape: tuple[int, ...]) -> Tensor:
 
 def pose(problem: Problem, model: Model) -> Problem:
     """The problem for a model's data. UsageError, before any work, where it cannot be posed."""
-
     import torch
 
     if model.latent:
@@ -132,38 +111,3 @@ class Measurements:
     def at(self, index: Tensor) -> Measurement:
         """The measurements of the samples with these numbers."""
         return Measurement(self.problem, self.y[self.of(index)], tuple(self.truths.shape[1:]))
-
-
-def residual_gradient(denoise: Denoiser, x: Tensor, sigma: float, y: Measurement) -> tuple[Tensor, Tensor]:
-    """D(x, σ), and ∇_x ‖y − A(D)‖ of each sample: an evaluation and a backward."""
-    d, pull = denoise.pullback(x, sigma)
-    residual = y.residual(d)
-    norm = residual.flatten(1).norm(dim=1).view(-1, *[1] * (residual.ndim - 1))
-    return d, -pull(y.pulled_back(d, residual / norm.clamp_min(1e-12)))
-
-
-def matrix_of(problem: Problem, shape: tuple[int, ...]) -> Tensor:
-    """The matrix of a linear problem, (measured, numbers of a sample), float64. UsageError where it is too large."""
-
-    import torch
-
-    dim = prod(shape)
-    one = problem.forward(torch.zeros(1, *shape, dtype=torch.float64))
-    if dim * one.numel() > MOST_ENTRIES:
-        raise UsageError(
-            f"problem {problem.name} has a matrix of {one.numel():,} × {dim:,} numbers, too many to decompose: "
-            "use a guidance without its singular values, such as mmps."
-        )
-    return problem.forward(torch.eye(dim, dtype=torch.float64).view(dim, *shape)).reshape(dim, -1).mT.contiguous()
-
-
-@lru_cache(maxsize=64)
-def svd_of(problem: Problem, shape: tuple[int, ...], device: torch.device, dtype: torch.dtype) -> SVD:
-    """The singular value decomposition of a linear problem; singular values that are 0 are left out."""
-
-    import torch
-
-    with torch.inference_mode(False), torch.no_grad():
-        u, s, vt = torch.linalg.svd(matrix_of(problem, shape), full_matrices=False)
-        rank = int((s > RANK * s.max()).sum())
-        return SVD(*(factor.to(device, dtype) for factor in (u[:, :rank], s[:rank], vt[:rank].mT)))

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-from abc import ABC
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
+from benchbox.data_distribution import DataDistribution
+
 if TYPE_CHECKING:
     from pathlib import Path
 
-    import numpy as np
-    from numpy.typing import NDArray
     from torch import Tensor
 
-    from benchbox.gaussians import MixtureLaw
     from benchbox.grid import Grid
     from benchbox.problem import Problem
-    from benchbox.sampler import Sampler
     from benchbox.schedule import Schedule
 
 Prediction = Literal["eps", "x0", "score", "v", "flow", "edm"]
@@ -33,20 +30,14 @@ class Agreement:
     allowed: float
 
 
-class Model(ABC):
+class Model(DataDistribution):
     """A score model; a frozen dataclass whose fields are its options. It has `network` or, for a formula, `denoiser`.
 
     `schedule` is the native noise schedule, `grid` the default grid (name, or instance), `metrics` the names of the
-    default metrics, `data_range` the range of the data's values (None: unbounded, so not an image).
+    default metrics.
     """
 
-    name: ClassVar[str]
     aliases: ClassVar[tuple[str, ...]] = ()
-
-    @property
-    def title(self) -> str:
-        """The model's name in rows; it says more than `name` where one plugin offers many networks."""
-        return self.name
 
     @property
     def prediction(self) -> Prediction | None:
@@ -92,28 +83,6 @@ class Model(ABC):
         return None
 
     @property
-    def dataset(self) -> str:
-        """The data set of the model; results on different data sets are never ranked together."""
-        return self.name
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """The shape of one sample in the space of the sampler and the network."""
-        raise NotImplementedError
-
-    @property
-    def latent(self) -> bool:
-        """Whether samples are latents, which `decode` maps to data."""
-        return type(self).decode is not Model.decode
-
-    @property
-    def data_shape(self) -> tuple[int, ...]:
-        """The shape of one decoded sample, as metrics get it; by default found by decoding zeros."""
-        from benchbox.decoding import decoded_shape
-
-        return decoded_shape(self) if self.latent else self.shape
-
-    @property
     def schedule(self) -> Schedule:
         raise NotImplementedError
 
@@ -126,17 +95,9 @@ class Model(ABC):
         """Whether `grid` comes before the one that a sampler recommends, as the shift of a flow does."""
         return False
 
-    def grid_for(self, sampler: Sampler) -> Grid | str:
-        """The grid of a run that names none."""
-        return self.grid if self.own_grid else sampler.grid or self.grid
-
     @property
     def metrics(self) -> tuple[str, ...]:
         return ("sw2",)
-
-    @property
-    def data_range(self) -> tuple[float, float] | None:
-        return None
 
     def network(self, device: Any) -> Callable[..., Tensor]:
         """callable(y, t, **conditions): y (batch, *shape) in the native frame; t (batch,).
@@ -165,11 +126,6 @@ class Model(ABC):
         return {}
 
     @property
-    def classes(self) -> int:
-        """The number of classes; 0: it is not class-conditional."""
-        return 0
-
-    @property
     def period(self) -> int | None:
         """The number of prompts: sample i has prompt i mod this; None where each sample is one of its own."""
         return None
@@ -186,30 +142,9 @@ class Model(ABC):
         """The model under a guidance: itself, or with conditions if it has none by default."""
         return self
 
-    def draw(self, n: int, seed: int) -> Tensor | None:
-        """n exact draws of the data, (n, *data_shape), on the CPU; None where the model cannot draw."""
-        return None
-
-    def gaussian_law(self) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
-        """Mean and symmetric square root of the covariance of the flattened data; None where it is not Gaussian."""
-        return None
-
-    def mixture_law(self) -> MixtureLaw | None:
-        """The law of the flattened data as a mixture of Gaussians; None where it is not one, or not known."""
-        return None
-
-    @property
-    def held_out(self) -> Path | None:
-        """A file of data that the model was not trained on: the truths of inverse problems where it cannot draw."""
-        return None
-
     def agreements(self, device: Any) -> Iterator[Agreement]:
         """Comparisons with the software that the model comes from, for `benchbox check --model`; by default none."""
         return iter(())
-
-    def decode(self, x: Tensor) -> Tensor:
-        """Map latents (batch, *shape) to data (batch, *data_shape), after the final denoise."""
-        return x
 
     @classmethod
     def hint(cls, path: Path) -> str | None:

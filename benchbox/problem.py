@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, ClassVar
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from benchbox.model import Model
+    from benchbox.data_distribution import DataDistribution
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class Problem(ABC):
     def check(self, shape: tuple[int, ...]) -> None:  # noqa: B027 (most operators take any shape)
         """Raise UsageError, before any work, where samples of this shape cannot be measured."""
 
-    def posed(self, model: Model) -> Problem:
+    def posed(self, model: DataDistribution) -> Problem:
         """The problem for the data of a model: itself, unless an option depends on the model."""
         return self
 

@@ -24,12 +24,14 @@ from benchbox.denoiser import Denoiser
 from benchbox.driver import trajectory
 from benchbox.exact.conformance import certificate_of
 from benchbox.exact.law import Scripted, last
-from benchbox.gaussians import MixtureLaw, Posterior, posterior_of
+from benchbox.gaussians import Posterior, posterior_of
 from benchbox.guidance import guided
-from benchbox.measurement import Measurements, matrix_of, pose
+from benchbox.measurement import Measurements, pose
+from benchbox.mixture_law import MixtureLaw
 from benchbox.noise import Noise
 from benchbox.problem import Problem
 from benchbox.registry import registry
+from benchbox.svd import matrix_of
 
 Array = NDArray[np.float64]
 CPU = torch.device("cpu")

@@ -15,6 +15,7 @@ from benchbox.bench.provenance import ABSENT, device_name, package_versions, usa
 from benchbox.bench.request import Request
 from benchbox.bench.settings import model_named
 from benchbox.bench.sweep import problem_of, validate_model
+from benchbox.driver import default_grid
 from benchbox.errors import UsageError, unknown
 from benchbox.noise import BLOCK
 from benchbox.options import describe
@@ -89,7 +90,7 @@ def _rebuild(row: StoredRow, device: str | None) -> Cell:
         metric.check_problem(problem, model)
     cell = Cell(
         sampler, model, plugin_of("schedule", row, model.schedule),
-        plugin_of("grid", row, model.grid_for(sampler)), metrics,
+        plugin_of("grid", row, default_grid(model, sampler)), metrics,
         row["seed"], request.n_samples, request.batch_size, request.device, request.dtype, request.final,
         request.nfe_policy, request.noise_block, request.noise_device, guidance=guidance, nfe_of=request.nfe_of,
         problem=problem_of(problem, model, sampler, guidance), measurements=request.measurements,

@@ -11,6 +11,7 @@ from benchbox.bench.budget import at_each_budget
 from benchbox.bench.cell import Cell
 from benchbox.bench.request import Request
 from benchbox.bench.settings import Settings, model_named, named_with_value
+from benchbox.driver import default_grid
 from benchbox.errors import UsageError
 from benchbox.grid import Grid
 from benchbox.guidance import Guidance
@@ -20,6 +21,7 @@ from benchbox.model import Model, Prediction
 from benchbox.options import describe
 from benchbox.problem import Problem
 from benchbox.registry import registry
+from benchbox.run_grid import completed_grid
 from benchbox.sampler import Sampler
 from benchbox.schedule import Schedule
 
@@ -46,7 +48,7 @@ def _cells(request: Request, settings: Settings) -> Iterator[Cell]:
         if request.save is not None:
             request.save.check(model)
         schedules = [s for name in request.schedules for s in settings.variants("schedule", name)] or [model.schedule]
-        names_or_grids: Sequence[str | Grid] = request.grids or [model.grid_for(sampler)]
+        names_or_grids: Sequence[str | Grid] = request.grids or [default_grid(model, sampler)]
         grids = [
             g for grid in names_or_grids for g in (grid_variants(settings, grid) if isinstance(grid, str) else [grid])
         ]
@@ -54,7 +56,7 @@ def _cells(request: Request, settings: Settings) -> Iterator[Cell]:
         for schedule, grid, seed in product(schedules, grids, request.seeds):
             cell = Cell(
                 sampler=sampler, model=model, schedule=schedule,
-                grid=grid.for_run(sampler, model, schedule, guidance), metrics=metrics, seed=seed,
+                grid=completed_grid(grid, sampler, model, schedule, guidance), metrics=metrics, seed=seed,
                 n_samples=request.n_samples, batch_size=request.batch_size, device=request.device, dtype=request.dtype,
                 final=request.final, nfe_policy=request.nfe_policy, noise_block=request.noise_block,
                 noise_device=request.noise_device, save=request.save, guidance=guidance,

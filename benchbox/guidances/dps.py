@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from benchbox.guidances.posterior import PosteriorDenoiser
-from benchbox.measurement import residual_gradient
+from benchbox.residual_gradient import residual_gradient
 
 if TYPE_CHECKING:
     from torch import Tensor

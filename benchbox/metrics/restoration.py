@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchbox.errors import UsageError
-from benchbox.gaussians import FloatArray
 from benchbox.measurement import Measurements
 from benchbox.metric import Accumulator, Context, Metric
+from benchbox.mixture_law import FloatArray
 
 if TYPE_CHECKING:
     from torch import Tensor

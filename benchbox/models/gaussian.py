@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from benchbox.gaussians import MixtureLaw
+from benchbox.mixture_law import MixtureLaw
 from benchbox.models.analytic import Analytic, FloatVector, read_numbers
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchbox.classes import LATER_OPTION, check_label, class_labels
-from benchbox.gaussians import MixtureLaw
+from benchbox.mixture_law import MixtureLaw
 from benchbox.models.analytic import Analytic, FloatVector, read_numbers
 
 if TYPE_CHECKING:

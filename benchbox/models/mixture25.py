@@ -16,7 +16,7 @@ from benchbox.models.mixture import Mixture
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from benchbox.gaussians import MixtureLaw
+    from benchbox.mixture_law import MixtureLaw
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from benchbox.problem import Problem
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from benchbox.model import Model
+    from benchbox.data_distribution import DataDistribution
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class RandomLinear(Problem):
         if self.rows < 1:
             raise ValueError("rows must be at least 1.")
 
-    def posed(self, model: Model) -> Problem:
+    def posed(self, model: DataDistribution) -> Problem:
         dim = self.dim or prod(model.shape)
         number = self.number if self.number is not None else getattr(model, "number", 0)
         drawn = random_operator(number, self.rows, dim)[1]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from benchbox.measurement import residual_gradient
+from benchbox.residual_gradient import residual_gradient
 from benchbox.sampler import Sampler, ancestral_step, euler
 
 if TYPE_CHECKING:

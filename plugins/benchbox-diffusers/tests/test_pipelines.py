@@ -19,6 +19,7 @@ from benchbox_diffusers.reference import run_pipeline
 import benchbox
 from benchbox import Levels
 from benchbox.denoiser import Denoiser
+from benchbox.driver import default_grid
 from benchbox.errors import UsageError
 from benchbox.noise import Noise
 
@@ -125,7 +126,7 @@ def test_the_default_grid_of_a_flow_is_its_pipelines_levels_and_the_shift_matter
     np.testing.assert_allclose(times(tested, tested.grid), t, atol=2e-5)
     if tested.grid.shift != 1:
         assert abs(times(tested, replace(tested.grid, shift=1.0)) - t).max() > 1e-2
-    assert tested.grid_for(benchbox.get("sampler", "heun")) == tested.grid
+    assert default_grid(tested, benchbox.get("sampler", "heun")) == tested.grid
 
 
 def times(tested: Any, grid: Any) -> Any:
