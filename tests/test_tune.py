@@ -118,7 +118,7 @@ def test_tuned_levels_beat_every_named_grid_in_exact_w2(model: str) -> None:
 def test_a_search_improves_on_dynamic_programming_and_keeps_its_budget() -> None:
     (cell,) = cells("heun", 7)
     found = {method: next(iter(Tuner([cell], method, samples=32))) for method in ("dp", "search")}
-    assert found["search"].held_out.errors["tuned"].value < 0.7 * found["dp"].held_out.errors["tuned"].value
+    assert found["search"].held_out.errors["tuned"].value < 0.9 * found["dp"].held_out.errors["tuned"].value
     for method, outcome in found.items():
         tune = Tuner([cell], method, samples=32)
         assert outcome.tuned.evaluations <= tune.planned(cell) + tune.solution.cost

@@ -17,26 +17,20 @@ GAMMAS = (1.0, 1.05, 1.1, 1.15, 1.2, 1.3)
 """Weights of later steps that are tried. GITS has 1.15 by default, and tries 0.8 to 1.2 for Stable Diffusion."""
 
 
-def cost_matrix(sigmas: Sequence[float], x: Tensor, denoised: Tensor, starts: Sequence[Tensor]) -> CostMatrix:
-    """The mean over samples of ‖x̂_j − x_j‖, x̂_j an Euler step from node i to node j, (nodes + 2, nodes + 2).
+def cost_matrix(sigmas: Sequence[float], x: Tensor, denoised: Tensor) -> CostMatrix:
+    """The mean over samples of ‖x̂_j − x_j‖, x̂_j an Euler step from node i to node j, (nodes + 1, nodes + 1).
 
-    x and denoised: (nodes, n, *shape), a fine solution and D of it. Node 0 is before the start: a step from it is to
-    start at another node, from `starts` there, and costs the distance to the solution. The last node is σ = 0, whose
-    state is the last D. Only i < j is finite. GITS starts at its first level.
+    x and denoised: (nodes, n, *shape), a fine solution and D of it. The last row and column stand for σ = 0, whose
+    state is the last D. Only i < j is finite.
     """
     n = len(sigmas)
-    cost = np.full((n + 2, n + 2), np.inf)
-    cost[0, 1:-1] = [mean_distance(start, state) for start, state in zip(starts, x, strict=True)]
+    cost = np.full((n + 1, n + 1), np.inf)
     states = torch.cat([x, denoised[-1:]])
     for i, sigma in enumerate(sigmas):
         for j, sigma_next in enumerate([*sigmas[i + 1 :], 0.0], i + 1):
-            cost[i + 1, j + 1] = mean_distance(euler(denoised[i], x[i], sigma, sigma_next), states[j])
+            error = euler(denoised[i], x[i], sigma, sigma_next) - states[j]
+            cost[i, j] = float(error.flatten(1).double().norm(dim=1).mean())
     return cost
-
-
-def mean_distance(a: Tensor, b: Tensor) -> float:
-    """The mean over samples of ‖a − b‖."""
-    return float((a - b).flatten(1).double().norm(dim=1).mean())
 
 
 def cheapest_paths(cost: CostMatrix, n_steps: int, gamma: float = 1.0) -> list[list[int]]:

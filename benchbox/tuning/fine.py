@@ -98,11 +98,6 @@ class FineSolution:
         x, denoised = (torch.cat(tensors, dim=1) for tensors in zip(*kept, strict=True))
         return x, denoised
 
-    def starts(self, n: int | None = None) -> list[Tensor]:
-        """Where a run of the first n samples starts at each node: its noise, with the schedule's own variance."""
-        times = self.levels.times[:: self.every]
-        return [self.z[:n] * float(self.cell.schedule.start_std(t)) for t in times]
-
     @cached_property
     def ends(self) -> Tensor:
         """The samples of the solution, (n, *shape)."""

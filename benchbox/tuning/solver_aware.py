@@ -42,9 +42,9 @@ class Recorded:
 def solver_aware_levels(problem: SameNoise, n_levels: int) -> list[list[float]]:
     """Levels for 1, 2 … n_levels evaluations of a sampler with one evaluation at each of its levels.
 
-    A run may start at any node. For each number of steps and each node, the prefix whose state is nearest to the fine
-    solution there is kept, and each kept state costs one evaluation. Sampler and history are replayed for each next
-    node, so a multistep sampler is followed exactly.
+    For each number of steps and each node, the prefix whose state is nearest to the fine solution there is kept, and
+    each kept state costs one evaluation. Sampler and history are replayed for each next node, so a multistep sampler is
+    followed exactly.
     """
     sampler, solution = problem.cell.sampler, problem.solution
     x, denoised = (tensor[::EVERY, :AWARE_SAMPLES] for tensor in solution.trajectories)

@@ -15,6 +15,7 @@ from benchbox.registry import registry
 from benchbox.tuned import TunedLevels, described, described_sampler
 from benchbox.tuning.dmn import dmn_levels
 from benchbox.tuning.dp import GAMMAS, CostMatrix, cheapest_paths, cost_matrix
+from benchbox.tuning.eligible import check_cell, steps_singly
 from benchbox.tuning.fine import EvaluationsTick, FineSolution
 from benchbox.tuning.held_out import HeldOut, compared
 from benchbox.tuning.journal import Journal
@@ -30,6 +31,9 @@ SAMPLES_OF_NETWORK, SAMPLES_OF_FORMULA = 64, 512
 
 SCREENED = 16
 """Samples on which the named grids are compared."""
+
+STARTS = range(6, 30, 4)
+"""Nodes at which a run may start, besides the first: of a schedule from σ = 80 to 0.002, σ = 45 to 4.5."""
 
 SEARCH_CALLS = 300
 """Runs of the sampler in a search by default."""
@@ -88,12 +92,12 @@ class Tuner:
 
     @cached_property
     def costs(self) -> CostMatrix:
-        return cost_matrix(self.solution.nodes, *self.solution.trajectories, self.solution.starts())
+        return cost_matrix(self.solution.nodes, *self.solution.trajectories)
 
     def planned(self, cell: Cell) -> int:
         """The most evaluations that the method spends on a cell, besides the fine solution."""
         nfe, screening = cell.nfe_requested or 0, len(self.named(cell)) * SCREENED * (cell.nfe_requested or 0)
-        dp = (len(GAMMAS) + 1) * self.n_compared * nfe + self.planned_solver_aware(cell)
+        dp = (len(GAMMAS) + 1 + 2 * len(STARTS)) * self.n_compared * nfe + self.planned_solver_aware(cell)
         return screening + {"dmn": 0, "dp": dp, "search": dp + self.calls * self.n * nfe}[self.method]
 
     def planned_solver_aware(self, cell: Cell) -> int:
@@ -144,18 +148,39 @@ class Tuner:
         nodes = self.solution.nodes
         if self.method == "dmn":
             return dmn_levels(cell.sampler, cell.schedule, cell.n_levels, (nodes[0], nodes[-1]), cell.model.latent)
-        candidates = sorted(self.candidates(cell, problem), key=lambda sigmas: problem.error(sigmas, self.n_compared))
+        best = self.dynamic_programming(cell, problem)
         if self.method == "dp":
-            return candidates[0]
+            return best
         error = self.journal.remembered(f"{cell.id} {self.n}", problem.error)
-        return searched_levels(error, [candidates[0], named], (nodes[0], nodes[-1]), self.calls)
+        return searched_levels(error, [best, named], (nodes[0], nodes[-1]), self.calls)
 
-    def candidates(self, cell: Cell, problem: SameNoise) -> list[Sigmas]:
-        """The levels that dynamic programming gives, by GITS for several weights, and by OSS."""
-        nodes = self.solution.nodes
-        paths = {tuple(cheapest_paths(self.costs, cell.n_levels + 1, gamma)[-1][1:-1]) for gamma in GAMMAS}
-        candidates: list[Sigmas] = [[nodes[i - 1] for i in path] for path in sorted(paths)]
-        return [*candidates, self.solver_aware(cell, problem)] if steps_singly(cell) else candidates
+    def dynamic_programming(self, cell: Cell, problem: SameNoise) -> Sigmas:
+        """The best levels from the first node, by GITS for each weight and by OSS; then from later ones.
+
+        A later start saves an evaluation where trajectories are straight. Its own error there cannot be weighed against
+        those of the steps, because it shrinks on the way: so each is tried.
+        """
+
+        errors: dict[tuple[float, ...], float] = {}
+
+        def error(sigmas: Sigmas) -> float:
+            if (key := tuple(sigmas)) not in errors:
+                errors[key] = problem.error(sigmas, self.n_compared)
+            return errors[key]
+
+        gamma = min(GAMMAS, key=lambda gamma: error(self.gits(cell, gamma)))
+        candidates = [self.gits(cell, gamma)]
+        if steps_singly(cell):
+            candidates.append(self.solver_aware(cell, problem))
+        best = min(candidates, key=error)
+        later = [self.gits(cell, gamma, start) for start in STARTS]
+        later += [[self.solution.nodes[start], *best[1:]] for start in STARTS if self.solution.nodes[start] > best[1]]
+        return min([best, *later], key=error)
+
+    def gits(self, cell: Cell, gamma: float, start: int = 0) -> Sigmas:
+        """The levels of least cost from a node on."""
+        path = cheapest_paths(self.costs[start:, start:], cell.n_levels, gamma)[-1]
+        return [self.solution.nodes[start + i] for i in path[:-1]]
 
     def solver_aware(self, cell: Cell, problem: SameNoise) -> Sigmas:
         """OSS finds the levels for all budgets of a sampler at once."""
