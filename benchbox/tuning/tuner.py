@@ -15,7 +15,6 @@ from benchbox.registry import registry
 from benchbox.tuned import TunedLevels, described, described_sampler
 from benchbox.tuning.dmn import dmn_levels
 from benchbox.tuning.dp import GAMMAS, CostMatrix, cheapest_paths, cost_matrix
-from benchbox.tuning.eligible import check_cell, steps_singly
 from benchbox.tuning.fine import EvaluationsTick, FineSolution
 from benchbox.tuning.held_out import HeldOut, compared
 from benchbox.tuning.journal import Journal
