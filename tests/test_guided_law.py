@@ -115,6 +115,13 @@ class Miscounted(CFG):
         return 1
 
 
+class MiscountedAtAnEnd(CFG):
+    """It claims two evaluations at sigma_low, where it takes one."""
+
+    def cost(self, sigma: float) -> int:
+        return 2 if self.sigma_low <= sigma <= self.sigma_high else 1
+
+
 class Stateful(CFG):
     """Its scale grows from batch to batch."""
 
@@ -136,7 +143,13 @@ class OverTheBatch(CFG):
 
 
 @pytest.mark.parametrize(
-    ("guidance", "broken"), [(Miscounted(), {"cost"}), (Stateful(), {"batch", "state"}), (OverTheBatch(), {"batch"})]
+    ("guidance", "broken"),
+    [
+        (Miscounted(), {"cost"}),
+        (MiscountedAtAnEnd(**INTERVAL), {"cost"}),
+        (Stateful(), {"batch", "state"}),
+        (OverTheBatch(), {"batch"}),
+    ],
 )
 def test_check_finds_a_guidance_that_breaks_the_contract(guidance: Guidance, broken: set[str]) -> None:
     assert {rule.name for rule in guidance_certificate(guidance).failures} == broken

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -67,10 +68,11 @@ def subject(guidance: Guidance) -> Subject:
 
 
 def counted(of: Subject) -> RuleResult:
-    """Network evaluations against `cost`, at each level."""
+    """Network evaluations against `cost`, at each level, and at the jumps of the guidance and just above."""
     denoise, x, wrong = of.denoiser(), start_states(of.model), []
     ask = Guided(of.guidance, denoise, levels(len(GUIDANCE_SIGMAS)))
-    for sigma in GUIDANCE_SIGMAS:
+    jumps = [sigma for jump in of.guidance.jumps for sigma in (jump, math.nextafter(jump, math.inf))]
+    for sigma in sorted({*GUIDANCE_SIGMAS, *jumps}, reverse=True):
         before = denoise.evaluations
         with torch.inference_mode():
             ask(x, sigma)
