@@ -87,6 +87,12 @@ def test_what_cannot_be_drawn_is_refused(x: str, metric: str, message: str) -> N
         tradeoff_charts(table().head(2), x, metric, nothing_usual)
 
 
+def test_a_class_accuracy_of_0_has_no_place_and_the_sentence_says_so() -> None:
+    wrong = rows(guided(1.0, 3.0, 0.0), guided(3.0, 7.0, 0.0))
+    with pytest.raises(UsageError, match="with values above 0 of fid and class_accuracy, differ in"):
+        tradeoff_charts(wrong, "class_accuracy", "fid", nothing_usual)
+
+
 def test_the_labels_are_written_beside_the_points(tmp_path: Path) -> None:
     (chart,) = tradeoff_charts(table(), "class_accuracy", "fid", nothing_usual)
     draw([chart], tmp_path / "plot.svg")

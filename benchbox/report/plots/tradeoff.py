@@ -51,7 +51,10 @@ def tradeoff_charts(rows: pd.DataFrame, x: str, metric: str, defaults: Defaults)
     ]
     drawn = [chart for chart in charts if any(len(line.points) > 1 for line in chart.lines)]
     if not drawn:
-        raise UsageError(f"there is nothing to draw: no two rows of a setup with {metric} differ in {along} alone.")
+        raise UsageError(
+            f"there is nothing to draw: no two rows of a setup, with values above 0 of {metric} and {x}, "
+            f"differ in {along} alone."
+        )
     return sorted(drawn, key=lambda chart: -sum(len(line.points) for line in chart.lines))
 
 
