@@ -18,8 +18,9 @@ from benchbox.bench.settings import Setting
 from benchbox.bench.sweep import expand
 from benchbox.cli.main import app
 from benchbox.errors import UsageError
-from benchbox.nets.measured import measure_batch, parsed_problem, upsampled
+from benchbox.nets.measured import measure_batch, upsampled
 from benchbox.nets.unet import UNet
+from benchbox.training.problem_option import parsed_problem
 
 
 @pytest.fixture(scope="module")

@@ -25,7 +25,8 @@ from benchbox.bench.plan import is_isolated, plan_sweep
 from benchbox.bench.row import initial_row, missing_metrics, now
 from benchbox.bench.run import Run
 from benchbox.bench.settings import parse_settings
-from benchbox.bench.shard_result import Shard, ShardResult, shards
+from benchbox.bench.shard_result import Shard, ShardResult
+from benchbox.bench.sharding import shards
 from benchbox.bench.sweep import Request, expand
 from benchbox.bench.task import MakeSamples
 from benchbox.executors.local import Local

@@ -74,8 +74,8 @@ def train(
 ) -> None:
     """Train a score model on images. Writes safetensors weights and a JSON card, for --model DIR/NAME.json."""
     from benchbox.bench.provenance import usable
-    from benchbox.nets.measured import parsed_problem
     from benchbox.training.job import TrainingConfig
+    from benchbox.training.problem_option import parsed_problem
     from benchbox.training.run import train_model
 
     config = TrainingConfig(

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from benchbox import get
 from benchbox.files import array_in
 from benchbox.model import Model
 from benchbox.schedule import Schedule
@@ -19,9 +20,7 @@ class Analytic(Model):
 
     @property
     def schedule(self) -> Schedule:
-        from benchbox.registry import registry
-
-        schedule: Schedule = registry().get("schedule", "edm")
+        schedule: Schedule = get("schedule", "edm")
         return schedule
 
     @property

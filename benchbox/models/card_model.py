@@ -9,6 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from benchbox import get
 from benchbox.card import Card, read_card, verified_file
 from benchbox.classes import LATER_OPTION, check_label, class_labels
 from benchbox.files import reading, tensors_in
@@ -56,10 +57,8 @@ class CardModel(Model):
 
     @cached_property
     def schedule(self) -> Schedule:
-        from benchbox.registry import registry
-
         options = dict(self.card.schedule)
-        schedule: Schedule = registry().get("schedule", options.pop("name"), options)
+        schedule: Schedule = get("schedule", options.pop("name"), **options)
         return schedule
 
     @property
@@ -118,12 +117,10 @@ class CardModel(Model):
 
     @cached_property
     def problem(self) -> Problem | None:
-        from benchbox.registry import registry
-
         if self.card.problem is None:
             return None
         options = dict(self.card.problem)
-        problem: Problem = registry().get("problem", options.pop("name"), options)
+        problem: Problem = get("problem", options.pop("name"), **options)
         return problem
 
     def measured(self, y: Tensor) -> dict[str, Tensor]:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
+from benchbox import get
 from benchbox.classes import LATER_OPTION, check_label, class_labels
 from benchbox.model import Model, Prediction
 from benchbox.schedule import Schedule
@@ -62,12 +63,10 @@ class Network(Model):
             raise ValueError("time=sigma needs a network of x and σ: schedule=edm, and a prediction other than edm.")
 
     def _default_schedule(self) -> Schedule:
-        from benchbox.registry import registry
-
         name = "edm" if self.time == "sigma" else SCHEDULE_OF_PREDICTION.get(str(self.prediction))
         if name is None:
             raise ValueError(f"prediction={self.prediction} needs the schedule of the training: --set schedule=ddpm.")
-        schedule: Schedule = registry().get("schedule", name)
+        schedule: Schedule = get("schedule", name)
         return schedule
 
     @property

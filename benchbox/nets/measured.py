@@ -10,9 +10,7 @@ from torch.nn.functional import interpolate
 
 from benchbox.errors import UsageError
 from benchbox.measurement import seen_entries
-from benchbox.options import hints
 from benchbox.problem import Problem
-from benchbox.registry import registry
 
 
 def upsampled(y: Tensor, size: Sequence[int]) -> Tensor:
@@ -38,18 +36,3 @@ def measure_batch(problem: Problem, x: Tensor, generator: torch.Generator) -> Te
     noise = torch.randn(y.shape, generator=generator, device=y.device)
     seen = seen_entries(problem, tuple(x.shape[1:])).to(y.device)
     return upsampled(y + problem.sigma_y * noise * seen, x.shape[2:])
-
-
-def parsed_problem(text: str) -> Problem:
-    """A problem as NAME[:VALUE][:OPTION=VALUE…]; a value alone is that of the first option, such as a factor."""
-    name, *parts = text.split(":")
-    cls = registry().find("problem", name).cls
-    own = [option for option in hints(cls) if option not in Problem.__dataclass_fields__]
-    options = {}
-    for part in parts:
-        option, equals, value = part.partition("=")
-        if not equals and not own:
-            raise UsageError(f"--problem {text}: {name} has no options of its own.")
-        options.update({option: value} if equals else {own[0]: part})
-    problem: Problem = registry().get("problem", name, options)
-    return problem

@@ -10,10 +10,10 @@ from benchbox.errors import UsageError
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from benchbox_diffusers.models import Diffusers
+    from benchbox_diffusers.pipeline_model import PipelineModel
 
 
-def check_options(model: Diffusers) -> None:
+def check_options(model: PipelineModel) -> None:
     """ValueError for an option that the checkpoint has no use for, or one that it needs and that is missing."""
     family, title = model.checkpoint.family, model.checkpoint.pipeline or "a UNet2DModel"
     discrete = model.schedule.steps is not None
@@ -30,14 +30,14 @@ def check_options(model: Diffusers) -> None:
     check_label(model.label, model.classes)
 
 
-def conditions(model: Diffusers, index: Tensor) -> dict[str, Tensor]:
+def conditions(model: PipelineModel, index: Tensor) -> dict[str, Tensor]:
     """The labels of the samples, or the embeddings of their prompts."""
     if model.classes:
         return {"label": class_labels(index, model.classes, model.label)}
     return of_prompts(model, index, "") if model.checkpoint.family.text else {}
 
 
-def unconditional(model: Diffusers, index: Tensor) -> dict[str, Tensor] | None:
+def unconditional(model: PipelineModel, index: Tensor) -> dict[str, Tensor] | None:
     """The class that stands for none, or the embeddings of the negative prompts; None where there are neither."""
     family = model.checkpoint.family
     if model.classes:  # a DiT has one class more, for none
@@ -52,7 +52,7 @@ def unconditional(model: Diffusers, index: Tensor) -> dict[str, Tensor] | None:
     return of_prompts(model, index, "negative_") or None
 
 
-def of_prompts(model: Diffusers, index: Tensor, prefix: str) -> dict[str, Tensor]:
+def of_prompts(model: PipelineModel, index: Tensor, prefix: str) -> dict[str, Tensor]:
     """The embeddings of the samples' prompts; prefix: of the negative ones."""
     from benchbox_diffusers.embeddings import embeddings
 

@@ -22,7 +22,7 @@ from benchbox_diffusers.reference import Reference, run_pipeline
 
 if TYPE_CHECKING:
     from benchbox.noise import Noise
-    from benchbox_diffusers.models import Diffusers
+    from benchbox_diffusers.pipeline_model import PipelineModel
 
 LATENTS, GREY = 1e-4, 1.0
 """What passes: the largest relative difference of latents in float32, and that of pictures in grey levels of 255."""
@@ -62,7 +62,7 @@ class Recorder:
 
 
 def differences(
-    model: Diffusers, scale: float | None, steps: int = 10, n: int = 2, device: str = "cpu"
+    model: PipelineModel, scale: float | None, steps: int = 10, n: int = 2, device: str = "cpu"
 ) -> Iterator[Difference]:
     """The pipeline's own run beside benchbox's, by the same scheduler and by benchbox's own sampler that equals it.
 
@@ -74,7 +74,7 @@ def differences(
         yield compare(model, reference, denoise, sampler, scale)
 
 
-def agreements(model: Diffusers, device: str) -> Iterator[Agreement]:
+def agreements(model: PipelineModel, device: str) -> Iterator[Agreement]:
     """The pipeline's run beside benchbox's, without guidance and with the scale that the pipeline has by default."""
     latents, grey = (LATENTS, GREY) if model.weights_dtype is None else (HALF_LATENTS, HALF_GREY)
     for scale in scales(model):
@@ -85,7 +85,7 @@ def agreements(model: Diffusers, device: str) -> Iterator[Agreement]:
             yield Agreement(f"{run}: pictures, grey levels of 255", difference.grey, grey)
 
 
-def scales(model: Diffusers) -> Iterator[float | None]:
+def scales(model: PipelineModel) -> Iterator[float | None]:
     """Without guidance, and the scale of the pipeline where it can be asked without its condition."""
     yield None
     family = model.checkpoint.family
@@ -114,7 +114,7 @@ def equivalents(pipeline_run: Reference) -> Iterator[Sampler]:
 
 
 def compare(
-    model: Diffusers, pipeline_run: Reference, base: Denoiser, sampler: Sampler, scale: float | None
+    model: PipelineModel, pipeline_run: Reference, base: Denoiser, sampler: Sampler, scale: float | None
 ) -> Difference:
     """One run from the pipeline's start on the pipeline's levels."""
     n, top = len(pipeline_run.images), float(model.schedule.sigma(model.schedule.t_max))
@@ -141,6 +141,6 @@ def compare(
     return Difference(sampler.name, kind, worst, errors.index(worst), len(errors) - 1, grey)
 
 
-def as_latents(model: Diffusers, y: Tensor) -> Tensor:
+def as_latents(model: PipelineModel, y: Tensor) -> Tensor:
     """The state of a pipeline as latents (batch, c, h, w), in float32."""
     return (unpacked(y, *model.shape[1:]) if model.checkpoint.family.packed else y).float()

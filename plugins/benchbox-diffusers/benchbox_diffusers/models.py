@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
-from benchbox import Grid, Model, Schedule, get
-from benchbox.classes import LATER_OPTION
-from benchbox.model import Agreement, Prediction
-from benchbox_diffusers.checkpoints import Checkpoint, fetch, read
+from benchbox import Grid, get
+from benchbox.model import Agreement
 from benchbox_diffusers.conditions import check_options, conditions, unconditional
-from benchbox_diffusers.prompts import Prompts, digest, encoders_sha256, read_prompts
+from benchbox_diffusers.pipeline_model import PipelineModel
+from benchbox_diffusers.prompts import digest, encoders_sha256
 from benchbox_diffusers.training import Training
-from benchbox_diffusers.weights import Weights, find
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -28,7 +26,7 @@ def own_levels(config: dict[str, Any]) -> Grid:
 
 
 @dataclass(frozen=True)
-class Diffusers(Model):
+class Diffusers(PipelineModel):
     """A pipeline of diffusers, or a UNet2DModel alone, in a local folder: diffusers:FOLDER.
 
     prompts, negative: files with one prompt per line; sample i has prompt i mod n. label: the classes of the samples,
@@ -43,24 +41,6 @@ class Diffusers(Model):
     """
 
     name = "diffusers"
-    path: Path
-    prediction: Prediction | None = None
-    schedule: Schedule = None  # type: ignore[assignment]  # resolved below
-    dataset: str = ""
-    features: str | None = None
-    variant: str | None = None
-    hub: bool = False
-    trust_pickle: bool = False
-    prompts: Path | None = field(default=None, metadata=LATER_OPTION)
-    negative: Path | None = field(default=None, metadata=LATER_OPTION)
-    label: tuple[int, ...] = field(default=(), metadata=LATER_OPTION)
-    size: tuple[int, ...] = field(default=(), metadata=LATER_OPTION)
-    embedded: float | None = field(default=None, metadata=LATER_OPTION)
-    weights_dtype: Literal["float16", "bfloat16"] | None = field(default=None, metadata=LATER_OPTION)
-    vae_slicing: bool = field(default=False, metadata=LATER_OPTION)
-    vae_tiling: bool = field(default=False, metadata=LATER_OPTION)
-    offload: bool = field(default=False, metadata=LATER_OPTION)
-    embeddings: Path | None = field(default=None, metadata=LATER_OPTION)
 
     def __post_init__(self) -> None:
         if not self.path.is_dir() and not self.hub:
@@ -75,37 +55,6 @@ class Diffusers(Model):
     def hint(cls, path: Path) -> str | None:
         configured = any((path / name).is_file() for name in ("model_index.json", "config.json", "unet/config.json"))
         return f"diffusers:{path}" if configured else None
-
-    @cached_property
-    def checkpoint(self) -> Checkpoint:
-        return read(self.path if self.path.is_dir() else fetch(str(self.path)), self.size)
-
-    @cached_property
-    def weights(self) -> Weights:
-        """The files of the network's weights."""
-        return self._find(self.checkpoint.folder)
-
-    def _find(self, folder: Path) -> Weights:
-        return find(folder, self.variant, self.trust_pickle)
-
-    @property
-    def title(self) -> str:
-        return f"diffusers:{self.path.resolve().name}"
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        return self.checkpoint.shape
-
-    @property
-    def latent(self) -> bool:
-        return self.checkpoint.family.vae is not None
-
-    @property
-    def data_shape(self) -> tuple[int, ...]:
-        checkpoint = self.checkpoint
-        if not self.latent:
-            return self.shape
-        return (checkpoint.vae.get("out_channels", 3), *(side * checkpoint.factor for side in self.shape[1:]))
 
     @property
     def grid(self) -> Grid | str:
@@ -129,33 +78,13 @@ class Diffusers(Model):
     def data_range(self) -> tuple[float, float]:
         return (0.0, 1.0) if self.checkpoint.training.exploding else (-1.0, 1.0)
 
-    @property
-    def guidance_number(self) -> float | None:
-        """What a network with an embedded guidance is told; None where it takes none."""
-        takes = self.checkpoint.config.get("guidance_embeds")
-        return (self.checkpoint.family.embedded if self.embedded is None else self.embedded) if takes else None
-
     @cached_property
     def sha256(self) -> str:
         """Of the network's weights; of a pipeline's, with those of the decoder and of the text encoders."""
         if not self.latent:
             return self.weights.sha256
-        vae = self._find(self.checkpoint.vae_folder).sha256
+        vae = self.weights_in(self.checkpoint.vae_folder).sha256
         return digest([self.weights.sha256, vae, encoders_sha256(self.checkpoint) if self.prompts else None])
-
-    @property
-    def learned_variance(self) -> bool:
-        return self.checkpoint.learned_variance and self.prediction != "score"
-
-    @property
-    def classes(self) -> int:
-        return self.checkpoint.classes
-
-    @property
-    def texts(self) -> Prompts:
-        """The prompts of its file."""
-        assert self.prompts is not None
-        return read_prompts(self.prompts, self.negative)
 
     @property
     def period(self) -> int | None:

@@ -14,7 +14,7 @@ from benchbox_diffusers.flows import FlowTraining
 from benchbox_diffusers.traits import TRAITS
 
 if TYPE_CHECKING:
-    from benchbox_diffusers.models import Diffusers
+    from benchbox_diffusers.pipeline_model import PipelineModel
 
 COMPARABLE = (
     "DDIMScheduler", "DPMSolverMultistepScheduler", "EulerDiscreteScheduler", "FlowMatchEulerDiscreteScheduler",
@@ -42,7 +42,7 @@ class Reference:
         return 1 / (1 + sigma) if self.flow else TRAITS[type(self.scheduler).__name__].scale(sigma)
 
 
-def run_pipeline(model: Diffusers, n: int, scale: float | None, steps: int, device: str = "cpu") -> Reference:
+def run_pipeline(model: PipelineModel, n: int, scale: float | None, steps: int, device: str = "cpu") -> Reference:
     """The pipeline's run for the samples 0 … n−1, guided with the scale (None: not guided)."""
     pipeline = load_pipeline(model, device)
     reference = Reference(scheduler=pipeline.scheduler, flow=isinstance(model.checkpoint.training, FlowTraining))
@@ -63,7 +63,7 @@ def run_pipeline(model: Diffusers, n: int, scale: float | None, steps: int, devi
     return reference
 
 
-def load_pipeline(model: Diffusers, device: str) -> Any:
+def load_pipeline(model: PipelineModel, device: str) -> Any:
     """The pipeline without its text encoders, with a comparable scheduler."""
     import diffusers
 
@@ -100,7 +100,7 @@ def comparable(scheduler: Any, flow: bool) -> Any:
     return getattr(diffusers, name).from_config(scheduler.config, **options)
 
 
-def arguments(model: Diffusers, pipeline: Any, n: int, scale: float | None, device: str) -> dict[str, Any]:
+def arguments(model: PipelineModel, pipeline: Any, n: int, scale: float | None, device: str) -> dict[str, Any]:
     """Those of the pipeline's call: embeddings or labels of the samples 0 … n−1, guidance, size, seed, no extras."""
     guide = 1.0 if scale is None else scale
     height, width = model.data_shape[1:]
