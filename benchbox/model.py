@@ -23,9 +23,9 @@ Prediction = Literal["eps", "x0", "score", "v", "flow", "edm"]
 
 @dataclass(frozen=True)
 class Agreement:
-    """A comparison of a model with the software that it comes from: what differs by how much, and what is allowed."""
+    """A comparison of a model with the software that it comes from, and the largest difference that is allowed."""
 
-    what: str
+    name: str
     difference: float
     allowed: float
 

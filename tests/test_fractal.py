@@ -15,7 +15,8 @@ from benchbox.denoiser import Denoiser
 from benchbox.errors import UsageError
 from benchbox.grid import Levels
 from benchbox.metrics.mode_coverage import ModeCoverageAccumulator, components
-from benchbox.models.fractal import Fractal, fractal
+from benchbox.models.fractal import Fractal
+from benchbox.models.fractal_law import fractal
 from benchbox.testing import check_metric
 
 CPU = torch.device("cpu")

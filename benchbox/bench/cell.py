@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
-import sys
 from dataclasses import dataclass, field
-from functools import cache, cached_property
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +13,7 @@ import torch
 from benchbox.bench.provenance import device_name
 from benchbox.bench.saver import Saver
 from benchbox.bench.truths import measure
+from benchbox.bench.weights_hash import weights_sha256
 from benchbox.card import sha256
 from benchbox.grid import Grid, Levels
 from benchbox.guidance import Guidance, guided_levels
@@ -151,20 +150,3 @@ def plugin_columns(kind: str, plugin: Guidance | Problem | None) -> dict[str, An
         kind: plugin.name, f"{kind}_options": dumps(describe(plugin)),
         f"{kind}_package": offer.package, f"{kind}_version": offer.version,
     }  # fmt: skip
-
-
-CODE = frozenset({".py", ".pyc", ".pyi"})
-
-
-def weights_sha256(model: Model) -> str | None:
-    """The hash that the model states, else that of the data files in its package; None where there are none."""
-    return model.sha256 or package_data_sha256(type(model).__module__.partition(".")[0])
-
-
-@cache
-def package_data_sha256(package: str) -> str | None:
-    """A hash of all files of an imported package that are not code; None for benchbox, whose models state theirs."""
-    folders = [] if package == "benchbox" else [Path(p) for p in getattr(sys.modules.get(package), "__path__", [])]
-    files = sorted(f for folder in folders for f in folder.rglob("*") if f.is_file() and f.suffix not in CODE)
-    text = "\n".join(sha256(f) for f in files)
-    return hashlib.sha256(text.encode()).hexdigest() if files else None

@@ -13,7 +13,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from benchbox.bench.cell import weights_sha256
 from benchbox.bench.provenance import device_name, machine, package_versions
 from benchbox.bench.row import (
     checked_row,
@@ -25,6 +24,7 @@ from benchbox.bench.row import (
     with_values,
 )
 from benchbox.bench.samples import as_data
+from benchbox.bench.weights_hash import weights_sha256
 from benchbox.errors import UsageError, sentence
 from benchbox.hookspecs import CONTRACT
 from benchbox.inputs.images import Images

@@ -10,15 +10,8 @@ from typing import Any
 from benchbox.exact.agreement import agrees
 from benchbox.exact.conduct import CONDUCT
 from benchbox.exact.conventions import conventions
-from benchbox.exact.convergence import (
-    Error,
-    Order,
-    errors,
-    law_under_options,
-    measure_orders,
-    orders_hold,
-    right_law,
-)
+from benchbox.exact.convergence import Error, Order, errors, measure_orders, orders_hold
+from benchbox.exact.law_rules import law_under_options, right_law
 from benchbox.exact.level_rules import extremes, levels_reached
 from benchbox.exact.local_orders import local_orders
 from benchbox.exact.local_rules import local_law, noise_scaling, short_law

@@ -49,7 +49,7 @@ def conformance(kind: str, plugin: Any) -> Certificate:
 def agreement(comparison: Agreement) -> RuleResult:
     """A comparison of a model with the software that it comes from, as a rule."""
     measured, allowed = f"largest difference {comparison.difference:.2g}", f"at most {comparison.allowed:g}"
-    return RuleResult(comparison.what, comparison.difference <= comparison.allowed, f"{measured}, {allowed}", allowed)
+    return RuleResult(comparison.name, comparison.difference <= comparison.allowed, f"{measured}, {allowed}", allowed)
 
 
 CERTIFIABLE: dict[str, type] = {

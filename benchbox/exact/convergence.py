@@ -6,26 +6,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
-import numpy as np
-
 from benchbox import get
 from benchbox.driver import ADAPTIVE_LEVELS, plan_levels, planned_nfe
 from benchbox.exact.affinity import why_not_exact
 from benchbox.exact.law import last, noised, propagate
-from benchbox.exact.montecarlo import W2Estimate, estimate_w2, samples
-from benchbox.exact.noise_rules import deterministic
+from benchbox.exact.montecarlo import estimate_w2, samples
 from benchbox.exact.order import SIGMAS, SlopeFit, weak_slope
 from benchbox.exact.pathwise import strong_slope
-from benchbox.exact.rules import RuleResult, Trial, large_image, vector
+from benchbox.exact.rules import RuleResult, Trial, vector
 from benchbox.grid import Levels
-from benchbox.models.gaussian import Gaussian
 from benchbox.sampler import Sampler
-
-RIGHT = 0.1
-"""Largest W2 error of a right law on many intervals, relative to the data's root mean square norm."""
-
-MANY_INTERVALS = 128
-"""Intervals that are many for a sampler whose error is estimated."""
 
 NFES = (10, 20, 50, 100)
 """Budgets at which a certificate states the W2 error of whole runs."""
@@ -132,43 +122,6 @@ def measure_orders(trial: Trial, variant: str = "") -> Iterator[Order]:
         yield Order(
             "strong", schedule.name, sampler.order, strong_slope(sampler, mixture, schedule, trial.grid), variant
         )
-
-
-def right_law(trial: Trial, model: Gaussian, data: str) -> RuleResult:
-    """From the exact law at the first level, on many intervals, to that at the last one."""
-    error, how = law_error(trial, model, ADAPTIVE_LEVELS - 1 if trial.adaptive else MANY_INTERVALS)
-    return RuleResult(
-        f"law ({trial.schedule.name}, {data})",
-        error.low <= RIGHT,
-        f"W2 error {error.value:.2%} of the data's size, {how}",
-        f"a W2 error of at most {RIGHT:.0%} of the data's size on many intervals",
-    )  # fmt: skip
-
-
-def law_under_options(trial: Trial) -> RuleResult:
-    """The law on many intervals, and where it is not right on four times as many."""
-    expected = f"a W2 error of at most {RIGHT:.0%} of the data's size as intervals grow, or the option in biased_by"
-    if deterministic(trial):
-        return RuleResult("law under options", None, "it draws nothing: it has to solve the ODE", expected)
-    for intervals in (ADAPTIVE_LEVELS - 1,) if trial.adaptive else (MANY_INTERVALS, 4 * MANY_INTERVALS):
-        exact = trial.adaptive or why_not_exact(trial.sampler, vector(), trial.levels(6)) is None
-        error, how = law_error(trial, vector() if exact else large_image(), intervals)
-        measured = f"W2 error {error.value:.2%} of the data's size on {intervals} intervals, {how}"
-        if error.low <= RIGHT:
-            return RuleResult("law under options", True, measured, expected)
-    return RuleResult("law under options", False, measured, expected)
-
-
-def law_error(trial: Trial, model: Gaussian, intervals: int) -> tuple[W2Estimate, str]:
-    """The W2 error relative to the data's root mean square norm, and how it was found."""
-    levels = trial.levels(intervals + 1)
-    start, target = (noised(model, s) for s in (levels.sigmas[0], levels.sigmas[-1]))
-    size = float(np.sqrt(np.sum(target[1]) + np.sum(target[0] ** 2)))
-    if why := why_not_exact(trial.sampler, model, levels):
-        estimate = estimate_w2(samples(trial.sampler, model, levels, 2000, start=start), target)
-        return W2Estimate(estimate.value / size, estimate.low / size, estimate.high / size), f"Monte Carlo ({why})"
-    exact = propagate(trial.sampler, model, levels).w2(target, start) / size
-    return W2Estimate(exact, exact, exact), "exact"
 
 
 def orders_hold(trial: Trial) -> RuleResult:

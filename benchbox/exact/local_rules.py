@@ -77,11 +77,11 @@ def local_law(trial: Trial) -> RuleResult:
         if not order >= LOCAL_ORDER and not (
             trial.sampler.order is None and order < CONSTANT and error < 2 * DEVIATION
         ):
-            what = f"after one interval from σ = {start:g} the law is off by {error:.1e}, of order {order:.2f}"
-            return RuleResult(name, False, what, expected)
+            measured = f"after one interval from σ = {start:g} the law is off by {error:.1e}, of order {order:.2f}"
+            return RuleResult(name, False, measured, expected)
         worst = min(worst, order)
-    found = "exact to rounding" if worst == math.inf else f"least order {worst:.2f}"
-    return RuleResult(name, True, found, expected)
+    measured = "exact to rounding" if worst == math.inf else f"least order {worst:.2f}"
+    return RuleResult(name, True, measured, expected)
 
 
 def _local_order(trial: Trial, start: float) -> tuple[float, float]:
@@ -106,8 +106,10 @@ def short_law(trial: Trial) -> RuleResult:
         levels = short_levels(trial, start, 128, 2.0)
         error = _exact_deviation(trial, levels) if exact else _estimated_deviation(trial, levels)
         if not error < (DEVIATION if exact else ESTIMATED_DEVIATION):
-            what = f"from σ = {levels.sigmas[0]:.2g} to {levels.sigmas[-1]:.2g} mean or spread is off by {error:.0%}"
-            return RuleResult(name, False, what, expected)
+            measured = (
+                f"from σ = {levels.sigmas[0]:.2g} to {levels.sigmas[-1]:.2g} mean or spread is off by {error:.0%}"
+            )
+            return RuleResult(name, False, measured, expected)
         worst = max(worst, error)
     return RuleResult(name, True, f"off by {worst:.1%} at most" + ("" if exact else " (estimated)"), expected)
 
@@ -135,8 +137,10 @@ def noise_scaling(trial: Trial) -> RuleResult:
     for start in STARTS:
         coarse, fine = (_drawn_share(trial, short_levels(trial, start, n, 2.0)) for n in (16, 128))
         if coarse > 1e-6 and fine < coarse / 3:
-            what = f"of the variance at σ = {start / 2:g} it draws {coarse:.1%} on 16 intervals and {fine:.1%} on 128"
-            return RuleResult(name, False, f"{what}: its noise vanishes as intervals get shorter", expected)
+            measured = (
+                f"of the variance at σ = {start / 2:g} it draws {coarse:.1%} on 16 intervals and {fine:.1%} on 128"
+            )
+            return RuleResult(name, False, f"{measured}: its noise vanishes as intervals get shorter", expected)
     return RuleResult(name, True, "does not vanish as intervals get shorter", expected)
 
 

@@ -89,14 +89,16 @@ def candidates() -> tuple[Model, ...]:
     return tuple(models)
 
 
-def _compare(name: str, measured: Measured, other: dict[str, Any], what: str) -> RuleResult:
+def _compare(name: str, measured: Measured, other: dict[str, Any], otherwise: str) -> RuleResult:
     whole = measured.values([list(range(len(measured.x)))])
     for column, value in whole.items():
         same = other[column] == value or (
             isinstance(value, float) and math.isclose(value, other[column], rel_tol=1e-5, abs_tol=1e-7)
         )
         if not same:
-            return RuleResult(name, False, f"{column} is {value} at once and {other[column]} {what}", "the same values")
+            return RuleResult(
+                name, False, f"{column} is {value} at once and {other[column]} {otherwise}", "the same values"
+            )
     return RuleResult(name, True, f"{', '.join(whole)} agree", "the same values")
 
 

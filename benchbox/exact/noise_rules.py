@@ -92,8 +92,8 @@ def draws_used(trial: Trial) -> RuleResult:
     unused = [k for k in range(draws) if not np.abs(x[k + 1] - x[0]).max() > 1e-13 * np.abs(x[0]).max()]
     if unused:
         sigma, _ = once.intervals[unused[0]]
-        what = f"of {draws} draws {len(unused)} change nothing; the first is asked for at σ = {sigma:.3g}"
-        return RuleResult("draws", False, what, expected)
+        measured = f"of {draws} draws {len(unused)} change nothing; the first is asked for at σ = {sigma:.3g}"
+        return RuleResult("draws", False, measured, expected)
     return RuleResult("draws", True, f"each of {draws} changes the sample", expected)
 
 
@@ -107,8 +107,8 @@ def draws_in_order(trial: Trial) -> RuleResult:
         return RuleResult("levels of draws", False, f"a draw is asked for at the levels {wrong[0]}", expected)
     for (sigma, _), (then, _) in pairwise(once.intervals):
         if then > sigma * (1 + 1e-9):
-            what = f"a draw at σ = {then:.3g} is asked for after one at {sigma:.3g}"
-            return RuleResult("levels of draws", False, what, expected)
+            measured = f"a draw at σ = {then:.3g} is asked for after one at {sigma:.3g}"
+            return RuleResult("levels of draws", False, measured, expected)
     return RuleResult("levels of draws", True, "from the noisiest on", expected)
 
 

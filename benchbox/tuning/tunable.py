@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from benchbox.bench.budget import visited
 from benchbox.bench.cell import Cell
+from benchbox.bench.visited import visited
 from benchbox.errors import UsageError
 
 

@@ -12,10 +12,10 @@ from benchbox_edm import nets
 from benchbox_edm.nets.precond import Preconditioned
 
 
-def with_weights(architecture: Mapping[str, Any], tensors: Mapping[str, Tensor], what: str) -> nn.Module:
-    """D(x, σ, label) of a converted network, for sampling. UsageError where the weights, `what`, do not fit."""
+def with_weights(architecture: Mapping[str, Any], tensors: Mapping[str, Tensor], title: str) -> nn.Module:
+    """D(x, σ, label) of a converted network, for sampling. UsageError where the weights, `title`, do not fit."""
     denoiser = nets.make(architecture)
-    fill(denoiser.net, tensors, what)
+    fill(denoiser.net, tensors, title)
     return denoiser.eval().requires_grad_(False)
 
 

@@ -156,9 +156,9 @@ class NvidiaEDM(Model):
         from benchbox_edm.denoiser import AtTime, with_weights
 
         if self.is_card:
-            what = f"the weights of {self.title}"
-            weights = verified_file(self.file.parent / self.converted.weights, self.converted.sha256, what)
-            net = with_weights(self.converted.architecture, tensors_in(weights), what)
+            title = f"the weights of {self.title}"
+            weights = verified_file(self.file.parent / self.converted.weights, self.converted.sha256, title)
+            net = with_weights(self.converted.architecture, tensors_in(weights), title)
         else:
             from benchbox_edm.pickles import FromPickle
 
