@@ -93,6 +93,16 @@ def test_a_class_accuracy_of_0_has_no_place_and_the_sentence_says_so() -> None:
         tradeoff_charts(wrong, "class_accuracy", "fid", nothing_usual)
 
 
+def test_the_title_says_the_classes_and_the_unit_of_the_budgets() -> None:
+    def titles(**more: Any) -> list[str]:
+        made = rows(*(guided(s, s, 0.9, model="mnist-edm", **more) for s in (1.0, 2.0)))
+        return [chart.title for chart in tradeoff_charts(made, "guidance.scale", "fid", nothing_usual)]
+
+    assert titles(model_options='{"label": [3]}')[0].startswith("mnist-edm label=3, cfg rescale=0.0: FID")
+    assert titles(nfe_of="denoiser")[0].startswith("mnist-edm, cfg rescale=0.0, budgets of the denoiser: FID")
+    assert titles(nfe_of="network")[0].startswith("mnist-edm, cfg rescale=0.0: FID")
+
+
 def test_the_labels_are_written_beside_the_points(tmp_path: Path) -> None:
     (chart,) = tradeoff_charts(table(), "class_accuracy", "fid", nothing_usual)
     draw([chart], tmp_path / "plot.svg")

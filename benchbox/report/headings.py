@@ -30,7 +30,9 @@ METRIC_NAMES = {
 def board_title(board: Board, defaults: Defaults, budgets: bool = True) -> str:
     """What a board compares: model, guidance, budget (optional), metric, features, samples, data set, levels."""
     task = board.task
-    subject = ", ".join([_guided_model(task, defaults) or "no model", *([budget_words(board)] if budgets else [])])
+    subject = ", ".join(
+        [_guided_model(task, defaults) or "no model", *([budget_words(board)] if budgets else _unit(task))]
+    )
     metric = _with_settings(task.metric, task, defaults)
     return f"{subject}: {metric} of {task.n_samples:,} samples {board_terms(board, defaults)}"
 
@@ -54,9 +56,14 @@ def _with_settings(metric: str, task: BoardTask, defaults: Defaults) -> str:
 
 
 def task_heading(task: BoardTask, defaults: Defaults) -> str:
-    """Model, guidance, metric and number of samples."""
-    subject = ", ".join(filter(None, (task.model, *_target(task, defaults))))
+    """Model, guidance, unit of the budgets where it is the denoiser, metric and number of samples."""
+    subject = ", ".join([_guided_model(task, defaults), *_unit(task)])
     return f"{subject}: {metric_heading(task, defaults)} of {task.n_samples:,} samples"
+
+
+def _unit(task: BoardTask) -> list[str]:
+    """What the budgets count, where it is not the network."""
+    return ["budgets of the denoiser"] if task.nfe_of == "denoiser" else []
 
 
 def model_name(task: BoardTask, defaults: Defaults) -> str:
