@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from benchbox.data_distribution import DataDistribution
@@ -13,21 +12,13 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
+    from benchbox.agreement import Agreement
     from benchbox.grid import Grid
     from benchbox.problem import Problem
     from benchbox.schedule import Schedule
 
 Prediction = Literal["eps", "x0", "score", "v", "flow", "edm"]
 """What a network predicts, see `benchbox.prediction`."""
-
-
-@dataclass(frozen=True)
-class Agreement:
-    """A comparison of a model with the software that it comes from, and the largest difference that is allowed."""
-
-    name: str
-    difference: float
-    allowed: float
 
 
 class Model(DataDistribution):

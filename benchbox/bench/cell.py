@@ -102,8 +102,7 @@ class Cell:
 
     @property
     def _problem_columns(self) -> dict[str, Any]:
-        columns = plugin_columns("problem", self.problem)
-        return columns | {"measurements": self.measurements} if columns else {}
+        return plugin_columns("problem", self.problem) | ({"measurements": self.measurements} if self.problem else {})
 
     @cached_property
     def stream(self) -> str:
@@ -137,8 +136,9 @@ class Cell:
     @cached_property
     def packages(self) -> list[str]:
         """The packages of all its plugins, metrics included."""
-        plugins = (*self.plugins, *self.metrics)
-        return sorted({package.split()[0] for plugin in plugins for package in plugin_packages(plugin)})
+        return sorted(
+            {name.split()[0] for plugin in (*self.plugins, *self.metrics) for name in plugin_packages(plugin)}
+        )
 
 
 def plugin_columns(kind: str, plugin: Guidance | Problem | None) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from benchbox import get
+from benchbox.agreement import Agreement
 from benchbox.bench.provenance import usable
 from benchbox.errors import UsageError
 from benchbox.exact.certificate import Certificate, certificate
@@ -18,7 +19,7 @@ from benchbox.exact.schedule_rules import SCHEDULE_RULES
 from benchbox.exact.solver_rules import solver_certificate
 from benchbox.guidance import Guidance
 from benchbox.metric import Metric
-from benchbox.model import Agreement, Model
+from benchbox.model import Model
 from benchbox.options import build, describe
 from benchbox.problem import Problem
 from benchbox.registry import registry

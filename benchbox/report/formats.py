@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Literal
 
 from rich.console import Group, RenderableType
@@ -11,8 +11,6 @@ from rich.text import Text
 
 from benchbox.report import escape
 from benchbox.report.leaderboard import LEGEND, Sheet, SheetCell
-
-Escape = Callable[[str], str]
 
 
 def rich_tables(sheets: Iterable[Sheet]) -> list[RenderableType]:

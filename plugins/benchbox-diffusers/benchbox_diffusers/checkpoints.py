@@ -14,9 +14,6 @@ from benchbox_diffusers.families import FAMILIES, REFUSED, UNET, Family
 from benchbox_diffusers.flows import FlowTraining, is_flow
 from benchbox_diffusers.training import Training
 
-PARTS = ("unet", "transformer")
-"""Folders of a network in a pipeline's folder."""
-
 
 @dataclass(frozen=True)
 class Checkpoint:

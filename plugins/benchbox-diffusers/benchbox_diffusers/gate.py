@@ -11,10 +11,10 @@ from torch import Tensor
 
 import benchbox
 from benchbox import Levels, Sampler
+from benchbox.agreement import Agreement
 from benchbox.denoiser import Denoiser
 from benchbox.driver import trajectory
 from benchbox.guidance import guided
-from benchbox.model import Agreement
 from benchbox.registry import registry
 from benchbox_diffusers.calls import unpacked
 from benchbox_diffusers.options import table

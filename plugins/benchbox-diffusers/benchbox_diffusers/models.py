@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchbox import Grid, get
-from benchbox.model import Agreement
+from benchbox.agreement import Agreement
 from benchbox_diffusers.conditions import check_options, conditions, unconditional
 from benchbox_diffusers.pipeline_model import PipelineModel
 from benchbox_diffusers.prompts import digest, encoders_sha256
