@@ -136,9 +136,7 @@ class Cell:
     @cached_property
     def packages(self) -> list[str]:
         """The packages of all its plugins, metrics included."""
-        return sorted(
-            {name.split()[0] for plugin in (*self.plugins, *self.metrics) for name in plugin_packages(plugin)}
-        )
+        return sorted({p.split()[0] for plugin in (*self.plugins, *self.metrics) for p in plugin_packages(plugin)})
 
 
 def plugin_columns(kind: str, plugin: Guidance | Problem | None) -> dict[str, Any]:

@@ -31,7 +31,7 @@ SAMPLES_OF_NETWORK, SAMPLES_OF_FORMULA = 64, 512
 SCREENED = 16
 """Samples on which the named grids are compared."""
 
-LATER = range(6, 30, 4)
+START_NODES = range(6, 30, 4)
 """Nodes at which a run may start, besides the first: of a schedule from σ = 80 to 0.002, σ = 45 to 4.5."""
 
 SEARCH_CALLS = 300
@@ -96,7 +96,7 @@ class Tuner:
     def planned(self, cell: Cell) -> int:
         """The most evaluations that the method spends on a cell, besides the fine solution."""
         nfe, screening = cell.nfe_requested or 0, len(self.named(cell)) * SCREENED * (cell.nfe_requested or 0)
-        dp = (len(GAMMAS) + 1 + 2 * len(LATER)) * self.n_compared * nfe + self.planned_solver_aware(cell)
+        dp = (len(GAMMAS) + 1 + 2 * len(START_NODES)) * self.n_compared * nfe + self.planned_solver_aware(cell)
         return screening + {"dmn": 0, "dp": dp, "search": dp + self.calls * self.n * nfe}[self.method]
 
     def planned_solver_aware(self, cell: Cell) -> int:
@@ -172,8 +172,8 @@ class Tuner:
         if steps_singly(cell):
             candidates.append(self.solver_aware(cell, problem))
         best = min(candidates, key=error)
-        later = [self.gits(cell, gamma, start) for start in LATER]
-        later += [[self.solution.nodes[start], *best[1:]] for start in LATER if self.solution.nodes[start] > best[1]]
+        later = [self.gits(cell, gamma, start) for start in START_NODES]
+        later += [[sigma, *best[1:]] for sigma in (self.solution.nodes[i] for i in START_NODES) if sigma > best[1]]
         return min([best, *later], key=error)
 
     def gits(self, cell: Cell, gamma: float, start: int = 0) -> Sigmas:
