@@ -116,3 +116,13 @@ def test_the_page_shows_the_trade_offs(tmp_path: Path) -> None:
     assert 'data-view="tradeoff-net"' in page
     for name in ("FID against class accuracy", "precision against recall", "FID against guidance.scale"):
         assert name in page
+
+
+def test_the_headings_of_the_page_tell_guidances_and_classes_apart(tmp_path: Path) -> None:
+    labels = ({}, {"model_options": '{"label": [3]}'})
+    made = rows(*(guided(s, s, 0.9, model="mnist-edm", **label) for s in (1.0, 2.0) for label in labels))
+    write_site(Site(made, nothing_usual), tmp_path)
+    page = (tmp_path / "index.html").read_text() + (tmp_path / "models" / "mnist-edm.html").read_text()
+    for model in ("mnist-edm", "mnist-edm label=3"):
+        for scale in ("1.0", "2.0"):
+            assert f">{model}, cfg scale={scale} rescale=0.0: FID (mnist-cnn) of 1,000 samples<" in page

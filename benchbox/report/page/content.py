@@ -11,7 +11,7 @@ from benchbox.report.board import Board, BoardTask
 from benchbox.report.command import run_command
 from benchbox.report.entry import BoardRow, Setup, Unranked
 from benchbox.report.escape import plain_text
-from benchbox.report.headings import board_terms, board_title, metric_heading, model_name, part_name, setup_names
+from benchbox.report.headings import board_terms, board_title, metric_heading, part_name, setup_names, task_heading
 from benchbox.report.leaderboard import rank
 from benchbox.report.page.answers import PageAnswer, answered_boards, page_answer
 from benchbox.report.page.names import Names, finite_or_none, slug
@@ -60,7 +60,7 @@ def view(boards: Sequence[Board], defaults: Defaults, shared: Defaults) -> View:
             charts[cost] = (with_published(chart, task) if cost == "nfe" else chart).as_dict()
     return View(
         id=slug(title), title=title, task=task, measure=plain_text(metric_heading(task, shared)),
-        heading=plain_text(f"{model_name(task, shared)}: {metric_heading(task, shared)} of {task.n_samples:,} samples"),
+        heading=plain_text(task_heading(task, shared)),
         terms=plain_text(board_terms(boards[0], shared)),
         answers=tuple(page_answer(b, names, defaults) for b in answered_boards(boards) if b.entries),
         charts=charts, lines=tuple(line for b in boards for line in lines(b, names, defaults)),
