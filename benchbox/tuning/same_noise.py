@@ -13,7 +13,7 @@ from torch import Tensor
 from benchbox.bench.cell import Cell
 from benchbox.driver import mode, states
 from benchbox.errors import UsageError
-from benchbox.grid import Levels
+from benchbox.grid import Grid, Levels
 from benchbox.guidance import guided_levels
 from benchbox.noise import Noise
 from benchbox.schedule import Schedule
@@ -89,3 +89,8 @@ class SameNoise:
 def levels_of(schedule: Schedule, sigmas: Sequence[float]) -> Levels:
     """Levels of a schedule from their σ."""
     return Levels(schedule, tuple(float(schedule.time(sigma)) for sigma in sigmas), tuple(map(float, sigmas)))
+
+
+def sigmas_of(grid: Grid, cell: Cell) -> Sequence[float]:
+    """The levels that a grid gives a cell."""
+    return Levels.cut(cell.schedule, grid, cell.n_levels).sigmas

@@ -18,12 +18,10 @@ from benchbox.tuning.dp import GAMMAS, CostMatrix, cheapest_paths, cost_matrix
 from benchbox.tuning.fine import EvaluationsTick, FineSolution
 from benchbox.tuning.held_out import HeldOut, compared
 from benchbox.tuning.journal import Journal
-from benchbox.tuning.same_noise import SameNoise
+from benchbox.tuning.same_noise import SameNoise, sigmas_of
 from benchbox.tuning.search import searched_levels
 from benchbox.tuning.solver_aware import AWARE_SAMPLES, EVERY, solver_aware_levels
 from benchbox.tuning.tunable import check_cell, steps_singly
-
-METHODS = ("dp", "search", "dmn")
 
 SAMPLES_OF_NETWORK, SAMPLES_OF_FORMULA = 64, 512
 """Samples that levels are chosen on, and as many others that they are checked on."""
@@ -74,10 +72,12 @@ class Tuner:
             check_cell(cell, self.method)
 
     @cached_property
+    def is_formula(self) -> bool:
+        return self.cells[0].model.denoiser(torch.device(self.cells[0].device)) is not None
+
+    @cached_property
     def n(self) -> int:
-        cell = self.cells[0]
-        is_formula = cell.model.denoiser(torch.device(cell.device)) is not None
-        return self.samples or (SAMPLES_OF_FORMULA if is_formula else SAMPLES_OF_NETWORK)
+        return self.samples or (SAMPLES_OF_FORMULA if self.is_formula else SAMPLES_OF_NETWORK)
 
     @cached_property
     def solution(self) -> FineSolution:
@@ -95,7 +95,8 @@ class Tuner:
 
     def planned(self, cell: Cell) -> int:
         """The most evaluations that the method spends on a cell, besides the fine solution."""
-        nfe, screening = cell.nfe_requested or 0, len(self.named(cell)) * SCREENED * (cell.nfe_requested or 0)
+        nfe = cell.nfe_requested or 0
+        screening = len(self.named(cell)) * self.n_screened * nfe
         dp = (len(GAMMAS) + 1 + 2 * len(START_NODES)) * self.n_compared * nfe + self.planned_solver_aware(cell)
         return screening + {"dmn": 0, "dp": dp, "search": dp + self.calls * self.n * nfe}[self.method]
 
@@ -108,13 +109,18 @@ class Tuner:
 
     @property
     def planned_check(self) -> int:
-        """The evaluations of the held-out samples: their fine solution, and three grids for each cell."""
+        """For the held-out samples: their fine solution, and three grids for each cell."""
         return self.check.cost + sum(3 * self.n * (cell.nfe_requested or 0) for cell in self.cells)
 
     @property
     def n_compared(self) -> int:
-        """Samples on which the candidates of dynamic programming are compared."""
-        return max(self.n // 2, min(self.n, SCREENED))
+        """Samples on which the candidates of dynamic programming are compared: of a formula all."""
+        return self.n if self.is_formula else max(self.n // 2, self.n_screened)
+
+    @property
+    def n_screened(self) -> int:
+        """Samples on which the named grids are compared."""
+        return self.n if self.is_formula else min(self.n, SCREENED)
 
     def __iter__(self) -> Iterator[Outcome]:
         """The outcome of each cell, as soon as it is known."""
@@ -122,7 +128,7 @@ class Tuner:
             before = self.solution.denoise.evaluations if "solution" in self.__dict__ else 0
             problem = SameNoise(cell, self.solution)
             grids = self.named(cell)
-            named = min(grids, key=lambda grid: problem.error(sigmas_of(grid, cell), SCREENED))
+            named = min(grids, key=lambda grid: problem.error(sigmas_of(grid, cell), self.n_screened))
             sigmas = self.levels(cell, problem, sigmas_of(named, cell))
             spent = self.solution.denoise.evaluations - before
             held_out = compared(SameNoise(cell, self.check), sigmas, {"untuned": named, "recommended": cell.grid})
@@ -191,7 +197,3 @@ class Tuner:
     @cached_property
     def _solver_aware(self) -> dict[object, list[list[float]]]:
         return {}
-
-
-def sigmas_of(grid: Grid, cell: Cell) -> Sigmas:
-    return Levels.cut(cell.schedule, grid, cell.n_levels).sigmas
