@@ -508,7 +508,7 @@ def test_a_reader_that_leaves_a_pipe_early_is_no_error(tmp_path: Path) -> None:
     assert err == ""
 
 
-@pytest.mark.parametrize("name", [sampler.name for sampler in benchbox_samplers()])
+@pytest.mark.parametrize("name", [sampler.name for sampler in benchbox_samplers() if not sampler.uses_measurement])
 def test_info_states_the_evaluations_that_the_default_options_spend(benchbox: Command, name: str) -> None:
     """Counted, not the class's attribute: annealed-langevin takes five Langevin steps at each level."""
     sampler = get("sampler", name)

@@ -58,6 +58,8 @@ def model_named(name: str) -> tuple[str, dict[str, str]]:
             raise UsageError(f"{name} is a card of the model plugin {plugin!r}, which is not installed.")
     if not registry().matches("model", plugin) and (hints := hinted(name)):
         raise UsageError(f"there is no model {name!r}: write {', or '.join(hints)}.")
+    if colon and not registry().matches("model", plugin):
+        raise unknown("model", plugin, registry().names("model"))
     return named_with_value("model", f"{plugin}{colon}{value}" if colon else name)
 
 

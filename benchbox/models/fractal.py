@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from benchbox.classes import check_label, class_labels
+from benchbox.classes import LATER_OPTION, check_label, class_labels
 from benchbox.models.analytic import Analytic, FloatVector
 from benchbox.models.fractal_law import fractal
 
@@ -31,7 +31,7 @@ class Fractal(Analytic):
 
     name = "fractal"
     blur: float = 0.0
-    label: tuple[int, ...] = field(default=(), kw_only=True)
+    label: tuple[int, ...] = field(default=(), kw_only=True, metadata=LATER_OPTION)
 
     def __post_init__(self) -> None:
         if self.blur < 0:
