@@ -268,7 +268,7 @@ def dense(guide: str, model: Any, a: Array, sigma_y: float, sigma: float) -> Arr
     u, s, vt = np.linalg.svd(a, full_matrices=False)
     kept = s > 1e-10
     u, s, vt = u[:, kept], s[kept], vt[kept]
-    return vt.T @ np.diag(np.minimum(1, sigma * s / sigma_y) / s) @ u.T
+    return vt.T @ np.diag(np.where(sigma_y / s <= sigma, 1 / s, 0)) @ u.T
 
 
 def heun(slope: Callable[[float], tuple[Array, Array]], sigmas: tuple[float, ...]) -> tuple[Array, Array]:
@@ -438,6 +438,46 @@ def test_repaint_keeps_the_known_and_draws_the_unknown_given_it(gaussian: Any) -
     assert np.abs((np.cov(x[:, 2:].T.numpy()) - covariance) / np.outer(spread, spread)).max() < 0.1
     with pytest.raises(benchbox.errors.UsageError, match="repaint solves inpainting alone"):
         benchbox.sample("repaint", model="gaussian", nfe=30, problem="deblur")
+
+
+def authors_jumps(n: int, length: int, times: int) -> list[int]:
+    """get_schedule_jump of the authors of RePaint: the levels visited, counted from the last; the first block too."""
+    left, t, visited = dict.fromkeys(range(0, n, length), times - 1), n, [n]
+    while t >= 1:
+        t -= 1
+        visited.append(t)
+        if left.get(t, 0) > 0:
+            left[t] -= 1
+            for _ in range(length):
+                t += 1
+                visited.append(t)
+    return visited
+
+
+def test_repaint_jumps_over_the_levels_of_the_authors_schedule(gaussian: Any) -> None:
+    """Each evaluation is at the level that the schedule visits, and a jump up has the noise of all its steps."""
+    found, at, n = measured(posed("inpaint", gaussian, sigma_y=0.0), gaussian, 1), levels(7, 0.1, 20.0), 3
+    asked, sampler = list[float](), benchbox.get("sampler", "repaint", repeats=3, jump_length=2)
+    draws = [states(n, 4, seed) for seed in range(60)]
+    denoise = denoiser(gaussian, found, n)
+    (mean, c), eye = (law_of(gaussian)[k][0] for k in (1, 2)), np.eye(4)
+    x, k, y = at.start_std * draws[0].numpy(), 1, found.y[0].numpy()
+    visited = authors_jumps(6, 2, 3)
+    for above, below in pairwise(visited):
+        sigma, sigma_next = at.sigmas[6 - above], at.sigmas[6 - below]
+        if below > above:  # one draw has the law of the steps up
+            if above % 2 == 0:
+                top = at.sigmas[6 - above - 2]
+                x, k = x + np.sqrt(top**2 - sigma**2) * draws[k].numpy(), k + 1
+            continue
+        asked.append(sigma)
+        d = mean + (x - mean) @ c @ np.linalg.inv(c + sigma**2 * eye)
+        kept = sigma_next**2 / sigma**2
+        x = (1 - kept) * d + kept * x + sigma_next * np.sqrt(1 - kept) * draws[k].numpy()
+        x[:, :2], k = (y + sigma_next * draws[k + 1].numpy())[:, :2], k + 2
+    ends = last(trajectory(sampler, denoise, at, Scripted(lambda k: draws[k]), "none"))
+    np.testing.assert_allclose(ends.numpy(), x, rtol=0, atol=1e-9)
+    assert denoise.evaluations == n * len(asked) == n * sampler.evals(7)
 
 
 # what must not couple a batch

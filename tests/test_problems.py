@@ -285,6 +285,8 @@ def cells(
         ({"box": 9}, "a box of side 9 does not fit into samples of shape"),
         ({"problem": "super-resolution", "factor": 3}, "factor 3 does not divide"),
         ({"measurements": 0}, "measurements is 0: it must be at least 1"),
+        ({"measurements": 9}, "8 samples are too few for 9 measurements"),
+        ({"measurements": 2, "problem": "", "guidance": "none"}, "measurements is 2, and there is no inverse problem"),
         ({"metrics": ["energy"]}, "metric energy compares samples with the data"),
         ({"metrics": ["psnr"]}, "metric psnr needs data with a range"),
         ({"problem": "", "guidance": "none", "metrics": ["residual"]}, "metric residual needs an inverse problem"),

@@ -55,6 +55,12 @@ class Request:
         for field in ("n_samples", "batch_size", "noise_block", "measurements"):
             if getattr(self, field) < 1:
                 raise UsageError(f"{field} is {getattr(self, field)}: it must be at least 1.")
+        if self.measurements > 1 and not self.problems:
+            raise UsageError(f"measurements is {self.measurements}, and there is no inverse problem: give --problem.")
+        if self.n_samples < self.measurements:
+            raise UsageError(
+                f"{self.n_samples} samples are too few for {self.measurements} measurements: give at least one each."
+            )
         for nfe in self.nfe:
             if nfe != int(nfe) or nfe > MOST_NUMBERS:
                 raise UsageError(f"an NFE of {nfe} is not valid: give an integer of at most {MOST_NUMBERS}.")

@@ -105,7 +105,7 @@ def request_of(row: StoredRow, device: str | None) -> Request:
         [str(row["sampler"])], [] if nfe is None else [nfe], n_samples=row["n_samples"], batch_size=row["batch_size"],
         seeds=[row["seed"]], device=usable(device or kind), dtype=row["dtype"], nfe_policy=row["nfe_policy"],
         final=row["final"], noise_block=row.get("noise_block") or BLOCK, nfe_of=row.get("nfe_of") or "network",
-        measurements=row.get("measurements") or 1,
+        problems=[str(row["problem"])] if row.get("problem") else [], measurements=row.get("measurements") or 1,
         noise_device=None if noise_kind in (None, kind) else usable(noise_kind),
     )  # fmt: skip
 
