@@ -23,7 +23,7 @@ from benchbox.registry import registry
 
 ROOT = Path(__file__).parents[1]
 PAGES = (
-    "*.md", "CITATION.cff", "LICENSE", "docs/*", "results/*.md", "plugins/*.md", "plugins/*/*.md",
+    "*.md", "CITATION.cff", "LICENSE", "docs/*", "results/*.md", "results/*/*.md", "plugins/*.md", "plugins/*/*.md",
     "benchbox/report/page/assets/vendor/*.md",
 )  # fmt: skip
 """What the site shows, or links to."""
