@@ -396,3 +396,27 @@ class TestFewSteps:
         x = benchbox.sample(name, model="mixture", nfe=nfe, n=200, guidance="cfg", scale=3.0, dtype="float64")
         log_p = benchbox.get("model", "mixture").classifier(CPU)(x, 1e-3)
         assert low <= float((log_p.argmax(1) == torch.arange(200) % 4).double().mean()) <= high
+
+
+@dataclass(frozen=True)
+class Doubled(Guidance):
+    """A guidance of the reader's own, which no package offers: twice the step of cfg from the unconditional one."""
+
+    name = "doubled"
+    scale: float = 2.0
+
+    def __call__(self, denoise: Denoiser, levels: Levels) -> Denoise:
+        def guided(x: Tensor, sigma: float) -> Tensor:
+            conditional, unconditional = denoise.both(x, sigma)
+            return unconditional + self.scale * (conditional - unconditional)
+
+        return guided
+
+    def cost(self, sigma: float) -> int:
+        return 2
+
+
+def test_an_instance_of_a_class_that_no_package_offers_guides() -> None:
+    how: dict[str, Any] = {"model": "mixture", "nfe": 8, "n": 4, "dtype": "float64"}
+    own = benchbox.sample("ddim", guidance=Doubled(), **how)
+    assert torch.allclose(own, benchbox.sample("ddim", guidance="cfg", scale=2.0, **how), rtol=0, atol=1e-12)

@@ -140,11 +140,14 @@ class Cell:
 
 
 def plugin_columns(kind: str, plugin: Guidance | Problem | None) -> dict[str, Any]:
-    """The columns that a guidance or a problem adds to the identity; without one the identity has none of them."""
+    """The columns that a guidance or a problem adds to the identity; without one the identity has none of them.
+
+    An instance of a class that no package offers, as Python code may pass, has no package.
+    """
     if plugin is None:
         return {}
-    offer = registry().find(kind, plugin.name)
+    offer = next((o for o in registry().matches(kind, plugin.name) if o.cls is type(plugin)), None)
     return {
         kind: plugin.name, f"{kind}_options": dumps(describe(plugin)),
-        f"{kind}_package": offer.package, f"{kind}_version": offer.version,
+        f"{kind}_package": offer and offer.package, f"{kind}_version": offer and offer.version,
     }  # fmt: skip
