@@ -26,7 +26,7 @@ from benchbox.cli.main import app
 from benchbox.denoiser import Denoiser
 from benchbox.errors import UsageError
 from benchbox.grid import Levels
-from benchbox.guidance import NO_LIMIT, Guidance
+from benchbox.guidance import NO_LIMIT, Denoise, Guidance
 from benchbox.guidances.cfg import CFG
 from benchbox.metrics.class_accuracy import ClassAccuracyAccumulator
 from benchbox.models.bundled import WEIGHTS
