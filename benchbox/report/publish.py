@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 import pandas as pd
 
+from benchbox.atomic import write_bytes
 from benchbox.errors import UsageError
 from benchbox.report.page.folder import write_site
 from benchbox.report.page.site import Site
@@ -110,7 +111,7 @@ def write_workflow(folder: Path) -> None:
     """Write the GitHub workflow that runs `benchbox submit` on the rows that a pull request adds."""
     target = folder / ".github" / "workflows" / WORKFLOW
     target.parent.mkdir(parents=True)
-    target.write_bytes(resources.files("benchbox.report").joinpath(WORKFLOW).read_bytes())
+    write_bytes(target, resources.files("benchbox.report").joinpath(WORKFLOW).read_bytes())
 
 
 def card(rows: pd.DataFrame) -> str:
