@@ -5,14 +5,14 @@ from __future__ import annotations
 from abc import abstractmethod
 from dataclasses import dataclass
 from math import prod
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from benchbox.measurement import Measurements
-from benchbox.metric import Accumulator, Context
+from benchbox.metric import Context
 from benchbox.metrics.restoration import Range, RestorationMetric, over_measurements
+from benchbox.metrics.vectors import StoredVectors
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -37,28 +37,12 @@ class EnsembleMetric(RestorationMetric):
         return Ensembles(self, context.measurements)
 
 
-class Ensembles(Accumulator):
+class Ensembles(StoredVectors):
     """Stores the first samples of each measurement."""
 
     def __init__(self, metric: EnsembleMetric, measurements: Measurements) -> None:
+        super().__init__(prod(measurements.truths.shape[1:]), metric.samples * len(measurements.y))
         self.metric, self.measurements = metric, measurements
-        self.parts = [np.empty((0, prod(measurements.truths.shape[1:])), np.float32)]
-        self.index = [np.empty(0, np.int64)]
-
-    def update(self, batch: Tensor, index: Tensor) -> None:
-        stored = index < self.metric.samples * len(self.measurements.y)
-        self.parts.append(batch[stored].flatten(1).float().cpu().numpy())
-        self.index.append(index[stored].cpu().numpy())
-
-    def merge(self, other: Ensembles) -> None:
-        self.parts += other.parts
-        self.index += other.index
-
-    def state(self) -> dict[str, NDArray[Any]]:
-        return {"samples": np.concatenate(self.parts), "index": np.concatenate(self.index)}
-
-    def load(self, state: dict[str, NDArray[Any]]) -> None:
-        self.parts, self.index = [state["samples"]], [state["index"]]
 
     def compute(self) -> dict[str, float | str | None]:
         import torch

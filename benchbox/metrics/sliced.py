@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 from benchbox.errors import UsageError
 from benchbox.gaussians import posterior_of
 from benchbox.measurement import Measurements
-from benchbox.metric import Accumulator, Context, Metric
+from benchbox.metric import Context, Metric
 from benchbox.metrics.posterior import require_known
 from benchbox.metrics.restoration import over_measurements
+from benchbox.metrics.vectors import StoredVectors
 from benchbox.model import Model
 
 if TYPE_CHECKING:
@@ -75,44 +76,29 @@ class SlicedW1(SlicedW2):
     power: ClassVar[int] = 1
 
 
-class Sliced(Accumulator):
+class Sliced(StoredVectors):
     """Stores the projections of the samples with their numbers."""
 
+    key = "projections"
+
     def __init__(self, model: Model, metric: SlicedW2, measurements: Measurements | None) -> None:
+        super().__init__(metric.projections)
         self.model, self.metric, self.measurements = model, metric, measurements
         directions = np.random.default_rng(0).standard_normal((int(np.prod(model.data_shape)), metric.projections))
         self.directions = directions / np.linalg.norm(directions, axis=0)
-        self.parts = [np.empty((0, metric.projections), np.float32)]
-        self.index = [np.empty(0, np.int64)]
 
-    def project(self, x: Tensor) -> Float32Array:
+    def vectors(self, x: Tensor) -> Float32Array:
         return (x.flatten(1).double().cpu().numpy() @ self.directions).astype(np.float32)
 
-    def update(self, batch: Tensor, index: Tensor) -> None:
-        self.parts.append(self.project(batch))
-        self.index.append(index.cpu().numpy())
-
-    def merge(self, other: Sliced) -> None:
-        self.parts += other.parts
-        self.index += other.index
-
-    def state(self) -> dict[str, NDArray[Any]]:
-        return {"projections": np.concatenate(self.parts), "index": np.concatenate(self.index)}
-
-    def load(self, state: dict[str, NDArray[Any]]) -> None:
-        self.parts, self.index = [state["projections"]], [state["index"]]
-
     def compute(self) -> dict[str, float | str | None]:
-        name, index = self.metric.name, np.concatenate(self.index)
+        name, (projections, index) = self.metric.name, self.ordered()
         if len(index) < 2:
             return {name: None, f"{name}_std": None}
-        order = np.argsort(index)
-        projections = np.concatenate(self.parts)[order]
         if self.measurements is not None:
-            return self.to_posteriors(projections, index[order] % len(self.measurements.y), self.measurements)
+            return self.to_posteriors(projections, index % len(self.measurements.y), self.measurements)
         reference = self.model.draw(len(index), self.metric.reference_seed)
         assert reference is not None
-        samples, draws = Sorted(projections), Sorted(self.project(reference))
+        samples, draws = Sorted(projections), Sorted(self.vectors(reference))
         return {name: self.distance(samples, draws), f"{name}_std": self.bootstrap(samples, draws)}
 
     def to_posteriors(
@@ -126,7 +112,7 @@ class Sliced(Accumulator):
             # a seed of the measurement: the draws of two problems have nothing in common, and their errors average out
             seed = [self.metric.reference_seed, *y.double().cpu().numpy().view(np.uint32).ravel().tolist()]
             sets = [exact.draw(y, len(samples.values), [*seed, k]) for k in range(2)]
-            draws, others = (Sorted(self.project(x)) for x in sets)
+            draws, others = (Sorted(self.vectors(x)) for x in sets)
             own.append(self.distance(samples, draws))
             floor.append(self.distance(others, draws))
             bootstrap = self.bootstrap(samples, draws) if len(measurements.y) == 1 else None

@@ -5,14 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING
 
 from benchbox.errors import UsageError
-from benchbox.metric import Accumulator, Metric
+from benchbox.metric import Metric
 from benchbox.metrics.posterior import compares_with_data
+from benchbox.metrics.vectors import StoredVectors
 from benchbox.model import Model
 
 if TYPE_CHECKING:
@@ -49,36 +47,20 @@ class Between(Metric):
         compares_with_data(self.name, problem)
 
 
-class TwoSample(Accumulator):
+class TwoSample(StoredVectors):
     """Stores the samples with numbers below `limit`. Memory: `limit` float32 samples."""
 
     def __init__(self, name: str, model: Model, limit: int, seed: int, kernel: Kernel) -> None:
-        self.name, self.model, self.limit, self.seed, self.kernel = name, model, limit, seed, kernel
-        self.parts = [np.empty((0, math.prod(model.data_shape)), np.float32)]
-        self.index = [np.empty(0, np.int64)]
-
-    def update(self, batch: Tensor, index: Tensor) -> None:
-        keep = index < self.limit
-        self.parts.append(batch[keep].flatten(1).float().cpu().numpy())
-        self.index.append(index[keep].cpu().numpy())
-
-    def merge(self, other: TwoSample) -> None:
-        self.parts += other.parts
-        self.index += other.index
-
-    def state(self) -> dict[str, NDArray[Any]]:
-        return {"samples": np.concatenate(self.parts), "index": np.concatenate(self.index)}
-
-    def load(self, state: dict[str, NDArray[Any]]) -> None:
-        self.parts, self.index = [state["samples"]], [state["index"]]
+        super().__init__(math.prod(model.data_shape), limit)
+        self.name, self.model, self.seed, self.kernel = name, model, seed, kernel
 
     def compute(self) -> dict[str, float | str | None]:
         import torch
 
-        index = np.concatenate(self.index)
-        if len(index) < 4:
+        samples, _ = self.ordered()
+        if len(samples) < 4:
             return {self.name: None, f"{self.name}_std": None}
-        x = torch.as_tensor(np.concatenate(self.parts)[np.argsort(index)]).double()
+        x = torch.as_tensor(samples).double()
         y = self.model.draw(len(x), self.seed)
         assert y is not None
         value, error = squared_distance(x, y.flatten(1).double(), self.kernel)
