@@ -56,8 +56,13 @@ def installed(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monk
 
     yield install
     registry.cache_clear()
+    forget_modules(site, before)
+
+
+def forget_modules(folder: Path, before: set[str]) -> None:
+    """Another test may write a module of the same name: in a new process it would be imported anew."""
     for name in set(sys.modules) - before:
-        if (getattr(sys.modules[name], "__file__", None) or "").startswith(str(site)):
+        if (getattr(sys.modules[name], "__file__", None) or "").startswith(str(folder)):
             del sys.modules[name]
 
 
@@ -109,12 +114,15 @@ Command = Callable[..., Outcome]
 
 
 @pytest.fixture
-def benchbox(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Command:
-    """A function that runs the command line in an empty folder of this process."""
+def benchbox(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> Iterator[Command]:
+    """A function that runs the command line in this process, in an empty folder whose modules are forgotten."""
     from benchbox.cli import common
     from benchbox.cli.main import main
 
     monkeypatch.chdir(tmp_path)
+    before = set(sys.modules)
     for console in (common.console, common.error_console):
         monkeypatch.setattr(console, "_width", 140)
 
@@ -126,4 +134,5 @@ def benchbox(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
         said = capsys.readouterr()
         return Outcome(int(end.value.code or 0), said.out, said.err)
 
-    return command
+    yield command
+    forget_modules(tmp_path, before)
