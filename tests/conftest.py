@@ -114,9 +114,7 @@ Command = Callable[..., Outcome]
 
 
 @pytest.fixture
-def benchbox(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
-) -> Iterator[Command]:
+def benchbox(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Iterator[Command]:
     """A function that runs the command line in this process, in an empty folder whose modules are forgotten."""
     from benchbox.cli import common
     from benchbox.cli.main import main
