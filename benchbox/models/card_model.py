@@ -142,13 +142,14 @@ class CardModel(Model):
     def network(self, device: Any) -> Callable[..., Tensor]:
         from benchbox import nets
         from benchbox.nets.loading import fill
+        from benchbox.nets.threaded import Threaded
 
         card = self.card
         weights = self.weights()
         with reading(self.card_path(), "a model card of a known network"):
             net = nets.make_network(card.architecture, card.prediction, self.schedule, card.sigma_data)
         fill(net, tensors_in(weights), f"the weights of model {card.name}, {weights},")
-        return net.to(device).eval().requires_grad_(False)
+        return Threaded(net.to(device).eval().requires_grad_(False))
 
 
 @dataclass(frozen=True)
