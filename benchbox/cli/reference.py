@@ -41,7 +41,8 @@ def make_file(
     from benchbox.bench.provenance import usable
     from benchbox.errors import UsageError
     from benchbox.inputs.images import open_images, read_labels
-    from benchbox.metrics.features import accepts, extractor
+    from benchbox.metrics.extractors import accepts
+    from benchbox.metrics.features import extractor
     from benchbox.metrics.reference import write_reference
     from benchbox.metrics.reference_images import make_reference
 

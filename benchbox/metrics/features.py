@@ -14,9 +14,10 @@ from torch_fidelity.feature_extractor_base import FeatureExtractorBase
 from torch_fidelity.feature_extractor_dinov2 import FeatureExtractorDinoV2
 from torch_fidelity.registry import FEATURE_EXTRACTORS_REGISTRY, register_feature_extractor
 
-from benchbox.errors import UsageError, unknown
+from benchbox.errors import UsageError
 from benchbox.inputs.pixels import with_channels
 from benchbox.metrics import weights
+from benchbox.metrics.extractors import resize_of
 from benchbox.metrics.mnist_cnn import MnistCNN
 from benchbox.nets.loading import fill
 
@@ -48,27 +49,8 @@ def channels_of(name: str) -> int:
     return int(getattr(FEATURE_EXTRACTORS_REGISTRY[name], "channels", 3))
 
 
-SHAPES = {"mnist-cnn": (28, 28)}
-"""Extractors that take images of one size only; the others resize."""
-
-if "mnist-cnn" not in FEATURE_EXTRACTORS_REGISTRY:
-    register_feature_extractor("mnist-cnn", MnistCNN)
-
-
-def resize_of(name: str) -> str:
-    """The resize mode of an extractor: none, or TensorFlow 1's bilinear rule as in torch-fidelity."""
-    return "none" if name in SHAPES else "bilinear-tf1" if name in weights.known_weights() else "its own"
-
-
-def accepts(name: str, shape: tuple[int, ...]) -> str | None:
-    """Why the extractor does not accept images of (channels, height, width); None where it does."""
-    if name not in FEATURE_EXTRACTORS_REGISTRY:
-        raise unknown("feature extractor", name, FEATURE_EXTRACTORS_REGISTRY)
-    if name in SHAPES and shape[1:] != SHAPES[name]:
-        return f"{name} takes {SHAPES[name][0]}×{SHAPES[name][1]} images, not {shape[1]}×{shape[2]}."
-    if shape[0] not in (1, 3):
-        return f"{name} takes images of 1 or 3 channels, not {shape[0]}."
-    return None
+if weights.BUNDLED not in FEATURE_EXTRACTORS_REGISTRY:
+    register_feature_extractor(weights.BUNDLED, MnistCNN)
 
 
 class Extractor:

@@ -40,7 +40,7 @@ class ImageMetric(Metric):
             samples = f"samples of shape {model.data_shape}" + (" without a range" if model.data_range is None else "")
             raise UsageError(f"metric {self.name} measures images: model {model.name} makes {samples}.")
         from benchbox.metrics import weights
-        from benchbox.metrics.features import accepts
+        from benchbox.metrics.extractors import accepts
 
         features = self.extractor_name(model)
         if problem := accepts(features, model.data_shape):
@@ -100,7 +100,7 @@ class ReferenceMetric(ImageMetric):
 
     def read(self, model: Model, vectors: bool = False) -> Reference:
         """The reference; vectors: with its features. UsageError where it is missing or does not fit the model."""
-        from benchbox.metrics.features import resize_of
+        from benchbox.metrics.extractors import resize_of
         from benchbox.metrics.reference import read_reference
 
         path, features = self.path(model), self.extractor_name(model)

@@ -31,9 +31,13 @@ class Weights:
         return Path(torch.hub.get_dir()) / "checkpoints" / self.file
 
 
+BUNDLED = "mnist-cnn"
+"""The extractor that comes with benchbox."""
+
+
 @cache
 def known_weights() -> dict[str, Weights]:
-    """Extractor to weights. Other extractors (`mnist-cnn`, and those of plugins) load their weights themselves."""
+    """Extractor to weights. Other extractors (`BUNDLED`, and those of plugins) load their weights themselves."""
     from torch_fidelity.feature_extractor_clip import MODEL_METADATA
 
     clip = {name: Weights(f"{name}-{data['hash']}.pt", data["hash"]) for name, data in MODEL_METADATA.items()}
@@ -57,8 +61,10 @@ DINO = {
 
 def place(extractor: str, file: Path | None = None) -> Path | None:
     """Location of the weights of an extractor: `file`, or in torch's cache; None where it needs no file."""
+    if file or extractor == BUNDLED:
+        return file
     known = known_weights().get(extractor)
-    return file or (known.path if known else None)
+    return known.path if known else None
 
 
 def find_weights(extractor: str, file: Path | None = None, digest: str | None = None) -> Path | None:

@@ -13,6 +13,7 @@ import pandas as pd
 from benchbox.report.board import BoardTask
 from benchbox.report.entry import SETUP, BoardRow
 from benchbox.report.estimate import student
+from benchbox.report.rows import records
 from benchbox.store.values import Value, values
 
 
@@ -66,8 +67,7 @@ def prepared_rows(rows: pd.DataFrame, metric: str) -> list[BoardRow]:
     table["nfe_requested"] = pd.Series(budgets, table.index, dtype=object)
     table = with_methods(table)
     resolved = {name: _texts(table, f"{RANKED[metric].metric}_{name}") for name in OWN_COLUMN}
-    records: list[Any] = table.assign(**resolved).to_dict("records")
-    return records
+    return records(table.assign(**resolved))
 
 
 def with_methods(rows: pd.DataFrame) -> pd.DataFrame:

@@ -13,7 +13,8 @@ from benchbox import nets
 from benchbox.card import Card, sha256
 from benchbox.errors import UsageError, unknown
 from benchbox.inputs.images import read_images, read_labels
-from benchbox.metrics.features import accepts, extractor
+from benchbox.metrics.extractors import accepts
+from benchbox.metrics.features import extractor
 from benchbox.metrics.reference import Reference, locate, write_reference
 from benchbox.metrics.reference_images import make_reference
 from benchbox.options import describe
