@@ -1,8 +1,8 @@
 """The overhead of a sampler outside the model: benchbox, diffusers and the plain arithmetic, on one trivial model.
 
-`python benchmarks/overhead.py` prints a Markdown table of paired ratios. The contenders take turns, so that any load
-on the machine affects all of them, and each time is divided by that of the plain arithmetic in the same turn. All times
-include the trivial model (one multiplication).
+`OMP_NUM_THREADS=1 python benchmarks/overhead.py` prints a Markdown table of paired ratios. Times are processor seconds
+of this process, the contenders take turns, and each time is divided by that of the plain arithmetic in the same turn,
+so that other work on the machine counts little. All times include the trivial model (one multiplication).
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
 from statistics import median
-from time import perf_counter
+from time import process_time
 from typing import Any
 
 import diffusers
@@ -241,10 +241,10 @@ def turn(runs: dict[str, Run], inner: int) -> dict[str, float]:
     """One time for each contender, one after another."""
     times = {}
     for name, run in runs.items():
-        begin = perf_counter()
+        begin = process_time()
         for _ in range(inner):
             run()
-        times[name] = (perf_counter() - begin) / inner
+        times[name] = (process_time() - begin) / inner
     return times
 
 
