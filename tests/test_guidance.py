@@ -278,6 +278,10 @@ class TestRows:
         (row,) = Store(tmp_path).table().to_pylist()
         return dict(row)
 
+    def test_an_option_that_cannot_be_evaluated_is_said_of_the_guidance(self, tmp_path: Path) -> None:
+        with pytest.raises(UsageError, match="guidance cfg cannot evaluate model mixture with these options"):
+            self.row(tmp_path, "--nfe", "4", "--guidance", "cfg", "--set", "cfg.scale=1e308")
+
     def test_a_row_says_the_guidance_its_options_and_both_counts(self, tmp_path: Path) -> None:
         row = self.row(tmp_path, "--nfe", "15", "--guidance", "cfg", "--set", "cfg.scale=3")
         assert (row["guidance"], json.loads(row["guidance_options"])["scale"]) == ("cfg", 3.0)

@@ -105,16 +105,18 @@ class LoadModel(Task):
     """Load the model before any work; the status is "refused" where the user must change something."""
 
     def work(self, report: Report, argument: Any) -> dict[str, State]:
+        title, guidance = self.cell.model.title, self.cell.guidance
+        failure = f"model {title} cannot be loaded"
         try:
             self.prepare()
-            if self.cell.guidance is not None and not self.cell.skip:
-                self.try_guidance(self.cell.guidance)
+            if guidance is not None and not self.cell.skip:
+                failure = f"guidance {guidance.name} cannot evaluate model {title} with these options"
+                self.try_guidance(guidance)
         except UsageError as error:
             report |= {"status": "refused", "reason": str(error)}
         except Exception as error:
             if status_of(error) != "oom":  # may be temporary, so it fails its cell only
-                reason = f"model {self.cell.model.title} cannot be loaded: {sentence(error)}."
-                report |= {"status": "refused", "reason": reason}
+                report |= {"status": "refused", "reason": f"{failure}: {sentence(error)}."}
         return {}
 
     def try_guidance(self, guidance: Guidance) -> None:
