@@ -22,10 +22,19 @@ if TYPE_CHECKING:
     from benchbox.bench.plan import PlannedCell
 
 os.environ.update(passive(os.environ))  # as the command line does, so that the suite runs beside other programs
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # two processes of pytest-xdist share the cores
 os.environ.pop("COLUMNS", None)  # pytest-xdist sets it for its workers: tables are as wide as in a file
 os.environ["BENCHBOX_PLUGINS"] = "off"  # whatever is installed: a test of packages asks for `installed`
 hypothesis.settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 hypothesis.settings.load_profile("any machine")
+
+SLOWEST = ("test_docs", "test_plugin_packages", "test_hostile", "test_certificates", "test_style", "test_training")
+"""Files that take half a minute or more. They start first, so that none is alone at the end."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: SLOWEST.index(item.path.stem) if item.path.stem in SLOWEST else len(SLOWEST))
+
 
 Install = Callable[..., None]
 """(distribution, module, source or None where the module is there already, version="1.0")."""
