@@ -33,7 +33,7 @@ runpy.run_module("benchbox", run_name="__main__", alter_sys=True)
 """
 
 SERVER = """
-import json, math, os, signal, socket, sys, traceback
+import importlib, json, math, os, signal, site, socket, sys, sysconfig, traceback
 import fewer, matplotlib.pyplot, pandas, pyarrow.parquet, scipy.stats, torch_fidelity
 import benchbox.bench.meter, benchbox.bench.run, benchbox.exact.certificate, benchbox.metrics.features
 from benchbox.cli.main import main
@@ -49,6 +49,8 @@ def command(connection):
     sys.stdin, sys.stdout, sys.stderr = (open(n, mode, closefd=False) for n, mode in enumerate("rww"))
     folder, *sys.argv = json.loads(message)
     os.chdir(folder)
+    site.addsitedir(sysconfig.get_path("purelib"))  # what was installed since this process started
+    importlib.invalidate_caches()
     status = 1
     try:
         main()
@@ -134,10 +136,7 @@ def create(path: Path, samples: int = 1000) -> Environment:
 
 @contextmanager
 def served(here: Environment) -> Iterator[Environment]:
-    """The same environment, where `benchbox` costs no imports: each command is a fork of one process.
-
-    Packages that are installed later are not seen.
-    """
+    """The same environment, where `benchbox` costs no imports: each command is a fork of one process."""
     place = here.folder.parent
     address, python = str(place / "socket"), str(place / "venv" / "bin" / "python")
     (place / "server.py").write_text(SERVER)

@@ -290,7 +290,7 @@ def run(*arguments: str) -> Any:
 
 
 def test_command_prints_every_check_and_passes() -> None:
-    done = run("ddim", "--set", "eta=1")
+    done = run("ddim", "--set", "eta=1", "--quick")
     assert done.exit_code == 0
     for words in ("eta=1.0", "evaluations: 10 spent on 11 levels", "weak order (edm): order 0.9", "(exact)", "passed"):
         assert words in done.output
@@ -317,7 +317,7 @@ def test_mutants_of_any_sampler_are_counted_and_survivors_listed() -> None:
 
 
 def test_json_has_everything() -> None:
-    done = run("euler-maruyama", "vp", "--json")
+    done = run("euler-maruyama", "vp", "--json", "--quick")
     sampler, schedule = json.loads(done.stdout)
     assert (sampler["kind"], schedule["kind"], sampler["passed"]) == ("sampler", "schedule", True)
     assert set(sampler["checks"][0]) == {"name", "passed", "measured", "expected"}

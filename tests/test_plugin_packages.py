@@ -20,11 +20,11 @@ def test_a_package_works_from_its_wheel(package: Path, tmp_path: Path) -> None:
     sources = json.loads(environment.succeeds("benchbox list plugins --json"))
     ours = [source for source in sources if source["package"] == project["name"]]
     assert {source["module"] for source in ours} == set(project["entry-points"]["benchbox"].values())
-    for source in ours:
-        assert source["offers"]
-        assert source["problems"] == []
-        where = environment.succeeds(f"python -P -c 'import {source['module']} as m; print(m.__file__)'")
-        assert where.startswith(str(tmp_path / "venv")), "the wheel, not the source tree"
+    assert all(source["offers"] for source in ours)
+    assert [source["problems"] for source in ours if source["problems"]] == []
+    find = "import sys; from importlib.util import find_spec; print(*(find_spec(m).origin for m in sys.argv[1:]))"
+    for file in environment.succeeds(f"python -P -c '{find}' {' '.join(s['module'] for s in ours)}").split():
+        assert file.startswith(str(tmp_path / "venv")), "the wheel, not the source tree"
     environment.succeeds(f"pytest -q -p no:cacheprovider {package / 'tests'}")
 
 

@@ -151,6 +151,7 @@ def test_the_workflow_of_a_published_branch_checks_a_pull_request(
     accepted = step()
     assert accepted.returncode == 0, accepted.stderr
     assert "submissions/honest: 2 rows, accepted." in accepted.stdout
+    shutil.rmtree("stranger/submissions/honest")
     shutil.copytree(resubmitted(rows, sw2=9.0), "stranger/submissions/forged")
     git("stranger", "add", "-A")
     git("stranger", "commit", "-q", "-m", "more")
