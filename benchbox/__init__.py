@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from benchbox.metric import Accumulator, Context, Metric
     from benchbox.model import Model
     from benchbox.problem import Problem
+    from benchbox.registry import get
     from benchbox.sampler import Sampler, ancestral_step
     from benchbox.schedule import DiscreteSchedule, Schedule
     from benchbox.store.store import load_results
@@ -29,7 +30,7 @@ MODULES = {
     "Accumulator": "metric", "Context": "metric", "DiscreteSchedule": "schedule", "Executor": "executor",
     "Grid": "grid", "Guidance": "guidance", "Levels": "grid", "Metric": "metric", "Model": "model",
     "Problem": "problem", "Sampler": "sampler", "Schedule": "schedule",
-    "ancestral_step": "sampler", "hookimpl": "hookspecs", "load_results": "store.store",
+    "ancestral_step": "sampler", "get": "registry", "hookimpl": "hookspecs", "load_results": "store.store",
 }  # fmt: skip
 """The module of each name, which is imported at its first use, so that `benchbox --help` does not import numpy."""
 
@@ -38,16 +39,6 @@ def __getattr__(name: str) -> Any:
     if name not in MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(import_module(f"{__name__}.{MODULES[name]}"), name)
-
-
-def get(kind: str, name: str, **options: Any) -> Any:
-    """An instance of any plugin: get("sampler", "heun", s_churn=40). UsageError for an unknown name or option."""
-    from benchbox.errors import unknown
-    from benchbox.registry import BASES, registry
-
-    if kind not in BASES:
-        raise unknown("kind of plugin", kind, BASES)
-    return registry().get(kind, name, options)
 
 
 def sample(

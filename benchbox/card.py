@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 from dataclasses import MISSING, asdict, dataclass, field, fields
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, ClassVar, Protocol, TypeVar, get_args, get_origin, get_type_hints
+from typing import Any, ClassVar, Protocol, TypeVar, get_args, get_type_hints
 
 from benchbox.atomic import output
 from benchbox.errors import UsageError
-from benchbox.files import json_in, reading
+from benchbox.files import fits_type, json_in, reading, type_name
 from benchbox.model import Prediction
 
 CARD_FORMAT = 1
@@ -106,29 +105,6 @@ def read_as(kind: type[AnyCard], path: Path, expected: str) -> AnyCard:
         if fault := card.fault():
             raise ValueError(fault)
         return card
-
-
-def fits_type(value: Any, hint: Any) -> bool:
-    """Whether a JSON value, items included, has a type; an integer is a valid float."""
-    if hint is Any:
-        return True
-    if hint is float:
-        return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-    if hint is int:
-        return isinstance(value, int) and not isinstance(value, bool)
-    origin, arguments = get_origin(hint), get_args(hint)
-    if origin is list:
-        return isinstance(value, list) and all(fits_type(item, arguments[0]) for item in value)
-    if origin is dict:
-        return isinstance(value, dict)
-    if arguments:
-        return any(fits_type(value, member) for member in arguments)
-    return isinstance(value, hint)
-
-
-def type_name(hint: Any) -> str:
-    """A type, for a message."""
-    return str(getattr(hint, "__name__", hint) if get_origin(hint) is None else hint).replace("typing.", "")
 
 
 def known_sha256(path: Path) -> str:

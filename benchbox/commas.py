@@ -66,3 +66,17 @@ def _is_file(name: str) -> bool:
     plugin, _, path = name.partition(":")
     paths = (name,) if "," in plugin else (name, path)
     return any(path and os.path.exists(os.path.expanduser(path)) for path in paths)
+
+
+def metric_names(metrics: str) -> list[str]:
+    return [] if metrics.strip() == "none" else name_list(metrics, "--metric")
+
+
+def name_list(text: str | None, option: str) -> list[str]:
+    """A comma list. UsageError for an empty item."""
+    if text is None:
+        return []
+    names = comma_list(text)
+    if not all(names):
+        raise UsageError(f"{option} {text!r} has an empty name: write a comma list such as heun,ddim.")
+    return list(dict.fromkeys(names))

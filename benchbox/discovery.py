@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import redirect_stdout
 from dataclasses import dataclass, field
-from importlib import import_module
 from importlib.metadata import EntryPoint, distributions
 from typing import Any
 
@@ -112,8 +111,8 @@ def hooks_of(module: Any) -> list[tuple[str, Callable[[], Any]]]:
 
 
 def built_in() -> Iterator[Source]:
-    """The built-in plugins, a source for each kind; the module is loaded by its name, as that of any package is."""
-    builtins = import_module("benchbox.builtins")
+    """The built-in plugins, a source for each kind; their module is an entry point, as that of any package is."""
+    builtins = EntryPoint("benchbox", "benchbox.builtins", ENTRY_POINT_GROUP).load()
     for kind in BASES:
         yield Source(f"benchbox.{kind}s", DISTRIBUTION, OWN_VERSION, getattr(builtins, f"benchbox_{kind}s"), kind)
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import codecs
 import json
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args, get_origin
 
 from benchbox.errors import UsageError
 
@@ -78,6 +79,29 @@ def json_in(path: Path, expected: str) -> Any:
     text = text_in(path, expected)
     with reading(path, expected):
         return json.loads(text)
+
+
+def fits_type(value: Any, hint: Any) -> bool:
+    """Whether a JSON value, items included, has a type; an integer is a valid float."""
+    if hint is Any:
+        return True
+    if hint is float:
+        return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    if hint is int:
+        return isinstance(value, int) and not isinstance(value, bool)
+    origin, arguments = get_origin(hint), get_args(hint)
+    if origin is list:
+        return isinstance(value, list) and all(fits_type(item, arguments[0]) for item in value)
+    if origin is dict:
+        return isinstance(value, dict)
+    if arguments:
+        return any(fits_type(value, member) for member in arguments)
+    return isinstance(value, hint)
+
+
+def type_name(hint: Any) -> str:
+    """A type, for a message."""
+    return str(getattr(hint, "__name__", hint) if get_origin(hint) is None else hint).replace("typing.", "")
 
 
 def array_in(path: Path, expected: str, key: str | None = None) -> NDArray[Any]:

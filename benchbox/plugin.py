@@ -67,7 +67,7 @@ class Listing:
     kind: str
     name: str
     aliases: list[str]
-    what: str
+    summary: str
     options: list[dict[str, Any]]
 
 

@@ -13,7 +13,7 @@ from benchbox.errors import UsageError, unknown
 from benchbox.options import build, default_values, option_values
 from benchbox.plugin import BASES, DISTRIBUTION, OWN_VERSION, Offer
 
-__all__ = ["BASES", "DISTRIBUTION", "OWN_VERSION", "Offer", "Registry", "Source", "registry"]
+__all__ = ["BASES", "DISTRIBUTION", "OWN_VERSION", "Offer", "Registry", "Source", "get", "registry"]
 
 
 class Registry:
@@ -84,10 +84,8 @@ class Registry:
         if not offers:
             raise self._unknown(kind, name)
         if len(offers) > 1:
-            raise UsageError(
-                f"{kind} {name!r} is offered by {_packages(offers)}: uninstall one, "
-                "or name the packages to load in BENCHBOX_PLUGINS."
-            )
+            choice = "uninstall one, or name the packages to load in BENCHBOX_PLUGINS."
+            raise UsageError(f"{kind} {name!r} is offered by {_packages(offers)}: {choice}")
         return offers[0]
 
     def _unknown(self, kind: str, name: str) -> UsageError:
@@ -135,6 +133,13 @@ def _canonical(name: str) -> str:
 def registry() -> Registry:
     """The registry of this process; BENCHBOX_PLUGINS=off, or a comma list, restricts which packages it loads."""
     return Registry(os.environ.get("BENCHBOX_PLUGINS") or None)
+
+
+def get(kind: str, name: str, **options: Any) -> Any:
+    """An instance of any plugin: get("sampler", "heun", s_churn=40). UsageError for an unknown name or option."""
+    if kind not in BASES:
+        raise unknown("kind of plugin", kind, BASES)
+    return registry().get(kind, name, options)
 
 
 def plugin_packages(plugin: Any) -> Iterator[str]:

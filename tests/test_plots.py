@@ -20,12 +20,12 @@ from benchbox.errors import UsageError
 from benchbox.report.headings import setup_names
 from benchbox.report.page.single import write_charts
 from benchbox.report.plots.chart import Chart, Line, Point, non_dominated
-from benchbox.report.plots.draw import draw, panel, power
+from benchbox.report.plots.draw import draw, panel
 from benchbox.report.plots.exact import budget_chart, order_chart
 from benchbox.report.plots.front import name_front
 from benchbox.report.plots.gallery import Panel, draw_gallery, mosaic
 from benchbox.report.plots.quality import quality_chart, series
-from benchbox.report.plots.style import DPI, look
+from benchbox.report.plots.style import DPI, look, power
 from benchbox.report.published import with_published
 from benchbox.report.ranking import boards
 

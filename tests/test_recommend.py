@@ -10,7 +10,7 @@ import pytest
 from conftest import Command
 from report_rows import known, nothing_usual, rows
 
-from benchbox.cli.run import name_list
+from benchbox.commas import name_list
 from benchbox.errors import UsageError
 from benchbox.report.choices import Choice, measured_choices
 from benchbox.report.compare import better_of, of_directories, of_samplers, pair_sheets

@@ -13,7 +13,8 @@ from sweeping import measure
 import benchbox
 from benchbox.bench.sweep import one_cell
 from benchbox.bench.task import MakeSamples
-from benchbox.metrics.teacher_error import Teacher, TeacherError, over_prompts
+from benchbox.metrics.teacher_error import Teacher, TeacherError
+from benchbox.metrics.uncertainty import over_prompts
 
 
 def teacher_error(sampler: str, nfe: int, model: str = "gaussian", **request: Any) -> Any:

@@ -98,11 +98,8 @@ class Cell:
             "grid": self.grid.name, "grid_options": dumps(describe(self.grid)),
             "seed": self.seed, "dtype": self.dtype, "final": self.final, "guidance": None,
             "benchbox": OWN_VERSION, "contract": CONTRACT,
-        } | plugin_columns("guidance", self.guidance) | self._problem_columns  # fmt: skip
-
-    @property
-    def _problem_columns(self) -> dict[str, Any]:
-        return plugin_columns("problem", self.problem) | ({"measurements": self.measurements} if self.problem else {})
+            **({"measurements": self.measurements} if self.problem else {}),
+        } | plugin_columns("guidance", self.guidance) | plugin_columns("problem", self.problem)  # fmt: skip
 
     @cached_property
     def stream(self) -> str:

@@ -7,12 +7,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, NoReturn, cast
+from typing import Any, cast
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from benchbox.bench.no_run import NoRun
+from benchbox.bench.plan import Row
 from benchbox.bench.provenance import device_name, machine, package_versions
 from benchbox.bench.row import (
     checked_row,
@@ -38,31 +40,7 @@ from benchbox.store.schema import SCORED
 from benchbox.store.store import Store
 from benchbox.store.values import value_columns
 
-ScoreTick = Callable[[int], None]
-"""Is called with the number of samples measured so far."""
-
-
-@dataclass(frozen=True)
-class Unknown(Model):
-    """The model of images that are scored without one: values from 0 to 255."""
-
-    name = "samples"
-    shape: tuple[int, ...] = ()
-    dataset: str = "samples"
-    data_range: tuple[float, float] = (0.0, 255.0)
-
-
-class NoRun:
-    """Stands for a component of a run that existing samples do not have; any use of it is a UsageError."""
-
-    def __init__(self, component: str) -> None:
-        self.component = component
-
-    def __getattr__(self, name: str) -> NoReturn:
-        if name.startswith("__"):  # copying looks these up
-            raise AttributeError(name)
-        component = vars(self).get("component", "model")
-        raise UsageError(f"it needs the run's {component}, which existing samples do not have")
+ScoreTick = Callable[[int], None]  # called with the number of samples measured so far
 
 
 @dataclass(frozen=True)
@@ -152,9 +130,7 @@ def measuring(label: str) -> Iterator[None]:
         raise UsageError(f"metric {label} cannot measure these samples: {sentence(error)}.") from error
 
 
-def measure_samples(
-    score: Score, store: Store, force: bool = False, tick: ScoreTick = lambda n: None
-) -> dict[str, Any]:
+def measure_samples(score: Score, store: Store, force: bool = False, tick: ScoreTick = lambda n: None) -> Row:
     """Store the row of samples and return it; metrics that it has are computed again only with force. UsageError."""
     store.prepare()
     for metric in score.metrics:

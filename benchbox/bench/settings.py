@@ -71,9 +71,8 @@ def named_with_value(kind: str, name: str) -> tuple[str, dict[str, str]]:
     cls = registry().find(kind, plugin).cls
     required = [option for option, default in defaults(cls).items() if default is MISSING]
     if len(required) != 1:
-        raise UsageError(
-            f"{kind} {plugin} takes no value after a colon: write --{kind} {plugin}, and options with --set."
-        )
+        right = f"--{kind} {plugin}, and options with --set"
+        raise UsageError(f"{kind} {plugin} takes no value after a colon: write {right}.")
     if not value:
         raise UsageError(f"--{kind} {name} is not complete: write {plugin}:{required[0].upper()}.")
     return plugin, {required[0]: value}
@@ -108,9 +107,8 @@ class Settings:
             if setting.option in types_ and (setting.prefix is None or setting.prefix in names):
                 setting.used = True
                 lists[setting.option] = self._values(types_[setting.option], setting.values)
-        return [
-            registry().get(kind, name, dict(zip(lists, values, strict=True))) for values in product(*lists.values())
-        ]
+        combinations = (dict(zip(lists, values, strict=True)) for values in product(*lists.values()))
+        return [registry().get(kind, name, options) for options in combinations]
 
     def _values(self, hint: Any, values: Sequence[Any]) -> list[Any]:
         """The values, with the name of a plugin replaced by its variants."""

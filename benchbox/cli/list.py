@@ -49,7 +49,7 @@ def plugin_table(plugins: list[Offer]) -> Table:
         name = listing.name + "".join(f"\n= {alias}" for alias in listing.aliases)
         package = [Text(f"{plugin.package} {plugin.version}")] if package_column else []
         last = kinds[i + 1 : i + 2] != [listing.kind]
-        table.add_row(listing.kind, Text(name), Text(listing.what), *package, end_section=last)
+        table.add_row(listing.kind, Text(name), Text(listing.summary), *package, end_section=last)
     return table
 
 
@@ -74,6 +74,6 @@ def plugin_values(plugin: Offer) -> dict[str, Any]:
     listing = plugin.listing
     return {
         "kind": listing.kind, "name": listing.name, "aliases": listing.aliases, "package": plugin.package,
-        "version": plugin.version, "what": listing.what,
+        "version": plugin.version, "what": listing.summary,
         "options": [{"default": "required", **option} for option in listing.options],
     }  # fmt: skip

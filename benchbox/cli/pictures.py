@@ -76,10 +76,10 @@ def order_picture(names: Sequence[str], files: Sequence[Path], set_: list[str], 
 
 def budget_picture(names: Sequence[str], nfe: str, set_: list[str], schedule: str | None, grid: str | None) -> Chart:
     """The error budget of one sampler on Gaussian data."""
-    from benchbox import get
     from benchbox.commas import integers
     from benchbox.exact.budget import SCORE_ERROR, error_budgets, setting
     from benchbox.exact.subjects import instances
+    from benchbox.registry import get
     from benchbox.report.plots.exact import budget_chart
 
     samplers = instances(list(names), set_, "sampler")

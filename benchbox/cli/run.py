@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -10,8 +9,6 @@ import typer
 
 from benchbox.cli.common import command_line, console, say
 from benchbox.cli.config import read_config
-from benchbox.commas import comma_list
-from benchbox.errors import UsageError
 
 if TYPE_CHECKING:
     from benchbox.bench.request import Request
@@ -103,7 +100,7 @@ def run(
     from benchbox.bench.request import Request
     from benchbox.bench.saver import Saver
     from benchbox.bench.settings import one_executor, parse_settings
-    from benchbox.commas import integers
+    from benchbox.commas import integers, metric_names, name_list
 
     request = Request(
         samplers=name_list(sampler, "--sampler"), nfe=integers(nfe, "--nfe", 1) if nfe else [],
@@ -128,7 +125,7 @@ def sweep(request: Request, executor: Executor, results: Path, dry_run: bool, fo
     from benchbox.bench.plan import plan_sweep
     from benchbox.bench.sweep import expand, unmeasured
     from benchbox.cli.tables import result_table
-    from benchbox.cli.watch import execute, show_costs
+    from benchbox.cli.watch import execute, resume_message, show_costs
     from benchbox.store.store import Store
     from benchbox.store.verify import inspect_files
 
@@ -146,23 +143,3 @@ def sweep(request: Request, executor: Executor, results: Path, dry_run: bool, fo
     rows = execute(plan, store, executor, lambda rows: resume_message(len(rows), len(cells), results), **options)
     console.print(result_table(rows))
     raise SystemExit(0 if all(r["status"] in {"done", "skipped"} for r in rows) else 1)
-
-
-def resume_message(n_rows: int, n_cells: int, results: Path) -> str:
-    """The message of an interrupted sweep: how to resume it."""
-    again = shlex.join(word for word in shlex.split(command_line()) if word != "--force")
-    return f"stopped: {n_rows} of {n_cells} cells are in {results}; resume with: {again}"
-
-
-def metric_names(metrics: str) -> list[str]:
-    return [] if metrics.strip() == "none" else name_list(metrics, "--metric")
-
-
-def name_list(text: str | None, option: str) -> list[str]:
-    """A comma list. UsageError for an empty item."""
-    if text is None:
-        return []
-    names = comma_list(text)
-    if not all(names):
-        raise UsageError(f"{option} {text!r} has an empty name: write a comma list such as heun,ddim.")
-    return list(dict.fromkeys(names))

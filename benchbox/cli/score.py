@@ -41,8 +41,8 @@ def score(
     from benchbox.bench.samples import open_samples
     from benchbox.bench.score import Score, measure_samples
     from benchbox.bench.settings import Settings, parse_settings
-    from benchbox.cli.run import name_list
     from benchbox.cli.tables import result_table
+    from benchbox.commas import name_list
     from benchbox.store.store import Store
 
     images, settings = open_samples(samples, key), Settings(parse_settings(set_ or []))
@@ -76,7 +76,7 @@ def named_model(settings: Settings, name: str) -> Model:
 
 def unknown_model(samples: Images, dataset: str | None) -> Model:
     """A placeholder for the model of images whose model is not known. UsageError for samples that are not images."""
-    from benchbox.bench.score import Unknown
+    from benchbox.bench.no_run import Unknown
 
     first = samples[:1]
     if first.ndim != 4 or first.dtype != "uint8":

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from benchbox.cli.common import command_line, console, count_of, progress_bar, say
-from benchbox.cli.run import name_list
+from benchbox.commas import name_list
 
 if TYPE_CHECKING:
     from benchbox.tuning.job import TuningJob

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -12,7 +13,7 @@ from benchbox.bench.cell import Cell
 from benchbox.bench.dispatch import load_models
 from benchbox.bench.plan import Plan, PlannedCell, Row
 from benchbox.bench.runner import prepare, run_sweep
-from benchbox.cli.common import console, count_of, error_console, progress_bar, say
+from benchbox.cli.common import command_line, console, count_of, error_console, progress_bar, say
 from benchbox.cli.tables import plan_table, total_cost
 from benchbox.executor import Executor
 from benchbox.registry import registry
@@ -132,3 +133,9 @@ def show_costs(plan: Plan) -> None:
     """Print the plan with the estimated time and memory."""
     console.print(plan_table(plan))
     say(total_cost([planned.cost for planned in plan.cells if planned.cost]))
+
+
+def resume_message(n_rows: int, n_cells: int, results: Path) -> str:
+    """The message of an interrupted sweep: how to resume it."""
+    again = shlex.join(word for word in shlex.split(command_line()) if word != "--force")
+    return f"stopped: {n_rows} of {n_cells} cells are in {results}; resume with: {again}"

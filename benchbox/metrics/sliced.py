@@ -49,10 +49,8 @@ class SlicedW2(Metric):
 
     def check(self, model: Model) -> None:
         if model.draw(1, 0) is None:
-            raise UsageError(
-                f"metric {self.name} needs exact draws of the data, and model {model.name} has none: choose another "
-                "metric."
-            )
+            reason = f"metric {self.name} needs exact draws of the data, and model {model.name} has none"
+            raise UsageError(f"{reason}: choose another metric.")
 
     def check_problem(self, problem: Problem | None, model: Model) -> None:
         require_known(self.name, problem)

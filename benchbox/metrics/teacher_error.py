@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from benchbox.metric import Accumulator, Context, Metric
 from benchbox.metrics.ode_error import starts
+from benchbox.metrics.uncertainty import over_prompts
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -75,9 +76,9 @@ class Teacher:
         return torch.stack([self.known[i] for i in index.tolist()]).to(index.device)
 
     def solve(self, index: Tensor) -> Tensor:
-        from benchbox import get
         from benchbox.driver import trajectory
         from benchbox.guidance import guided
+        from benchbox.registry import get
 
         self.denoiser.at(index)
         start = starts(self.context, index)
@@ -88,8 +89,8 @@ class Teacher:
 
 def teacher_levels(model: Model, nfe: int) -> Levels:
     """The levels of the teacher: the model's own grid, or karras, over the whole range of its schedule."""
-    from benchbox import get
     from benchbox.grid import Levels
+    from benchbox.registry import get
 
     grid = cast("Grid", model.grid) if model.own_grid else get("grid", "karras")
     return Levels.cut(model.schedule, grid, (nfe - 1) // 2 + 1)
@@ -141,21 +142,3 @@ class TeacherErrorAccumulator(Accumulator):
         for ending in ("", "_decoded") if self.model.latent else ("",):
             columns |= over_prompts(f"teacher_error{ending}", self.distances[ending], self.model.period)
         return columns
-
-
-def over_prompts(name: str, values: dict[int, float], period: int | None) -> dict[str, float | str | None]:
-    """The mean over prompts of a value per sample, and its 95 % interval (Student's t; none for one prompt).
-
-    period: sample i has the prompt i mod period; None: each has its own.
-    """
-    from benchbox.metrics.uncertainty import student_quantile
-
-    groups: dict[int, list[float]] = {}
-    for number in sorted(values):
-        groups.setdefault(number % period if period else number, []).append(values[number])
-    means = np.array([np.mean(group) for group in groups.values()])
-    if len(means) < 2:
-        return {name: float(means[0]) if len(means) else None, f"{name}_low": None, f"{name}_high": None}
-    margin = student_quantile(len(means) - 1) * float(means.std(ddof=1)) / len(means) ** 0.5
-    mean = float(means.mean())
-    return {name: mean, f"{name}_low": mean - margin, f"{name}_high": mean + margin}

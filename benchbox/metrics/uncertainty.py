@@ -74,3 +74,19 @@ def student_quantile(freedom: int) -> float:
     from scipy.special import stdtrit
 
     return float(stdtrit(freedom, (1 + INTERVAL_LEVEL) / 2))
+
+
+def over_prompts(name: str, values: dict[int, float], period: int | None) -> dict[str, float | str | None]:
+    """The mean over prompts of a value per sample, and its 95 % interval (Student's t; none for one prompt).
+
+    period: sample i has the prompt i mod period; None: each has its own.
+    """
+    groups: dict[int, list[float]] = {}
+    for number in sorted(values):
+        groups.setdefault(number % period if period else number, []).append(values[number])
+    means = np.array([np.mean(group) for group in groups.values()])
+    if len(means) < 2:
+        return {name: float(means[0]) if len(means) else None, f"{name}_low": None, f"{name}_high": None}
+    margin = student_quantile(len(means) - 1) * float(means.std(ddof=1)) / len(means) ** 0.5
+    mean = float(means.mean())
+    return {name: mean, f"{name}_low": mean - margin, f"{name}_high": mean + margin}

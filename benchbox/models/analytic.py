@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from benchbox import get
 from benchbox.files import array_in
 from benchbox.model import Model
+from benchbox.registry import get
 from benchbox.schedule import Schedule
 
 FloatVector = NDArray[np.float64]

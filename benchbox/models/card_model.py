@@ -9,11 +9,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from benchbox import get
 from benchbox.card import Card, read_card, verified_file
 from benchbox.classes import LATER_OPTION, check_label, class_labels
 from benchbox.files import reading, tensors_in
 from benchbox.model import Model, Prediction
+from benchbox.registry import get
 from benchbox.schedule import Schedule
 
 if TYPE_CHECKING:

@@ -6,9 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
-from benchbox import get
 from benchbox.classes import LATER_OPTION, check_label, class_labels
 from benchbox.model import Model, Prediction
+from benchbox.registry import get
 from benchbox.schedule import Schedule
 
 if TYPE_CHECKING:

@@ -52,18 +52,16 @@ class Python(Network):
         for option in fields(Network):
             value, setting = self._value_of_model(option), getattr(self, option.name)
             if setting not in (option.default, value):
-                raise UsageError(
-                    f"{self.title} is a Model, which defines its own {option.name}: leave out --set {option.name}."
-                )
+                own = f"{self.title} is a Model, which defines its own {option.name}"
+                raise UsageError(f"{own}: leave out --set {option.name}.")
             object.__setattr__(self, option.name, value)
 
     def _value_of_model(self, option: Field[Any]) -> Any:
         try:
             return getattr(self.model, option.name, option.default)
         except Exception as error:
-            raise UsageError(
-                f"{self.title} does not define its {option.name}: {type(error).__name__} {error}."
-            ) from error
+            reason = f"{type(error).__name__} {error}"
+            raise UsageError(f"{self.title} does not define its {option.name}: {reason}.") from error
 
     @property
     def title(self) -> str:
@@ -78,9 +76,8 @@ class Python(Network):
         try:
             return target()
         except TypeError as error:
-            raise UsageError(
-                f"{self.title} is a Model that cannot be constructed without arguments: {error}."
-            ) from error
+            needs = f"{self.title} is a Model that cannot be constructed without arguments"
+            raise UsageError(f"{needs}: {error}.") from error
 
     def __getstate__(self) -> dict[str, Any]:
         """Without the Model, which is imported again in another process."""

@@ -43,8 +43,8 @@ class Threaded(nn.Module):
 
         def evaluate(y: Tensor, t: Tensor, *values: Tensor) -> Tensor:  # these modes are those of a thread
             with torch.inference_mode(inference), torch.no_grad(), torch.autocast("cpu", dtype, enabled=autocast):
-                part: Tensor = self.network(y, t, **dict(zip(conditions, values, strict=True)))
-                return part
+                chunk: Tensor = self.network(y, t, **dict(zip(conditions, values, strict=True)))
+                return chunk
 
-        parts = (tensor.tensor_split(threads) for tensor in (y, t, *conditions.values()))
-        return torch.cat(list(pool(torch.get_num_threads()).map(evaluate, *parts)))
+        chunks = (tensor.tensor_split(threads) for tensor in (y, t, *conditions.values()))
+        return torch.cat(list(pool(torch.get_num_threads()).map(evaluate, *chunks)))

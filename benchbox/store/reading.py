@@ -1,47 +1,24 @@
-"""Rows read from a file that anybody may have written: what comes out has the types of the schema, or is left out."""
+"""Rows read from a file that anybody may have written. What comes out has the types of the schema."""
 
 from __future__ import annotations
 
 import io
-import json
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
 
-import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from benchbox.store import schema
 from benchbox.store.paths import compacted_name, opened, printable
+from benchbox.store.row_types import ReadRows, checked
 from benchbox.store.tables import partitions, with_partitions
 
 MOST_ROWS, MOST_COLUMNS, MOST_BYTES = 10_000_000, 5_000, 2**33
 """What a file may claim to hold, unpacked."""
 
-OPTIONS = (
-    "sampler_options", "model_options", "schedule_options", "grid_options", "guidance_options", "problem_options",
-)  # fmt: skip
-"""Columns that hold the options of one plugin."""
-
-PANDAS_INDEX = re.compile("__index_level_[0-9]+__")
-"""A column that pandas makes of a data frame's index."""
-
 CHANGED_FILE = "it was changed after it was written: its hash differs"
 """What there is to say of such a file."""
-
-WORD = "^[0-9A-Za-z]{1,64}$"
-"""The form of a row's `cell`, wherever it was made."""
-
-
-class ReadRows(NamedTuple):
-    """The rows that a file holds; how many of its rows were left out, and why."""
-
-    table: pa.Table
-    left_out: int = 0
-    why: str = ""
 
 
 def read_table(source: Path | bytes) -> ReadRows:
@@ -91,99 +68,3 @@ def parquet(source: Path | bytes) -> Iterator[pq.ParquetFile]:
         if len(set(names)) < len(names):
             raise ValueError("two of its columns have one name")
         yield parquet_file
-
-
-def checked(table: pa.Table) -> ReadRows:
-    """The rows in the types of the schema. ValueError where they cannot be had, or where no row is left."""
-    table.validate(full=True)
-    columns = {name: converted(name, table[name]) for name in table.column_names if not PANDAS_INDEX.fullmatch(name)}
-    table = pa.table(columns)
-    valid, why = pa.chunked_array([pa.repeat(True, len(table))]), ""
-    for good, fault in conditions(table):
-        if not pc.all(good).as_py():
-            why, valid = why or fault, pc.and_(valid, good)
-    rows = table.filter(valid) if why else table
-    if not len(rows):
-        raise ValueError(why or "it holds no rows")
-    return ReadRows(rows, len(table) - len(rows), why)
-
-
-def conditions(table: pa.Table) -> Iterator[tuple[pa.ChunkedArray, str]]:
-    """Which rows meet each condition, and what is wrong with the first that does not."""
-    columns = set(table.column_names)
-    elsewhere = pc.starts_with(table["sampler"], schema.SCORED) if "sampler" in columns else pa.scalar(False)
-    for name in ("cell", *(c for c in (*schema.STATED, *schema.JSON) if c in columns and c != "cell")):
-        good = fine(name, table[name])
-        if name in schema.OF_A_RUN:
-            good = pc.or_(good, elsewhere)
-        yield good, "" if pc.all(good).as_py() else fault_in(name, table[name].filter(pc.invert(good))[0].as_py())
-    if {"status", "nfe"} <= columns:
-        done = pc.fill_null(pc.equal(table["status"], "done"), False)
-        good = pc.or_(pc.or_(pc.invert(done), pc.is_valid(table["nfe"])), elsewhere)
-        yield good, "it is done and says no nfe"
-
-
-def fault_in(name: str, value: Any) -> str:
-    """What is wrong with a value of a column."""
-    if value is None and name != "cell":
-        return f"it says no {name}"
-    return f"its {name} is {printable(repr(value))[:100]}, which is not {form(name)}"
-
-
-def converted(name: str, values: pa.ChunkedArray) -> pa.ChunkedArray:
-    """A column in the type of the schema; a metric's is of numbers or of text."""
-    if pa.types.is_dictionary(values.type):
-        values = values.cast(values.type.value_type)
-    kind = values.type
-    want = schema.COLUMN_TYPES.get(name) or (pa.string() if is_text(kind) else pa.float64())
-    if kind != want and not castable(kind, want):
-        raise ValueError(f"its column {printable(name)} is of type {kind}, not {want}")
-    return values if kind == want else values.cast(want)
-
-
-def is_text(kind: pa.DataType) -> bool:
-    return pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)
-
-
-def castable(kind: pa.DataType, want: pa.DataType) -> bool:
-    """Whether a column's values may be those of another type; a cast refuses the single values that are not."""
-    if pa.types.is_null(kind):
-        return True
-    if is_text(want):
-        return is_text(kind)
-    number = pa.types.is_integer(kind) or pa.types.is_floating(kind)
-    return number and not pa.types.is_boolean(want)
-
-
-def fine(name: str, values: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Which of a column's values have its form; an unknown one has, where a row may leave it empty."""
-    if name == "cell":
-        return pc.fill_null(pc.match_substring_regex(values, WORD), False)
-    if name in schema.STATED:
-        return pc.is_valid(values)
-    right = is_options if name in OPTIONS else is_object
-    bad = [text for text in values.unique().to_pylist() if text is not None and not right(text)]
-    return pc.invert(pc.is_in(values, pa.array(bad, pa.string())))
-
-
-def form(name: str) -> str:
-    return "an id" if name == "cell" else "a JSON object of options" if name in OPTIONS else "a JSON object"
-
-
-def is_object(text: str) -> bool:
-    try:
-        value: Any = json.loads(text)
-    except (ValueError, RecursionError):
-        return False
-    return isinstance(value, dict)
-
-
-def is_options(text: str) -> bool:
-    """Whether it is a JSON object in which every plugin that is an option has its name."""
-    return is_object(text) and all(named(value) for value in json.loads(text).values())
-
-
-def named(value: Any) -> bool:
-    if not isinstance(value, dict):
-        return True
-    return isinstance(value.get("name"), str) and all(map(named, value.values()))

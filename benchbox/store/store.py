@@ -18,7 +18,8 @@ from benchbox.atomic import flush_names, leftover, set_aside, try_to_write, writ
 from benchbox.errors import UsageError
 from benchbox.store import schema
 from benchbox.store.paths import COMPACTED, ID, compacted_name, opened, path_of, printable
-from benchbox.store.reading import ReadRows, left_out, named_after_contents, read_table
+from benchbox.store.reading import left_out, named_after_contents, read_table
+from benchbox.store.row_types import ReadRows
 from benchbox.store.states import MetricState, MetricStates
 from benchbox.store.tables import framed, joined_tables
 from benchbox.store.values import one_setting_per_column

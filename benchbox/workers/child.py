@@ -7,7 +7,6 @@ Tasks arrive pickled from benchbox; results are not pickled.
 from __future__ import annotations
 
 import ctypes
-import json
 import os
 import pickle
 import resource
@@ -15,7 +14,6 @@ import signal
 import socket
 import sys
 import time
-import traceback
 from collections.abc import Callable
 from contextlib import suppress
 from importlib import import_module
@@ -25,13 +23,11 @@ from types import FrameType
 from zlib import crc32
 
 from benchbox.bench.worker_warnings import WARNINGS_KEY, WarningRecorder
-from benchbox.errors import sentence
+from benchbox.workers.ending import failure_bytes
 from benchbox.workers.globals import Globals, seed, snapshot
 from benchbox.workers.wire import CHANGED, COUNT, FAILED, HEAD, LOADED, RESULT, TICK, frame
 
 PR_SET_PDEATHSIG = 1
-DETAILS = 2**16
-"""The most characters of a traceback."""
 TICK_S = 0.1
 """Seconds between two progress messages."""
 
@@ -142,12 +138,3 @@ def perform(channel: Channel, pickled: bytes, shard: bytes, start: Globals) -> b
     elif loaded != start:
         channel.send(CHANGED, b"load")
     return data
-
-
-def failure_bytes(error: BaseException) -> bytes:
-    """Status, reason and traceback as JSON."""
-    try:
-        report = {"reason": sentence(error)[:1000], "details": "".join(traceback.format_exception(error))[-DETAILS:]}
-    except BaseException:  # an error that cannot be printed
-        report = {"reason": type(error).__name__, "details": ""}
-    return json.dumps(report | {"status": "oom" if isinstance(error, MemoryError) else "failed"}).encode()

@@ -1,11 +1,16 @@
-"""Why a worker process ended, in words."""
+"""Why a task or its worker process ended, in words."""
 
 from __future__ import annotations
 
 import json
 import signal
+import traceback
 
+from benchbox.errors import sentence
 from benchbox.workers.wire import Corrupt
+
+DETAILS = 2**16
+"""The most characters of a traceback."""
 
 STOPPED = ("failed", "it was stopped before it was done")
 
@@ -23,6 +28,15 @@ def verdict(code: int | None, out_of_memory: bool) -> tuple[str, str]:
         names = {int(s): f" ({s.name})" for s in signal.Signals}
         return "failed", f"its process was ended by signal {-code}{names.get(-code, '')}"
     return "failed", f"its process ended with exit status {code} before it was done"
+
+
+def failure_bytes(error: BaseException) -> bytes:
+    """Status, reason and traceback as JSON."""
+    try:
+        report = {"reason": sentence(error)[:1000], "details": "".join(traceback.format_exception(error))[-DETAILS:]}
+    except BaseException:  # an error that cannot be printed
+        report = {"reason": type(error).__name__, "details": ""}
+    return json.dumps(report | {"status": "oom" if isinstance(error, MemoryError) else "failed"}).encode()
 
 
 def read_failure(data: bytes) -> tuple[str, str, str]:

@@ -17,7 +17,7 @@ from benchbox.threads import passive
 from benchbox.workers.ending import STOPPED, read_failure, verdict
 from benchbox.workers.link import Link
 from benchbox.workers.memory import Family, oom_kills
-from benchbox.workers.wire import CHANGED, COUNT, FAILED, LOADED, RESULT, TICK, Corrupt, TaskMessage
+from benchbox.workers.wire import CHANGED, COUNT, FAILED, LOADED, RESULT, TICK, Corrupt, TaskMessage, read_result
 
 MAIN = """import sys; numbers = map(int, sys.argv[1:3]); sys.path[:] = sys.argv[3:]; del sys.argv[1:]
 from benchbox.workers.child import serve_parent; serve_parent(*numbers)"""
@@ -26,10 +26,8 @@ from benchbox.workers.child import serve_parent; serve_parent(*numbers)"""
 THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 LOADING, GRACE = 60.0, 2.0
 """Additional seconds: for loading, and then for a task to stop itself at its time limit."""
-LOOK = 0.1
-"""Seconds between two checks of the process."""
-LOOKS = 5
-"""Checks between two searches for new descendants, which list all processes of the machine."""
+LOOK, LOOKS = 0.1, 5
+"""Seconds between two checks of the process; checks between two searches for new descendants, which are slow."""
 GIB = 2**30
 
 
@@ -87,7 +85,7 @@ class Worker:
                 self.wait_and_kill()
             for kind, data in self.link.hear(0 if over else LOOK):
                 if kind == RESULT:
-                    return shard_result(data)
+                    return read_result(data)
                 if kind == LOADED and timeout is not None:
                     deadline = monotonic() + timeout + GRACE
                 self.heed(message, tick, kind, data)
@@ -150,11 +148,3 @@ class Worker:
         with suppress(subprocess.TimeoutExpired):  # it may hang in a driver's call
             self.process.wait(GRACE)
         self.link.close()
-
-
-def shard_result(data: bytes) -> ShardResult:
-    """The result in a message. Corrupt where it cannot be read."""
-    try:
-        return ShardResult.from_bytes(data)
-    except Exception as error:  # any exception, for such bytes
-        raise Corrupt from error

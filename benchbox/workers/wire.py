@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from benchbox.bench.shard_result import ShardResult
 from benchbox.errors import sentence
 from benchbox.executor import Executable, Lost
 
@@ -73,3 +74,11 @@ class TaskMessage:
             raise Lost("failed", f"it cannot be handed to a worker process: {sentence(error)}") from error
         data = frame(TASK, pickle.dumps((type(task).__module__, pickled, argument)))
         return cls(task.packages, task.timeout, hashlib.sha256(group).digest(), data)
+
+
+def read_result(data: bytes) -> ShardResult:
+    """The result in a message. Corrupt where it cannot be read."""
+    try:
+        return ShardResult.from_bytes(data)
+    except Exception as error:  # any exception, for such bytes
+        raise Corrupt from error

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from benchbox.report.plots.chart import Chart, Line, Point
 from benchbox.report.plots.front import name_front
-from benchbox.report.plots.style import DPI, look, save_figure, styled
+from benchbox.report.plots.style import DPI, look, save_figure, styled, ticks
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -125,29 +125,6 @@ def draw_line(axes: Axes, line: Line, style: dict[str, Any]) -> None:
 
 def _xy(points: Sequence[Point]) -> tuple[list[float], list[float]]:
     return [p.x for p in points], [p.y for p in points]
-
-
-def ticks(axis: Any, low: float, high: float) -> None:
-    """Readable tick labels: 5, 10, 20 over a few decades, powers of ten over many, even steps over a small range."""
-    from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
-
-    ratio = high / low
-    plain = FuncFormatter(lambda value, _: f"{value:,.6g}")
-    axis.set_minor_locator(NullLocator())
-    if ratio < 5:
-        axis.set_major_locator(MaxNLocator(5, steps=[1, 2, 2.5, 5, 10]))
-        axis.set_major_formatter(plain)
-    elif ratio < 1e3:
-        axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-        axis.set_major_formatter(plain)
-    else:
-        axis.set_major_locator(LogLocator(numticks=7))
-        axis.set_major_formatter(FuncFormatter(lambda value, _: power(value)))
-
-
-def power(value: float) -> str:
-    """10⁻³ for 0.001."""
-    return "10" + str(round(math.log10(value))).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
 
 
 def legend(figure: Figure, panels: Sequence[Axes], columns: int) -> None:

@@ -13,7 +13,7 @@ import numpy as np
 
 from benchbox import Accumulator, Context, Metric
 from benchbox.errors import UsageError
-from benchbox.metrics.teacher_error import over_prompts
+from benchbox.metrics.uncertainty import over_prompts
 from benchbox_diffusers.prompts import installed
 
 if TYPE_CHECKING:
