@@ -26,11 +26,14 @@ def benchbox_samplers() -> list[type[Sampler]]:
     from benchbox.samplers.dps import DPSSampler
     from benchbox.samplers.euler_maruyama import EulerMaruyama
     from benchbox.samplers.heun import Heun
+    from benchbox.samplers.langevin import Langevin
     from benchbox.samplers.ode import ODE
     from benchbox.samplers.pc import PC
     from benchbox.samplers.repaint import RePaint
 
-    return [Ancestral, DDIM, EulerMaruyama, PC, Heun, AnnealedLangevin, ODE, DPSSampler, DDRM, RePaint]
+    return [
+        Ancestral, DDIM, EulerMaruyama, PC, Heun, AnnealedLangevin, Langevin, ODE, DPSSampler, DDRM, RePaint,
+    ]  # fmt: skip
 
 
 @hookimpl
@@ -61,10 +64,12 @@ def benchbox_models() -> list[type[Model]]:
     from benchbox.models.mixture import Mixture
     from benchbox.models.mixture25 import Mixture25
     from benchbox.models.python import Python
+    from benchbox.models.texture import Texture
     from benchbox.models.torchscript import TorchScript
 
     return [
-        MnistEDM, MnistDDPM, MnistNCSN, Gaussian, Mixture, Mixture25, Fractal, Empirical, CardFile, TorchScript, Python,
+        MnistEDM, MnistDDPM, MnistNCSN, Gaussian, Mixture, Mixture25, Fractal, Texture, Empirical, CardFile,
+        TorchScript, Python,
     ]  # fmt: skip
 
 

@@ -53,6 +53,7 @@ NEVER_FIELDS = {
         "biased_by",
         "continuous_limit",
         "uses_measurement",
+        "one_level",
     },
     "guidance": {"name", "aliases", "continuous_limit", "uses_measurement"},
     "problem": {"name", "aliases", "linear"},

@@ -24,7 +24,8 @@ class Sampler(ABC):
     denoise (None: claims none). `evals_per_step` is the number of network evaluations per interval (None: adaptive).
     `biased_by` names the options that change the law of the samples on purpose, for any number of intervals.
     `uses_measurement` is True for a method that solves inverse problems: it finds `denoise.measurement`. Its
-    `continuous_limit` is False where its target moves with the number of steps.
+    `continuous_limit` is False where its target moves with the number of steps. `one_level` is True for a chain at the
+    last level, which does not pass through the laws of the others.
     """
 
     name: ClassVar[str]
@@ -34,6 +35,7 @@ class Sampler(ABC):
     biased_by: ClassVar[tuple[str, ...]] = ()
     continuous_limit: ClassVar[bool] = True
     uses_measurement: ClassVar[bool] = False
+    one_level: ClassVar[bool] = False
 
     @property
     def order(self) -> int | None:

@@ -11,7 +11,7 @@ from benchbox.exact.agreement import agrees
 from benchbox.exact.conduct import CONDUCT
 from benchbox.exact.conventions import conventions
 from benchbox.exact.convergence import Error, Order, errors, measure_orders, orders_hold
-from benchbox.exact.law_rules import law_under_options, right_law
+from benchbox.exact.law_rules import law_under_options, right_law, stationary_law
 from benchbox.exact.level_rules import extremes, levels_reached
 from benchbox.exact.local_orders import local_orders
 from benchbox.exact.local_rules import local_law, noise_scaling, short_law
@@ -61,16 +61,26 @@ class Certificate:
 
 
 def inspect(study: Study, published: bool = True) -> Iterator[RuleResult | Order]:
-    """Everything that can fail, cheap things first: a caller may stop at the first failure."""
+    """Everything that can fail, cheap things first: a caller may stop at the first failure.
+
+    Of a chain at one level the conduct, and that it leaves the law of that level in place.
+    """
     for schedule in study.schedules if published else ():
         yield from apply([(f"published formulas ({schedule})", agrees)], study.own(schedule))
     first, *_ = study.schedules
+    one_level = study.own(first).sampler.one_level
     yield study.choices()
     for name, rule in (("settings", runs_or_refuses), *CONDUCT):
-        yield study.apply(name, rule, first)
+        if not (one_level and name == "level of the start"):
+            yield study.apply(name, rule, first)
     yield study.apply("extremes", extremes, first, single=True)
-    yield from laws(study)
+    if one_level:
+        yield from (study.apply("stationary law", stationary_law, schedule, law=True) for schedule in study.schedules)
+    else:
+        yield from laws(study)
     yield from apply([("options", honours)], study.own(study.schedules[-1]))
+    if one_level:
+        return
     try:
         yield from measured_orders(study)
     except Exception as error:

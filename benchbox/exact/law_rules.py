@@ -31,6 +31,20 @@ def right_law(trial: Trial, model: Gaussian, data: str) -> RuleResult:
     )  # fmt: skip
 
 
+def stationary_law(trial: Trial) -> RuleResult:
+    """A chain at the last level, started in its exact law, is still in it after many steps."""
+    levels = trial.levels(MANY_INTERVALS + 1)
+    target = noised(vector(), levels.sigmas[-1])
+    size = float(np.sqrt(np.sum(target[1]) + np.sum(target[0] ** 2)))
+    error = propagate(trial.sampler, vector(), levels).w2(target, target) / size
+    return RuleResult(
+        f"stationary law ({trial.schedule.name})",
+        error <= RIGHT,
+        f"W2 error {error:.2%} of the data's size after {MANY_INTERVALS} steps from the law of the last level",
+        f"at most {RIGHT:.0%}: it leaves that law in place",
+    )
+
+
 def law_under_options(trial: Trial) -> RuleResult:
     """The law on many intervals, and where it is not right on four times as many."""
     expected = f"a W2 error of at most {RIGHT:.0%} of the data's size as intervals grow, or the option in biased_by"

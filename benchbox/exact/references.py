@@ -102,6 +102,14 @@ def annealed_langevin(sampler: Any, d: D, x: Tensor, levels: Levels, noise: Nois
     return x
 
 
+def langevin(sampler: Any, d: D, x: Tensor, levels: Levels, noise: Noise) -> Tensor:
+    """Song & Ermon 2019, eq. 4, whose ε is step_size: a gradient of the log-density at σ_L."""
+    epsilon, sigma = sampler.step_size, levels.sigmas[-1]
+    for _ in levels.sigmas[1:]:
+        x = x + epsilon / 2 * (d(x, sigma) - x) / sigma**2 + sampler.s_noise * math.sqrt(epsilon) * noise(0, 0)
+    return x
+
+
 def pc(sampler: Any, d: D, x: Tensor, levels: Levels, noise: Noise) -> Tensor:
     """Song et al. 2021, algorithms 2 to 5, in the frame's y; a predictor that is a plugin runs its own interval."""
     frame = levels.in_frame(sampler.frame)
@@ -137,6 +145,6 @@ def _corrector(sampler: Any, d: D, x: Tensor, sigma: float, alpha: float, noise:
 
 PUBLISHED_FORMULAS: dict[str, PublishedFormula] = {
     "ddim": ddim, "ancestral": ancestral, "euler-maruyama": euler_maruyama, "heun": heun,
-    "annealed-langevin": annealed_langevin, "pc": pc, "ode": ode,
+    "annealed-langevin": annealed_langevin, "langevin": langevin, "pc": pc, "ode": ode,
 }  # fmt: skip
 """By the name of the method."""
