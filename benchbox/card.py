@@ -16,6 +16,9 @@ from benchbox.model import Prediction
 
 CARD_FORMAT = 1
 
+LATENT_FORMAT = 2
+"""The format of a card of latents, which earlier versions of benchbox would take for images."""
+
 MOST_IMAGE_SIDE = 2**20
 """The largest size of a sample in one dimension."""
 
@@ -34,8 +37,9 @@ class Card:
     """All that is needed to load a network and to run it as a model; `sha256` is the checksum of the weights.
 
     `plugin` is the model plugin that reads the card; `reference` the file with the statistics of its training images,
-    for the metrics that compare features; `problem` the inverse problem whose measurement the network takes. Weights
-    and reference are in the folder of the card.
+    for the metrics that compare features; `problem` the inverse problem whose measurement the network takes;
+    `autoencoder` the card of the autoencoder whose latents the network makes, of `shape`. Weights, reference and
+    autoencoder are in the folder of the card.
     """
 
     name: str
@@ -56,6 +60,7 @@ class Card:
     weights: str = ""
     sha256: str = ""
     problem: dict[str, Any] | None = None
+    autoencoder: str | None = None
     plugin: str = "card"
     format: int = CARD_FORMAT
 
@@ -66,8 +71,8 @@ class Card:
 
     def fault(self) -> str | None:
         """What is wrong with a value of the right type; None where the card is valid."""
-        if self.format > CARD_FORMAT:
-            return f"its format {self.format} is newer than this benchbox's {CARD_FORMAT}"
+        if self.format > LATENT_FORMAT:
+            return f"its format {self.format} is newer than this benchbox's {LATENT_FORMAT}"
         if not self.shape or min(self.shape) < 1 or max(self.shape) > MOST_IMAGE_SIDE:
             return f"its shape is {self.shape}, where sizes of at least 1 are needed"
         if len(self.data_range) != 2 or self.data_range[0] >= self.data_range[1]:

@@ -310,7 +310,7 @@ def test_a_card_says_what_is_wrong_with_it(tmp_path: Path) -> None:
         ({"data_range": [1, -1]}, "its data_range is [1, -1], where [low, high] is needed"),
         ({"prediction": "epsilon"}, "its prediction is 'epsilon', where one of eps, x0"),
         ({"schedule": {}}, "its schedule has no name"),
-        ({"format": 9}, "its format 9 is newer than this benchbox's 1"),
+        ({"format": 9}, "its format 9 is newer than this benchbox's 2"),
     ):
         path.write_text(json.dumps(CARD | wrong))
         with pytest.raises(UsageError) as error:

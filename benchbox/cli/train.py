@@ -31,9 +31,16 @@ def train(
         list[str] | None,
         typer.Option("--set", help="OPTION=VALUE of the schedule or of the loss (sigma_data, ladder, p_mean, p_std)."),
     ] = None,
-    widths: Annotated[str, typer.Option(help="Channels of each U-Net level, a:b:c.")] = "32:80",
+    widths: Annotated[
+        str | None, typer.Option(help="Channels of each U-Net level, a:b:c [default: 32:80, with --latent 96].")
+    ] = None,
     blocks: Annotated[int, typer.Option(min=1, help="Residual blocks per level.")] = 1,
-    patch: Annotated[int, typer.Option(min=1, help="Side of the patches that the stem folds into channels.")] = 2,
+    patch: Annotated[
+        int | None,
+        typer.Option(
+            min=1, help="Side of the patches that the stem folds into channels [default: 2, with --latent 1]."
+        ),
+    ] = None,
     steps: Annotated[int, typer.Option(min=1, help="Optimiser steps.")] = 10_000,
     batch_size: Annotated[int, typer.Option(min=1)] = 128,
     lr: Annotated[float, typer.Option(help="Peak learning rate of Adam (warm-up, then cosine to 0).")] = 1e-3,
@@ -70,6 +77,17 @@ def train(
             metavar="PROBLEM",
         ),
     ] = None,
+    latent: Annotated[
+        bool,
+        typer.Option(
+            "--latent", help="Train an autoencoder first, and the model on its latents (Rombach et al. 2022)."
+        ),
+    ] = False,
+    latent_channels: Annotated[int, typer.Option(min=1, help="Channels of the latents.")] = 4,
+    autoencoder_widths: Annotated[
+        str, typer.Option(help="Channels of the levels of the autoencoder, a:b:c; each halves the sides.")
+    ] = "32:64",
+    autoencoder_steps: Annotated[int, typer.Option(min=1, help="Optimiser steps of the autoencoder.")] = 2000,
     resume: Annotated[bool, typer.Option(help="Resume from the checkpoint of the same training run.")] = True,
 ) -> None:
     """Train a score model on images. Writes safetensors weights and a JSON card, for --model DIR/NAME.json."""
@@ -85,9 +103,10 @@ def train(
         dataset=dataset or data.absolute().stem, licence=licence,
         grid=grid, features=features, reference=reference, resume=resume, learn_variance=learn_variance,
         problem=None if problem is None else parsed_problem(problem),
-        command=command_line(),
+        command=command_line(), latent=latent, latent_channels=latent_channels,
+        autoencoder_widths=autoencoder_widths, autoencoder_steps=autoencoder_steps,
     )  # fmt: skip
     with progress_bar("loss {task.fields[loss]:.4f}") as bar:
-        task = bar.add_task(name, total=steps, loss=float("nan"))
+        task = bar.add_task(name, total=steps + (autoencoder_steps if latent else 0), loss=float("nan"))
         card = train_model(config, lambda step, loss: bar.update(task, completed=step, loss=loss))
     console.print(f"wrote {card}")

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from benchbox.card import Card, read_card, verified_file
 from benchbox.classes import LATER_OPTION, check_label, class_labels
 from benchbox.files import reading, tensors_in
-from benchbox.model import Model, Prediction
+from benchbox.model import Prediction
+from benchbox.models.card_files import CardFiles
 from benchbox.registry import get
 from benchbox.schedule import Schedule
 
@@ -27,7 +26,7 @@ MNIST_DIGITS = Path(__file__).parent / "weights" / "mnist-test-100.npz"
 
 
 @dataclass(frozen=True)
-class CardModel(Model):
+class CardModel(CardFiles):
     """A network with its card. The SHA-256 of the weights is checked before they are loaded.
 
     label: the classes of the samples, in turn (default: all classes).
@@ -39,21 +38,9 @@ class CardModel(Model):
         if self.label:
             check_label(self.label, self.classes)
 
-    @abstractmethod
-    def card_path(self) -> Path:
-        """The file of the card; the weights are in the same folder."""
-
-    @cached_property
-    def card(self) -> Card:
-        return read_card(self.card_path())
-
     @property
     def dataset(self) -> str:
         return self.card.dataset
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        return tuple(self.card.shape)
 
     @cached_property
     def schedule(self) -> Schedule:
@@ -91,21 +78,12 @@ class CardModel(Model):
         return self.card.features
 
     @property
-    def reference(self) -> str | None:
-        return str(self.card_path().parent / self.card.reference) if self.card.reference else None
-
-    @property
-    def sha256(self) -> str:
-        return self.card.sha256
-
-    def weights(self) -> Path:
-        """The file of the weights. UsageError where it is missing or does not have the SHA-256 in the card."""
-        file = self.card_path().parent / self.card.weights
-        return verified_file(file, self.card.sha256, f"the weights of model {self.card.name}")
-
-    @property
     def classes(self) -> int:
         return int(self.card.architecture.get("classes") or 0)
+
+    @property
+    def half_weights(self) -> bool:
+        return True
 
     @property
     def learned_variance(self) -> bool:

@@ -30,9 +30,9 @@ class TrainingConfig:
     settings: list[str] | None = None
     key: str | None = None
     schedule: str | None = None
-    widths: str = "32:80"
+    widths: str | None = None
     blocks: int = 1
-    patch: int = 2
+    patch: int | None = None
     steps: int = 10_000
     batch_size: int = 128
     lr: float = 1e-3
@@ -51,13 +51,25 @@ class TrainingConfig:
     command: str = ""
     learn_variance: bool = False
     problem: Problem | None = None
+    latent: bool = False
+    latent_channels: int = 4
+    autoencoder_widths: str = "32:64"
+    autoencoder_steps: int = 2000
 
     def __post_init__(self) -> None:
         check_name(self.name)
+        if self.latent and (self.problem or self.learn_variance):
+            option = "--problem" if self.problem else "--learn-variance"
+            raise UsageError(f"{option} is of pixels, and --latent trains a network of latents: leave one out.")
         if self.reference and not self.features:
             raise UsageError(
                 "--reference needs --features NAME, such as mnist-cnn for digits (28×28): benchbox doctor lists them."
             )
+
+    @property
+    def in_bfloat16(self) -> bool:
+        """Whether the network computes in bfloat16: by default on a GPU."""
+        return self.device.startswith("cuda") if self.bfloat16 == "auto" else self.bfloat16 == "bfloat16"
 
     def schedule_and_loss(self) -> tuple[Schedule, dict[str, Any]]:
         """The schedule and the options of the loss, from the settings OPTION=VALUE."""
@@ -87,12 +99,13 @@ class TrainingConfig:
 
     def architecture(self, shape: list[int], classes: int = 0) -> dict[str, Any]:
         """The options of the U-Net for images of (channels, height, width). UsageError where it does not fit them."""
-        widths = checked_widths(self.widths, self.patch, shape)
+        patch = self.patch or (1 if self.latent else 2)
+        widths = checked_widths(self.widths or ("96" if self.latent else "32:80"), patch, shape)
         # scales the network's time, k−1 in 0 … T−1, c_noise in about ±1.6 or t in 0 … 1, to about 0 … 1000
         discrete = (self.schedule or SCHEDULE_OF[self.prediction]) == "ddpm"
         scale = 250.0 if self.prediction == "edm" else 1.0 if discrete else 1000.0
         options = {
-            "net": "unet", "channels": shape[0], "widths": widths, "blocks": self.blocks, "patch": self.patch,
+            "net": "unet", "channels": shape[0], "widths": widths, "blocks": self.blocks, "patch": patch,
             "time_scale": scale,
         }  # fmt: skip
         options |= {"learned_variance": True} if self.learn_variance else {}
@@ -111,14 +124,20 @@ def check_name(name: str) -> None:
 
 def checked_widths(text: str, patch: int, shape: list[int]) -> list[int]:
     """The widths a:b:c of a U-Net's levels. UsageError where they are invalid, or do not fit images of the shape."""
-    try:
-        widths = [int(w) for w in text.split(":")]
-    except ValueError:
-        raise UsageError(f"--widths {text} must have the form a:b:c, with integers.") from None
-    if any(w % 16 for w in widths) or not widths:
-        raise UsageError(f"--widths {text}: each must be a multiple of 16.")
+    widths = parsed_widths(text, "--widths")
     unit = patch * 2 ** (len(widths) - 1)
     _, height, width = shape
     if height % unit or width % unit:
         raise UsageError(f"images of {height}×{width} are not divisible by {unit}: change --patch or --widths.")
+    return widths
+
+
+def parsed_widths(text: str, option: str) -> list[int]:
+    """The widths a:b:c of an option. UsageError where they are invalid."""
+    try:
+        widths = [int(w) for w in text.split(":")]
+    except ValueError:
+        raise UsageError(f"{option} {text} must have the form a:b:c, with integers.") from None
+    if any(w % 16 or w < 16 for w in widths):
+        raise UsageError(f"{option} {text}: each must be a multiple of 16.")
     return widths

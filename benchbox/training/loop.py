@@ -23,6 +23,11 @@ from benchbox.training.recipe import Recipe
 AnyLoss = TypeVar("AnyLoss", bound=TrainingLoss)
 
 
+def in_unit_range(images: Tensor) -> Tensor:
+    """Pixels 0 … 255 in [−1, 1]; latents, of any other dtype, as they are."""
+    return images.float() / 127.5 - 1 if images.dtype == torch.uint8 else images
+
+
 class Trainer(Generic[AnyLoss]):
     """The state of a training: network, EMA and optimiser at some step. `run` trains to the last step of the recipe."""
 
@@ -30,7 +35,7 @@ class Trainer(Generic[AnyLoss]):
         self, network: nn.Module, loss: AnyLoss, images: Tensor, recipe: Recipe, labels: Tensor | None = None,
         architecture: Mapping[str, Any] | None = None, problem: Problem | None = None,
     ) -> None:  # fmt: skip
-        """images: uint8 (n, channels, height, width), labels: int64 (n,), on the device where the network is.
+        """images: uint8 or latents (n, channels, height, width), labels: int64 (n,), on the network's device.
 
         architecture: the options of the network. problem: that whose measurements the network takes.
         """
@@ -82,7 +87,7 @@ class Trainer(Generic[AnyLoss]):
             group["lr"] = recipe.rate(self.step)
         with torch.autocast(device.type, torch.bfloat16) if recipe.bfloat16 else nullcontext():
             index = self.batch()
-            x0 = self.images[index].float() / 127.5 - 1
+            x0 = in_unit_range(self.images[index])
             loss = self.loss(self.network, x0, generator, **self.conditions(index, x0, generator))
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()

@@ -8,9 +8,10 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from benchbox import nets
-from benchbox.card import Card, sha256
+from benchbox.card import CARD_FORMAT, LATENT_FORMAT, Card, sha256
 from benchbox.errors import UsageError, unknown
 from benchbox.inputs.images import read_images, read_labels
 from benchbox.metrics.extractors import accepts
@@ -19,9 +20,11 @@ from benchbox.metrics.reference import Reference, locate, write_reference
 from benchbox.metrics.reference_images import make_reference
 from benchbox.options import describe
 from benchbox.registry import registry
+from benchbox.training.autoencoder import latent_shape, train_autoencoder
 from benchbox.training.checkpoint import fit, make_folder, write_tensors
+from benchbox.training.identity import tensor_digest
 from benchbox.training.job import TrainingConfig
-from benchbox.training.loop import Trainer
+from benchbox.training.loop import Trainer, in_unit_range
 from benchbox.training.losses import Loss
 from benchbox.training.recipe import Recipe
 
@@ -37,8 +40,12 @@ def train_model(job: TrainingConfig, report: Callable[[int, float], None]) -> Pa
     """
     pixels = read_images(job.data, job.key)
     check_features(job, pixels.shape[1:])
-    trainer = prepared_training(job, pixels)
-    fit(trainer, job, report)
+    if job.latent:
+        trainer = latent_training(job, pixels, report)
+        fit(trainer, job, lambda step, loss: report(job.autoencoder_steps + step, loss))
+    else:
+        trainer = prepared_training(job, torch.as_tensor(pixels))
+        fit(trainer, job, report)
     if job.reference:
         write_reference(job.output / f"{job.name}.reference.npz", reference_of(job, pixels))
     return write_model(job, trainer)
@@ -61,12 +68,28 @@ def check_features(job: TrainingConfig, shape: tuple[int, ...]) -> None:
         ) from None
 
 
-def prepared_training(job: TrainingConfig, pixels: NDArray[np.uint8]) -> Trainer[Loss]:
-    """The training at its first step. UsageError for options that do not fit the images, or an unwritable folder."""
+def latent_training(
+    job: TrainingConfig, pixels: NDArray[np.uint8], report: Callable[[int, float], None]
+) -> Trainer[Loss]:
+    """The training on latents at its first step, after that of the autoencoder; UsageErrors come before any step."""
+    shape = latent_shape(job, pixels.shape[1:])
+    prepared_training(job, torch.zeros(1, *shape).expand(len(pixels), *shape))
+    encoded = train_autoencoder(job, pixels, report)
+    trainer = prepared_training(job, encoded.latents)
+    # latents computed again may differ by rounding: they are known by what they are made from
+    trainer.identity |= {"images": tensor_digest(torch.as_tensor(pixels)), "autoencoder": encoded.card.sha256}
+    return trainer
+
+
+def prepared_training(job: TrainingConfig, images: Tensor) -> Trainer[Loss]:
+    """The training at its first step, on pixels or latents (n, channels, height, width).
+
+    UsageError for options that do not fit the images, or an unwritable folder.
+    """
     schedule, options = job.schedule_and_loss()
-    sigma_data = options.pop("sigma_data", None) or round(float((pixels[:10_000] / 127.5 - 1).std()), 3)
-    labels = None if job.labels is None else torch.as_tensor(read_labels(job.data, job.labels, len(pixels)))
-    architecture = job.architecture(list(pixels.shape[1:]), 0 if labels is None else int(labels.max()) + 1)
+    sigma_data = options.pop("sigma_data", None) or round(float(in_unit_range(images[:10_000]).std(correction=0)), 3)
+    labels = None if job.labels is None else torch.as_tensor(read_labels(job.data, job.labels, len(images)))
+    architecture = job.architecture(list(images.shape[1:]), 0 if labels is None else int(labels.max()) + 1)
     for kind, chosen in (("grid", job.grid), ("schedule", schedule.name)):
         if chosen and chosen not in registry().names(kind):
             raise unknown(kind, chosen, registry().names(kind))
@@ -74,14 +97,13 @@ def prepared_training(job: TrainingConfig, pixels: NDArray[np.uint8]) -> Trainer
     torch.manual_seed(job.seed)
     device = torch.device(job.device)
     network = nets.make_network(architecture, job.prediction, schedule, sigma_data).to(device)
-    bfloat16 = device.type == "cuda" if job.bfloat16 == "auto" else job.bfloat16 == "bfloat16"
     warmup = min(200, job.steps // 10)
     recipe = Recipe(
-        job.steps, job.batch_size, job.lr, warmup, clip=job.clip, ema=job.ema, seed=job.seed, bfloat16=bfloat16
+        job.steps, job.batch_size, job.lr, warmup, clip=job.clip, ema=job.ema, seed=job.seed, bfloat16=job.in_bfloat16
     )
     loss = Loss(job.prediction, schedule, sigma_data, **options, learned_variance=job.learn_variance)
     labels = None if labels is None else labels.to(device)
-    return Trainer(network, loss, torch.as_tensor(pixels).to(device), recipe, labels, architecture, job.problem)
+    return Trainer(network, loss, images.to(device), recipe, labels, architecture, job.problem)
 
 
 def reference_of(job: TrainingConfig, pixels: NDArray[np.uint8]) -> Reference:
@@ -104,6 +126,8 @@ def write_model(job: TrainingConfig, trainer: Trainer[Loss]) -> Path:
         features=job.features, reference=f"{job.name}.reference.npz" if job.reference else None,
         metrics=["fid"] if job.features else [], training=training,
         problem=trainer.described_problem, weights=weights.name, sha256=sha256(weights),
+        autoencoder=f"{job.name}.autoencoder.json" if job.latent else None,
+        format=LATENT_FORMAT if job.latent else CARD_FORMAT,
     )  # fmt: skip
     path = job.output / f"{job.name}.json"
     card.write(path)
