@@ -58,6 +58,8 @@ def sample(
     dtype: str = "float32",
     batch_size: int = 64,
     final: str = "denoise",
+    compile: bool = False,
+    channels_last: bool = False,
     **options: Any,
 ) -> Tensor:
     """n samples, (n, *shape), as `benchbox run` makes them; options are passed to every chosen plugin that has them.
@@ -75,7 +77,7 @@ def sample(
         sampler, model, nfe, n_samples=n, seeds=[seed], schedules=[schedule] if schedule else [], metrics=[],
         grids=[grid] if grid else [], device=usable(device), dtype=dtype, batch_size=batch_size, final=final,
         guidances=[guidance] if guidance else [], nfe_of=nfe_of,
-        problems=[problem] if problem else [], measurements=measurements,
+        problems=[problem] if problem else [], measurements=measurements, compile=compile, channels_last=channels_last,
         settings=[Setting(None, name, [value]) for name, value in options.items()],
     )  # fmt: skip
     return run(cell)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Self
 import torch
 from torch import Tensor
 
+from benchbox.acceleration import Acceleration
 from benchbox.classifier_card import load_classifier, log_gradient
 from benchbox.clock import CudaClock, HostClock
 from benchbox.errors import UsageError
@@ -39,6 +40,7 @@ class Conditional:
     model: Model
     device: torch.device
     dtype: torch.dtype
+    acceleration: Acceleration
     rows: int
     backward_rows: int
     clamped: int
@@ -136,7 +138,7 @@ class Conditional:
     def guide(self, model: Model) -> Self:
         """The denoiser of another model under the same condition; it is loaded once, and has its own counters."""
         if model not in self.guides:
-            self.guides[model] = type(self)(model, self.device, self.dtype)  # type: ignore[call-arg]  # the one of Denoiser
+            self.guides[model] = type(self)(model, self.device, self.dtype, self.acceleration)  # type: ignore[call-arg]  # the one of Denoiser
         guide = self.guides[model]
         if guide.index is not self.index:
             self._share(guide)

@@ -8,6 +8,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from benchbox.acceleration import PLAIN, Acceleration
 from benchbox.clock import clock
 from benchbox.conditional import COUNTERS, Conditional, Conditions
 from benchbox.errors import no_gradients
@@ -28,11 +29,15 @@ class Denoiser(Conditional):
     OutOfTime where the time limit of the work is over; UsageError where the model takes gradients and does not say so.
     """
 
-    def __init__(self, model: Model, device: torch.device, dtype: torch.dtype = torch.float32) -> None:
+    def __init__(
+        self, model: Model, device: torch.device, dtype: torch.dtype = torch.float32,
+        acceleration: Acceleration = PLAIN,
+    ) -> None:  # fmt: skip
         super().__init__()
+        self.acceleration = acceleration
         self.model, self.device, self.dtype, self.needs_grad = model, device, dtype, model.needs_grad
         formula = model.denoiser(device)
-        self.formula: Formula = formula or Wrapped(model, device, dtype)
+        self.formula: Formula = formula or Wrapped(model, device, dtype, acceleration)
         self.doubles = formula is None
         schedule = None if formula else model.schedule
         self.low = 0.0 if schedule is None else float(schedule.sigma(schedule.t_min)) * (1 - 1e-9)

@@ -59,6 +59,14 @@ class Model(DataDistribution):
         return False
 
     @property
+    def half_weights(self) -> bool:
+        """Whether `--dtype float16` and `bfloat16` convert the weights of its network, which then takes such y.
+
+        Without it such a run keeps float32 weights and computes in torch's autocast.
+        """
+        return False
+
+    @property
     def features(self) -> str | None:
         """The default feature extractor of the model's image metrics."""
         return None

@@ -9,19 +9,26 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from benchbox.transfer import to_device
+
 BLOCK = 16
 """Samples per block, by default."""
 
 AHEAD = 2**16
-"""Numbers of all blocks that are drawn at once, at most, where more draws are expected."""
+"""Numbers of all blocks that are drawn at once on a CPU, at most, where more draws are expected."""
+
+AHEAD_ON_GPU = 2**21
+"""Numbers of one block that are drawn at once on a GPU, at most."""
 
 
 class Noise:
     """Standard normal draws for the samples first … first+n−1; each block has a generator seeded by (seed, block).
 
     Every draw is made for whole blocks, in float32, in call order, on `device`, then cast to `dtype` and moved to `to`;
-    so sample i sees the same noise in any batch. Each draw is a new tensor. After the first, `expected` draws are made
-    at once where they are small: the same numbers, since a generator of the CPU makes them one after the other.
+    so sample i sees the same noise in any batch. Each draw is a new tensor. After the first, several draws are made at
+    once where they are small. On a CPU, up to `expected`: the same numbers, since its generator makes them one after
+    the other. On a GPU, `AHEAD_ON_GPU` numbers of a block, whatever is expected, so that noise takes less than one
+    kernel per draw, and the numbers of a draw depend on the seed, the block and the shape alone.
     """
 
     def __init__(
@@ -42,9 +49,7 @@ class Noise:
         self.rows = slice(first % block, first % block + n)
         self.draws, self.ready = 0, list[Tensor]()
         size = block * prod(shape)
-        # torch's CPU fills 16 numbers at a time: draws that end within 16 are not parts of one long draw
-        joins = torch.device(device).type == "cpu" and size > 0 and size % 16 == 0
-        self.at_once = max(1, min(expected, AHEAD // (size * len(blocks)))) if joins and blocks else 1
+        self.at_once = draws_at_once(torch.device(device).type, size, len(blocks), expected)
 
     def __call__(self, sigma: float, sigma_next: float) -> Tensor:
         """A fresh N(0, I), (n, *shape). The arguments name the interval, for tracing; they do not change the draw."""
@@ -58,8 +63,19 @@ class Noise:
         z = torch.empty((len(self.generators), k, self.block, *self.shape), device=self.device)
         for block, generator in zip(z, self.generators, strict=True):
             block.normal_(generator=generator)
-        draws = z.transpose(0, 1).flatten(1, 2)[:, self.rows].to(self.to, self.dtype)
+        draws = to_device(z, self.to).transpose(0, 1).flatten(1, 2)[:, self.rows].to(self.dtype)
         return list(draws.unbind())[::-1]
+
+
+def draws_at_once(kind: str, size: int, blocks: int, expected: int) -> int:
+    """How many draws of a block, each of `size` numbers, one call of its generator makes; kind: of its device."""
+    if not size * blocks:
+        return 1
+    if kind == "cuda":
+        return max(1, AHEAD_ON_GPU // size)
+    # torch's CPU fills 16 numbers at a time: draws that end within 16 are not parts of one long draw
+    joins = kind == "cpu" and size % 16 == 0
+    return max(1, min(expected, AHEAD // (size * blocks))) if joins else 1
 
 
 @lru_cache(maxsize=2**16)

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from benchbox.acceleration import PLAIN, Acceleration, accelerated, cast_weights
 from benchbox.errors import UsageError
 from benchbox.model import Model
 from benchbox.variance import output_shape
@@ -77,13 +78,23 @@ def _nearest(model: Model, sigma: float, k: float) -> int:
     return below if sigma * sigma < low * high or above == below else above
 
 
+HALF = (torch.float16, torch.bfloat16)
+
+
+def half_weights(model: Model, dtype: torch.dtype) -> torch.dtype | None:
+    """The half-precision dtype to which a run in `dtype` converts the weights; None: it leaves them."""
+    return dtype if dtype in HALF and model.half_weights else None
+
+
 class Wrapped:
     """A model's network in canonical coordinates: D(x, σ), for any σ in the model's range.
 
     `variance`: the second half of its channels in the last call, in −1 … 1; None where it has none.
     """
 
-    def __init__(self, model: Model, device: torch.device, dtype: torch.dtype) -> None:
+    def __init__(
+        self, model: Model, device: torch.device, dtype: torch.dtype, acceleration: Acceleration = PLAIN
+    ) -> None:
         self.model, self.device, self.dtype = model, device, dtype
         top = model.schedule.t_max
         s, sigma = float(model.schedule.scale(top)), float(model.schedule.sigma(top))
@@ -92,9 +103,15 @@ class Wrapped:
                 f"model {model.name} predicts v, which is defined for variance-preserving schedules; "
                 f"its schedule {model.schedule.name} is not one."
             )
-        self.network = model.network(device)
-        if isinstance(self.network, torch.nn.Module):
-            self.network.to(torch.float64 if dtype == torch.float64 else torch.float32)
+        network = model.network(device)
+        self.weights_dtype = half_weights(model, dtype)
+        if isinstance(network, torch.nn.Module):
+            network.to(torch.float64 if dtype == torch.float64 else torch.float32)
+            if self.weights_dtype is not None:
+                cast_weights(network, self.weights_dtype)
+        self.network, self.acceleration = accelerated(network, acceleration, device), acceleration
+        self.autocast = dtype in HALF and self.weights_dtype is None
+        self.replayed = acceleration.compiled and device.type == "cuda"
         discrete = model.schedule.steps is not None and not model.continuous and model.prediction != "edm"
         self.time_dtype = torch.int64 if discrete else torch.float64 if dtype == torch.float64 else torch.float32
         self.variance: Tensor | None = None
@@ -105,15 +122,27 @@ class Wrapped:
         model = self.model
         s, c_in, time = self.level(sigma)
         t = torch.full((len(x),), time, dtype=self.time_dtype, device=x.device)
-        with torch.autocast(self.device.type, self.dtype, enabled=self.dtype in (torch.float16, torch.bfloat16)):
-            out = self.network(x if c_in == 1 else x * c_in, t, **conditions)
+        y = x if c_in == 1 else x * c_in
+        if self.weights_dtype is not None:
+            y = y.to(self.weights_dtype)
+        if self.acceleration.channels_last:
+            y = y.contiguous(memory_format=torch.channels_last)
+        with torch.autocast(self.device.type, self.dtype, enabled=self.autocast):
+            out = self.evaluated(y, t, **conditions)
         if out.shape != (shape := output_shape(tuple(x.shape), model.learned_variance)):
             raise UsageError(
                 f"the network of model {model.name} gave {tuple(out.shape)} where {shape} is meant: "
                 "its output has the shape of its input"
                 + (", and twice its channels where it learned the variance." if model.learned_variance else ".")
             )
-        out = out.to(x.dtype)
+        out = out.to(x.dtype, memory_format=torch.contiguous_format)
         if model.learned_variance:
             out, self.variance = out.chunk(2, dim=1)
         return to_denoised(str(model.prediction), out, x, s, sigma, model.sigma_data)
+
+    def evaluated(self, y: Tensor, t: Tensor, **conditions: Tensor) -> Tensor:
+        """The network's output; of a CUDA graph a copy, since the next evaluation overwrites it."""
+        if not self.replayed:
+            return self.network(y, t, **conditions)
+        torch.compiler.cudagraph_mark_step_begin()
+        return self.network(y, t, **conditions).clone()

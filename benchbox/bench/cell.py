@@ -10,6 +10,8 @@ from typing import Any
 
 import torch
 
+from benchbox.acceleration import Acceleration
+from benchbox.bench.network_columns import network_columns
 from benchbox.bench.provenance import device_name
 from benchbox.bench.saver import Saver
 from benchbox.bench.truths import measure
@@ -63,6 +65,8 @@ class Cell:
     calls_planned: int | None = None
     problem: Problem | None = None
     measurements: int = 1
+    compile: bool = False
+    channels_last: bool = False
 
     @property
     def adaptive(self) -> bool:
@@ -99,7 +103,12 @@ class Cell:
             "seed": self.seed, "dtype": self.dtype, "final": self.final, "guidance": None,
             "benchbox": OWN_VERSION, "contract": CONTRACT,
             **({"measurements": self.measurements} if self.problem else {}),
+            **network_columns(self.model, self.device, self.dtype, self.compile, self.channels_last),
         } | plugin_columns("guidance", self.guidance) | plugin_columns("problem", self.problem)  # fmt: skip
+
+    @property
+    def acceleration(self) -> Acceleration:
+        return Acceleration(self.compile, self.channels_last)
 
     @cached_property
     def stream(self) -> str:

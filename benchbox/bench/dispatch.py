@@ -61,7 +61,7 @@ def await_result(future: Future[ShardResult]) -> ShardResult:
 def load_models(plan: Plan, executor: Executor, timeout: float | None = None) -> None:
     """Load every model of the cells to do once, where it will run. UsageError where one cannot be loaded."""
     cells = [planned.cell for planned in plan.to_do if not planned.cell.skip]
-    for cell in {(cell.model, cell.device, cell.dtype): cell for cell in cells}.values():
+    for cell in {(cell.model, cell.device, cell.dtype, cell.acceleration): cell for cell in cells}.values():
         task = LoadModel(cell, timeout=timeout, isolated=plan.isolated)
         try:
             report = await_result(executor.submit(task, None)).report

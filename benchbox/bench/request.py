@@ -49,6 +49,8 @@ class Request:
     nfe_of: str = "network"
     problems: Sequence[str | Problem] = ()
     measurements: int = 1
+    compile: bool = False
+    channels_last: bool = False
 
     def check(self) -> None:
         """UsageError for a number or a word that is not valid."""

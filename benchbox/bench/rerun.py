@@ -94,6 +94,7 @@ def _rebuild(row: StoredRow, device: str | None) -> Cell:
         row["seed"], request.n_samples, request.batch_size, request.device, request.dtype, request.final,
         request.nfe_policy, request.noise_block, request.noise_device, guidance=guidance, nfe_of=request.nfe_of,
         problem=problem_of(problem, model, sampler, guidance), measurements=request.measurements,
+        compile=request.compile, channels_last=request.channels_last,
     )  # fmt: skip
     return at_budget(cell, request.nfe[0] if request.nfe else None)
 
@@ -106,7 +107,8 @@ def request_of(row: StoredRow, device: str | None) -> Request:
         seeds=[row["seed"]], device=usable(device or kind), dtype=row["dtype"], nfe_policy=row["nfe_policy"],
         final=row["final"], noise_block=row.get("noise_block") or BLOCK, nfe_of=row.get("nfe_of") or "network",
         problems=[str(row["problem"])] if row.get("problem") else [], measurements=row.get("measurements") or 1,
-        noise_device=None if noise_kind in (None, kind) else usable(noise_kind),
+        noise_device=None if noise_kind in (None, kind) else usable(noise_kind), compile=bool(row.get("compile")),
+        channels_last=row.get("memory_format") == "channels_last",
     )  # fmt: skip
 
 

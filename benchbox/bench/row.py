@@ -55,9 +55,9 @@ def plain_columns(metric: Metric, computed: dict[str, Any]) -> dict[str, Any]:
 
 OF_SOME_RUNS = (
     "guidance_options", "guidance_package", "guidance_version", "problem", "problem_options", "problem_package",
-    "problem_version", "measurements",
+    "problem_version", "measurements", "weights_dtype", "memory_format", "compile",
 )  # fmt: skip
-"""Columns that are null where a run has no guidance, or no problem."""
+"""Columns that are null where a run has no guidance, or no problem, or computes its network as usual."""
 
 
 def initial_row(cell: Cell, metrics: Mapping[str, Metric]) -> dict[str, Any]:

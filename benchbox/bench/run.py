@@ -11,6 +11,7 @@ from typing import Any, cast
 import torch
 from torch import Tensor
 
+from benchbox.acceleration import Acceleration
 from benchbox.bench.cell import DTYPES, Cell
 from benchbox.bench.meter import Meter
 from benchbox.bench.recording import FiniteCheck
@@ -28,9 +29,9 @@ Tick = Callable[[], None]
 
 
 @lru_cache(maxsize=4)
-def loaded_denoiser(model: Model, device: str, dtype: str) -> Denoiser:
+def loaded_denoiser(model: Model, device: str, dtype: str, acceleration: Acceleration) -> Denoiser:
     """The model's denoiser, loaded once per process for all cells that use it."""
-    return Denoiser(model, torch.device(device), DTYPES[dtype])
+    return Denoiser(model, torch.device(device), DTYPES[dtype], acceleration)
 
 
 class Diverged(Told):
@@ -51,28 +52,37 @@ class Run:
         self.cell, self.tick = cell, tick
         self.began = time.monotonic()
         self.device = torch.device(cell.device)
-        self.denoise = loaded_denoiser(cell.model, cell.device, cell.dtype)
+        self.denoise = loaded_denoiser(cell.model, cell.device, cell.dtype, cell.acceleration)
         self.denoise.pose(cell.measured)
         self.levels = cell.levels
         self.dtype = torch.float64 if cell.dtype == "float64" else torch.float32
         self.size = cell.noise_block if cell.adaptive else cell.batch_size
+        self.warm_s = self.first_s = 0.0
         self.warm_up()
         self.denoise.reset()
         self.meter, self.decoding = Meter(self.device), clock(self.device)
         self.begun, self.rows, self.nfe_max, self.calls_max = 0, 0, 0.0, 0.0
 
     def warm_up(self) -> None:
-        """Run the first interval, which is not timed: imports, allocations, kernels, caches."""
+        """Run the first interval, which is not timed: imports, allocations, kernels, caches.
+
+        A compiled network runs a whole batch: a guidance may ask it otherwise at other levels.
+        """
         key = (self.cell.stream, self.size)
         if Run.warm == key:
             return
         n = self.size if self.cell.adaptive else min(self.size, self.cell.n_samples)
-        levels = self.levels if len(self.levels.sigmas) < 2 else self.levels.interval(0)
+        first_only = len(self.levels.sigmas) > 1 and not self.cell.compile
+        levels = self.levels.interval(0) if first_only else self.levels
         self.denoise.at(torch.arange(n, device=self.device))
+        meter = Meter(self.device)
         try:
-            self.walk(levels, 0, n, "denoise")
+            with meter:
+                self.walk(levels, 0, n, self.cell.final if self.cell.compile else "denoise")
         except torch.OutOfMemoryError:
             return  # the run itself tries a smaller batch
+        finally:
+            self.warm_s = meter.seconds
         Run.warm = key
 
     def samples(self, first: int = 0, n: int | None = None) -> Iterator[tuple[Tensor, Tensor]]:
@@ -85,7 +95,7 @@ class Run:
         while first < end:
             raise_if_stopped()
             n_new = min(self.size, end - first)
-            n_run = self.size if self.cell.adaptive else n_new
+            n_run = self.run_size(n_new)
             x = self.batch_or_halve(first, n_run)
             if x is None:
                 continue
@@ -93,6 +103,15 @@ class Run:
                 raise diverged(first, n_run)
             yield x[:n_new], torch.arange(first, first + n_new, device=self.device)
             first += n_new
+
+    def run_size(self, n: int) -> int:
+        """The size of the batch that is run for n samples.
+
+        Samples of an adaptive sampler depend on it, and a compiled network would be compiled again for another.
+        """
+        if self.cell.adaptive:
+            return self.size
+        return min(self.size, self.cell.n_samples) if self.cell.compile else n
 
     def batch_or_halve(self, first: int, n: int) -> Tensor | None:
         """A batch of samples; None, and half the batch size, where it does not fit into memory."""
@@ -117,6 +136,7 @@ class Run:
         with self.meter:
             self.denoise.at(index)
             x = self.walk(self.levels, first, n, cell.final, self.tick)
+        self.first_s = self.first_s or self.meter.seconds
         self.latents = x
         if cell.model.latent:
             with mode(cell.sampler):
@@ -175,7 +195,9 @@ class Run:
         return {
             "rows": self.rows, "elapsed_s": time.monotonic() - self.began, "wall_s": self.meter.seconds,
             "model_s": sum(network.clock.seconds for network in self.denoise.networks()),
-            "decode_s": self.decoding.seconds, "timing_valid": not (halved or self.meter.shared), **self.meter.costs(),
+            "decode_s": self.decoding.seconds,
+            "compile_s": max(self.warm_s - self.first_s, 0.0) if self.cell.compile else None,
+            "timing_valid": not (halved or self.meter.shared), **self.meter.costs(),
         }  # fmt: skip
 
 

@@ -9,6 +9,7 @@ from typing import Any, get_args
 
 from benchbox.bench.budget import at_each_budget
 from benchbox.bench.cell import Cell
+from benchbox.bench.network_columns import validate_acceleration
 from benchbox.bench.request import Request
 from benchbox.bench.settings import Settings, model_named, named_with_value
 from benchbox.driver import default_grid
@@ -42,6 +43,7 @@ def _cells(request: Request, settings: Settings) -> Iterator[Cell]:
     problems = plugin_variants(settings, "problem", request.problems)
     for named, sampler, guidance, posed in product(models, samplers, guidances, problems):
         validate_model(named)
+        validate_acceleration(named, request)
         model = named if guidance is None else guided_model(named, guidance)
         problem = problem_of(posed, model, sampler, guidance)
         sampler.check(model)
@@ -62,6 +64,7 @@ def _cells(request: Request, settings: Settings) -> Iterator[Cell]:
                 noise_device=request.noise_device, save=request.save, guidance=guidance,
                 nfe_of=request.nfe_of if guidance else "network",
                 problem=problem, measurements=request.measurements if problem else 1,
+                compile=request.compile, channels_last=request.channels_last,
             )  # fmt: skip
             yield from at_each_budget(cell, request.nfe)
 

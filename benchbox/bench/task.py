@@ -59,8 +59,9 @@ class Task(ABC):
 
     def prepare(self) -> Denoiser:
         """Load the model, and measure the truths of its problem."""
-        denoise = loaded_denoiser(self.cell.model, self.cell.device, self.cell.dtype)
-        denoise.pose(self.cell.measured)
+        cell = self.cell
+        denoise = loaded_denoiser(cell.model, cell.device, cell.dtype, cell.acceleration)
+        denoise.pose(cell.measured)
         return denoise
 
     def __getstate__(self) -> dict[str, Any]:

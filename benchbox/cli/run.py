@@ -40,8 +40,15 @@ def run(
     seed: Annotated[str, typer.Option(help="Seeds: 0,1,2 or a range 0-4.")] = "0",
     device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1 … or auto.")] = "auto",
     dtype: Annotated[
-        Literal["float32", "float64", "bfloat16", "float16"], typer.Option(help="What the network computes in.")
+        Literal["float32", "float64", "bfloat16", "float16"],
+        typer.Option(help="What the network computes in, and its weights where the model allows it."),
     ] = "float32",
+    compile_: Annotated[
+        bool, typer.Option("--compile", help="Compile the network (torch.compile; with CUDA graphs on a GPU).")
+    ] = False,
+    channels_last: Annotated[
+        bool, typer.Option("--channels-last", help="Keep images channels-last in memory inside the network.")
+    ] = False,
     set_: Annotated[
         list[str] | None,
         typer.Option("--set", help="[PLUGIN.]OPTION=V[,V…], repeatable; several values are all combined."),
@@ -113,6 +120,7 @@ def run(
         save=Saver(save_samples.resolve(), save_format) if save_samples else None,
         guidances=name_list(guidance, "--guidance"), nfe_of=nfe_of,
         problems=name_list(problem, "--problem"), measurements=measurements,
+        compile=compile_, channels_last=channels_last,
     )  # fmt: skip
     options = {"workers": workers, "threads": threads, "isolate": isolate, "address": address}
     chosen = one_executor(executor, request.settings, {k: v for k, v in options.items() if v is not None})

@@ -16,6 +16,7 @@ from benchbox.bench.runner import prepare, run_sweep
 from benchbox.cli.common import command_line, console, count_of, error_console, progress_bar, say
 from benchbox.cli.tables import plan_table, total_cost
 from benchbox.executor import Executor
+from benchbox.keeping import kept_beside
 from benchbox.registry import registry
 from benchbox.report.table import label, number, status
 from benchbox.stopping import Interrupted, stoppable
@@ -105,7 +106,7 @@ def execute(
     n_known = len(store.problems)
     try:
         progress = Progress(plan.to_do)
-        with stoppable(partial(say, STOPPING)) as stop, progress.bar:
+        with stoppable(partial(say, STOPPING)) as stop, progress.bar, kept_beside(store.directory):
             load_models(plan, executor, options.get("timeout"))
             show_plan(plan, store.directory)
             for row in run_sweep(plan, store, executor, progress, **options):

@@ -15,11 +15,13 @@ class TimeEmbedding(nn.Module):
 
     def __init__(self, width: int, out: int, time_scale: float) -> None:
         super().__init__()
-        self.frequencies = [time_scale * math.exp(-math.log(1e4) * i / (width // 2)) for i in range(width // 2)]
+        self.width, self.time_scale = width, time_scale
         self.mlp = nn.Sequential(nn.Linear(width, out), nn.SiLU(), nn.Linear(out, out), nn.SiLU())
 
     def forward(self, t: Tensor) -> Tensor:
-        angles = t.float()[:, None] * torch.tensor(self.frequencies, device=t.device)
+        half = self.width // 2  # computed where t is: a copy to a GPU would wait for it
+        exponents = torch.arange(half, dtype=torch.float64, device=t.device) * (-math.log(1e4)) / half
+        angles = t.float()[:, None] * (exponents.exp() * self.time_scale).float()
         return self.mlp(torch.cat([angles.cos(), angles.sin()], dim=1).to(self.mlp.get_parameter("0.weight").dtype))
 
 

@@ -44,6 +44,8 @@ def run_command(
     words += ["--samples", str(task.n_samples), "--seed", ",".join(map(str, seeds))]
     for name, default in (("dtype", "float32"), ("final", "denoise")):
         words += [f"--{name}", getattr(setup, name)] if getattr(setup, name) not in ("", default) else []
+    words += ["--compile"] if setup.compile else []
+    words += ["--channels-last"] if setup.memory_format == "channels_last" else []
     for name, value in _run_options(row):
         words += [f"--{name.replace('_', '-')}", value]
     plugins = [

@@ -37,6 +37,9 @@ class Setup:
     method: str = ""
     """The guidance that uses the measurement of an inverse problem."""
     method_options: str = "{}"
+    weights_dtype: str = ""
+    memory_format: str = ""
+    compile: str = ""
 
     @property
     def levels(self) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from benchbox.report.entry import Setup
 from benchbox.report.prepared import RANKED
 from benchbox.report.table import Defaults, changed_options, guidance_label, label, problem_label
 
-EXTRA = ("dtype", "final")
+EXTRA = ("dtype", "weights_dtype", "memory_format", "compile", "final")
 """Part of a setup's name where they differ within a board."""
 
 TO_POSTERIOR = ("w2", "sw2", "sw1")

@@ -29,8 +29,8 @@ STATUSES = {"done", "failed", "diverged", "oom", "timeout", "dishonest", "skippe
 
 STREAM_COLUMNS = (
     "sampler", "sampler_options", "sampler_package", "sampler_version", "model", "model_options", "model_sha256",
-    "schedule", "schedule_options", "grid", "grid_options", "seed", "dtype", "final", "guidance", "guidance_options",
-    "problem", "problem_options", "measurements",
+    "schedule", "schedule_options", "grid", "grid_options", "seed", "dtype", "weights_dtype", "memory_format",
+    "compile", "final", "guidance", "guidance_options",    "problem", "problem_options", "measurements",
 )  # fmt: skip
 """Columns that the stream hash covers: rows of one stream agree in them."""
 

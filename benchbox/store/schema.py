@@ -9,7 +9,7 @@ from typing import Any
 
 import pyarrow as pa
 
-VERSION = 5
+VERSION = 6
 
 INTEGER = (
     "seed", "n_samples", "n_timed", "batch_size", "noise_block", "nfe_requested", "clamped", "steps", "threads",
@@ -17,23 +17,24 @@ INTEGER = (
 )  # fmt: skip
 NUMBER = (
     "nfe", "nfe_max", "nfe_guides", "denoiser_calls", "n_backward", "wall_s", "model_s", "overhead", "decode_s",
-    "samples_per_s", "gpu_mem_peak_mb", "gpu_mem_reserved_mb", "rss_peak_mb", "energy_j",
+    "compile_s", "samples_per_s", "gpu_mem_peak_mb", "gpu_mem_reserved_mb", "rss_peak_mb", "energy_j",
 )  # fmt: skip
 ORDER = (
     "stream", "cell", "sampler", "sampler_options", "sampler_package", "sampler_version", "model", "model_options",
     "model_sha256", "schedule", "schedule_options", "grid", "grid_options", "dataset", "seed", "n_samples",
-    "batch_size", "dtype", "final", "noise_block", "noise_device", "guidance", "guidance_options",
-    "guidance_package", "guidance_version", "problem", "problem_options", "problem_package", "problem_version",
-    "measurements", "nfe_of", "nfe_policy", "nfe_requested", "nfe", "nfe_max", "nfe_guides", "denoiser_calls",
-    "n_backward", "clamped", "steps", "n_timed", "wall_s", "model_s", "overhead", "decode_s", "samples_per_s",
-    "gpu_mem_peak_mb", "gpu_mem_reserved_mb", "rss_peak_mb", "energy_j", "timing_valid", "metric_options",
-    "metric_values", "status", "reason", "executor", "device", "threads", "flags", "host", "torch", "cuda",
-    "driver", "benchbox", "contract", "git", "packages", "command", "sweep", "started_at",
+    "batch_size", "dtype", "weights_dtype", "memory_format", "compile", "final", "noise_block", "noise_device",
+    "guidance", "guidance_options", "guidance_package", "guidance_version", "problem", "problem_options",
+    "problem_package", "problem_version", "measurements", "nfe_of", "nfe_policy", "nfe_requested", "nfe", "nfe_max",
+    "nfe_guides", "denoiser_calls", "n_backward", "clamped", "steps", "n_timed", "wall_s", "model_s", "overhead",
+    "decode_s", "compile_s", "samples_per_s", "gpu_mem_peak_mb", "gpu_mem_reserved_mb", "rss_peak_mb", "energy_j",
+    "timing_valid", "metric_options", "metric_values", "status", "reason", "executor", "device", "threads", "flags",
+    "host", "torch", "cuda", "driver", "benchbox", "contract", "git", "packages", "command", "sweep", "started_at",
 )  # fmt: skip
 LATER = frozenset({
     "n_timed", "noise_block", "noise_device", "flags", "driver", "packages", "sweep", "metric_values",
     "guidance_options", "guidance_package", "guidance_version", "nfe_of", "nfe_guides", "denoiser_calls", "problem",
-    "problem_options", "problem_package", "problem_version", "measurements",
+    "problem_options", "problem_package", "problem_version", "measurements", "weights_dtype", "memory_format",
+    "compile", "compile_s",
 })  # fmt: skip
 """Columns that rows of earlier versions lack."""
 
@@ -64,8 +65,8 @@ COLUMN_TYPES: dict[str, pa.DataType] = (
 """The columns of every row; a row's other columns are its metrics', numbers or text."""
 
 MEASURED = frozenset({
-    "n_timed", "wall_s", "model_s", "overhead", "decode_s", "samples_per_s", "gpu_mem_peak_mb", "gpu_mem_reserved_mb",
-    "rss_peak_mb", "energy_j", "timing_valid", "host", "sweep", "started_at",
+    "n_timed", "wall_s", "model_s", "overhead", "decode_s", "compile_s", "samples_per_s", "gpu_mem_peak_mb",
+    "gpu_mem_reserved_mb", "rss_peak_mb", "energy_j", "timing_valid", "host", "sweep", "started_at",
 })  # fmt: skip
 """Columns that differ from one measurement of the same cell to the next (`sweep`: the same cell in another sweep)."""
 

@@ -59,7 +59,7 @@ class FineSolution:
     def __init__(self, cell: Cell, first: int, n: int, tick: EvaluationsTick = lambda n: None) -> None:
         self.cell, self.n, self.tick = cell, n, tick
         device = torch.device(cell.device)
-        self.denoise: Denoiser = copy.copy(loaded_denoiser(cell.model, cell.device, cell.dtype))
+        self.denoise: Denoiser = copy.copy(loaded_denoiser(cell.model, cell.device, cell.dtype, cell.acceleration))
         self.denoise.reset()
         is_formula = cell.model.denoiser(device) is not None
         dtype = torch.float64 if is_formula or cell.dtype == "float64" else torch.float32

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from benchbox.classes import check_label, class_labels
 from benchbox.errors import UsageError
+from benchbox.transfer import to_device
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -63,4 +64,4 @@ def of_prompts(model: PipelineModel, index: Tensor, prefix: str) -> dict[str, Te
         raise UsageError(f"{model.title}: {error}") from error
     rows, device = index.cpu() % len(model.texts.texts), index.device
     names = [name for name in model.checkpoint.family.conditions if prefix + name in tensors]
-    return {name: tensors[prefix + name][rows].to(device) for name in names}
+    return {name: to_device(tensors[prefix + name][rows], device) for name in names}

@@ -14,14 +14,12 @@ from safetensors.torch import save
 from torch import Tensor
 
 from benchbox.atomic import output
+from benchbox.keeping import kept_folder
 from benchbox_diffusers.checkpoints import Checkpoint
 from benchbox_diffusers.prompts import Prompts, digest, identity, installed
 
 Embeddings = dict[str, Tensor]
 """Names as in the pipeline's call, such as `prompt_embeds`, to tensors (prompts, …)."""
-
-FOLDER = Path("embeddings")
-"""Where embeddings are kept, beside the results."""
 
 BATCH = 16
 
@@ -33,15 +31,16 @@ def embeddings(
     place: Path | None = None,
     trust_pickle: bool = False,
 ) -> Embeddings:
-    """The embeddings of the prompts: those kept in a folder (default: `FOLDER`) or a file, or computed and kept there.
+    """The embeddings of the prompts: those kept in a folder or a file, or computed and kept there.
 
-    options: dtype and variant of the encoders' weights. ValueError where a file is of other prompts, another
-    pipeline, other text encoders, or another setting, and where there are neither encoders nor a file.
+    place: by default the folder `embeddings` beside the results. options: dtype and variant of the encoders' weights.
+    ValueError where a file is of other prompts, another pipeline, other text encoders, or another setting, and where
+    there are neither encoders nor a file.
     """
     expected = identity(checkpoint, prompts, options)
     if place is not None and place.is_file():
         return checked(place, expected)
-    file = (place or FOLDER) / f"{digest(expected)[:32]}.safetensors"
+    file = (place or kept_folder("embeddings")) / f"{digest(expected)[:32]}.safetensors"
     if not expected["encoders"]:
         raise ValueError(
             f"{checkpoint.root} has no text encoders: give the file of embeddings that a run with them kept, with "

@@ -33,7 +33,7 @@ class Diffusers(PipelineModel):
     in turn (default: all). size: of the pictures in pixels, height:width (default: that of the network). embedded: the
     guidance number of a network that takes one. weights_dtype: float16 or bfloat16, in memory. vae_slicing,
     vae_tiling: the decoder decodes one sample at a time, or in tiles. offload: layers are on the GPU only while they
-    are called. embeddings: the folder or file of kept embeddings (default: the folder embeddings).
+    are called. embeddings: the folder or file of kept embeddings (default: embeddings beside the results).
 
     prediction, schedule: default to the configuration of its scheduler. variant: which of several weights (fp16, ema,
     …; default: no variant). hub=true: download the folder of this name from the hub. Pickled weights are refused unless
@@ -69,6 +69,11 @@ class Diffusers(PipelineModel):
     @property
     def continuous(self) -> bool:
         return self.checkpoint.family.network_class != "UNet2DModel"
+
+    @property
+    def half_weights(self) -> bool:
+        """Unless it keeps the dtype of the option weights_dtype, or its layers move."""
+        return self.weights_dtype is None and not self.offload
 
     @property
     def metrics(self) -> tuple[str, ...]:

@@ -13,6 +13,7 @@ from benchbox_diffusers.reference import run_pipeline
 
 import benchbox
 from benchbox.errors import UsageError
+from benchbox.keeping import kept_beside
 
 pytest.importorskip("transformers")
 import encoders
@@ -167,3 +168,16 @@ def test_a_scale_where_guidance_is_embedded_is_one_sentence(tmp_path: Path) -> N
         benchbox.get("guidance", "cfg", scale=5.0).check(tested)
     negative = written(tmp_path, ["blurry"], "negative.txt")
     benchbox.get("guidance", "cfg", scale=5.0).check(model(tmp_path / "pipe", size=(16,), negative=negative))
+
+
+def test_embeddings_are_kept_beside_the_results(
+    folder: Path, encoded: list[Any], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    tested = model(folder, embeddings=None)
+    with kept_beside(tmp_path / "studies/results"):
+        tested.conditions(torch.arange(2))
+    assert len(list((tmp_path / "studies/embeddings").iterdir())) == 1
+    tested.conditions(torch.arange(2))  # outside of a run
+    assert len(list((tmp_path / "embeddings").iterdir())) == 1
+    assert len(encoded) == 2
