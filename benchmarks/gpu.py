@@ -138,7 +138,7 @@ def main() -> None:
     options = parser.parse_args()
     device = torch.device(options.device)
     small = device.type == "cpu"
-    models = [EDMSized((16,), 1)] if small else [benchbox.get("model", "mnist-edm"), EDMSized()]
+    models = [EDMSized((16, 16, 16), 1)] if small else [benchbox.get("model", "mnist-edm"), EDMSized()]
     for line in table(models, [4] if small else [64, 512], device, 2 if small else 7):
         print(line, flush=True)
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else "CPU, in small"
