@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 import benchbox as api
 from benchbox.acceleration import Acceleration, repeated_blocks
+from benchbox.bench.loaded import loaded_denoiser
 from benchbox.bench.rerun import find_row, obstacles, rebuild
 from benchbox.denoiser import Denoiser
 from benchbox.nets.unet import UNet
@@ -83,6 +84,7 @@ def test_what_cannot_be_compiled_is_refused_in_one_sentence(
 ) -> None:
     assert "a formula" in benchbox("run", "--model", "gaussian", "--sampler", "heun", "--nfe", 5, "--compile").sentence
     assert "of images" in benchbox(*RUN, "--channels-last").sentence
+    loaded_denoiser.cache_clear()  # an earlier test compiled it
     monkeypatch.setenv("CXX", "no-such-compiler")
     sentence = benchbox(*RUN, "--compile").sentence
     assert "there is no no-such-compiler: install one" in sentence

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 
 from benchbox.acceleration import compile_mode
-from benchbox.bench.request import Request
 from benchbox.errors import UsageError
 from benchbox.model import Model
 from benchbox.prediction import half_weights
+
+if TYPE_CHECKING:
+    from benchbox.bench.request import Request
 
 
 def validate_acceleration(model: Model, request: Request) -> None:

@@ -5,14 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from functools import lru_cache
 from typing import Any, cast
 
 import torch
 from torch import Tensor
 
-from benchbox.acceleration import Acceleration
-from benchbox.bench.cell import DTYPES, Cell
+from benchbox.bench.cell import Cell
+from benchbox.bench.loaded import loaded_denoiser
 from benchbox.bench.meter import Meter
 from benchbox.bench.recording import FiniteCheck
 from benchbox.clock import clock
@@ -21,17 +20,10 @@ from benchbox.driver import mode, states, trajectory
 from benchbox.errors import Told
 from benchbox.grid import Levels
 from benchbox.guidance import guided
-from benchbox.model import Model
 from benchbox.noise import Noise
 from benchbox.stopping import check_time, raise_if_stopped
 
 Tick = Callable[[], None]
-
-
-@lru_cache(maxsize=4)
-def loaded_denoiser(model: Model, device: str, dtype: str, acceleration: Acceleration) -> Denoiser:
-    """The model's denoiser, loaded once per process for all cells that use it."""
-    return Denoiser(model, torch.device(device), DTYPES[dtype], acceleration)
 
 
 class Diverged(Told):

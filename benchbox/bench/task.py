@@ -12,9 +12,10 @@ from typing import Any
 import torch
 
 from benchbox.bench.cell import Cell
+from benchbox.bench.loaded import loaded_denoiser
 from benchbox.bench.provenance import machine
 from benchbox.bench.row import plain_columns
-from benchbox.bench.run import Diverged, Run, Tick, loaded_denoiser
+from benchbox.bench.run import Diverged, Run, Tick
 from benchbox.bench.saving import saved_shard
 from benchbox.bench.shard_result import Report, Shard, ShardResult, State
 from benchbox.denoiser import Denoiser

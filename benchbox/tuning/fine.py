@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from benchbox.bench.cell import Cell
-from benchbox.bench.run import loaded_denoiser
+from benchbox.bench.loaded import loaded_denoiser
 from benchbox.denoiser import Denoiser
 from benchbox.grid import Levels
 from benchbox.grids.levels import Karras
