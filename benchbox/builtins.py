@@ -21,10 +21,12 @@ if TYPE_CHECKING:
 def benchbox_samplers() -> list[type[Sampler]]:
     from benchbox.samplers.ancestral import Ancestral
     from benchbox.samplers.annealed_langevin import AnnealedLangevin
+    from benchbox.samplers.consistency import Consistency
     from benchbox.samplers.ddim import DDIM
     from benchbox.samplers.ddrm import DDRM
     from benchbox.samplers.dps import DPSSampler
     from benchbox.samplers.euler_maruyama import EulerMaruyama
+    from benchbox.samplers.flow_map import TCD, FlowMap
     from benchbox.samplers.heun import Heun
     from benchbox.samplers.langevin import Langevin
     from benchbox.samplers.ode import ODE
@@ -33,6 +35,7 @@ def benchbox_samplers() -> list[type[Sampler]]:
 
     return [
         Ancestral, DDIM, EulerMaruyama, PC, Heun, AnnealedLangevin, Langevin, ODE, DPSSampler, DDRM, RePaint,
+        Consistency, FlowMap, TCD,
     ]  # fmt: skip
 
 
@@ -49,9 +52,9 @@ def benchbox_schedules() -> list[type[Schedule]]:
 def benchbox_grids() -> list[type[Grid]]:
     from benchbox.grids.file import FileGrid
     from benchbox.grids.indices import Leading, Trailing
-    from benchbox.grids.levels import Karras, LogSNR, Quadratic, Shifted, Uniform
+    from benchbox.grids.levels import Karras, KarrasOpen, LogSNR, Quadratic, Shifted, Uniform
 
-    return [Uniform, Quadratic, LogSNR, Karras, Leading, Trailing, Shifted, FileGrid]
+    return [Uniform, Quadratic, LogSNR, Karras, KarrasOpen, Leading, Trailing, Shifted, FileGrid]
 
 
 @hookimpl

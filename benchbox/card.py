@@ -38,8 +38,8 @@ class Card:
 
     `plugin` is the model plugin that reads the card; `reference` the file with the statistics of its training images,
     for the metrics that compare features; `problem` the inverse problem whose measurement the network takes;
-    `autoencoder` the card of the autoencoder whose latents the network makes, of `shape`. Weights, reference and
-    autoencoder are in the folder of the card.
+    `autoencoder` the card of the autoencoder whose latents the network makes, of `shape`; `jumps` the kind of jump that
+    a distilled network was trained for. Weights, reference and autoencoder are in the folder of the card.
     """
 
     name: str
@@ -61,6 +61,7 @@ class Card:
     sha256: str = ""
     problem: dict[str, Any] | None = None
     autoencoder: str | None = None
+    jumps: str | None = None
     plugin: str = "card"
     format: int = CARD_FORMAT
 
@@ -79,6 +80,8 @@ class Card:
             return f"its data_range is {self.data_range}, where [low, high] is needed"
         if self.sigma_data <= 0:
             return f"its sigma_data is {self.sigma_data}, where a number above 0 is needed"
+        if self.jumps not in (None, "consistency"):
+            return f"its jumps is {self.jumps!r}, where null or 'consistency' is needed"
         if self.prediction not in get_args(Prediction):
             return f"its prediction is {self.prediction!r}, where one of {', '.join(get_args(Prediction))} is needed"
         return None if isinstance(self.schedule.get("name"), str) else "its schedule has no name"

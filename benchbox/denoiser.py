@@ -11,7 +11,8 @@ from torch import Tensor
 from benchbox.acceleration import PLAIN, Acceleration
 from benchbox.clock import clock
 from benchbox.conditional import COUNTERS, Conditional, Conditions
-from benchbox.errors import no_gradients
+from benchbox.errors import UsageError, no_gradients
+from benchbox.jumping import check_target, network_jump
 from benchbox.model import Model
 from benchbox.prediction import Wrapped
 from benchbox.stopping import check_time
@@ -39,6 +40,7 @@ class Denoiser(Conditional):
         formula = model.denoiser(device)
         self.formula: Formula = formula or Wrapped(model, device, dtype, acceleration)
         self.doubles = formula is None
+        self.jumping = (model.jump(device) or network_jump(model, self.formula)) if model.jumps else None
         schedule = None if formula else model.schedule
         self.low = 0.0 if schedule is None else float(schedule.sigma(schedule.t_min)) * (1 - 1e-9)
         self.high = math.inf if schedule is None else float(schedule.sigma(schedule.t_max)) * (1 + 1e-9)
@@ -55,12 +57,29 @@ class Denoiser(Conditional):
     def __call__(self, x: Tensor, sigma: float) -> Tensor:
         return self.under(x, sigma, self.conditions)
 
-    def under(self, x: Tensor, sigma: float, conditions: Conditions) -> Tensor:
+    def jump(self, x: Tensor, sigma: float, sigma_next: float) -> Tensor:
+        """The state at σ' < σ on the trajectory through x at σ, in one evaluation; σ' = 0 is the data.
+
+        UsageError where the model does not jump, or not to σ'.
+        """
+        check_target(self.model, sigma, sigma_next)
+        assert self.jumping is not None
+        state: Tensor = self.clock(self.jumping, x, self.counted(x, sigma), sigma_next, **self.conditions)
+        return state
+
+    def counted(self, x: Tensor, sigma: float) -> float:
+        """σ within the range of the model; the evaluations are counted, and whether the level was in the range."""
         check_time()
         self.rows += len(x)
-        if not self.low <= sigma <= self.high:
-            self.clamped += len(x)
-            sigma = min(max(sigma, self.low), self.high)
+        if self.low <= sigma <= self.high:
+            return sigma
+        self.clamped += len(x)
+        return min(max(sigma, self.low), self.high)
+
+    def under(self, x: Tensor, sigma: float, conditions: Conditions) -> Tensor:
+        if not self.model.denoises:
+            raise UsageError(f"model {self.model.title} only jumps: it is no denoiser.")
+        sigma = self.counted(x, sigma)
         denoised = self._timed(x, sigma, conditions)
         if self.model.learned_variance and (self.variance is None or conditions is self.conditions):
             self.variance = getattr(self.formula, "variance", None)

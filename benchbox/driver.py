@@ -48,8 +48,9 @@ def states(
     """The states of one batch, from the start to the sample, for a caller that has entered `mode` for all of them.
 
     The first is the start, N(0, start_std²); then whatever the sampler yields, x = x_0 + σ n; then, unless `final` is
-    "none", D at the state and level that the sampler's `finish` gives: x and σ_N. With one level the start is denoised
-    and the sampler is not called unless it spends evaluations there. SamplerError as in `walk`.
+    "none", D at the state and level that the sampler's `finish` gives: x and σ_N; of a sampler that jumps, the jump
+    from there to the data. With one level the start is denoised and the sampler is not called unless it spends
+    evaluations there. SamplerError as in `walk`.
     """
     sigmas = levels.sigmas
     x = noise(sigmas[0], sigmas[0]) * levels.start_std
@@ -60,7 +61,8 @@ def states(
                 x = state
                 yield x
     if final == "denoise":
-        yield denoise(*sampler.finish(x, levels, noise))
+        x, sigma = sampler.finish(x, levels, noise)
+        yield denoise.jump(x, sigma, 0.0) if sampler.uses_jumps else denoise(x, sigma)
 
 
 def pieces(sampler: Sampler, levels: Levels) -> list[Levels]:

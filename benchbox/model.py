@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from benchbox.agreement import Agreement
     from benchbox.grid import Grid
+    from benchbox.jumping import Jump, Jumps
     from benchbox.problem import Problem
     from benchbox.schedule import Schedule
 
@@ -67,6 +68,17 @@ class Model(DataDistribution):
         return False
 
     @property
+    def jumps(self) -> Jumps | None:
+        """Whether it jumps along the ODE in one evaluation: to the data, `consistency`, or to any lower level,
+        `flow-map`; None: it is a denoiser alone."""
+        return None
+
+    @property
+    def denoises(self) -> bool:
+        """Whether it can be asked D(x, σ). A network that jumps, as a distilled one, gives f(x, σ) in its place."""
+        return self.jumps is None
+
+    @property
     def features(self) -> str | None:
         """The default feature extractor of the model's image metrics."""
         return None
@@ -109,6 +121,13 @@ class Model(DataDistribution):
 
     def denoiser(self, device: Any) -> Callable[[Tensor, float], Tensor] | None:
         """callable(x, sigma) -> D(x, σ) in canonical coordinates, for a formula; None where the model has a network."""
+        return None
+
+    def jump(self, device: Any) -> Jump | None:
+        """callable(x, sigma, sigma_next, **conditions): x at σ to the state at σ' on its trajectory, σ' = 0 the data.
+
+        None for a `consistency` model with a network: its prediction, converted as that of a denoiser, is the jump.
+        """
         return None
 
     def conditions(self, index: Tensor) -> dict[str, Tensor]:

@@ -54,6 +54,7 @@ NEVER_FIELDS = {
         "continuous_limit",
         "uses_measurement",
         "one_level",
+        "uses_jumps",
     },
     "guidance": {"name", "aliases", "continuous_limit", "uses_measurement"},
     "problem": {"name", "aliases", "linear"},

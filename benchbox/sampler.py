@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator
 from math import sqrt
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from benchbox.jumping import Jumps
+
 if TYPE_CHECKING:
     from torch import Tensor
 
@@ -23,9 +25,11 @@ class Sampler(ABC):
     `order` is the claimed order of convergence with respect to intervals, in the sampler's own frame, without the last
     denoise (None: claims none). `evals_per_step` is the number of network evaluations per interval (None: adaptive).
     `biased_by` names the options that change the law of the samples on purpose, for any number of intervals.
-    `uses_measurement` is True for a method that solves inverse problems: it finds `denoise.measurement`. Its
-    `continuous_limit` is False where its target moves with the number of steps. `one_level` is True for a chain at the
-    last level, which does not pass through the laws of the others.
+    `uses_measurement` is True for a method that solves inverse problems: it finds `denoise.measurement`. `uses_jumps`
+    is the kind of jump that a few-step method asks of a model, by `denoise.jump(x, sigma, sigma_next)`; its last
+    evaluation is then a jump to the data, not a denoise. Its `continuous_limit` is False where its target moves with
+    the number of steps. `one_level` is True for a chain at the last level, which does not pass through the laws of the
+    others.
     """
 
     name: ClassVar[str]
@@ -36,6 +40,7 @@ class Sampler(ABC):
     continuous_limit: ClassVar[bool] = True
     uses_measurement: ClassVar[bool] = False
     one_level: ClassVar[bool] = False
+    uses_jumps: ClassVar[Jumps | None] = None
 
     @property
     def order(self) -> int | None:

@@ -26,12 +26,17 @@ class FiniteCheck:
         self.finite = self.finite and bool(torch.isfinite(denoised).all() and torch.isfinite(v).all())
         return denoised, v
 
+    def jump(self, x: Tensor, sigma: float, sigma_next: float) -> Tensor:
+        state = self.denoise.jump(x, sigma, sigma_next)
+        self.finite = self.finite and bool(torch.isfinite(state).all())
+        return state
+
     def __getattr__(self, name: str) -> Any:
         return getattr(self.denoise, name)
 
 
 class RecordingDenoiser:
-    """A denoiser that records its calls, (σ, D(x, σ)), in order."""
+    """A denoiser that records its calls in order, (σ, D(x, σ)), or (σ, end) of a jump."""
 
     def __init__(self, denoise: Denoiser) -> None:
         self.denoise, self.calls = denoise, list[tuple[float, Tensor]]()
@@ -50,6 +55,11 @@ class RecordingDenoiser:
         denoised, gradient = self.denoise.vjp(x, sigma, v)
         self.calls.append((sigma, denoised))
         return denoised, gradient
+
+    def jump(self, x: Tensor, sigma: float, sigma_next: float) -> Tensor:
+        state = self.denoise.jump(x, sigma, sigma_next)
+        self.calls.append((sigma, state))
+        return state
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.denoise, name)

@@ -16,6 +16,7 @@ from benchbox.driver import default_grid
 from benchbox.errors import UsageError
 from benchbox.grid import Grid
 from benchbox.guidance import Guidance
+from benchbox.jumping import check_jumps
 from benchbox.measurement import pose
 from benchbox.metric import Metric
 from benchbox.model import Model, Prediction
@@ -46,6 +47,7 @@ def _cells(request: Request, settings: Settings) -> Iterator[Cell]:
         validate_acceleration(named, request)
         model = named if guidance is None else guided_model(named, guidance)
         problem = problem_of(posed, model, sampler, guidance)
+        check_jumps(sampler, model, guidance)
         sampler.check(model)
         if request.save is not None:
             request.save.check(model)

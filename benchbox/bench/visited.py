@@ -29,6 +29,10 @@ class Recorder:
         self.sigmas.append(sigma)
         return x / (1 + sigma**2)
 
+    def jump(self, x: Tensor, sigma: float, sigma_next: float) -> Tensor:
+        self.sigmas.append(sigma)
+        return x * ((1 + sigma_next**2) / (1 + sigma**2)) ** 0.5
+
     def with_variance(self, x: Tensor, sigma: float) -> tuple[Tensor, Tensor]:
         return self(x, sigma), torch.full_like(x, 0.5)
 

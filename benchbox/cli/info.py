@@ -81,6 +81,7 @@ def plugin_facts(kind: str, cls: Any) -> dict[str, Any]:
 def sampler_facts(sampler: Any) -> dict[str, Any]:
     """Order, cost and grid of a sampler."""
     return {
+        **({"jumps": f"{sampler.uses_jumps}, so it needs a model that jumps"} if sampler.uses_jumps else {}),
         "order": sampler.order, "evaluations per interval": evaluation_words(sampler),
         "recommended grid": sampler.grid or "the model's",
     }  # fmt: skip
@@ -96,6 +97,12 @@ def evaluation_words(sampler: Any) -> str:
     return f"{per_interval}, and {extra} more in a run" if extra else str(per_interval)
 
 
+def jump_words(model: Any) -> str:
+    """Where a model jumps, and whether it denoises as well."""
+    to = {"consistency": "to the data", "flow-map": "to any lower level"}[model.jumps]
+    return to if model.denoises else f"{to}; it is no denoiser, so solvers refuse it"
+
+
 def model_facts(model: Any) -> dict[str, Any]:
     """Data, schedule and training of a model."""
     facts = {
@@ -103,6 +110,7 @@ def model_facts(model: Any) -> dict[str, Any]:
         **({"decoded shape": model.data_shape} if model.latent else {}),
         "prediction": model.prediction, "metrics": ", ".join(model.metrics),
         **({"classes": model.classes} if model.classes else {}),
+        **({"jumps": jump_words(model)} if model.jumps else {}),
         **({"variance of the reverse steps": "learned"} if model.learned_variance else {}),
     }  # fmt: skip
     card = getattr(model, "card", None)

@@ -3,18 +3,29 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 
 from benchbox.cli.common import command_line, console, progress_bar
+from benchbox.errors import UsageError
+
+DISTILL_OPTIONS = {
+    "output", "distill", "name", "steps", "batch_size", "lr", "clip", "ema", "seed", "device", "precision", "resume",
+}  # fmt: skip
+"""The options of train that go with --distill; the network, its prediction and its data are those of the teacher."""
 
 
 def train(
-    data: Annotated[Path, typer.Argument(help="A folder or zip of pictures, an .npz, .npy or IDX file.")],
+    ctx: typer.Context,
+    data: Annotated[Path | None, typer.Argument(help="A folder or zip of pictures, an .npz, .npy or IDX file.")] = None,
     output: Annotated[
         Path, typer.Option("--output", "-o", help="Directory for the weights, the card and the checkpoint.")
-    ],
+    ] = Path("models"),
+    distill: Annotated[
+        str | None,
+        typer.Option(help="Distill this model, or that of a card, into one that jumps to the data; takes no images."),
+    ] = None,
     name: Annotated[str, typer.Option(help="Name of the model.")] = "my-model",
     key: Annotated[str | None, typer.Option(help="Name of the array of images in the .npz.")] = None,
     labels: Annotated[
@@ -96,6 +107,11 @@ def train(
     from benchbox.training.problem_option import parsed_problem
     from benchbox.training.run import train_model
 
+    if distill is not None:
+        distill_command(distill, given_options(ctx))
+        return
+    if data is None:
+        raise UsageError("train needs images: a folder, zip or file of them; or --distill MODEL, which takes none.")
     config = TrainingConfig(
         data=data, output=output, name=name, key=key, prediction=prediction, schedule=schedule, settings=set_ or [],
         widths=widths, blocks=blocks, patch=patch, steps=steps, batch_size=batch_size, lr=lr, clip=clip, ema=ema,
@@ -109,4 +125,33 @@ def train(
     with progress_bar("loss {task.fields[loss]:.4f}") as bar:
         task = bar.add_task(name, total=steps + (autoencoder_steps if latent else 0), loss=float("nan"))
         card = train_model(config, lambda step, loss: bar.update(task, completed=step, loss=loss))
+    console.print(f"wrote {card}")
+
+
+def given_options(ctx: typer.Context) -> dict[str, Any]:
+    """The arguments and options that were given on the command line."""
+    sources = {name: ctx.get_parameter_source(name) for name in ctx.params}
+    return {name: ctx.params[name] for name, source in sources.items() if source and source.name == "COMMANDLINE"}
+
+
+def distill_command(teacher: str, given: dict[str, Any]) -> None:
+    """Distill a model. UsageError for options that do not go with it."""
+    from benchbox.bench.provenance import usable
+    from benchbox.training.distilled import DistillationConfig, distill_model
+
+    if other := sorted(given.keys() - DISTILL_OPTIONS):
+        raise UsageError(
+            f"{', '.join(other)} does not go with --distill: images, network and prediction are those of the teacher."
+        )
+    options: dict[str, Any] = {
+        "name": f"{Path(teacher).stem}-distilled",
+        "output": Path("models"),
+        "device": "auto",
+    } | given
+    options["device"] = usable(options["device"])
+    del options["distill"]
+    config = DistillationConfig(teacher, **options, command=command_line())
+    with progress_bar("loss {task.fields[loss]:.4f}") as bar:
+        task = bar.add_task(config.name, total=config.steps, loss=float("nan"))
+        card = distill_model(config, lambda step, loss: bar.update(task, completed=step, loss=loss))
     console.print(f"wrote {card}")

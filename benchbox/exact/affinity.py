@@ -11,6 +11,7 @@ from torch import Tensor
 
 from benchbox.exact.law import EXACT, scripted_output
 from benchbox.grid import Levels
+from benchbox.jumping import Jump, Jumps
 from benchbox.model import Model
 from benchbox.models.analytic import FloatVector
 from benchbox.models.gaussian import Gaussian
@@ -49,14 +50,28 @@ class Turned(Model):
     def shape(self) -> tuple[int, ...]:
         return self.model.shape
 
+    @property
+    def jumps(self) -> Jumps | None:
+        return self.model.jumps
+
+    @property
+    def denoises(self) -> bool:
+        return True
+
     def denoiser(self, device: torch.device) -> Callable[[Tensor, float], Tensor]:
-        inner, q = self.model.denoiser(device), self.turn
+        return self.turned(self.model.denoiser(device))
 
-        def denoise(x: Tensor, sigma: float) -> Tensor:
-            d = inner((x.flatten(1) @ q).view(x.shape), sigma)
-            return (d.flatten(1) @ q.mT).view(x.shape)
+    def jump(self, device: torch.device) -> Jump:
+        return self.turned(self.model.jump(device))
 
-        return denoise
+    def turned(self, call: Callable[..., Tensor]) -> Callable[..., Tensor]:
+        """The same call in these coordinates."""
+
+        def in_turned(x: Tensor, *levels: float) -> Tensor:
+            inner = call((x.flatten(1) @ self.turn).view(x.shape), *levels)
+            return (inner.flatten(1) @ self.turn.mT).view(x.shape)
+
+        return in_turned
 
 
 def turning_error(sampler: Sampler, model: Gaussian, levels: Levels, turn: FloatVector, final: str = "none") -> float:

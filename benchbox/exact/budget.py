@@ -90,6 +90,8 @@ class Perturbed(Denoiser):
 def error_budget(setting: BudgetSetting, nfe: int) -> Budget:
     """The error budget at one NFE. UsageError where it buys no interval, or the sampler has no exact law."""
     sampler, model = setting.sampler, setting.model
+    if sampler.uses_jumps:
+        raise UsageError(f"sampler {sampler.name} has no error budget: a jump makes no error of discretisation.")
     n_levels = plan_levels(sampler, nfe, setting.final)
     if n_levels < 2:
         raise UsageError(f"sampler {sampler.name} makes no step with an NFE of {nfe}: give a larger --nfe.")

@@ -11,6 +11,7 @@ from benchbox.bench.provenance import usable
 from benchbox.errors import UsageError
 from benchbox.exact.certificate import Certificate, certificate
 from benchbox.exact.guidance_rules import guidance_certificate
+from benchbox.exact.jump_rules import JUMP_RULES
 from benchbox.exact.metric_rules import METRIC_RULES, metric_subject
 from benchbox.exact.model_rules import MODEL_RULES
 from benchbox.exact.problem_rules import PROBLEM_RULES
@@ -32,7 +33,8 @@ def conformance(kind: str, plugin: Any) -> Certificate:
     if kind == "guidance":
         return guidance_certificate(plugin)
     table: dict[str, tuple[tuple[str, Rule], ...]] = {
-        "schedule": SCHEDULE_RULES, "model": MODEL_RULES, "metric": METRIC_RULES, "problem": PROBLEM_RULES,
+        "schedule": SCHEDULE_RULES, "model": (*MODEL_RULES, *JUMP_RULES), "metric": METRIC_RULES,
+        "problem": PROBLEM_RULES,
     }  # fmt: skip
     if kind == "metric":
         try:

@@ -17,6 +17,7 @@ from benchbox.exact.certificate import Certificate
 from benchbox.exact.guided_order import law_and_order, levels
 from benchbox.exact.rules import Rule, RuleResult, apply
 from benchbox.guidance import Guidance, Guided
+from benchbox.jumping import check_jumps
 from benchbox.measurement import Measurements, pose
 from benchbox.model import Model
 from benchbox.options import describe
@@ -128,6 +129,7 @@ def guidance_certificate(guidance: Guidance) -> Certificate:
 
 def guided_certificate(sampler: Sampler, guidance: Guidance) -> Certificate:
     """A sampler under a guidance: the exact law and the order, where the law is known, and the guidance's rules."""
+    check_jumps(sampler, get("model", "mixture"), guidance)
     sampler.check(get("model", "mixture"))
     name = f"{sampler.name} under {guidance.name}"
     checks = (*law_and_order(sampler, guidance), *_rules(guidance))

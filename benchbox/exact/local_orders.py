@@ -105,7 +105,7 @@ def interval_order(trial: Trial, start: float, place: int, alternating: bool) ->
         errors.append(interval_error(trial, levels, place))
         if errors[-1] < SINGLE_PRECISION and len(errors) > 1:
             break
-    orders = [math.log2(a / b) if b > 1e-12 else math.inf for a, b in pairwise(errors)]
+    orders = [math.log2(a / b) if min(a, b) > 1e-12 else math.inf for a, b in pairwise(errors)]
     return orders[-1] if orders[-1] > STALLED else max(orders), errors[-1]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 
 import numpy as np
 import torch
@@ -35,8 +36,8 @@ def noisy(model: Model, sigma: float, n: int, seed: int = 0) -> tuple[Tensor | N
 def posterior_mean(model: Model) -> RuleResult:
     """x_0 − D(x) is orthogonal to every function of x: tested on draws, with D, x, 1 and a cosine, as z-scores."""
     expected = "x_0 − D uncorrelated with functions of x (|z| < 5)"
-    if model.draw(1, 0) is None:
-        return RuleResult("posterior mean", None, "not known: the model draws no data", expected)
+    if model.draw(1, 0) is None or not model.denoises:
+        return RuleResult("posterior mean", None, "not known: the model draws no data, or only jumps", expected)
     denoise, worst, where = formula(model), 0.0, 0.0
     for sigma in span(model):
         x0, x = noisy(model, sigma, 4096)
@@ -61,8 +62,8 @@ def gaussian_mean(model: Model) -> RuleResult:
     """D of Gaussian data, from their mean and covariance."""
     expected = "μ + Σ (Σ + σ²)⁻¹ (x − μ), to 1e-9"
     law = model.gaussian_law()
-    if law is None or law[0].size > 1024:
-        return RuleResult("closed form", None, "not Gaussian data, or too large to invert", expected)
+    if law is None or law[0].size > 1024 or not model.denoises:
+        return RuleResult("closed form", None, "not Gaussian data, or too large to invert, or it only jumps", expected)
     mean, covariance, denoise, worst = law[0], law[1] @ law[1], formula(model), 0.0
     for sigma in span(model):
         x = noisy(model, sigma, 5)[1]
@@ -76,15 +77,16 @@ def model_conduct(model: Model) -> RuleResult:
     """Per level: alone as in a batch, the same twice, the input left as it is, dtype kept, no gradient, finite."""
     expected = "batch independence, repeatability, input and dtype kept, no gradient kept, finite"
     denoise = formula(model)
+    ask = denoise if model.denoises else partial(denoise.jump, sigma_next=0.0)
     rounding = 1e-10 if denoise.model.denoiser(torch.device("cpu")) is not None else 1e-3
     for sigma in span(model):
         x = noisy(model, sigma, 5)[1].to(torch.float64 if rounding < 1e-6 else torch.float32)
         before = x.clone()
         with torch.inference_mode():
             denoise.at(torch.arange(5))
-            whole, again = denoise(x, sigma), denoise(x, sigma)
+            whole, again = ask(x, sigma), ask(x, sigma)
             denoise.at(torch.arange(2, 3))
-            alone = denoise(x[2:3], sigma)
+            alone = ask(x[2:3], sigma)
         at = f" at σ = {sigma:.3g}"
         if fault := _fault(whole, again, alone, x, before, rounding):
             return RuleResult("conduct", False, fault + at, expected)

@@ -79,8 +79,9 @@ def posterior_budgets(
 
 def posed_problem(problem: Problem, guidance: Guidance, setting: BudgetSetting) -> Problem:
     """The problem for the setting's data. UsageError where there is no error budget."""
-    if setting.sampler.evals_per_step is None or setting.sampler.uses_measurement:
-        raise UsageError(f"sampler {setting.sampler.name} has no error budget under a guidance: take one such as heun.")
+    sampler = setting.sampler
+    if sampler.evals_per_step is None or sampler.uses_measurement or sampler.uses_jumps:
+        raise UsageError(f"sampler {sampler.name} has no error budget under a guidance: take one such as heun.")
     if not problem.linear:
         raise UsageError(
             f"problem {problem.name} is not linear, so its posterior is not known: it has no error budget."

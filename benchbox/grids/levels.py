@@ -84,3 +84,17 @@ class Shifted(Grid):
         u = np.linspace(first, max(first / n_levels, last) if self.trailing else last, n_levels)
         top, least = self.ends(schedule)
         return np.clip(np.asarray(schedule.time(self.shift * u / (1 - u))), least, top)
+
+
+@dataclass(frozen=True)
+class KarrasOpen(Karras):
+    """Karras's levels without the last one, for models that jump: each level starts a jump, and none the end.
+
+    The grid of consistency models (Song et al. 2023, arXiv:2303.01469, app. C): their second of two jumps starts at a
+    level in the middle. With n levels: the first n of n + 1 from sigma_max to sigma_min.
+    """
+
+    name = "karras-open"
+
+    def __call__(self, schedule: Schedule, n_levels: int) -> NDArray[np.float64]:
+        return super().__call__(schedule, n_levels + 1)[:-1]

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchbox.errors import UsageError
+from benchbox.jumping import require_denoiser
 from benchbox.metric import Accumulator, Metric
 from benchbox.model import Model
 
@@ -62,6 +63,7 @@ class OnData(Metric):
             raise ValueError("key and labels are arrays of the file given by data: set data, too.")
 
     def check(self, model: Model) -> None:
+        require_denoiser(f"metric {self.name}", model)
         if model.latent:
             raise UsageError(
                 f"metric {self.name} measures the density of data, and model {model.name} is defined on latents, "

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from benchbox.jumping import require_denoiser
 from benchbox.metric import Accumulator, Context, Metric
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from benchbox.denoiser import Denoiser
+    from benchbox.model import Model
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,9 @@ class ODEError(Metric):
             raise ValueError("samples must be at least 1.")
         if self.sigma_min is not None and self.sigma_min <= 0:
             raise ValueError("sigma_min must be above 0.")
+
+    def check(self, model: Model) -> None:
+        require_denoiser(f"metric {self.name}", model)
 
     def start(self, context: Context) -> ODEErrorAccumulator:
         return ODEErrorAccumulator(context, self.samples, self.sigma_min)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from benchbox.jumping import require_denoiser
 from benchbox.metric import Accumulator, Context, Metric
 from benchbox.metrics.ode_error import starts
 from benchbox.metrics.uncertainty import over_prompts
@@ -43,6 +44,9 @@ class TeacherError(Metric):
     def __post_init__(self) -> None:
         if self.samples < 1 or self.nfe < 3:
             raise ValueError("samples must be at least 1, and nfe at least 3.")
+
+    def check(self, model: Model) -> None:
+        require_denoiser(f"metric {self.name}", model)
 
     def start(self, context: Context) -> TeacherErrorAccumulator:
         return TeacherErrorAccumulator(context, self)

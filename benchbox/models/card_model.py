@@ -18,6 +18,7 @@ from benchbox.schedule import Schedule
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from benchbox.jumping import Jumps
     from benchbox.problem import Problem
 
 
@@ -88,6 +89,10 @@ class CardModel(CardFiles):
     @property
     def learned_variance(self) -> bool:
         return bool(self.card.architecture.get("learned_variance"))
+
+    @property
+    def jumps(self) -> Jumps | None:
+        return self.card.jumps  # type: ignore[return-value]  # checked when the card was read
 
     def conditions(self, index: Tensor) -> dict[str, Tensor]:
         """A class-conditional network cycles through its classes, or through those in `label`."""

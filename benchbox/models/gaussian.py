@@ -17,6 +17,8 @@ from benchbox.models.analytic import Analytic, FloatVector, read_numbers
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from benchbox.jumping import Jump, Jumps
+
 
 @dataclass(frozen=True)
 class Gaussian(Analytic):
@@ -66,14 +68,32 @@ class Gaussian(Analytic):
     def metrics(self) -> tuple[str, ...]:
         return ("w2",)
 
+    @property
+    def jumps(self) -> Jumps:
+        return "flow-map"
+
+    @property
+    def denoises(self) -> bool:
+        return True
+
     def denoiser(self, device: Any) -> Callable[[Tensor, float], Tensor]:
+        scaled = self.scaling(device)
+        return lambda x, sigma: scaled(x, lambda lam: lam / (lam + sigma**2))
+
+    def jump(self, device: Any) -> Jump:
+        """x' = μ + √((Λ+σ'²)/(Λ+σ²)) (x − μ) along the eigenvectors of Σ: the solution of the ODE."""
+        scaled = self.scaling(device)
+        return lambda x, sigma, sigma_next: scaled(x, lambda lam: ((lam + sigma_next**2) / (lam + sigma**2)).sqrt())
+
+    def scaling(self, device: Any) -> Callable[[Tensor, Callable[[Tensor], Tensor]], Tensor]:
+        """(x, gain) to x with its distance from μ multiplied by gain(Λ) along the eigenvectors of Σ."""
         import torch
 
         tensors = {n: torch.as_tensor(a, device=device) for n, a in (("mu", self.center), ("lam", self.spectrum))}
         basis = None if self.basis is None else torch.as_tensor(self.basis, device=device)
         converted: dict[torch.dtype, tuple[Any, ...]] = {}
 
-        def denoise(x: Tensor, sigma: float) -> Tensor:
+        def scaled(x: Tensor, gain: Callable[[Tensor], Tensor]) -> Tensor:
             if x.dtype not in converted:
                 converted[x.dtype] = (
                     *(t.to(x.dtype) for t in tensors.values()),
@@ -81,11 +101,10 @@ class Gaussian(Analytic):
                 )
             mu, lam, q = converted[x.dtype]
             d = x.flatten(1) - mu
-            gain = lam / (lam + sigma**2)
-            d = d * gain if q is None else ((d @ q) * gain) @ q.mT
+            d = d * gain(lam) if q is None else ((d @ q) * gain(lam)) @ q.mT
             return (d + mu).view(x.shape)
 
-        return denoise
+        return scaled
 
     def gaussian_law(self) -> tuple[FloatVector, FloatVector]:
         q = np.eye(self.spectrum.size) if self.basis is None else self.basis

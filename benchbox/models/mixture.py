@@ -12,8 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchbox.classes import LATER_OPTION, check_label, class_labels
+from benchbox.jumping import Jump, Jumps
 from benchbox.mixture_law import MixtureLaw
 from benchbox.models.analytic import Analytic, FloatVector, read_numbers
+from benchbox.models.solved_jump import solved_jump
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -72,6 +74,18 @@ class Mixture(Analytic):
             return (log_r.softmax(1)[:, :, None] * means).sum(1).to(x.dtype)
 
         return denoise
+
+    @property
+    def jumps(self) -> Jumps:
+        return "flow-map"
+
+    @property
+    def denoises(self) -> bool:
+        return True
+
+    def jump(self, device: Any) -> Jump:
+        """The ODE solved on fine steps: there is no formula."""
+        return solved_jump(self.denoiser(device))
 
     def classifier(self, device: Any) -> Callable[[Tensor, float], Tensor]:
         """(x, sigma) to log p(c | x) at that level, (batch, classes)."""

@@ -30,6 +30,8 @@ class Network(Model):
     labels, the third argument; 0: no labels. label: the classes of the samples, in turn (default: all classes).
     null_label: the label that means no class. needs_grad: the network computes gradients. learned_variance: it gives
     twice the channels, of which the second half is the variance of the reverse steps, 2v − 1 (Nichol & Dhariwal 2021).
+    jumps: consistency for a distilled network, whose prediction, converted as that of a denoiser, is the end of the
+    trajectory through x.
     """
 
     prediction: Prediction | None = None
@@ -46,6 +48,7 @@ class Network(Model):
     label: tuple[int, ...] = field(default=(), kw_only=True, metadata=LATER_OPTION)
     null_label: int | None = field(default=None, metadata=LATER_OPTION)
     learned_variance: bool = field(default=False, metadata=LATER_OPTION)
+    jumps: Literal["consistency"] | None = field(default=None, metadata=LATER_OPTION)
 
     def __post_init__(self) -> None:
         if self.prediction is None:

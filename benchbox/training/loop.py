@@ -79,6 +79,12 @@ class Trainer(Generic[AnyLoss]):
         dropped = torch.rand(len(index), generator=generator, device=index.device) < self.recipe.drop_label
         return measured | {"label": self.labels[index].masked_fill(dropped, self.classes)}
 
+    def batch_loss(self, generator: torch.Generator) -> Tensor:
+        """The loss of the batch of this step."""
+        index = self.batch()
+        x0 = in_unit_range(self.images[index])
+        return self.loss(self.network, x0, generator, **self.conditions(index, x0, generator))
+
     def advance(self) -> Tensor:
         """One optimiser step; returns the loss as a tensor on the device."""
         recipe, device = self.recipe, self.images.device
@@ -86,9 +92,7 @@ class Trainer(Generic[AnyLoss]):
         for group in self.optimizer.param_groups:
             group["lr"] = recipe.rate(self.step)
         with torch.autocast(device.type, torch.bfloat16) if recipe.bfloat16 else nullcontext():
-            index = self.batch()
-            x0 = in_unit_range(self.images[index])
-            loss = self.loss(self.network, x0, generator, **self.conditions(index, x0, generator))
+            loss = self.batch_loss(generator)
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
         nn.utils.clip_grad_norm_(self.parameters.values(), recipe.clip)

@@ -30,8 +30,8 @@ class TrainingLoss(Protocol):
     def identity(self) -> dict[str, Any]:
         """All its settings, as JSON values."""
 
-    def __call__(self, network: nn.Module, x0: Tensor, generator: torch.Generator, **conditions: Tensor) -> Tensor:
-        """The mean loss of one batch x0 (batch, *shape) in [−1, 1]."""
+    def __call__(self, *batch: Any, **conditions: Any) -> Tensor:
+        """The mean loss of a batch: (network, x0, generator), x0 (batch, *shape) in [−1, 1]; or as its trainer says."""
 
 
 def stratified(n: int, generator: torch.Generator) -> Tensor:
