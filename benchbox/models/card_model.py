@@ -16,7 +16,7 @@ from benchbox.registry import get
 from benchbox.schedule import Schedule
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    from torch import Tensor, nn
 
     from benchbox.jumping import Jumps
     from benchbox.problem import Problem
@@ -122,17 +122,22 @@ class CardModel(CardFiles):
         dropped = self.classes and self.card.training.get("drop_label")
         return {"label": index * 0 + self.classes} if dropped else None
 
-    def network(self, device: Any) -> Callable[..., Tensor]:
+    def module(self, device: Any) -> nn.Module:
+        """The network itself, with its weights."""
         from benchbox import nets
         from benchbox.nets.loading import fill
-        from benchbox.nets.threaded import Threaded
 
         card = self.card
         weights = self.weights()
         with reading(self.card_path(), "a model card of a known network"):
             net = nets.make_network(card.architecture, card.prediction, self.schedule, card.sigma_data)
         fill(net, tensors_in(weights), f"the weights of model {card.name}, {weights},")
-        return Threaded(net.to(device).eval().requires_grad_(False))
+        return net.to(device)
+
+    def network(self, device: Any) -> Callable[..., Tensor]:
+        from benchbox.nets.threaded import Threaded
+
+        return Threaded(self.module(device).eval().requires_grad_(False))
 
 
 @dataclass(frozen=True)

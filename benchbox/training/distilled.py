@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Literal
 
 import torch
-from torch import nn
 
 from benchbox.card import sha256
 from benchbox.denoiser import Denoiser
@@ -76,9 +75,7 @@ def prepared_distillation(job: DistillationConfig, teacher: CardModel) -> Distil
     bfloat16 = device.type == "cuda" if job.precision == "auto" else job.precision == "bfloat16"
     dtype = torch.bfloat16 if bfloat16 else torch.float32
     student = Wrapped(teacher, device, dtype)
-    network = student.network
-    assert isinstance(network, nn.Module)
-    network.train().requires_grad_(True)
+    student.network = network = teacher.module(device)
     loss = Distillation(Denoiser(teacher, device, dtype), student, registry().get("sampler", "ode", {}))
     recipe = Recipe(job.steps, job.batch_size, job.lr, min(200, job.steps // 10), job.clip, job.ema, job.seed, bfloat16)
     no_images = torch.empty(0, *teacher.shape, dtype=torch.uint8, device=device)
