@@ -16,8 +16,9 @@ from benchbox.model import Prediction
 
 CARD_FORMAT = 1
 
-LATENT_FORMAT = 2
-"""The format of a card of latents, which earlier versions of benchbox would take for images."""
+LATENT_FORMAT = JUMPING_FORMAT = 2
+"""The format of a card of latents, which earlier versions of benchbox would take for images, and of one that jumps,
+which they would take for a denoiser."""
 
 MOST_IMAGE_SIDE = 2**20
 """The largest size of a sample in one dimension."""
