@@ -33,7 +33,7 @@ def read(x: Tensor) -> Tensor:
 
 @pytest.fixture(scope="module")
 def digits() -> Tensor:
-    return benchbox.sample("heun", model="mnist-edm", nfe=35, n=256, seed=1)
+    return benchbox.sample("heun", model="mnist-edm", nfe=18, n=256, seed=1)
 
 
 def test_digits_of_mnist_edm_are_recognised_and_of_all_classes(digits: Tensor) -> None:
@@ -63,7 +63,7 @@ def test_mnist_edm_is_twenty_times_better_than_the_gaussian_of_the_training_imag
         *(f"gaussian.{n}={tmp_path / n}.npy" for n in ("mean", "eigenvalues", "eigenvectors")),
     ]  # fmt: skip
     gaussian = Request(
-        ["heun"], [35], ["gaussian"], metrics=["fid"], n_samples=len(digits), settings=parse_settings(settings)
+        ["heun"], [18], ["gaussian"], metrics=["fid"], n_samples=len(digits), settings=parse_settings(settings)
     )
     reference = read_reference(REFERENCE_FOLDER / "mnist-cnn-mnist-train.npz")
     accumulator = FIDAccumulator(extractor("mnist-cnn", "cpu"), "mnist-cnn", reference, (-1.0, 1.0))

@@ -12,6 +12,7 @@ from typing import ClassVar, Literal
 
 import pytest
 import torch
+from faults import fault_found
 from torch import Tensor
 
 from benchbox import Levels, Sampler, get
@@ -284,9 +285,7 @@ class DriftWithoutNoise(Sampler):
     ids=lambda value: value.__name__ if isinstance(value, type) else "",
 )
 def test_a_usual_slip_is_rejected_with_its_fault(slip: type[Sampler], rule: str, words: str) -> None:
-    found = {check.name: check.measured for check in failed_checks(slip())}
-    assert rule in found, found
-    assert words in found[rule]
+    assert words in fault_found(slip(), rule).measured
 
 
 @pytest.mark.parametrize("right", [Right, TwoStep, DeclaredBias], ids=lambda cls: cls.__name__)
