@@ -10,7 +10,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from benchbox import get
 from benchbox.denoiser import Denoiser
 from benchbox.driver import plan_levels, planned_nfe
 from benchbox.errors import UsageError
@@ -18,6 +17,7 @@ from benchbox.exact.affinity import why_not_exact
 from benchbox.exact.law import Law, noised, propagate, w2
 from benchbox.grid import Grid, Levels
 from benchbox.models.gaussian import Gaussian
+from benchbox.registry import get
 from benchbox.sampler import Sampler
 from benchbox.schedule import Schedule
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from benchbox import get
 from benchbox.agreement import Agreement
 from benchbox.bench.provenance import usable
 from benchbox.errors import UsageError
@@ -23,7 +22,7 @@ from benchbox.metric import Metric
 from benchbox.model import Model
 from benchbox.options import build, describe
 from benchbox.problem import Problem
-from benchbox.registry import registry
+from benchbox.registry import get, registry
 from benchbox.sampler import Sampler
 from benchbox.schedule import Schedule
 

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
-from benchbox import get
 from benchbox.driver import ADAPTIVE_LEVELS, plan_levels, planned_nfe
 from benchbox.exact.affinity import why_not_exact
 from benchbox.exact.law import last, noised, propagate
@@ -15,6 +14,7 @@ from benchbox.exact.order import SIGMAS, SlopeFit, weak_slope
 from benchbox.exact.pathwise import strong_slope
 from benchbox.exact.rules import RuleResult, Trial, vector
 from benchbox.grid import Levels
+from benchbox.registry import get
 from benchbox.sampler import Sampler
 
 NFES = (10, 20, 50, 100)

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from benchbox import get
 from benchbox.bench.truths import measure
 from benchbox.denoiser import Denoiser
 from benchbox.errors import UsageError
@@ -21,6 +20,7 @@ from benchbox.jumping import check_jumps
 from benchbox.measurement import Measurements, pose
 from benchbox.model import Model
 from benchbox.options import describe
+from benchbox.registry import get
 from benchbox.sampler import Sampler
 
 N = 12

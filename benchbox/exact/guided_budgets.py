@@ -9,7 +9,6 @@ from typing import Any, cast
 import torch
 from torch import Tensor
 
-from benchbox import get
 from benchbox.bench.budget import GuidedBudgets
 from benchbox.denoiser import Denoiser
 from benchbox.driver import trajectory
@@ -17,6 +16,7 @@ from benchbox.grid import Levels
 from benchbox.guidance import Guidance, Guided
 from benchbox.models.analytic import Analytic
 from benchbox.noise import Noise
+from benchbox.registry import get
 from benchbox.sampler import Sampler
 
 Spent = tuple[float, float]

@@ -9,7 +9,6 @@ from dataclasses import replace
 import numpy as np
 import torch
 
-from benchbox import get
 from benchbox.denoiser import Denoiser
 from benchbox.driver import trajectory
 from benchbox.exact.guided_law import guided_factor
@@ -22,6 +21,7 @@ from benchbox.guidances.classifier import Classifier
 from benchbox.guidances.interval import Scaled
 from benchbox.model import Model
 from benchbox.noise import Noise
+from benchbox.registry import get
 from benchbox.sampler import Sampler
 
 ENDS = (10.0, 0.05)

@@ -13,7 +13,6 @@ from itertools import accumulate, islice, pairwise, product
 import torch
 from torch import Tensor
 
-from benchbox import get
 from benchbox.denoiser import Denoiser
 from benchbox.driver import trajectory
 from benchbox.exact.law import Scripted
@@ -23,6 +22,7 @@ from benchbox.exact.refusal import is_refusal
 from benchbox.exact.rules import RuleResult, Trial, counted_denoiser
 from benchbox.grid import Levels
 from benchbox.models.mixture import Mixture
+from benchbox.registry import get
 from benchbox.sampler import rk4
 from benchbox.schedule import Schedule
 

@@ -12,7 +12,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from benchbox import get
 from benchbox.bench.truths import measure
 from benchbox.errors import UsageError
 from benchbox.exact.model_rules import formula
@@ -22,6 +21,7 @@ from benchbox.measurement import Measurements, pose
 from benchbox.metric import Accumulator, Context, Metric
 from benchbox.model import Model
 from benchbox.models.gaussian import Gaussian
+from benchbox.registry import get
 
 
 @dataclass(frozen=True)

@@ -13,13 +13,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from benchbox import get
 from benchbox.errors import UsageError
 from benchbox.exact.agreement import settings_of
 from benchbox.exact.certificate import failed_checks
 from benchbox.exact.mutants import Mutant, mutants_of
 from benchbox.exact.rules import RuleResult, Trial, relative
 from benchbox.exact.settings import made
+from benchbox.registry import get
 from benchbox.sampler import Sampler
 from benchbox.schedule import Schedule
 

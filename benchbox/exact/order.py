@@ -7,12 +7,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
 
-from benchbox import get
 from benchbox.errors import UsageError
 from benchbox.exact.law import noised, propagate
 from benchbox.exact.refusal import is_refusal
 from benchbox.grid import Grid, Levels
 from benchbox.models.gaussian import Gaussian
+from benchbox.registry import get
 from benchbox.sampler import Sampler
 from benchbox.schedule import Schedule
 

@@ -10,7 +10,6 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
-from benchbox import get
 from benchbox.bench.truths import measure
 from benchbox.driver import plan_levels, planned_nfe
 from benchbox.errors import UsageError
@@ -22,6 +21,7 @@ from benchbox.guidance import Guidance
 from benchbox.measurement import pose
 from benchbox.metrics.frechet import gaussian_w2
 from benchbox.problem import Problem
+from benchbox.registry import get
 
 AVERAGED_MEASUREMENTS = 3
 """Over which the distances are averaged; the covariances are the same for all."""

@@ -9,11 +9,11 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from benchbox import get
 from benchbox.errors import UsageError
 from benchbox.exact.law import Law, noised, propagate, w2
 from benchbox.grid import Levels
 from benchbox.models.gaussian import Gaussian
+from benchbox.registry import get
 from benchbox.sampler import Sampler
 
 TABLE = "published_w2_gaussian_cifar10.csv"

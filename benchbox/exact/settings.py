@@ -8,10 +8,10 @@ from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import Any, Literal, get_args, get_origin
 
-from benchbox import get
 from benchbox.coercion import alternatives
 from benchbox.errors import UsageError
 from benchbox.options import hints
+from benchbox.registry import get
 from benchbox.sampler import Sampler
 from benchbox.schedule import Schedule
 

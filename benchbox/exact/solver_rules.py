@@ -8,7 +8,6 @@ from itertools import accumulate
 import torch
 from torch import Tensor
 
-from benchbox import get
 from benchbox.bench.truths import measure
 from benchbox.denoiser import Denoiser
 from benchbox.driver import trajectory
@@ -19,6 +18,7 @@ from benchbox.grid import Levels
 from benchbox.measurement import Measurements, pose
 from benchbox.noise import Noise
 from benchbox.options import describe
+from benchbox.registry import get
 from benchbox.sampler import Sampler
 
 SOLVER_SAMPLES = 23

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
-from benchbox import get
 from benchbox.errors import UsageError
 from benchbox.exact.refusal import in_one_line, is_refusal
 from benchbox.exact.rules import RuleResult, Trial
 from benchbox.exact.settings import Variant, covering_settings
+from benchbox.registry import get
 from benchbox.sampler import Sampler
 
 SCHEDULES = ("edm", "vp")
