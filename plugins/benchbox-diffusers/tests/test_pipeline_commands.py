@@ -47,7 +47,7 @@ def test_check_compares_a_folder_with_its_own_pipeline(folder: list[str], monkey
 def test_a_board_with_intervals_and_a_recommendation(folder: list[str]) -> None:
     done = command(
         "run", *folder, "--guidance", "cfg", "--set", "scale=5", "--sampler", "diffusers:DDIMScheduler,ddim", "--nfe",
-        "6,12", "--metric", "teacher_error", "--set", "teacher_error.nfe=31", "--samples", "9", "--device", "cpu",
+        "6,12", "--metric", "teacher_error", "--set", "teacher_error.nfe=15", "--samples", "9", "--device", "cpu",
         "--save-samples", "shards",
     )  # fmt: skip
     assert done.exit_code == 0, done.output
@@ -60,7 +60,7 @@ def test_a_board_with_intervals_and_a_recommendation(folder: list[str]) -> None:
     shapes = {array[key].shape[1:] for array in arrays for key in array.files if array[key].ndim == 4}
     assert shapes in ({(3, 16, 16)}, {(16, 16, 3)}), "pictures, not latents"
     board = command("leaderboard", "results")
-    assert "teacher_error (nfe=31) of 9 samples" in " ".join(board.output.split())
+    assert "teacher_error (nfe=15) of 9 samples" in " ".join(board.output.split())
     words = ["recommend", "results", "--model", "diffusers:TINY", "--metric", "teacher_error", "--target"]
     found = command(*words, "1000")
     assert found.exit_code == 0, found.output
