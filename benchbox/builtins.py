@@ -59,7 +59,7 @@ def benchbox_grids() -> list[type[Grid]]:
 
 @hookimpl
 def benchbox_models() -> list[type[Model]]:
-    from benchbox.models.bundled import MnistDDPM, MnistEDM, MnistNCSN
+    from benchbox.models.bundled import MnistConsistency, MnistDDPM, MnistEDM, MnistNCSN
     from benchbox.models.card_model import CardFile
     from benchbox.models.empirical import Empirical
     from benchbox.models.fractal import Fractal
@@ -71,8 +71,8 @@ def benchbox_models() -> list[type[Model]]:
     from benchbox.models.torchscript import TorchScript
 
     return [
-        MnistEDM, MnistDDPM, MnistNCSN, Gaussian, Mixture, Mixture25, Fractal, Texture, Empirical, CardFile,
-        TorchScript, Python,
+        MnistEDM, MnistConsistency, MnistDDPM, MnistNCSN, Gaussian, Mixture, Mixture25, Fractal, Texture, Empirical,
+        CardFile, TorchScript, Python,
     ]  # fmt: skip
 
 

@@ -116,7 +116,7 @@ def test_a_jump_is_one_evaluation_and_the_plan_says_so(nfe: int, evaluations: in
 
 
 def test_the_open_grid_ends_before_the_least_level() -> None:
-    karras, opened = (benchbox.get("grid", name) for name in ("karras", "karras-open"))
+    karras, opened = (benchbox.get("grid", name, rho=7.0) for name in ("karras", "karras-open"))
     assert list(opened(EDM, 4)) == list(karras(EDM, 5)[:4])
 
 

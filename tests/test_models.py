@@ -106,7 +106,8 @@ def test_gaussian_refuses_options_that_do_not_fit_in_one_sentence(options: dict[
     assert "\n" not in str(error.value)
 
 
-BUNDLED = ["mnist-edm", "mnist-ddpm", "mnist-ncsn"]
+DENOISERS = ["mnist-edm", "mnist-ddpm", "mnist-ncsn"]
+BUNDLED = [*DENOISERS, "mnist-consistency"]
 
 
 @pytest.mark.parametrize("name", BUNDLED)
@@ -122,7 +123,7 @@ def test_bundled_weights_are_at_most_15_mb_together() -> None:
     assert sum(benchbox.get("model", name).weights().stat().st_size for name in BUNDLED) < 15e6
 
 
-@pytest.mark.parametrize("name", BUNDLED)
+@pytest.mark.parametrize("name", DENOISERS)
 @pytest.mark.parametrize("sigma", [0.05, 0.5, 2.0])
 def test_bundled_networks_denoise_better_than_the_best_linear_denoiser(name: str, sigma: float) -> None:
     """On data made by another of the bundled networks: no file from outside is needed."""

@@ -38,6 +38,13 @@ class MnistEDM(Bundled):
 
 
 @dataclass(frozen=True)
+class MnistConsistency(Bundled):
+    """A consistency model (Song et al. 2023) of MNIST, distilled from `mnist-edm`: it jumps to the data."""
+
+    name = "mnist-consistency"
+
+
+@dataclass(frozen=True)
 class MnistDDPM(Bundled):
     """A small U-Net that predicts ε on the discrete linear-β schedule, T = 1000 (Ho et al. 2020), trained on MNIST."""
 

@@ -9,7 +9,7 @@ from typing import Literal
 
 import torch
 
-from benchbox.card import sha256
+from benchbox.card import JUMPING_FORMAT, sha256
 from benchbox.denoiser import Denoiser
 from benchbox.errors import UsageError
 from benchbox.models.card_model import CardModel
@@ -63,6 +63,10 @@ def card_teacher(name: str) -> CardModel:
         raise UsageError(f"--distill {name}: a teacher is a network with a card, as benchbox train writes it.")
     if model.problem is not None:
         raise UsageError(f"--distill {name}: this network takes measurements, and distillation has none.")
+    if model.latent:
+        raise UsageError(f"--distill {name}: this network makes latents, and a distilled card has no autoencoder.")
+    if not model.denoises:
+        raise UsageError(f"--distill {name}: this network jumps already.")
     if model.learned_variance:
         raise UsageError(f"--distill {name}: this network gives a variance, and a jump has none.")
     return model
@@ -94,10 +98,12 @@ def write_student(job: DistillationConfig, teacher: CardModel, distiller: Distil
     card = replace(
         teacher.card,
         name=job.name,
+        grid="karras-open",
         jumps="consistency",
         training=training,
         weights=weights.name,
         sha256=sha256(weights),
+        format=JUMPING_FORMAT,
     )
     path = job.output / f"{job.name}.json"
     card.write(path)
