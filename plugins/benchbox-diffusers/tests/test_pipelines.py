@@ -157,3 +157,22 @@ def test_a_class_conditional_unet_beside_the_loop_written_out(tmp_path: Path) ->
     assert benchbox.get("model", "diffusers", path=tmp_path).classes == 10
     other = benchbox.sample("ddim", tested, nfe=5, n=3, grid="leading", label=(4,))
     assert float((other - y).abs().max() / y.abs().max()) > 1e-2
+
+
+@pytest.mark.parametrize("name", [
+    "ldm", "stable_diffusion_xl", "stable_diffusion_3", "flux", "dit", "pixart_sigma", "sana", "lumina2",
+])  # fmt: skip
+def test_weights_in_half_precision_change_the_denoiser_by_its_rounding(name: str, tmp_path: Path) -> None:
+    """`--dtype bfloat16` converts the weights of a pipeline's network."""
+    tested = model(name, tmp_path)
+    x, sigma = torch.randn(2, *tested.shape, generator=torch.Generator().manual_seed(0)), 1.0
+    found = []
+    for dtype in (torch.float32, torch.bfloat16):
+        denoise = Denoiser(tested, torch.device("cpu"), dtype)
+        denoise.at(torch.arange(2))
+        assert {p.dtype for p in denoise.formula.network.parameters()} == {dtype}  # type: ignore[attr-defined]
+        with torch.inference_mode():
+            found.append(denoise(x, sigma))
+    whole, half = found
+    assert half.dtype == torch.float32
+    assert 0 < float((half - whole).norm() / (x - whole).norm()) < 0.03
