@@ -131,17 +131,23 @@ class Sliced(StoredVectors):
 
 
 class Sorted:
-    """The columns of an array (n, columns), each sorted, with the row of origin of every number."""
+    """The columns of an array (n, columns), each sorted, with the row of origin of every number.
+
+    Each column is contiguous while it is sorted and resampled: across rows a large array would be read anew for each.
+    """
 
     def __init__(self, x: Float32Array) -> None:
-        self.order = np.argsort(x, axis=0)
-        self.values = np.take_along_axis(x, self.order, axis=0)
+        columns = np.ascontiguousarray(x.T)
+        self.order = np.argsort(columns, axis=1)
+        self.columns = np.take_along_axis(columns, self.order, axis=1)
+        self.values = np.ascontiguousarray(self.columns.T)
 
     def resampled(self, rng: np.random.Generator) -> Float32Array:
         """The sorted columns of a bootstrap sample of the rows (Efron 1979), without sorting again."""
         n = len(self.values)
-        counts = np.bincount(rng.integers(n, size=n), minlength=n)[self.order]
-        return np.stack([np.repeat(v, count) for v, count in zip(self.values.T, counts.T, strict=True)], axis=1)
+        counts = np.bincount(rng.integers(n, size=n), minlength=n)
+        pairs = zip(self.columns, self.order, strict=True)
+        return np.stack([np.repeat(column, counts[rows]) for column, rows in pairs], axis=1)
 
 
 def distance(x: Float32Array, y: Float32Array, power: int = 2) -> float:
