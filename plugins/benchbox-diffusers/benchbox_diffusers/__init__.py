@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from benchbox import Grid, Metric, Model, Sampler, Schedule, hookimpl
+from benchbox_diffusers.few_step import FEW_STEP
 from benchbox_diffusers.grids import GRIDS
 from benchbox_diffusers.models import Diffusers
 from benchbox_diffusers.samplers import SAMPLERS
@@ -12,7 +13,7 @@ from benchbox_diffusers.scores import CLIPScore, Reward
 
 @hookimpl
 def benchbox_samplers() -> list[type[Sampler]]:
-    return list(SAMPLERS)
+    return [*SAMPLERS, *FEW_STEP]
 
 
 @hookimpl

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from benchbox_diffusers.options import table
 from benchbox_diffusers.schedules import Betas
-from benchbox_diffusers.traits import LEFT_OUT
+from benchbox_diffusers.traits import FEW_STEPS, LEFT_OUT
 
 if TYPE_CHECKING:
     from benchbox import Schedule
@@ -92,6 +92,11 @@ class Training:
         """The noise schedule of the training. ValueError for an unsupported scheduler or key."""
         from benchbox import get
 
+        if self.scheduler in FEW_STEPS:
+            raise ValueError(
+                f"{self.folder} has a {self.scheduler}, so its network is distilled and jumps to the data: load it in "
+                "code of your own, --model python:… --set jumps=consistency."
+            )
         if self.scheduler in LEFT_OUT:
             raise ValueError(
                 f"{self.folder} has a {self.scheduler}, which is not supported: {LEFT_OUT[self.scheduler]}."

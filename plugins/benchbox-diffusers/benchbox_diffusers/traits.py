@@ -104,8 +104,13 @@ BROKEN: dict[str, list[dict[str, Any]]] = {
 """Combinations of options that diffusers accepts and then fails with."""
 
 TOKENS = "samples tokens, not numbers"
+FEW_STEPS = (
+    "CMStochasticIterativeScheduler", "FlowMatchLCMScheduler", "LCMScheduler", "SCMScheduler", "TCDScheduler",
+)  # fmt: skip
+"""The schedulers of `few_step`, for models that jump."""
+
 INVERSE = "goes from data to noise"
-DISTILLED = "made for a distilled (consistency) network: it jumps to the data and noises again"
+
 LEFT_OUT: dict[str, str] = {
     "AmusedScheduler": TOKENS,
     "BlockRefinementScheduler": TOKENS,
@@ -114,12 +119,7 @@ LEFT_OUT: dict[str, str] = {
     "VQDiffusionScheduler": TOKENS,
     "DDIMInverseScheduler": INVERSE,
     "DPMSolverMultistepInverseScheduler": INVERSE,
-    "CMStochasticIterativeScheduler": DISTILLED,
-    "ConsistencyDecoderScheduler": DISTILLED,
-    "FlowMatchLCMScheduler": DISTILLED,
-    "LCMScheduler": DISTILLED,
-    "SCMScheduler": DISTILLED,
-    "TCDScheduler": DISTILLED,
+    "ConsistencyDecoderScheduler": "made for the decoder of a VAE: it decodes latents, and samples no model",
     "FlowMapEulerDiscreteScheduler": "needs a network that knows both ends of a step (a flow map)",
     "PiflowScheduler": "needs a network that puts out a policy, not a velocity",
     "CogVideoXDPMScheduler": "its step asks its video pipeline for the last step's answer",

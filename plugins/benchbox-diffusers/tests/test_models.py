@@ -182,7 +182,7 @@ class TestConfiguration:
             "has a FlowMatchEulerDiscreteScheduler, whose noise schedule is not supported": {
                 "_class_name": "FlowMatchEulerDiscreteScheduler", "shift": 3.0,
             },
-            "has a LCMScheduler, which is not supported: made for a distilled": {"_class_name": "LCMScheduler"},
+            "has a LCMScheduler, so its network is distilled and jumps to the data": {"_class_name": "LCMScheduler"},
             "all above 0 and below 1": {"beta_start": 0.0},
         }  # fmt: skip
         for i, (sentence, config) in enumerate(cases.items()):
