@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from benchbox.errors import UsageError
-from benchbox.nets.threaded import Threaded
+from benchbox.threaded import Threaded
 
 REGIONAL_SHARE = 0.8
 """The share of the parameters that repeated blocks must hold for them to be compiled in place of the network."""

@@ -9,7 +9,9 @@ import torch
 from torch import Tensor
 
 from benchbox.denoiser import Denoiser
+from benchbox.errors import UsageError
 from benchbox.grid import Grid, Levels
+from benchbox.guidance import Guidance
 from benchbox.model import Model
 from benchbox.noise import Noise
 from benchbox.sampler import Sampler
@@ -103,6 +105,30 @@ def planned_nfe(sampler: Sampler, n_levels: int, final: str = "denoise") -> int:
 def least_nfe(sampler: Sampler, final: str = "denoise") -> int:
     """The least budget that buys a run."""
     return planned_nfe(sampler, 1, final) or 1
+
+
+def check_jumps(sampler: Sampler, model: Model, guidance: Guidance | None = None) -> None:
+    """UsageError, before any work, where the model cannot do what the sampler asks: denoise, or jump."""
+    asked = sampler.uses_jumps
+    if asked is None and not model.denoises:
+        raise UsageError(
+            f"sampler {sampler.name} needs a denoiser and model {model.title} only jumps: use a sampler that jumps, "
+            "such as consistency."
+        )
+    if asked is None:
+        return
+    if model.jumps is None:
+        raise UsageError(
+            f"sampler {sampler.name} needs a model that jumps and {model.title} is a denoiser: use a solver, such as "
+            "heun, or a distilled model (benchbox train --distill)."
+        )
+    if asked == "flow-map" and model.jumps == "consistency":
+        raise UsageError(
+            f"sampler {sampler.name} jumps to lower levels and model {model.title} jumps to the data alone: use "
+            "sampler consistency."
+        )
+    if guidance is not None:
+        raise UsageError(f"sampler {sampler.name} takes no guidance: a jump is not a denoiser that could be guided.")
 
 
 ADAPTIVE_LEVELS = 18

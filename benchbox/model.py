@@ -14,12 +14,18 @@ if TYPE_CHECKING:
 
     from benchbox.agreement import Agreement
     from benchbox.grid import Grid
-    from benchbox.jumping import Jump, Jumps
     from benchbox.problem import Problem
     from benchbox.schedule import Schedule
 
 Prediction = Literal["eps", "x0", "score", "v", "flow", "edm"]
 """What a network predicts, see `benchbox.prediction`."""
+
+Jumps = Literal["consistency", "flow-map"]
+"""consistency: to the data alone, σ' = 0 (Song et al. 2023, arXiv:2303.01469); flow-map: to any lower level σ' (Kim
+et al. 2023, arXiv:2310.02279)."""
+
+Jump = Callable[..., "Tensor"]
+"""(x, sigma, sigma_next, **conditions) to the state at σ' < σ on the trajectory through x; σ' = 0 is the data."""
 
 
 class Model(DataDistribution):
@@ -69,8 +75,7 @@ class Model(DataDistribution):
 
     @property
     def jumps(self) -> Jumps | None:
-        """Whether it jumps along the ODE in one evaluation: to the data, `consistency`, or to any lower level,
-        `flow-map`; None: it is a denoiser alone."""
+        """How it jumps along the ODE in one evaluation: to the data (`consistency`) or to any level (`flow-map`)."""
         return None
 
     @property

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from math import sqrt
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from benchbox.jumping import Jumps
+from benchbox.model import Jumps
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -10,7 +10,7 @@ import torch
 from networks import EIGENVALUES, MEAN, ExactNetwork
 from torch import Tensor, nn
 
-from benchbox.jumping import Jumps
+from benchbox.model import Jumps
 from benchbox.prediction import edm_coefficients
 
 

@@ -19,12 +19,11 @@ import benchbox
 from benchbox.bench.run import Run
 from benchbox.bench.sweep import one_cell
 from benchbox.denoiser import Denoiser
-from benchbox.driver import trajectory
+from benchbox.driver import check_jumps, trajectory
 from benchbox.errors import UsageError
 from benchbox.exact.certificate import failed_checks
 from benchbox.exact.law import noised, propagate
 from benchbox.grid import Levels
-from benchbox.jumping import check_jumps
 from benchbox.model import Model
 from benchbox.noise import Noise
 from benchbox.sampler import Sampler

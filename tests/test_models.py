@@ -192,7 +192,7 @@ def test_what_is_no_card_is_refused_in_one_sentence(tmp_path: Path, text: str) -
 def test_a_model_that_states_no_hash_is_known_by_the_files_of_its_package(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from benchbox.bench.weights_hash import package_data_sha256
+    from benchbox.bench.identity import package_data_sha256
 
     package = tmp_path / "theirs_with_weights"
     package.mkdir()

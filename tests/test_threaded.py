@@ -8,8 +8,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from benchbox.nets.threaded import LEAST, Threaded
 from benchbox.nets.unet import UNet
+from benchbox.threaded import LEAST, Threaded
 
 
 class Calls(nn.Module):

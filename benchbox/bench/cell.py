@@ -11,11 +11,11 @@ from typing import Any
 import torch
 
 from benchbox.acceleration import Acceleration
+from benchbox.bench.identity import plugin_columns, weights_sha256
 from benchbox.bench.network_columns import network_columns
 from benchbox.bench.provenance import device_name
 from benchbox.bench.saver import Saver
 from benchbox.bench.truths import measure
-from benchbox.bench.weights_hash import weights_sha256
 from benchbox.card import sha256
 from benchbox.grid import Grid, Levels
 from benchbox.guidance import Guidance, guided_levels
@@ -143,17 +143,3 @@ class Cell:
     def packages(self) -> list[str]:
         """The packages of all its plugins, metrics included."""
         return sorted({p.split()[0] for plugin in (*self.plugins, *self.metrics) for p in plugin_packages(plugin)})
-
-
-def plugin_columns(kind: str, plugin: Guidance | Problem | None) -> dict[str, Any]:
-    """The columns that a guidance or a problem adds to the identity; without one the identity has none of them.
-
-    An instance of a class that no package offers, as Python code may pass, has no package.
-    """
-    if plugin is None:
-        return {}
-    offer = next((o for o in registry().matches(kind, plugin.name) if o.cls is type(plugin)), None)
-    return {
-        kind: plugin.name, f"{kind}_options": dumps(describe(plugin)),
-        f"{kind}_package": offer and offer.package, f"{kind}_version": offer and offer.version,
-    }  # fmt: skip

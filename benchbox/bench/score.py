@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from benchbox.bench.identity import weights_sha256
 from benchbox.bench.no_run import NoRun
 from benchbox.bench.plan import Row
 from benchbox.bench.provenance import device_name, machine, package_versions
@@ -26,7 +27,6 @@ from benchbox.bench.row import (
     with_values,
 )
 from benchbox.bench.samples import as_data
-from benchbox.bench.weights_hash import weights_sha256
 from benchbox.errors import UsageError, sentence
 from benchbox.hookspecs import CONTRACT
 from benchbox.inputs.images import Images

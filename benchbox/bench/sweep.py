@@ -12,11 +12,10 @@ from benchbox.bench.cell import Cell
 from benchbox.bench.network_columns import validate_acceleration
 from benchbox.bench.request import Request
 from benchbox.bench.settings import Settings, model_named, named_with_value
-from benchbox.driver import default_grid
+from benchbox.driver import check_jumps, default_grid
 from benchbox.errors import UsageError
 from benchbox.grid import Grid
 from benchbox.guidance import Guidance
-from benchbox.jumping import check_jumps
 from benchbox.measurement import pose
 from benchbox.metric import Metric
 from benchbox.model import Model, Prediction

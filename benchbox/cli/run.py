@@ -112,15 +112,13 @@ def run(
     request = Request(
         samplers=name_list(sampler, "--sampler"), nfe=integers(nfe, "--nfe", 1) if nfe else [],
         models=name_list(model, "--model"), schedules=name_list(schedule, "--schedule"),
-        grids=name_list(grid, "--grid"),
-        metrics=None if metric is None else metric_names(metric), n_samples=samples, batch_size=batch_size,
-        seeds=integers(seed, "--seed", 0), device=usable(device), dtype=dtype,
+        grids=name_list(grid, "--grid"), metrics=None if metric is None else metric_names(metric),
+        n_samples=samples, batch_size=batch_size, seeds=integers(seed, "--seed", 0), device=usable(device), dtype=dtype,
         settings=parse_settings(set_ or []), nfe_policy=nfe_policy, final=final, noise_block=noise_block,
         noise_device=usable(noise_device) if noise_device else None,
         save=Saver(save_samples.resolve(), save_format) if save_samples else None,
-        guidances=name_list(guidance, "--guidance"), nfe_of=nfe_of,
+        guidances=name_list(guidance, "--guidance"), nfe_of=nfe_of, compile=compile_, channels_last=channels_last,
         problems=name_list(problem, "--problem"), measurements=measurements,
-        compile=compile_, channels_last=channels_last,
     )  # fmt: skip
     options = {"workers": workers, "threads": threads, "isolate": isolate, "address": address}
     chosen = one_executor(executor, request.settings, {k: v for k, v in options.items() if v is not None})
@@ -138,9 +136,8 @@ def sweep(request: Request, executor: Executor, results: Path, dry_run: bool, fo
     from benchbox.store.verify import inspect_files
 
     cells, store = expand(request), Store(results)
-    plan = plan_sweep(
-        cells, store, executor, force, costs=dry_run, command=command_line(), configuration=resolved(request, cells)
-    )
+    origin = {"command": command_line(), "configuration": resolved(request, cells)}
+    plan = plan_sweep(cells, store, executor, force, costs=dry_run, **origin)
     if results.exists():
         inspect_files(store)
     for remark in [*(() if request.metrics is not None else unmeasured(cells)), *store.problems]:

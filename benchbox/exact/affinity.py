@@ -11,8 +11,7 @@ from torch import Tensor
 
 from benchbox.exact.law import EXACT, scripted_output
 from benchbox.grid import Levels
-from benchbox.jumping import Jump, Jumps
-from benchbox.model import Model
+from benchbox.model import Jump, Jumps, Model
 from benchbox.models.analytic import FloatVector
 from benchbox.models.gaussian import Gaussian
 from benchbox.sampler import Sampler

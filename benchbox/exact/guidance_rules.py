@@ -11,12 +11,12 @@ from torch import Tensor
 
 from benchbox.bench.truths import measure
 from benchbox.denoiser import Denoiser
+from benchbox.driver import check_jumps
 from benchbox.errors import UsageError
 from benchbox.exact.certificate import Certificate
 from benchbox.exact.guided_order import law_and_order, levels
 from benchbox.exact.rules import Rule, RuleResult, apply
 from benchbox.guidance import Guidance, Guided
-from benchbox.jumping import check_jumps
 from benchbox.measurement import Measurements, pose
 from benchbox.model import Model
 from benchbox.options import describe

@@ -18,7 +18,7 @@ from benchbox.schedule import Schedule
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-    from benchbox.jumping import Jumps
+    from benchbox.model import Jumps
     from benchbox.problem import Problem
 
 
@@ -135,7 +135,7 @@ class CardModel(CardFiles):
         return net.to(device)
 
     def network(self, device: Any) -> Callable[..., Tensor]:
-        from benchbox.nets.threaded import Threaded
+        from benchbox.threaded import Threaded
 
         return Threaded(self.module(device).eval().requires_grad_(False))
 

@@ -17,7 +17,7 @@ from benchbox.models.analytic import Analytic, FloatVector, read_numbers
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from benchbox.jumping import Jump, Jumps
+    from benchbox.model import Jump, Jumps
 
 
 @dataclass(frozen=True)

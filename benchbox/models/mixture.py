@@ -12,15 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchbox.classes import LATER_OPTION, check_label, class_labels
-from benchbox.jumping import Jump, Jumps
 from benchbox.mixture_law import MixtureLaw
+from benchbox.model import Jump, Jumps, Model
 from benchbox.models.analytic import Analytic, FloatVector, read_numbers
 from benchbox.models.solved_jump import solved_jump
 
 if TYPE_CHECKING:
     from torch import Tensor
-
-    from benchbox.model import Model
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
-from benchbox.jumping import Jump
+from benchbox.model import Jump
 from benchbox.sampler import rk4
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""The hash of a model's weights."""
+"""What identifies a plugin in a row: the hash of a model's weights, and the columns of a guidance or a problem."""
 
 from __future__ import annotations
 
@@ -6,9 +6,15 @@ import hashlib
 import sys
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from benchbox.card import sha256
+from benchbox.guidance import Guidance
 from benchbox.model import Model
+from benchbox.options import describe
+from benchbox.problem import Problem
+from benchbox.registry import registry
+from benchbox.store.paths import dumps
 
 CODE = frozenset({".py", ".pyc", ".pyi"})
 
@@ -25,3 +31,17 @@ def package_data_sha256(package: str) -> str | None:
     files = sorted(f for folder in folders for f in folder.rglob("*") if f.is_file() and f.suffix not in CODE)
     text = "\n".join(sha256(f) for f in files)
     return hashlib.sha256(text.encode()).hexdigest() if files else None
+
+
+def plugin_columns(kind: str, plugin: Guidance | Problem | None) -> dict[str, Any]:
+    """The columns that a guidance or a problem adds to the identity; without one the identity has none of them.
+
+    An instance of a class that no package offers, as Python code may pass, has no package.
+    """
+    if plugin is None:
+        return {}
+    offer = next((o for o in registry().matches(kind, plugin.name) if o.cls is type(plugin)), None)
+    return {
+        kind: plugin.name, f"{kind}_options": dumps(describe(plugin)),
+        f"{kind}_package": offer and offer.package, f"{kind}_version": offer and offer.version,
+    }  # fmt: skip
