@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
@@ -48,6 +49,20 @@ def plain(net: CalledNetwork, y: Tensor, t: Tensor, given: dict[str, Tensor]) ->
 
 def stable_diffusion(net: CalledNetwork, y: Tensor, t: Tensor, given: dict[str, Tensor]) -> dict[str, Any]:
     return {"sample": y, "timestep": t, "encoder_hidden_states": given["prompt_embeds"]}
+
+
+def latent_consistency(net: CalledNetwork, y: Tensor, t: Tensor, given: dict[str, Tensor]) -> dict[str, Any]:
+    """With sinusoids of 1000 (s − 1), s the scale of the guidance that was distilled (Luo et al. 2023, §4.2)."""
+    import torch
+
+    called = stable_diffusion(net, y, t, given)
+    width = net.net.config.time_cond_proj_dim
+    if width is None or net.embedded is None:
+        return called
+    frequencies = torch.exp(-math.log(10_000) / (width // 2 - 1) * torch.arange(width // 2, device=y.device))
+    angles = 1000 * (net.embedded - 1) * frequencies
+    sinusoids = torch.nn.functional.pad(torch.cat([angles.sin(), angles.cos()]), (0, width % 2))
+    return called | {"timestep_cond": sinusoids.to(y).expand(len(y), -1)}
 
 
 def stable_diffusion_xl(net: CalledNetwork, y: Tensor, t: Tensor, given: dict[str, Tensor]) -> dict[str, Any]:

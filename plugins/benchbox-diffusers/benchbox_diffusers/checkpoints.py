@@ -126,7 +126,8 @@ def check(checkpoint: Checkpoint) -> None:
     family, config, kind = checkpoint.family, checkpoint.config, checkpoint.config.get("_class_name")
     if kind not in (family.network_class, "Transformer2DModel"):
         raise ValueError(f"{checkpoint.folder} holds a {kind}: only {family.network_class} is supported.")
-    if config.get("class_embed_type") or config.get("time_cond_proj_dim"):
+    guided = config.get("time_cond_proj_dim") and family.embedded is None
+    if config.get("class_embed_type") or guided:
         key = "class_embed_type" if config.get("class_embed_type") else "time_cond_proj_dim"
         raise ValueError(f"{checkpoint.folder} has {key}={config[key]!r} in its configuration, which is not supported.")
     if not family.side and not config.get("sample_size"):

@@ -68,6 +68,9 @@ FAMILIES: dict[str, Family] = {
     "StableDiffusionPipeline": Family(
         "unet", "UNet2DConditionModel", calls.stable_diffusion, vae="vae", encoded=PROMPT, scale=7.5
     ),
+    "LatentConsistencyModelPipeline": Family(
+        "unet", "UNet2DConditionModel", calls.latent_consistency, vae="vae", encoded=PROMPT, embedded=8.5
+    ),
     "StableDiffusionXLPipeline": Family(
         "unet", "UNet2DConditionModel", calls.stable_diffusion_xl, vae="vae", encoded=POOLED, scale=5.0
     ),
@@ -93,10 +96,9 @@ FAMILIES: dict[str, Family] = {
 }  # fmt: skip
 """Class of the pipeline, in model_index.json, to its family."""
 
-DISTILLED = "is made for few steps: its network jumps to the data, which benchbox does not do yet"
+DISTILLED = "is made for few steps, and how its network jumps is not in benchbox's table yet"
 REFUSED: dict[str, str] = {
     "ConsistencyModelPipeline": DISTILLED,
-    "LatentConsistencyModelPipeline": DISTILLED,
     "SanaSprintPipeline": DISTILLED,
 }
 """Pipelines that are known and refused, with the reason."""

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from benchbox import Sampler
+from benchbox import Grid, Sampler, Schedule
 from benchbox_diffusers.grids import training_sigmas
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
     from torch import Tensor
 
     from benchbox import Levels
@@ -227,6 +228,26 @@ class SCM(FewStep):
         """v of x_0 = cos t y − sin t v."""
         t = math.atan(sigma / self.sigma_data)
         return (math.cos(t) ** 2 * x - end) / math.sin(t)
+
+
+@dataclass(frozen=True)
+class LCMLevels(Grid):
+    """The levels of diffusers' LCMScheduler: n of the levels of the distillation, spaced evenly from the noisiest.
+
+    training: the levels of the distillation (original_inference_steps), at equal steps of the training's.
+    """
+
+    name = "diffusers:LCMScheduler"
+    training: int = 50
+
+    def __call__(self, schedule: Schedule, n_levels: int) -> NDArray[np.float64]:
+        first, last = self.ends(schedule)
+        table = training_sigmas(schedule, last, first)
+        if n_levels > self.training or self.training > len(table):
+            raise ValueError(f"it has {self.training} levels of {len(table)} training steps")
+        steps = np.arange(1, self.training + 1) * (len(table) // self.training) - 1
+        chosen = np.floor(np.linspace(0, self.training, n_levels, endpoint=False)).astype(int)
+        return np.clip(np.asarray(schedule.time(table[steps[::-1][chosen]])), last, first)
 
 
 FEW_STEP: list[type[FewStep]] = [LCM, TCDOfDiffusers, CM, FlowMatchLCM, SCM]

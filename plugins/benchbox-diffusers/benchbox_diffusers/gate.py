@@ -57,6 +57,10 @@ class Recorder:
         self.asked.append((x.clone(), sigma))
         return self.denoise(x, sigma)
 
+    def jump(self, x: Tensor, sigma: float, sigma_next: float) -> Tensor:
+        self.asked.append((x.clone(), sigma))
+        return self.denoise.jump(x, sigma, sigma_next)
+
     def __getattr__(self, name: str) -> Any:
         return getattr(self.denoise, name)
 
@@ -98,6 +102,10 @@ def scales(model: PipelineModel) -> Iterator[float | None]:
 def equivalents(pipeline_run: Reference) -> Iterator[Sampler]:
     """The samplers that equal the pipeline's scheduler: itself, and benchbox's own where there is one."""
     config, name = pipeline_run.scheduler.config, type(pipeline_run.scheduler).__name__
+    if pipeline_run.jumps:
+        yield benchbox.get("sampler", f"diffusers:{name}", timestep_scaling=config["timestep_scaling"])
+        yield benchbox.get("sampler", "consistency")
+        return
     options = {option for group in ("solver", "step") for option in table()[name][group]}
     given = {option: config[option] for option in options if option in config}
     yield benchbox.get("sampler", f"diffusers:{name}", **given)
@@ -128,7 +136,8 @@ def compare(
     ]  # DiT's pipeline doubles its states
     start = reference[0] / pipeline_run.scale(sigmas[0]) / levels.start_std
     final = "denoise" if len(sigmas) < len(pipeline_run.sigmas) else "none"
-    *_, x = trajectory(sampler, cast("Denoiser", denoise), levels, cast("Noise", lambda *_: start), final)
+    draws = iter((start, *(draw.to(start) for draw in pipeline_run.draws)))
+    *_, x = trajectory(sampler, cast("Denoiser", denoise), levels, cast("Noise", lambda *_: next(draws)), final)
     states = [x * pipeline_run.scale(sigma) for x, sigma in denoise.asked] + [
         x * pipeline_run.scale(pipeline_run.sigmas[-1])
     ]

@@ -19,8 +19,10 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
-def own_levels(config: dict[str, Any]) -> Grid:
-    """The levels of a pipeline's DDIM scheduler, as its configuration spaces them."""
+def own_levels(config: dict[str, Any], jumps: bool) -> Grid:
+    """The levels of a pipeline's DDIM scheduler, or of its LCM scheduler, as its configuration spaces them."""
+    if jumps:
+        return get("grid", "diffusers:LCMScheduler", training=config.get("original_inference_steps", 50))
     options = {name: config[name] for name in ("timestep_spacing", "steps_offset") if name in config}
     return get("grid", "diffusers:DDIMScheduler", **options)
 
@@ -60,11 +62,15 @@ class Diffusers(PipelineModel):
     def grid(self) -> Grid | str:
         """The levels of its pipeline; of a U-Net alone those of its scheduler's spacing."""
         training = self.checkpoint.training
-        return own_levels(training.values) if self.latent and isinstance(training, Training) else training.grid
+        return (
+            own_levels(training.values, training.jumps)
+            if self.latent and isinstance(training, Training)
+            else training.grid
+        )
 
     @property
     def own_grid(self) -> bool:
-        return self.prediction == "flow"
+        return self.prediction == "flow" or (self.latent and self.jumps is not None)
 
     @property
     def continuous(self) -> bool:

@@ -9,9 +9,11 @@ from typing import Literal
 
 from benchbox import Model, Schedule
 from benchbox.classes import LATER_OPTION
+from benchbox.jumping import Jumps
 from benchbox.model import Prediction
 from benchbox_diffusers.checkpoints import Checkpoint, fetch, read
 from benchbox_diffusers.prompts import Prompts, read_prompts
+from benchbox_diffusers.training import Training
 from benchbox_diffusers.weights import Weights, find
 
 
@@ -72,8 +74,14 @@ class PipelineModel(Model):
     @property
     def guidance_number(self) -> float | None:
         """What a network with an embedded guidance is told; None where it takes none."""
-        takes = self.checkpoint.config.get("guidance_embeds")
+        config = self.checkpoint.config
+        takes = config.get("guidance_embeds") or config.get("time_cond_proj_dim")
         return (self.checkpoint.family.embedded if self.embedded is None else self.embedded) if takes else None
+
+    @property
+    def jumps(self) -> Jumps | None:
+        training = self.checkpoint.training
+        return "consistency" if isinstance(training, Training) and training.jumps else None
 
     @property
     def learned_variance(self) -> bool:

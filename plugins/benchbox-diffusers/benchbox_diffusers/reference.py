@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from benchbox.errors import UsageError
+from benchbox_diffusers.build import feed
 from benchbox_diffusers.flows import FlowTraining
 from benchbox_diffusers.traits import TRAITS
 
@@ -18,16 +19,18 @@ if TYPE_CHECKING:
 
 COMPARABLE = (
     "DDIMScheduler", "DPMSolverMultistepScheduler", "EulerDiscreteScheduler", "FlowMatchEulerDiscreteScheduler",
-    "HeunDiscreteScheduler", "UniPCMultistepScheduler",
+    "HeunDiscreteScheduler", "LCMScheduler", "UniPCMultistepScheduler",
 )  # fmt: skip
-"""Deterministic schedulers. Another one is replaced by the DDIM, or the FlowMatchEuler, of the same noise."""
+"""Deterministic schedulers, and that of networks that jump. Another one is replaced by the DDIM, or the
+FlowMatchEuler, of the same noise."""
 
 
 @dataclass
 class Reference:
     """What the pipeline did: its states y at each call of its scheduler, the last latents, the pictures in [0, 1].
 
-    sigmas: the levels, decreasing; the last one is 0 where the last step leads to the data. frame: of y.
+    draws: the noise of a scheduler that jumps. sigmas: the levels, decreasing; the last one is 0 where the last step
+    leads to the data. frame: of y.
     """
 
     states: list[Tensor] = field(default_factory=list)
@@ -35,17 +38,31 @@ class Reference:
     images: Tensor = field(default_factory=lambda: torch.empty(0))
     sigmas: list[float] = field(default_factory=list)
     scheduler: Any = None
+    draws: list[Tensor] = field(default_factory=list)
     flow: bool = False
 
     def scale(self, sigma: float) -> float:
         """s of y = s x."""
+        if self.jumps:
+            return 1 / (1 + sigma**2) ** 0.5
         return 1 / (1 + sigma) if self.flow else TRAITS[type(self.scheduler).__name__].scale(sigma)
+
+    @property
+    def jumps(self) -> bool:
+        return type(self.scheduler).__name__ == "LCMScheduler"
+
+    def drawn(self, shape: Any, **_: Any) -> Tensor:
+        """A draw of the scheduler, which is kept."""
+        self.draws.append(torch.randn(shape, generator=torch.Generator().manual_seed(len(self.draws) + 1)))
+        return self.draws[-1]
 
 
 def run_pipeline(model: PipelineModel, n: int, scale: float | None, steps: int, device: str = "cpu") -> Reference:
     """The pipeline's run for the samples 0 … n−1, guided with the scale (None: not guided)."""
     pipeline = load_pipeline(model, device)
     reference = Reference(scheduler=pipeline.scheduler, flow=isinstance(model.checkpoint.training, FlowTraining))
+    if reference.jumps:
+        feed(reference.scheduler, reference.drawn)
     step = reference.scheduler.step
 
     def recording(out: Tensor, timestep: Any, sample: Tensor, *rest: Any, **options: Any) -> Any:

@@ -38,6 +38,7 @@ HARMLESS = frozenset({
     # the levels: replaced by the run's grid
     "interpolation_type", "lambda_min_clipped", "sampling_eps", "steps_offset", "use_beta_sigmas",
     "use_exponential_sigmas", "use_karras_sigmas", "use_lu_lambdas",
+    "original_inference_steps", "timestep_scaling",
     # the last step to σ = 0: taken by the driver
     "euler_at_final", "final_sigmas_type", "set_alpha_to_one",
     # without effect unless a key of ONLY has another value
@@ -71,6 +72,11 @@ class Training:
         return self.scheduler == "ScoreSdeVeScheduler"
 
     @property
+    def jumps(self) -> bool:
+        """Whether its network is distilled: its prediction is that of the end of the trajectory."""
+        return self.scheduler == "LCMScheduler"
+
+    @property
     def grid(self) -> str:
         spacing = self.values.get("timestep_spacing", "leading")
         return spacing if spacing in ("leading", "trailing") and not self.exploding else "uniform"
@@ -92,7 +98,7 @@ class Training:
         """The noise schedule of the training. ValueError for an unsupported scheduler or key."""
         from benchbox import get
 
-        if self.scheduler in FEW_STEPS:
+        if self.scheduler in FEW_STEPS and not self.jumps:
             raise ValueError(
                 f"{self.folder} has a {self.scheduler}, so its network is distilled and jumps to the data: load it in "
                 "code of your own, --model python:… --set jumps=consistency."

@@ -76,6 +76,16 @@ def stable_diffusion(**options: Any) -> Any:
                          safety_checker=None, feature_extractor=None, requires_safety_checker=False)  # fmt: skip
 
 
+def latent_consistency() -> Any:
+    """A network that is told the scale of the guidance that was distilled."""
+    torch.manual_seed(0)
+    scheduler = diffusers.LCMScheduler(**STABLE, original_inference_steps=50)
+    return text_pipeline(
+        diffusers.LatentConsistencyModelPipeline, unet=unet2(time_cond_proj_dim=32), vae=vae(), scheduler=scheduler,
+        safety_checker=None, feature_extractor=None, requires_safety_checker=False,
+    )  # fmt: skip
+
+
 def unet2(**options: Any) -> Any:
     return diffusers.UNet2DConditionModel(**{
         "block_out_channels": (4, 8), "norm_num_groups": 4, "layers_per_block": 1, "sample_size": 8, "in_channels": 4,

@@ -182,7 +182,7 @@ class TestConfiguration:
             "has a FlowMatchEulerDiscreteScheduler, whose noise schedule is not supported": {
                 "_class_name": "FlowMatchEulerDiscreteScheduler", "shift": 3.0,
             },
-            "has a LCMScheduler, so its network is distilled and jumps to the data": {"_class_name": "LCMScheduler"},
+            "has a TCDScheduler, so its network is distilled and jumps to the data": {"_class_name": "TCDScheduler"},
             "all above 0 and below 1": {"beta_start": 0.0},
         }  # fmt: skip
         for i, (sentence, config) in enumerate(cases.items()):
@@ -232,8 +232,8 @@ def test_what_is_not_read(tmp_path: Path) -> None:
         "holds a KandinskyPipeline, which is not supported: DDIMPipeline,": (
             "model_index.json", {"_class_name": "KandinskyPipeline"},
         ),
-        "holds a LatentConsistencyModelPipeline, which is made for few steps": (
-            "model_index.json", {"_class_name": "LatentConsistencyModelPipeline"},
+        "holds a SanaSprintPipeline, which is made for few steps": (
+            "model_index.json", {"_class_name": "SanaSprintPipeline"},
         ),
         "holds a UNet2DConditionModel: only": ("unet/config.json", {"_class_name": "UNet2DConditionModel"}),
         "has class_embed_type='timestep'": ("unet/config.json", {"class_embed_type": "timestep"}),
