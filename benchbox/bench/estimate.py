@@ -21,7 +21,8 @@ from benchbox.store.paths import dumps
 LEAST_ARRAYS = 4
 """The least number of arrays of a batch's size in a run: state, noise, denoised state, output of the network."""
 
-PLACE = ["device", "threads", "dtype", "model", "model_options", "batch_size"]
+NETWORK = ["weights_dtype", "memory_format", "compile"]
+PLACE = ["device", "threads", "dtype", *NETWORK, "model", "model_options", "batch_size"]
 SAMPLER = ["sampler", "sampler_options"]
 
 
@@ -85,6 +86,7 @@ def finished_rows(rows: pd.DataFrame) -> pd.DataFrame:
     rows = rows[(rows["status"] == "done") & (rows["nfe"] > 0) & (rows["wall_s"] > 0)]
     evaluations = rows["nfe"] * rows["n_timed"].fillna(rows["n_samples"])  # rows of the first schema lack n_timed
     rate = (rows["wall_s"] + rows["decode_s"].fillna(0.0)) / evaluations
+    rows = rows.assign(**{name: rows[name].astype(object).where(rows[name].notna(), "") for name in NETWORK})
     return rows.assign(rate=rate, peak=rows["gpu_mem_peak_mb"].fillna(rows["rss_peak_mb"]))
 
 
@@ -94,7 +96,8 @@ def medians(rows: pd.DataFrame, by: list[str], column: str) -> dict[Hashable, fl
 
 def groups_of(cell: Cell) -> tuple[Hashable, Hashable]:
     """The group of a cell by model and device, and by model, device and sampler."""
-    place = device_name(cell.device), torch.get_num_threads(), cell.dtype
+    network = (cell.identity.get(name, "") for name in NETWORK)
+    place = (device_name(cell.device), torch.get_num_threads(), cell.dtype, *network)
     by_model = *place, cell.model.title, dumps(describe(cell.model)), cell.batch_size
     return by_model, (*by_model, cell.sampler.name, dumps(describe(cell.sampler)))
 
