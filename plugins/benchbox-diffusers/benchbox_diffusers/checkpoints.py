@@ -10,6 +10,7 @@ from typing import Any
 
 from benchbox.errors import sentence
 from benchbox_diffusers.calls import Time
+from benchbox_diffusers.consistency import ConsistencyTraining
 from benchbox_diffusers.families import FAMILIES, REFUSED, UNET, Family
 from benchbox_diffusers.flows import FlowTraining, is_flow
 from benchbox_diffusers.training import Training
@@ -34,7 +35,9 @@ class Checkpoint:
     size: tuple[int, ...] = ()
 
     @cached_property
-    def training(self) -> Training | FlowTraining:
+    def training(self) -> Training | FlowTraining | ConsistencyTraining:
+        if self.family.consistency:
+            return ConsistencyTraining(self.folder, self.scheduler)
         if not self.family.flow:
             return Training(self.folder, self.scheduler)
         return FlowTraining(self.folder, self.scheduler, self.tokens, self.family.trailing)
@@ -84,6 +87,12 @@ class Checkpoint:
         """Whether the network gives a variance between β̃ and β after its prediction, as ADM and DiT do."""
         doubled = self.config.get("out_channels") == 2 * self.config.get("in_channels", 3)
         return doubled and not self.family.flow and self.scheduler.get("variance_type") != "learned"
+
+    @property
+    def sigma_data(self) -> float | None:
+        """The standard deviation of the data, of a consistency model."""
+        training = self.training
+        return training.values["sigma_data"] if isinstance(training, ConsistencyTraining) else None
 
     @property
     def classes(self) -> int:

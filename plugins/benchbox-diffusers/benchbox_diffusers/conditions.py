@@ -17,7 +17,7 @@ def check_options(model: PipelineModel) -> None:
     """ValueError for an option that the checkpoint has no use for, or one that it needs and that is missing."""
     family, title = model.checkpoint.family, model.checkpoint.pipeline or "a UNet2DModel"
     discrete = model.schedule.steps is not None
-    if not discrete and model.prediction not in ("score", "flow"):
+    if not discrete and model.prediction not in ("score", "flow", "edm"):
         raise ValueError(f"{title} needs a discrete schedule, and {model.schedule.name} is continuous: use ddpm.")
     if family.text and model.prompts is None:
         raise ValueError(f"{title} takes prompts: give a file with one per line, --set prompts=FILE.")

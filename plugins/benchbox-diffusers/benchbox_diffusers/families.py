@@ -18,6 +18,7 @@ class Family:
     that its pipeline has by default; embedded: the same where the network takes that number itself. side: of the
     latents where the network's configuration has none. trailing: its pipeline cuts the time of a flow into equal steps
     from 1 to 1/N. dynamic: it computes the shift of a flow from the number of tokens where its scheduler says so.
+    consistency: its network is preconditioned as in Song et al. 2023, and jumps.
     """
 
     network: str
@@ -33,6 +34,7 @@ class Family:
     side: int | None = None
     trailing: bool = False
     dynamic: bool = False
+    consistency: bool = False
 
     @property
     def flow(self) -> bool:
@@ -63,6 +65,7 @@ FAMILIES: dict[str, Family] = {
     "DDPMPipeline": UNET,
     "PNDMPipeline": UNET,
     "ScoreSdeVePipeline": UNET,
+    "ConsistencyModelPipeline": Family("unet", "UNet2DModel", calls.plain, consistency=True),
     "LDMPipeline": Family("unet", "UNet2DModel", calls.plain, vae="vqvae"),
     "DiTPipeline": Family("transformer", "DiTTransformer2DModel", calls.dit, vae="vae", scale=4.0),
     "StableDiffusionPipeline": Family(
@@ -98,7 +101,6 @@ FAMILIES: dict[str, Family] = {
 
 DISTILLED = "is made for few steps, and how its network jumps is not in benchbox's table yet"
 REFUSED: dict[str, str] = {
-    "ConsistencyModelPipeline": DISTILLED,
     "SanaSprintPipeline": DISTILLED,
 }
 """Pipelines that are known and refused, with the reason."""

@@ -53,6 +53,7 @@ class FlowTraining:
     tokens: int | None
     trailing: bool
     exploding = False
+    jumps = False
 
     @property
     def scheduler(self) -> str:

@@ -103,8 +103,10 @@ def equivalents(pipeline_run: Reference) -> Iterator[Sampler]:
     """The samplers that equal the pipeline's scheduler: itself, and benchbox's own where there is one."""
     config, name = pipeline_run.scheduler.config, type(pipeline_run.scheduler).__name__
     if pipeline_run.jumps:
-        yield benchbox.get("sampler", f"diffusers:{name}", timestep_scaling=config["timestep_scaling"])
-        yield benchbox.get("sampler", "consistency")
+        option = "timestep_scaling" if name == "LCMScheduler" else "sigma_min"
+        yield benchbox.get("sampler", f"diffusers:{name}", **{option: config[option]})
+        if name == "LCMScheduler":  # the other one adds √(σ'² − ε²) z
+            yield benchbox.get("sampler", "consistency")
         return
     options = {option for group in ("solver", "step") for option in table()[name][group]}
     given = {option: config[option] for option in options if option in config}

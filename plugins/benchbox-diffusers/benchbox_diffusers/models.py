@@ -111,16 +111,17 @@ class Diffusers(PipelineModel):
         """Its pipeline's own loop beside a run of benchbox, step by step."""
         from benchbox_diffusers.gate import agreements
 
-        return agreements(self, str(device)) if self.latent else iter(())
+        return agreements(self, str(device)) if self.latent or self.jumps else iter(())
 
     def network(self, device: Any) -> Callable[..., Tensor]:
-        from benchbox_diffusers.networks import Network, placed
+        from benchbox_diffusers.networks import ConsistencyNetwork, Network, placed
 
         checkpoint = self.checkpoint
         class_name, dtype = checkpoint.family.network_class, self.weights_dtype or "float32"
         net = self.weights.load(checkpoint.folder, class_name, dtype)
         sigma_schedule = self.schedule if self.prediction == "score" else None
-        network = Network(
+        kind = ConsistencyNetwork if checkpoint.family.consistency else Network
+        network = kind(
             net, checkpoint.family, checkpoint.time, checkpoint.factor, self.guidance_number, sigma_schedule,
             self.learned_variance,
         )  # fmt: skip

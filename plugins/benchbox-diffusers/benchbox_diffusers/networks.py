@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from benchbox.errors import UsageError
+from benchbox.prediction import edm_coefficients
 from benchbox_diffusers.calls import Time, network_time, unpacked
 
 if TYPE_CHECKING:
@@ -49,6 +50,21 @@ class Network(nn.Module):
         if self.family.packed:
             out = unpacked(out, *y.shape[2:])
         return self.family.sign * first_channels(out, self.outputs * y.shape[1]).to(y.dtype)
+
+
+class ConsistencyNetwork(Network):
+    """The network F of f = c_skip(σ − ε) x + c_out(σ − ε) F (Song et al. 2023, arXiv:2303.01469, app. C), as one of
+    prediction edm, which is without ε: c_skip x + c_out F' = f. It is told 1000 c_noise."""
+
+    epsilon, sigma_data = 0.002, 0.5
+
+    def forward(self, y: Tensor, t: Tensor, **conditions: Tensor) -> Tensor:
+        sigma = (4 * t).exp().view(-1, *[1] * (y.ndim - 1)).to(y.dtype)
+        c_skip, c_out, c_in = edm_coefficients(sigma, self.sigma_data)
+        above = sigma - self.epsilon
+        skip = self.sigma_data**2 / (above**2 + self.sigma_data**2)
+        out = super().forward(y, 1000 * t, **conditions)
+        return ((skip - c_skip) * y / c_in + c_out * (above / sigma) * out) / c_out
 
 
 def first_channels(out: Tensor, channels: int) -> Tensor:

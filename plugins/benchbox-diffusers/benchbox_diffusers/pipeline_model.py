@@ -9,11 +9,9 @@ from typing import Literal
 
 from benchbox import Model, Schedule
 from benchbox.classes import LATER_OPTION
-from benchbox.jumping import Jumps
-from benchbox.model import Prediction
+from benchbox.model import Jumps, Prediction
 from benchbox_diffusers.checkpoints import Checkpoint, fetch, read
 from benchbox_diffusers.prompts import Prompts, read_prompts
-from benchbox_diffusers.training import Training
 from benchbox_diffusers.weights import Weights, find
 
 
@@ -80,8 +78,11 @@ class PipelineModel(Model):
 
     @property
     def jumps(self) -> Jumps | None:
-        training = self.checkpoint.training
-        return "consistency" if isinstance(training, Training) and training.jumps else None
+        return "consistency" if self.checkpoint.training.jumps else None
+
+    @property
+    def sigma_data(self) -> float | None:
+        return self.checkpoint.sigma_data
 
     @property
     def learned_variance(self) -> bool:

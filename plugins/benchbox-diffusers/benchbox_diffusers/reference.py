@@ -12,16 +12,16 @@ from torch import Tensor
 from benchbox.errors import UsageError
 from benchbox_diffusers.build import feed
 from benchbox_diffusers.flows import FlowTraining
-from benchbox_diffusers.traits import TRAITS
+from benchbox_diffusers.traits import FEW_STEPS, TRAITS
 
 if TYPE_CHECKING:
     from benchbox_diffusers.pipeline_model import PipelineModel
 
 COMPARABLE = (
-    "DDIMScheduler", "DPMSolverMultistepScheduler", "EulerDiscreteScheduler", "FlowMatchEulerDiscreteScheduler",
-    "HeunDiscreteScheduler", "LCMScheduler", "UniPCMultistepScheduler",
+    "CMStochasticIterativeScheduler", "DDIMScheduler", "DPMSolverMultistepScheduler", "EulerDiscreteScheduler",
+    "FlowMatchEulerDiscreteScheduler", "HeunDiscreteScheduler", "LCMScheduler", "UniPCMultistepScheduler",
 )  # fmt: skip
-"""Deterministic schedulers, and that of networks that jump. Another one is replaced by the DDIM, or the
+"""Deterministic schedulers, and those of networks that jump. Another one is replaced by the DDIM, or the
 FlowMatchEuler, of the same noise."""
 
 
@@ -44,12 +44,12 @@ class Reference:
     def scale(self, sigma: float) -> float:
         """s of y = s x."""
         if self.jumps:
-            return 1 / (1 + sigma**2) ** 0.5
+            return 1 / (1 + sigma**2) ** 0.5 if type(self.scheduler).__name__ == "LCMScheduler" else 1.0
         return 1 / (1 + sigma) if self.flow else TRAITS[type(self.scheduler).__name__].scale(sigma)
 
     @property
     def jumps(self) -> bool:
-        return type(self.scheduler).__name__ == "LCMScheduler"
+        return type(self.scheduler).__name__ in FEW_STEPS
 
     def drawn(self, shape: Any, **_: Any) -> Tensor:
         """A draw of the scheduler, which is kept."""
@@ -142,6 +142,8 @@ def levels_of(scheduler: Any, flow: bool) -> list[float]:
     """The levels of the scheduler's last run, decreasing, with the end."""
     if hasattr(scheduler, "sigmas"):
         visited = [float(sigma) for sigma in scheduler.sigmas.double()]
+        if type(scheduler).__name__ in FEW_STEPS:
+            visited[-1] = 0.0  # its last step is a jump to the data
     else:
         alphas = [*scheduler.alphas_cumprod[scheduler.timesteps].double(), scheduler.final_alpha_cumprod.double()]
         visited = [float(((1 - alpha) / alpha).sqrt()) for alpha in alphas]

@@ -86,6 +86,16 @@ def latent_consistency() -> Any:
     )  # fmt: skip
 
 
+def consistency() -> Any:
+    """A class-conditional consistency model of pictures."""
+    torch.manual_seed(0)
+    unet = diffusers.UNet2DModel(
+        sample_size=8, **BLOCKS, down_block_types=("DownBlock2D", "AttnDownBlock2D"), attention_head_dim=4,
+        up_block_types=("AttnUpBlock2D", "UpBlock2D"), num_class_embeds=3,
+    )  # fmt: skip
+    return diffusers.ConsistencyModelPipeline(unet=unet, scheduler=diffusers.CMStochasticIterativeScheduler())
+
+
 def unet2(**options: Any) -> Any:
     return diffusers.UNet2DConditionModel(**{
         "block_out_channels": (4, 8), "norm_num_groups": 4, "layers_per_block": 1, "sample_size": 8, "in_channels": 4,
