@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from benchbox import Grid, Metric, Model, Sampler, Schedule, hookimpl
-from benchbox_diffusers.few_step import FEW_STEP, LCMLevels
+from benchbox_diffusers.few_step import FEW_STEP, LCMLevels, SCMLevels
 from benchbox_diffusers.grids import GRIDS
 from benchbox_diffusers.models import Diffusers
 from benchbox_diffusers.samplers import SAMPLERS
@@ -18,7 +18,7 @@ def benchbox_samplers() -> list[type[Sampler]]:
 
 @hookimpl
 def benchbox_grids() -> list[type[Grid]]:
-    return [*GRIDS, LCMLevels]
+    return [*GRIDS, LCMLevels, SCMLevels]
 
 
 @hookimpl

@@ -114,6 +114,14 @@ def sana(net: CalledNetwork, y: Tensor, t: Tensor, given: dict[str, Tensor]) -> 
     return masked_text(net, y, t * net.net.config.timestep_scale, given)
 
 
+def sana_sprint(net: CalledNetwork, y: Tensor, t: Tensor, given: dict[str, Tensor]) -> dict[str, Any]:
+    """With the number of the guidance that was distilled; its time is not scaled."""
+    called = masked_text(net, y, t, given)
+    if net.embedded is None:
+        return called
+    return called | {"guidance": y.new_full((len(y),), net.embedded * net.net.config.guidance_embeds_scale)}
+
+
 def packed(y: Tensor) -> Tensor:
     """Latents (batch, c, h, w) as tokens (batch, hw/4, 4c)."""
     b, c, h, w = y.shape

@@ -10,8 +10,8 @@ from typing import Any
 
 from benchbox.errors import sentence
 from benchbox_diffusers.calls import Time
-from benchbox_diffusers.consistency import ConsistencyTraining
-from benchbox_diffusers.families import FAMILIES, REFUSED, UNET, Family
+from benchbox_diffusers.consistency import ConsistencyTraining, TrigFlowTraining
+from benchbox_diffusers.families import FAMILIES, UNET, Family
 from benchbox_diffusers.flows import FlowTraining, is_flow
 from benchbox_diffusers.training import Training
 
@@ -35,9 +35,11 @@ class Checkpoint:
     size: tuple[int, ...] = ()
 
     @cached_property
-    def training(self) -> Training | FlowTraining | ConsistencyTraining:
+    def training(self) -> Training | FlowTraining | ConsistencyTraining | TrigFlowTraining:
         if self.family.consistency:
             return ConsistencyTraining(self.folder, self.scheduler)
+        if self.family.trigflow:
+            return TrigFlowTraining(self.folder, self.scheduler)
         if not self.family.flow:
             return Training(self.folder, self.scheduler)
         return FlowTraining(self.folder, self.scheduler, self.tokens, self.family.trailing)
@@ -123,8 +125,6 @@ def read(path: Path, size: tuple[int, ...] = ()) -> Checkpoint:
 
 def family_of(path: Path, pipeline: str) -> Family:
     """The family of a pipeline. ValueError that names one that is not in the table."""
-    if pipeline in REFUSED:
-        raise ValueError(f"{path} holds a {pipeline}, which {REFUSED[pipeline]}.")
     if pipeline not in FAMILIES:
         raise ValueError(f"{path} holds a {pipeline}, which is not supported: {', '.join(FAMILIES)} are.")
     return FAMILIES[pipeline]
@@ -143,7 +143,7 @@ def check(checkpoint: Checkpoint) -> None:
         raise ValueError(f"{checkpoint.folder}/config.json has no sample_size.")
     if checkpoint.pipeline and not checkpoint.scheduler:
         raise ValueError(f"{checkpoint.root} lacks a part: scheduler/scheduler_config.json.")
-    if family.flow and not is_flow(checkpoint.scheduler):
+    if family.flow and not family.trigflow and not is_flow(checkpoint.scheduler):
         raise ValueError(
             f"{checkpoint.root} has a {checkpoint.scheduler['_class_name']}, and its network predicts a flow."
         )

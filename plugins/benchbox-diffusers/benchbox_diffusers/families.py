@@ -18,7 +18,8 @@ class Family:
     that its pipeline has by default; embedded: the same where the network takes that number itself. side: of the
     latents where the network's configuration has none. trailing: its pipeline cuts the time of a flow into equal steps
     from 1 to 1/N. dynamic: it computes the shift of a flow from the number of tokens where its scheduler says so.
-    consistency: its network is preconditioned as in Song et al. 2023, and jumps.
+    consistency: its network is preconditioned as in Song et al. 2023, and jumps. trigflow: it
+    is that of a flow, distilled in TrigFlow, and jumps.
     """
 
     network: str
@@ -35,6 +36,7 @@ class Family:
     trailing: bool = False
     dynamic: bool = False
     consistency: bool = False
+    trigflow: bool = False
 
     @property
     def flow(self) -> bool:
@@ -92,15 +94,13 @@ FAMILIES: dict[str, Family] = {
     "SanaPipeline": Family(
         "transformer", "SanaTransformer2DModel", calls.sana, "thousand", vae="vae", encoded=MASKED, scale=4.5
     ),
+    "SanaSprintPipeline": Family(
+        "transformer", "SanaTransformer2DModel", calls.sana_sprint, "unit", vae="vae",
+        encoded=("prompt_embeds", "prompt_attention_mask"), embedded=4.5, trigflow=True,
+    ),
     "Lumina2Pipeline": Family(
         "transformer", "Lumina2Transformer2DModel", calls.masked_text, "reversed", sign=-1, vae="vae",
         encoded=MASKED, scale=4.0, side=128, trailing=True,
     ),
 }  # fmt: skip
 """Class of the pipeline, in model_index.json, to its family."""
-
-DISTILLED = "is made for few steps, and how its network jumps is not in benchbox's table yet"
-REFUSED: dict[str, str] = {
-    "SanaSprintPipeline": DISTILLED,
-}
-"""Pipelines that are known and refused, with the reason."""

@@ -136,14 +136,16 @@ class TCDOfDiffusers(OfTable):
 class CM(FewStep):
     """diffusers' CMStochasticIterativeScheduler: multistep consistency sampling (Song et al. 2023, algorithm 1).
 
-    x ← f + √(σ'² − ε²) z, ε the option sigma_min. s_noise multiplies the noise.
+    x ← f + √(σ'² − ε²) z, ε the option sigma_min. s_noise multiplies the noise. clip_denoised clips f to [−1, 1], but
+    for the driver's last jump.
     """
 
     name = "diffusers:CMStochasticIterativeScheduler"
     scheduler = "CMStochasticIterativeScheduler"
-    biased_by = ("s_noise", "sigma_min")
+    biased_by = ("s_noise", "sigma_min", "clip_denoised")
     sigma_min: float = 0.002
     s_noise: float = 1.0
+    clip_denoised: bool = False
 
     def placed(self, levels: Levels) -> Any:
         import torch
@@ -152,7 +154,7 @@ class CM(FewStep):
 
         n, sigma_max = len(levels.sigmas), max(levels.sigmas[0], self.sigma_min)
         options = {"num_train_timesteps": n + 1, "sigma_min": self.sigma_min, "sigma_max": sigma_max}
-        scheduler = make(self.scheduler, options | {"s_noise": self.s_noise, "clip_denoised": False})
+        scheduler = make(self.scheduler, options | {"s_noise": self.s_noise, "clip_denoised": self.clip_denoised})
         scheduler.sigmas = torch.tensor([*levels.sigmas, self.sigma_min], dtype=torch.float64)
         scheduler.timesteps = torch.as_tensor(scheduler.sigma_to_t(np.array(levels.sigmas)))
         scheduler.is_scale_input_called = True
@@ -248,6 +250,22 @@ class LCMLevels(Grid):
         steps = np.arange(1, self.training + 1) * (len(table) // self.training) - 1
         chosen = np.floor(np.linspace(0, self.training, n_levels, endpoint=False)).astype(int)
         return np.clip(np.asarray(schedule.time(table[steps[::-1][chosen]])), last, first)
+
+
+@dataclass(frozen=True)
+class SCMLevels(Grid):
+    """The levels of diffusers' SCMScheduler for data of standard deviation 1: σ = tan t, from t = π/2.
+
+    Two jumps start at π/2 and at `middle`; another number of them at equal steps of t (Chen et al. 2025).
+    """
+
+    name = "diffusers:SCMScheduler"
+    middle: float = 1.3
+
+    def __call__(self, schedule: Schedule, n_levels: int) -> NDArray[np.float64]:
+        first, last = self.ends(schedule)
+        angles = np.linspace(np.pi / 2, 0, n_levels + 1)[1:-1] if n_levels != 2 else np.array([self.middle])
+        return np.array([first, *np.clip(np.asarray(schedule.time(np.tan(angles))), last, first)])
 
 
 FEW_STEP: list[type[FewStep]] = [LCM, TCDOfDiffusers, CM, FlowMatchLCM, SCM]

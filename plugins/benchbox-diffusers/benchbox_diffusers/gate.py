@@ -103,13 +103,15 @@ def equivalents(pipeline_run: Reference) -> Iterator[Sampler]:
     """The samplers that equal the pipeline's scheduler: itself, and benchbox's own where there is one."""
     config, name = pipeline_run.scheduler.config, type(pipeline_run.scheduler).__name__
     if pipeline_run.jumps:
-        option = "timestep_scaling" if name == "LCMScheduler" else "sigma_min"
-        yield benchbox.get("sampler", f"diffusers:{name}", **{option: config[option]})
-        if name == "LCMScheduler":  # the other one adds √(σ'² − ε²) z
+        given = {"LCMScheduler": "timestep_scaling", "CMStochasticIterativeScheduler": "sigma_min"}
+        # latents of SCMScheduler are multiplied by its sigma_data, and benchbox's are not
+        options = {"sigma_data": 1.0} if name == "SCMScheduler" else {given[name]: config[given[name]]}
+        yield benchbox.get("sampler", f"diffusers:{name}", **options)
+        if name != "CMStochasticIterativeScheduler":  # which adds √(σ'² − ε²) z
             yield benchbox.get("sampler", "consistency")
         return
-    options = {option for group in ("solver", "step") for option in table()[name][group]}
-    given = {option: config[option] for option in options if option in config}
+    known = {option for group in ("solver", "step") for option in table()[name][group]}
+    given = {option: config[option] for option in known if option in config}
     yield benchbox.get("sampler", f"diffusers:{name}", **given)
     order, plus = config.get("solver_order", 2), config.get("algorithm_type", "dpmsolver++") == "dpmsolver++"
     own: dict[str, tuple[str, dict[str, Any]] | None] = {
@@ -146,7 +148,7 @@ def compare(
     errors = [float((y - r).abs().max() / r.abs().max()) for y, r in zip(states, reference, strict=True)]
     worst = max(errors)
     with torch.inference_mode():
-        images = (model.decode(states[-1]) / 2 + 0.5).clamp(0, 1).cpu()
+        images = (model.decode(states[-1] / pipeline_run.data_scale) / 2 + 0.5).clamp(0, 1).cpu()
     grey = 255 * float((images - pipeline_run.images).abs().max())
     kind = type(pipeline_run.scheduler).__name__
     return Difference(sampler.name, kind, worst, errors.index(worst), len(errors) - 1, grey)

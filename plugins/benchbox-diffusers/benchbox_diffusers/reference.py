@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
 COMPARABLE = (
     "CMStochasticIterativeScheduler", "DDIMScheduler", "DPMSolverMultistepScheduler", "EulerDiscreteScheduler",
-    "FlowMatchEulerDiscreteScheduler", "HeunDiscreteScheduler", "LCMScheduler", "UniPCMultistepScheduler",
+    "FlowMatchEulerDiscreteScheduler", "HeunDiscreteScheduler", "LCMScheduler", "SCMScheduler",
+    "UniPCMultistepScheduler",
 )  # fmt: skip
 """Deterministic schedulers, and those of networks that jump. Another one is replaced by the DDIM, or the
 FlowMatchEuler, of the same noise."""
@@ -43,9 +44,21 @@ class Reference:
 
     def scale(self, sigma: float) -> float:
         """s of y = s x."""
-        if self.jumps:
-            return 1 / (1 + sigma**2) ** 0.5 if type(self.scheduler).__name__ == "LCMScheduler" else 1.0
-        return 1 / (1 + sigma) if self.flow else TRAITS[type(self.scheduler).__name__].scale(sigma)
+        match type(self.scheduler).__name__:
+            case "LCMScheduler":
+                return 1 / (1 + sigma**2) ** 0.5
+            case "SCMScheduler":
+                return self.data_scale / (1 + sigma**2) ** 0.5
+            case "CMStochasticIterativeScheduler":
+                return 1.0
+            case name:
+                return 1 / (1 + sigma) if self.flow else TRAITS[name].scale(sigma)
+
+    @property
+    def data_scale(self) -> float:
+        """The standard deviation that the pipeline gives its latents before its loop, and takes from them after."""
+        trigflow = type(self.scheduler).__name__ == "SCMScheduler"
+        return float(self.scheduler.config.sigma_data) if trigflow else 1.0
 
     @property
     def jumps(self) -> bool:
@@ -109,7 +122,9 @@ def comparable(scheduler: Any, flow: bool) -> Any:
     name = type(scheduler).__name__
     if name not in COMPARABLE:
         name = "FlowMatchEulerDiscreteScheduler" if flow else "DDIMScheduler"
-    options = {}
+    options: dict[str, Any] = {}
+    if name == "CMStochasticIterativeScheduler":  # the last jump of a run is not clipped, and pictures are
+        options["clip_denoised"] = False
     if name == "DDIMScheduler":  # in other spacings its steps do not meet
         options["timestep_spacing"] = (
             "trailing" if scheduler.config.get("timestep_spacing") == "trailing" else "leading"
@@ -124,7 +139,7 @@ def arguments(model: PipelineModel, pipeline: Any, n: int, scale: float | None, 
     given = {
         "batch_size": n, "height": height, "width": width, "generator": torch.Generator().manual_seed(0),
         "output_type": "np", "prompt": None, "negative_prompt": None, "guidance_scale": guide,
-        "use_resolution_binning": False, "cfg_normalization": False,
+        "use_resolution_binning": False, "cfg_normalization": False, "intermediate_timesteps": None,
     }  # fmt: skip
     if model.guidance_number is not None or model.checkpoint.family.packed:
         given |= {"guidance_scale": model.guidance_number, "true_cfg_scale": guide}
@@ -140,6 +155,8 @@ def arguments(model: PipelineModel, pipeline: Any, n: int, scale: float | None, 
 
 def levels_of(scheduler: Any, flow: bool) -> list[float]:
     """The levels of the scheduler's last run, decreasing, with the end."""
+    if type(scheduler).__name__ == "SCMScheduler":  # its first time is just above π/2, where σ is infinite
+        return [float("inf"), *scheduler.timesteps[1:].double().tan().tolist()]
     if hasattr(scheduler, "sigmas"):
         visited = [float(sigma) for sigma in scheduler.sigmas.double()]
         if type(scheduler).__name__ in FEW_STEPS:

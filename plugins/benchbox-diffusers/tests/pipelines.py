@@ -204,6 +204,19 @@ def sana(scheduler: Any = None) -> Any:
     return text_pipeline(diffusers.SanaPipeline, transformer=transformer, vae=dc_ae(), scheduler=scheduler)
 
 
+def sana_sprint() -> Any:
+    """A flow distilled in TrigFlow, with an embedded guidance."""
+    torch.manual_seed(0)
+    transformer = diffusers.SanaTransformer2DModel(
+        patch_size=1, in_channels=4, out_channels=4, num_layers=1, num_attention_heads=2, attention_head_dim=4,
+        num_cross_attention_heads=2, cross_attention_head_dim=4, cross_attention_dim=8, caption_channels=8,
+        sample_size=16, qk_norm="rms_norm_across_heads", guidance_embeds=True,
+    )  # fmt: skip
+    return text_pipeline(
+        diffusers.SanaSprintPipeline, transformer=transformer, vae=dc_ae(), scheduler=diffusers.SCMScheduler()
+    )
+
+
 def sana_dpm() -> Any:
     """The scheduler of the published Sana: DPM-Solver++ on a flow with a shift."""
     return sana(diffusers.DPMSolverMultistepScheduler(

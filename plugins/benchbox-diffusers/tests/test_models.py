@@ -232,8 +232,8 @@ def test_what_is_not_read(tmp_path: Path) -> None:
         "holds a KandinskyPipeline, which is not supported: DDIMPipeline,": (
             "model_index.json", {"_class_name": "KandinskyPipeline"},
         ),
-        "holds a SanaSprintPipeline, which is made for few steps": (
-            "model_index.json", {"_class_name": "SanaSprintPipeline"},
+        "and a consistency model has a CMStochasticIterativeScheduler": (
+            "model_index.json", {"_class_name": "ConsistencyModelPipeline"},
         ),
         "holds a UNet2DConditionModel: only": ("unet/config.json", {"_class_name": "UNet2DConditionModel"}),
         "has class_embed_type='timestep'": ("unet/config.json", {"class_embed_type": "timestep"}),

@@ -28,7 +28,7 @@ FAMILIES_WITH_SCALE: list[tuple[str, float | None]] = [
     ("ldm", None), ("dit", 4.0), ("stable_diffusion", 7.5), ("stable_diffusion_2", 7.5), ("stable_diffusion_xl", 5.0),
     ("stable_diffusion_3", 7.0), ("stable_diffusion_3_dynamic", 7.0), ("flux", None), ("flux", 4.0),
     ("flux_schnell", None), ("pixart_sigma", 4.5), ("sana", 4.5), ("sana_dpm", 4.5), ("lumina2", 4.0),
-    ("latent_consistency", None), ("consistency", None),
+    ("latent_consistency", None), ("consistency", None), ("sana_sprint", None),
 ]  # fmt: skip
 
 
@@ -71,7 +71,7 @@ def leave_out(monkeypatch: pytest.MonkeyPatch, **values: Any) -> None:
     ("lumina2", {"sign": 1}), ("lumina2", {"time": "unit"}), ("stable_diffusion_3", {"time": "unit"}),
     ("flux", {"time": "thousand"}), ("sana_dpm", {"time": "thousand"}), ("flux", {"embedded": 0.0}),
     ("stable_diffusion_xl", {"factor": 1}), ("latent_consistency", {"embedded": 1.5}),
-    ("consistency", {"epsilon": 0.0}),
+    ("consistency", {"epsilon": 0.0}), ("sana_sprint", {"embedded": 0.0}),
 ], ids=str)  # fmt: skip
 def test_a_negated_velocity_the_networks_time_an_embedded_guidance_and_the_size_matter(
     name: str, values: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
