@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from benchbox.card import sha256
 from benchbox.errors import UsageError
 from benchbox.model import Model
-from benchbox.models.described import Described
 from benchbox.models.importing import FILES_READ, imported, network_from
 from benchbox.models.network import Network
+from benchbox.models.network_or_model import NetworkOrModel
 from benchbox.models.opened import opened_files, users_files
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Python(Described):
+class Python(NetworkOrModel):
     """Your own code, in the current folder or installed: --model py:package.module:function.
 
     The function is `function(device)`, which returns the network, or it is the network, `function(y, t)`; the options

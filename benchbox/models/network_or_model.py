@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Described(Network):
+class NetworkOrModel(Network):
     """All that no option states is the Model's, where there is one."""
 
     @property
