@@ -83,3 +83,21 @@ def test_a_model_of_a_plugin_that_is_not_here_is_named_as_its_row_was_measured()
     ):
         (found,) = with_commands(rows(line | {"command": command}), nothing_usual)["reproduce"]
         assert said in found
+
+
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        ("benchbox run --sampler theirs --nfe 10", "--model net"),
+        ("benchbox run --sampler theirs --nfe 10 --set gain=2", "--model net --set theirs.gain=2"),
+        ("benchbox run --sampler theirs --nfe 10 --set=theirs.gain=2", "--model net --set theirs.gain=2"),
+        ("", "--model net --schedule edm --grid karras --metric fid --set theirs.gain=2 --set karras.rho=7.0"),
+        ("benchbox run --config a.toml --metric fid", "--model net --schedule edm --grid karras --metric fid --set"),
+        ("benchbox run --sampler theirs --metric fid", "--model net --metric fid"),
+        ("benchbox run --sampler theirs --grid karras", "--model net --schedule edm --grid karras"),
+    ],
+)
+def test_of_a_plugin_that_is_not_here_what_its_row_did_not_ask_for_was_a_default(command: str, said: str) -> None:
+    line = {"sampler": "theirs", "sampler_options": '{"gain": 2}', "command": command}
+    (found,) = with_commands(rows(line), nothing_usual)["reproduce"]
+    assert f"{found} ".startswith(f"benchbox run --sampler theirs --nfe 10 {said} ")

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import shlex
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import pairwise
 from typing import Any, Literal
 
 from benchbox.report.entry import LEVELS, BoardRow, Entry, Setup, Unranked
+from benchbox.report.row_command import named_options, set_options
 from benchbox.store.schema import scored
 
 LevelsKind = Literal["same", "recommended", "unknown"]
@@ -113,15 +112,5 @@ def recommends(rows: Sequence[BoardRow]) -> list[bool]:
 @lru_cache(4096)
 def chosen_by_command(command: str, schedule_options: str, grid_options: str) -> bool:
     """Whether a command (empty: a call from Python) sets the schedule, the grid, or an option of either."""
-    try:
-        words = shlex.split(command)
-    except ValueError:
-        words = command.split()
-    options = {*json.loads(schedule_options), *json.loads(grid_options)}
-    for word, following in pairwise([*words, ""]):
-        name, _, value = word.partition("=")
-        if name in ("--schedule", "--grid", "--config"):
-            return True
-        if name == "--set" and (value or following).split("=")[0].rsplit(".", 1)[-1] in options:
-            return True
-    return False
+    levels = {*json.loads(schedule_options), *json.loads(grid_options)}
+    return bool({"--schedule", "--grid", "--config"} & named_options(command).keys() or levels & set_options(command))

@@ -5,19 +5,21 @@ from __future__ import annotations
 import json
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
 from pathlib import PurePath
 from typing import Any
 
-from benchbox.commas import comma_list, quoted
-from benchbox.errors import UsageError
-from benchbox.report.board import Board, BoardTask
+from benchbox.commas import quoted
+from benchbox.report.board import Board, BoardTask, chosen_by_command
 from benchbox.report.entry import BoardRow, Setup
 from benchbox.report.prepared import RANKED
+from benchbox.report.row_command import changed, complete, model_in, named_options
 from benchbox.report.table import Defaults, written
 
-DEFAULTS = {"batch_size": 64, "noise_block": 16, "nfe_policy": "floor"}
-"""Defaults of `benchbox run` for options that only the rows state."""
+DEFAULTS = {
+    "samples": 1000, "seed": "0", "dtype": "float32", "final": "denoise", "batch_size": 64, "noise_block": 16,
+    "nfe_policy": "floor",
+}  # fmt: skip
+"""Defaults of `benchbox run`."""
 
 
 def run_command(
@@ -28,25 +30,24 @@ def run_command(
     row: one of the measured rows. It states what the board does not: metrics, batch size, noise.
     """
     task, row = board.task, row or {}
+    command = str(row.get("command") or "")
     if board.levels == "unknown":
-        return str(row.get("command") or "")
-    metrics = json.loads(row.get("metric_options") or "{}")
-    if task.metric in RANKED:
-        metrics = {name: o for name, o in metrics.items() if name == RANKED[task.metric].metric}
+        return command
+    metrics = _metrics(task, row)
     words = ["benchbox", "run", "--sampler", setup.sampler]
     words += ["--nfe", str(board.budget)] if board.budget is not None else []
-    words += [*model_words(task, row, defaults), "--schedule", setup.schedule, "--grid", setup.grid]
+    words += model_words(task, row, defaults)
+    if not complete(command) or chosen_by_command(command, setup.schedule_options, setup.grid_options):
+        words += ["--schedule", setup.schedule, "--grid", setup.grid]
     guidance = task.guidance or setup.method
     words += ["--guidance", guidance] if guidance else []
     words += ["--problem", task.problem, "--measurements", task.measurements] if task.problem else []
     words += ["--nfe-of", task.nfe_of] if task.nfe_of not in ("", "network") else []
-    words += ["--metric", ",".join(metrics)] if metrics else []
-    words += ["--samples", str(task.n_samples), "--seed", ",".join(map(str, seeds))]
-    for name, default in (("dtype", "float32"), ("final", "denoise")):
-        words += [f"--{name}", getattr(setup, name)] if getattr(setup, name) not in ("", default) else []
+    if metrics and not (len(metrics) == 1 and complete(command) and "--metric" not in named_options(command)):
+        words += ["--metric", ",".join(metrics)]
     words += ["--compile"] if setup.compile else []
     words += ["--channels-last"] if setup.memory_format == "channels_last" else []
-    for name, value in _run_options(row):
+    for name, value in _run_options(task, setup, seeds, row):
         words += [f"--{name.replace('_', '-')}", value]
     plugins = [
         (kind, getattr(setup, kind), json.loads(getattr(setup, f"{kind}_options")))
@@ -57,7 +58,7 @@ def run_command(
     plugins += [("problem", task.problem, json.loads(task.problem_options))] if task.problem else []
     plugins += [("metric", name, options) for name, options in metrics.items()]
     for kind, name, options in plugins:
-        words += _set(kind, name, options, defaults)
+        words += _set(kind, name, options if defaults(kind, name) else changed(options, command), defaults)
     return shlex.join(words)
 
 
@@ -84,7 +85,7 @@ def _model(
     file, is part of --model; a card is given by its path.
     """
     cards = [option for option, value in options.items() if isinstance(value, str) and value.endswith(".json")]
-    typed = _model_in(str(row.get("command") or ""))
+    typed = model_in(str(row.get("command") or ""))
     if cards:
         plugin, model, taken = typed.partition(":")[0] if ":" in typed else title, options[cards[0]], cards[0]
         return plugin, f"{plugin}:{model}" if ":" in typed else model, _without(options, taken)
@@ -103,23 +104,21 @@ def _without(options: Mapping[str, Any], taken: str) -> dict[str, Any]:
     return {option: value for option, value in options.items() if option != taken}
 
 
-def _model_in(command: str) -> str:
-    """The model in the command of a row; "" unless there is exactly one."""
-    with suppress(ValueError, UsageError):  # a row may hold any text
-        words = shlex.split(command)
-        for i, word in enumerate(words):
-            name, _, value = word.partition("=")
-            if name == "--model":
-                models = comma_list(value or "".join(words[i + 1 : i + 2]))
-                return models[0] if len(models) == 1 else ""
-    return ""
+def _metrics(task: BoardTask, row: BoardRow) -> dict[str, Any]:
+    """The metrics of a row with their options; of a board, only its own."""
+    metrics = json.loads(row.get("metric_options") or "{}")
+    own = RANKED[task.metric].metric if task.metric in RANKED else ""
+    return {name: options for name, options in metrics.items() if own in ("", name)}
 
 
-def _run_options(row: BoardRow) -> Iterator[tuple[str, str]]:
-    """The non-default options of the run that only a row states, by name."""
+def _run_options(task: BoardTask, setup: Setup, seeds: Sequence[int], row: BoardRow) -> Iterator[tuple[str, str]]:
+    """The non-default options of the run, by name; some of them are only in the row."""
+    values: dict[str, Any] = {
+        "samples": task.n_samples, "seed": ",".join(map(str, seeds)), "dtype": setup.dtype, "final": setup.final,
+    }  # fmt: skip
     for name, default in DEFAULTS.items():
-        value = row.get(name)
-        if value is not None and value == value and value != default:
+        value = values[name] if name in values else row.get(name)
+        if value not in (None, "", default) and value == value:
             yield name, str(value if isinstance(value, str) else int(value))
     if row.get("noise_device") == "cpu" and row.get("cuda"):
         yield "noise_device", "cpu"
