@@ -22,12 +22,13 @@ from benchbox.errors import UsageError
 from benchbox.report.page.content import view
 from benchbox.report.page.evidence import checks_in, picture
 from benchbox.report.page.folder import write_site
-from benchbox.report.page.names import breakable, listed, slug
+from benchbox.report.page.names import breakable, listed, papers, slug
 from benchbox.report.page.single import hashes, write_charts
 from benchbox.report.page.site import Site
 from benchbox.report.page.table import encoded_rows, with_commands
 from benchbox.report.plots.quality import series
 from benchbox.report.ranking import boards
+from benchbox.report.real_images import of_real_images
 
 EVIL = "</script><script>alert(1)</script>\u2028\x1b[31m<img src=x onerror=alert(2)>"
 
@@ -123,24 +124,25 @@ BEST = {"sampler": "heun", "samples_per_s": 100.0} | known(4.0, 0.05)
 def test_the_best_is_said_with_its_interval_its_cost_and_its_command() -> None:
     said = answers(BEST, {"sampler": "ddim"} | known(6.0, 0.05), nfe_requested=10, nfe=9.0)
     assert (said["budget"], said["use"], said["href"]) == ("10 evaluations", "heun", "samplers/heun.html")
-    assert said["quality"] == "FID (mnist-cnn) 4 (95 %: 3.9 to 4.1), 1 seed, 9 evaluations spent"
-    assert said["sure"] == "Significantly better than the other one."
-    assert said["cost"] == "10 s per 1,000 samples, 500 MB peak memory, on CPU."
+    assert said["quality"] == "FID 4.000 ± 0.098"
+    assert said["ties"] == "Significantly better than the other one."
+    assert said["cost"] == "10 s per 1,000 samples on CPU"
     assert said["command"].startswith("benchbox run --sampler heun --nfe 10 --model net")
 
 
-def test_a_tie_is_said_and_the_cheaper_one_named() -> None:
+def test_a_tie_is_said_and_the_faster_one_named() -> None:
     tied = {"sampler": "ddim", "samples_per_s": 200.0} | known(4.05, 0.05)
-    said = answers(BEST, tied)["sure"]
-    assert said.startswith("Lowest of 2 measured setups, but tied with ddim: no significant difference.")
-    assert "Cheapest of these: ddim, 5 s per 1,000 samples" in said
+    assert answers(BEST, tied)["ties"] == "Ties with ddim. Fastest: ddim."
+    assert answers(BEST, tied | {"samples_per_s": 100.0})["ties"] == "Ties with ddim."
 
 
 def test_what_is_not_known_is_not_said_to_be_sure() -> None:
     alone = {"fid": 4.0}
-    assert answers(BEST)["sure"] == "No other setup was measured here."
-    assert "is unknown" in answers(alone, {"sampler": "ddim", "fid": 9.0})["sure"]
-    assert "(standard error unknown)" in answers(alone, {"sampler": "ddim", "fid": 9.0})["quality"]
+    assert answers(BEST)["ties"] == "The only one that was measured."
+    unknown = answers(alone, {"sampler": "ddim", "fid": 9.0})
+    assert (unknown["quality"], unknown["ties"]) == (
+        "FID 4", "Its standard error is unknown: one seed, and no interval.",
+    )  # fmt: skip
 
 
 def test_what_failed_or_cheated_stands_in_the_table_with_its_reason_and_without_a_rank() -> None:
@@ -186,6 +188,81 @@ def test_of_a_plugin_that_is_not_here_names_leave_out_what_all_its_rows_share() 
     frame = rows(*(line | {"sampler": "theirs", "command": command} for line in lines), BEST)
     (found,) = Site(frame, nothing_usual).views
     assert {line["name"] for line in found.lines} == {"theirs order=2", "theirs order=3", "heun"}
+
+
+# the matrix, papers, real images
+
+AT_20 = {"nfe_requested": 20, "nfe": 20.0}
+TIED = {"sampler": "ddim"} | known(4.05, 0.05)
+WORSE = {"sampler": "euler"} | known(9.0, 0.05)
+
+
+def test_the_matrix_is_sorted_by_mean_rank_and_says_which_samplers_tie_with_the_best() -> None:
+    failed = {"sampler": "broken", "status": "failed", "fid": None}
+    late = {"sampler": "late"} | AT_20 | known(7.0, 0.05)
+    (group,) = series(boards(rows(failed, WORSE, TIED, BEST, BEST | AT_20, WORSE | AT_20 | known(4.02, 0.05), late)))
+    made = view(group, nothing_usual, nothing_usual)
+    assert made.columns == ("10", "20")
+    assert [row.name for row in made.matrix] == ["heun", "ddim", "euler", "late", "broken"]
+    cells = {row.name: [(c.value, c.rank, c.note, c.shade) for c in row.cells] for row in made.matrix}
+    assert cells["heun"] == [("4.00", "1–2", "tie", 0), ("4.00", "1–2", "tie", 0)]
+    assert cells["ddim"] == [("4.05", "1–2", "tie", 0), ("–", "", "", None)]
+    assert cells["euler"] == [("9.00", "3", "", 4), ("4.02", "1–2", "tie", 0)]
+    assert cells["broken"] == [("–", "", "failed", None), ("–", "", "", None)]
+
+
+def test_a_rank_that_is_only_a_position_is_no_tie_with_the_best() -> None:
+    (group,) = series(boards(rows({"fid": 4.0}, {"sampler": "ddim", "fid": 9.0})))
+    assert [row.cells[0].note for row in view(group, nothing_usual, nothing_usual).matrix] == ["", ""]
+
+
+def test_the_page_has_the_matrix_and_the_glossary_as_text_and_the_commands_folded(tmp_path: Path) -> None:
+    write_site(Site(rows(BEST, TIED, WORSE), nothing_usual), tmp_path)
+    page = (tmp_path / "index.html").read_text(encoding="utf-8")
+    for text in ('<td class="s0">4.05<small>1–2 <b>tie</b></small></td>', '<td class="s4">9.00<small>3</small></td>'):
+        assert text in page
+    assert re.search(r"<details><summary>Command<.*?benchbox</span> <span>run</span>.*?</details>", page, re.DOTALL)
+    for term in ("NFE, evaluations", "FID", "Rank, tie", "Schedule", "Grid", "Recommended levels"):
+        assert f"<dt>{term}</dt>" in page
+
+
+def test_papers_are_linked_from_the_description_of_the_sampler(tmp_path: Path) -> None:
+    from benchbox.registry import registry
+
+    assert papers(registry().description("heun")) == ["2206.00364"]
+    assert registry().description("not installed") == ""
+    texts = {"heun": "Heun <b> (Karras et al. 2022, arXiv:2206.00364, algorithm 2)."}
+    write_site(Site(rows(BEST, TIED), nothing_usual, description=lambda name: texts.get(name, "")), tmp_path)
+    link = '<a href="https://arxiv.org/abs/2206.00364">arXiv:2206.00364</a>'
+    assert (tmp_path / "index.html").read_text().count(link) == 1
+    assert (
+        f"Heun &lt;b&gt; (Karras et al. 2022, {link}, algorithm 2)."
+        in (tmp_path / "samplers" / "heun.html").read_text()
+    )
+    assert "arxiv.org" not in (tmp_path / "samplers" / "ddim.html").read_text()
+
+
+REAL = {"fid_reference": "mnist train 60000 741c9888"}
+
+
+def test_the_value_of_as_many_real_images_is_a_line_of_the_chart() -> None:
+    def guides(n_samples: int) -> list[str]:
+        (group,) = series(boards(rows(*(line | REAL | {"n_samples": n_samples} for line in (BEST, WORSE)))))
+        lines = view(group, nothing_usual, nothing_usual).charts["nfe"]["lines"]
+        return [line["name"] for line in lines if line["role"] == "guide"]
+
+    assert guides(10_000) == ["real test images: 0.402"]
+    assert guides(1234) == []
+
+
+def test_the_value_of_ten_thousand_real_images_is_that_of_the_bundled_moments() -> None:
+    from benchbox.metrics.frechet import frechet_distance
+    from benchbox.metrics.reference import REFERENCE_FOLDER
+
+    test, train = (np.load(REFERENCE_FOLDER / f"mnist-cnn-mnist-{split}.npz") for split in ("test", "train"))
+    distance = frechet_distance(test["mu"], test["sigma"], train["mu"], train["sigma"])
+    (group,) = series(boards(rows(BEST | REAL | {"n_samples": 10_000})))
+    assert of_real_images(group[0].task) == pytest.approx(distance, rel=2e-3)
 
 
 # beside rows

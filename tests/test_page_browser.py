@@ -90,6 +90,15 @@ def index(browser: Any, site: Path) -> Iterator[Any]:
     opened.page.context.close()
 
 
+@pytest.fixture
+def model(browser: Any, site: Path) -> Iterator[Any]:
+    """The page of a model, with the table of its boards."""
+    opened = visit(browser, site / "models" / "net.html")
+    yield opened.page
+    assert opened.said == []
+    opened.page.context.close()
+
+
 CUT = """() => [...document.querySelectorAll("main *, header *, footer *")].filter((e) => {
   const box = e.getBoundingClientRect();
   return box.width && !e.closest(".frame, .skip, .hidden, svg") && (box.right > innerWidth + 1 || box.left < -1);
@@ -97,7 +106,8 @@ CUT = """() => [...document.querySelectorAll("main *, header *, footer *")].filt
 
 OVERLAPPING = """() => {
   const boxes = [...document.querySelectorAll("h1, h2, main p, .answers > li, figure, .scroll, .names, nav, footer")]
-    .filter((e) => e.getClientRects().length && !e.closest("dialog")).map((e) => [e, e.getBoundingClientRect()]);
+    .filter((e) => e.getClientRects().length && !e.closest("dialog, details:not([open]) > :not(summary)"))
+    .map((e) => [e, e.getBoundingClientRect()]);
   const found = [];
   for (const [a, p] of boxes) for (const [b, q] of boxes) {
     if (a === b || a.contains(b) || b.contains(a)) continue;
@@ -147,40 +157,40 @@ def test_a_page_says_nothing_while_its_window_changes(index: Any) -> None:
         assert becomes(index, lambda drawn=drawn: drawn.evaluate("e => e.clientWidth === e.parentNode?.clientWidth"))
 
 
-def texts(index: Any, column: int) -> list[str]:
-    return [row.split("\t")[column] for row in index.locator("table.board tbody tr").all_inner_texts()]
+def texts(page: Any, column: int) -> list[str]:
+    return [row.split("\t")[column] for row in page.locator("table.board tbody tr").all_inner_texts()]
 
 
-def becomes(index: Any, told: Callable[[], bool]) -> bool:
+def becomes(page: Any, told: Callable[[], bool]) -> bool:
     """Whether it is so within five seconds: tables are drawn a little after the key that asks for it."""
     for _ in range(100):
         if told():
             return True
-        index.wait_for_timeout(50)
+        page.wait_for_timeout(50)
     return False
 
 
-def test_a_table_is_sorted_by_mouse_and_by_keyboard(index: Any) -> None:
+def test_a_table_is_sorted_by_mouse_and_by_keyboard(model: Any) -> None:
     def numbers() -> list[float]:
-        return [float(t) for t in texts(index, 3) if t != "–"]
+        return [float(t) for t in texts(model, 3) if t != "–"]
 
-    head = index.locator("table.board th").nth(3)
+    head = model.locator("table.board th").nth(3)
     head.click()
-    assert becomes(index, lambda: head.get_attribute("aria-sort") == "ascending")
-    assert becomes(index, lambda: numbers() == sorted(numbers()))
+    assert becomes(model, lambda: head.get_attribute("aria-sort") == "ascending")
+    assert becomes(model, lambda: numbers() == sorted(numbers()))
     head.locator("[role=button]").focus()
-    index.keyboard.press("Enter")
-    assert becomes(index, lambda: head.get_attribute("aria-sort") == "descending")
-    assert becomes(index, lambda: numbers() == sorted(numbers(), reverse=True))
+    model.keyboard.press("Enter")
+    assert becomes(model, lambda: head.get_attribute("aria-sort") == "descending")
+    assert becomes(model, lambda: numbers() == sorted(numbers(), reverse=True))
 
 
-def test_a_table_is_filtered_by_text_and_by_budget(index: Any) -> None:
-    index.get_by_label("Search").first.fill("ancestral")
-    assert becomes(index, lambda: {t.splitlines()[0] for t in texts(index, 2)} == {"ancestral"})
-    index.get_by_label("Search").first.fill("")
-    index.get_by_label("Budget").first.select_option("10")
-    assert becomes(index, lambda: set(texts(index, 0)) == {"10"})
-    assert EVIL in "".join(texts(index, 2))
+def test_a_table_is_filtered_by_text_and_by_budget(model: Any) -> None:
+    model.get_by_label("Search").first.fill("ancestral")
+    assert becomes(model, lambda: {t.splitlines()[0] for t in texts(model, 2)} == {"ancestral"})
+    model.get_by_label("Search").first.fill("")
+    model.get_by_label("Budget").first.select_option("10")
+    assert becomes(model, lambda: set(texts(model, 0)) == {"10"})
+    assert EVIL in "".join(texts(model, 2))
 
 
 def test_the_plot_answers_the_mouse_and_the_keyboard(index: Any) -> None:
@@ -205,14 +215,25 @@ def test_the_plot_answers_the_mouse_and_the_keyboard(index: Any) -> None:
     tip.wait_for(state="hidden")
 
 
-def test_the_plot_is_drawn_against_seconds_and_without_a_line(index: Any) -> None:
+def test_the_plot_is_drawn_against_seconds_and_a_line_is_picked_by_its_name(
+    index: Any,
+) -> None:
     index.get_by_label("seconds", exact=True).check()
     assert index.locator(".canvas svg").get_attribute("data-cost") == "seconds"
     assert "seconds per 1,000 samples" in index.locator(".canvas svg").text_content()
     button = index.locator(".legend button").filter(has_text="heun")
+    assert index.locator(".point.on, .line.on").count() == 0
+    button.hover()
+    assert index.locator(".point.on").count() == 4
+    assert index.locator(".line.on .band").count() == 1
     button.click()
-    assert button.get_attribute("aria-pressed") == "false"
-    assert index.locator(".point").count() == 16
+    index.mouse.move(2, 2)
+    assert button.get_attribute("aria-pressed") == "true"
+    assert index.locator(".picked .point.on").count() == 4
+    assert float(index.locator(".point:not(.on)").first.evaluate("e => getComputedStyle(e).opacity")) < 0.5
+    button.click()
+    index.mouse.move(2, 2)
+    assert index.locator(".picked").count() == 0
 
 
 def test_published_figures_are_drawn_when_asked_for_and_say_what_they_are(index: Any) -> None:
@@ -239,16 +260,16 @@ def test_the_page_of_a_certified_sampler_shows_its_order_and_its_error_budget(br
     orders.locator(".point").first.focus()
     assert "8 intervals" in orders.locator(".tip").inner_text()
     assert budget.locator(".point.whole").count() == 2
-    assert budget.locator(".legend button").all_inner_texts() == ["score", "together", "truncation"]
+    assert budget.locator(".legend button").all_inner_texts() == ["truncation", "score", "together"]
     assert opened.said == []
     page.context.close()
 
 
-def test_of_many_lines_the_legend_is_folded_and_no_name_lies_over_another(browser: Any, tmp_path: Path) -> None:
+def test_of_many_lines_the_best_are_bright_and_no_name_lies_over_another(browser: Any, tmp_path: Path) -> None:
     busy = {"timing_valid": False, "wall_s": 7.25}
     many = [
         {"sampler": f"quite-a-long-name-{i}", "nfe_requested": n, "nfe": float(n)} | busy
-        | known(90 / n + abs(i - n), 0.1) for i in range(20) for n in (5, 6, 7, 10, 11, 20)
+        | known(90 / n + abs(i - n) + 1000 * (i == 19), 0.1) for i in range(20) for n in (5, 6, 7, 10, 11, 18)
     ]  # fmt: skip
     write_site(Site(rows(*many), nothing_usual), tmp_path)
     opened = visit(browser, tmp_path / "index.html")
@@ -258,10 +279,15 @@ def test_of_many_lines_the_legend_is_folded_and_no_name_lies_over_another(browse
     for a, b in combinations(boxes, 2):
         beside = a["x"] + a["width"] <= b["x"] or b["x"] + b["width"] <= a["x"]
         assert beside or a["y"] + a["height"] <= b["y"] or b["y"] + b["height"] <= a["y"]
-    legend = page.locator("details .legend")
-    assert not legend.is_visible()
-    page.get_by_text("The 20 lines").click()
-    assert legend.is_visible()
+    pale = page.locator("details .legend")
+    assert not pale.is_visible()
+    page.get_by_text("13 others, pale").click()
+    assert pale.is_visible()
+    assert page.locator(".line.faint").count() == 13
+    assert (shown := page.locator(".point").count()) < 120
+    page.get_by_text("points outside").click()
+    assert page.locator(".point").count() == 120 > shown
+    page.goto((tmp_path / "models" / "net.html").as_uri())
     assert "Seconds" not in page.locator("table.board thead").inner_text()
     page.goto((tmp_path / "rows.html").as_uri())
     assert "7.25" not in page.locator("table.rows tbody").inner_text()
@@ -269,29 +295,50 @@ def test_of_many_lines_the_legend_is_folded_and_no_name_lies_over_another(browse
     page.context.close()
 
 
+def test_the_plot_is_above_the_fold_and_the_matrix_under_it(browser: Any, site: Path) -> None:
+    for width, height in ((1280, 800), (390, 844)):
+        opened = visit(browser, site / "index.html", width)
+        page = opened.page
+        page.set_viewport_size({"width": width, "height": height})
+        page.locator(".canvas svg").wait_for()
+        plot, table = (page.locator(css).first.bounding_box() for css in (".canvas svg", "table.matrix"))
+        assert plot["y"] + plot["height"] <= height
+        assert plot["y"] + plot["height"] < table["y"] < page.locator(".answers").bounding_box()["y"]
+        for card in page.locator(".answers > li").all():
+            assert card.bounding_box()["height"] < height / 2
+        page.context.close()
+
+
+def test_without_javascript_the_matrix_the_answers_and_the_commands_are_there(browser: Any, site: Path) -> None:
+    page = visit(browser, site / "index.html", java_script_enabled=False).page
+    assert page.locator("table.matrix tbody tr").count() == 6
+    page.locator(".answers summary").first.click()
+    assert "benchbox run --sampler heun --nfe 5" in page.locator(".answers code").first.inner_text()
+    assert "The plot needs JavaScript" in page.locator("figure.chart").first.inner_text()
+    page.context.close()
+
+
 def test_a_picture_is_loaded(index: Any) -> None:
     assert index.locator("figure.picture img").evaluate("e => e.complete && e.naturalWidth") == 1
 
 
-def test_the_details_of_a_line_open_and_close(index: Any) -> None:
-    more = index.locator("table.board .more").first
+def test_the_details_of_a_line_open_and_close(model: Any) -> None:
+    more = model.locator("table.board .more").first
     more.click()
-    assert "benchbox run --sampler heun --nfe 5" in index.locator("dialog code").inner_text()
-    index.keyboard.press("Escape")
-    index.locator("dialog").wait_for(state="detached")  # the browser tells of the closing a little later
+    assert "benchbox run --sampler heun --nfe 5" in model.locator("dialog code").inner_text()
+    model.keyboard.press("Escape")
+    model.locator("dialog").wait_for(state="detached")  # the browser tells of the closing a little later
     assert more.evaluate("e => e === document.activeElement")
 
 
 def test_the_index_says_what_to_use_at_ten_evaluations(index: Any) -> None:
-    said = index.locator(".answers li").filter(has_text="10 evaluations").first.inner_text()
-    for part in (
-        "heun",
-        "FID (mnist-cnn) 8 (95 %: 7.9 to 8.1)",
-        "Significantly better than all 4 others",
-        "s per 1,000",
-    ):
-        assert part in said
-    assert "benchbox run --sampler heun --nfe 10" in " ".join(said.split())
+    card = index.locator(".answers li").filter(has_text="10 evaluations").first
+    said = card.inner_text()
+    for text in ("heun", "FID 8.000 ± 0.098", "Significantly better than all 4 others", "s per 1,000"):
+        assert text in said
+    assert "benchbox run" not in said
+    card.get_by_text("Command").click()
+    assert "benchbox run --sampler heun --nfe 10" in " ".join(card.inner_text().split())
 
 
 def test_a_plot_of_its_own_is_a_page_that_works(browser: Any, tmp_path: Path) -> None:

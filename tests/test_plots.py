@@ -61,8 +61,8 @@ def chart(*more: dict[str, Any], cost: Any = "nfe") -> Chart:
 
 
 def test_a_line_for_each_sampler_with_its_intervals_and_the_front() -> None:
-    ddim, heun = chart().lines
-    assert (ddim.name, heun.name) == ("ddim", "heun")
+    heun, ddim = chart().lines  # by mean rank
+    assert (heun.name, ddim.name) == ("heun", "ddim")
     assert [(p.x, p.y, p.strong) for p in ddim.points] == [(5, 9, True), (10, 6, False), (20, 5, False)]
     assert [p.strong for p in heun.points] == [False, True, True]
     assert [(p.x, p.y) for p in chart().staircase] == [(5, 9), (10, 5), (20, 4)]
@@ -72,7 +72,7 @@ def test_a_line_for_each_sampler_with_its_intervals_and_the_front() -> None:
 def test_seconds_are_those_of_one_machine_and_the_caption_says_what_is_left_out() -> None:
     other = {"sampler": "fast", "device": "another machine", "samples_per_s": 1e6} | known(4.5, 0.1)
     drawn = chart(other, cost="seconds")
-    assert [line.name for line in drawn.lines] == ["ddim", "heun"]
+    assert [line.name for line in drawn.lines] == ["heun", "ddim"]
     assert [p.x for p in drawn.lines[0].points] == pytest.approx([5, 10, 20])
     assert drawn.x.endswith("CPU")
     assert "Left out, as measured on other devices: 1." in drawn.caption
@@ -84,7 +84,19 @@ def test_what_cannot_stand_on_a_logarithmic_axis_is_left_out() -> None:
     assert "zero" not in [line.name for line in chart(zero).lines]
     assert {p.x for line in chart(cost="memory").lines for p in line.points} == {500.0}
     unmeasured = {"sampler": "blind", "rss_peak_mb": None} | known(4.5, 0.1)
-    assert [line.name for line in chart(unmeasured, cost="memory").lines] == ["ddim", "heun"]
+    assert [line.name for line in chart(unmeasured, cost="memory").lines] == ["heun", "ddim"]
+
+
+def test_of_many_lines_those_that_are_best_at_a_budget_and_the_first_by_rank_are_not_pale() -> None:
+    others = [
+        {"sampler": f"s{i}", "nfe_requested": n, "nfe": float(n)} | known(10.0 + i, 0.1)
+        for i in range(9) for n in (5, 10, 20)
+    ]  # fmt: skip
+    lines = chart(*others).lines
+    assert {line.name for line in lines if not line.pale} == {"heun", "ddim", "s0", "s1", "s2", "s3", "s4"}
+    once = {"sampler": "once", "nfe_requested": 20, "nfe": 20.0} | known(1.0, 0.1)
+    assert "once" in [line.name for line in chart(*others, once).lines[7:]]
+    assert [line.name for line in chart(*others, once).lines if not line.pale][-1] == "once"
 
 
 def test_setups_of_one_sampler_are_told_apart() -> None:

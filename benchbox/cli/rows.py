@@ -56,4 +56,5 @@ def site_of(rows: pd.DataFrame, checks: Sequence[Path], pictures: Sequence[Path]
     from benchbox.report.page.site import Site
 
     shown = [picture(path) for path in pictures]
-    return Site(rows, registry().defaults, certificates_in(checks), budgets_in(checks), shown)
+    described = registry().description
+    return Site(rows, registry().defaults, certificates_in(checks), budgets_in(checks), shown, described)

@@ -10,7 +10,7 @@ from benchbox.report.board import Board
 from benchbox.report.command import run_command
 from benchbox.report.entry import Entry
 from benchbox.report.escape import plain_text
-from benchbox.report.headings import metric_heading
+from benchbox.report.headings import METRIC_NAMES
 from benchbox.report.page.names import Names, listed, slug
 from benchbox.report.table import Defaults, number
 
@@ -26,7 +26,8 @@ class PageAnswer:
     use: str
     href: str
     quality: str
-    sure: str
+    ties: str
+    """How certain it is that it is the best."""
     cost: str
     command: str
     needs: str
@@ -43,16 +44,13 @@ def answered_boards(boards: Sequence[Board]) -> list[Board]:
 
 
 def page_answer(board: Board, names: Names, defaults: Defaults) -> PageAnswer:
-    """The best entry of a board, how certain that is, its cost, and the command that reproduces it."""
+    """The best entry of a board, what ties with it, its cost, and the command that reproduces it."""
     best = board.entries[0]
     return PageAnswer(
-        budget="Any budget (adaptive)" if board.budget is None else f"{board.budget} evaluations",
+        budget="Any budget (adaptive)" if board.budget is None else f"{board.budget:,} evaluations",
         use=names[best.setup], href=f"samplers/{slug(best.setup.sampler)}.html",
-        quality=(
-            f"{plain_text(metric_heading(board.task, defaults))} {interval_text(best)}, {count(best)}, "
-            f"{number(best.nfe)} evaluations spent"
-        ),
-        sure=how_sure(board, names), cost=price(best),
+        quality=plain_text(f"{METRIC_NAMES.get(board.task.metric, board.task.metric)} {value_text(best)}"),
+        ties=ties(board, names), cost=price(best),
         command=plain_text(run_command(board, best.setup, best.seeds, defaults, best.row)), needs=package_text(best),
     )  # fmt: skip
 
@@ -62,42 +60,35 @@ def package_text(entry: Entry) -> str:
     return plain_text(f"{entry.setup.sampler_package} {entry.setup.sampler_version}".strip())
 
 
-def how_sure(board: Board, names: Names) -> str:
-    """How certain it is that the first entry is the best, as a sentence."""
+def ties(board: Board, names: Names) -> str:
+    """What ties with the first entry of a board, as a sentence."""
     best, others = board.entries[0], board.entries[1:]
     if not others:
-        return "No other setup was measured here."
+        return "The only one that was measured."
     if not best.sure:
-        return "The standard error is unknown: one seed, and no interval."
+        return "Its standard error is unknown: one seed, and no interval."
     tied = [e for e in others if e.rank_low == 1]
     if not tied:
         return f"Significantly better than {'the other one' if len(others) == 1 else f'all {len(others)} others'}."
-    text = f"{'Highest' if board.highest else 'Lowest'} of {len(board.entries)} measured setups, but tied with "
-    text += f"{listed([names[e.setup] for e in tied])}: no significant difference."
+    text = f"Ties with {listed([names[e.setup] for e in tied])}."
     cheapest = min((e for e in tied if e.cost.device == best.cost.device), key=_seconds, default=best)
-    if _seconds(cheapest) < 0.9 * best.cost.seconds:
-        text += f" Cheapest of these: {names[cheapest.setup]}, {price(cheapest)}"
-    return text
+    return text + (f" Fastest: {names[cheapest.setup]}." if _seconds(cheapest) < 0.9 * best.cost.seconds else "")
 
 
 def _seconds(entry: Entry) -> float:
     return math.inf if math.isnan(entry.cost.seconds) else entry.cost.seconds
 
 
-def interval_text(entry: Entry) -> str:
-    """4.21 (95 %: 4.02 to 4.40)."""
-    if not entry.sure:
-        return f"{number(entry.value, 4)} (standard error unknown)"
-    return f"{number(entry.value, 4)} (95 %: {number(entry.low, 3)} to {number(entry.high, 3)})"
-
-
-def count(entry: Entry) -> str:
-    return f"{len(entry.seeds)} seed{'s' * (len(entry.seeds) > 1)}"
+def value_text(entry: Entry) -> str:
+    """4.21 ± 0.19, the half width of its 95 % interval in two digits, and the value in as many decimals."""
+    half = entry.estimate.half_width
+    if not 0 < half < math.inf:
+        return number(entry.value, 3)
+    decimals = max(0, 1 - math.floor(math.log10(half)))
+    return f"{entry.value:,.{decimals}f} ± {half:,.{decimals}f}"
 
 
 def price(entry: Entry) -> str:
-    """The cost of an entry, as a sentence."""
-    if math.isnan(entry.cost.seconds):
-        return "No valid timing; timings taken under load are discarded."
-    memory = "" if math.isnan(entry.cost.memory_mb) else f", {number(entry.cost.memory_mb, 4)} MB peak memory"
-    return f"{number(entry.cost.seconds, 3)} s per 1,000 samples{memory}, on {plain_text(entry.cost.device)}."
+    """The time of an entry; "" if it is unknown."""
+    seconds = entry.cost.seconds
+    return "" if math.isnan(seconds) else f"{number(seconds, 3)} s per 1,000 samples on {plain_text(entry.cost.device)}"

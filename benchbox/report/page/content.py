@@ -14,6 +14,7 @@ from benchbox.report.escape import plain_text
 from benchbox.report.headings import board_terms, board_title, metric_heading, part_name, setup_names, task_heading
 from benchbox.report.leaderboard import rank
 from benchbox.report.page.answers import PageAnswer, answered_boards, page_answer
+from benchbox.report.page.matrix import MatrixRow, matrix
 from benchbox.report.page.names import Names, finite_or_none, slug
 from benchbox.report.plots.quality import COST_AXES, CostName, quality_chart, series
 from benchbox.report.published import with_published
@@ -34,12 +35,11 @@ class View:
     measure: str
     answers: tuple[PageAnswer, ...]
     charts: dict[CostName, dict[str, Any]]
+    columns: tuple[str, ...]
+    """The budgets of the matrix."""
+    matrix: tuple[MatrixRow, ...]
     lines: tuple[dict[str, Any], ...]
     """The lines of the table: entries, then setups without a rank."""
-
-    @property
-    def budgets(self) -> list[int]:
-        return sorted({line["budget"] for line in self.lines if line["budget"] is not None})
 
 
 def views(boards: Iterable[Board], defaults: Defaults, shared: Defaults | None = None) -> list[View]:
@@ -63,7 +63,8 @@ def view(boards: Sequence[Board], defaults: Defaults, shared: Defaults) -> View:
         heading=plain_text(task_heading(task, shared)),
         terms=plain_text(board_terms(boards[0], shared)),
         answers=tuple(page_answer(b, names, defaults) for b in answered_boards(boards) if b.entries),
-        charts=charts, lines=tuple(line for b in boards for line in lines(b, names, defaults)),
+        charts=charts, columns=tuple("adaptive" if b.budget is None else f"{b.budget:,}" for b in boards),
+        matrix=matrix(boards, names), lines=tuple(line for b in boards for line in lines(b, names, defaults)),
     )  # fmt: skip
 
 

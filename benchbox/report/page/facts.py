@@ -17,11 +17,10 @@ from benchbox.report.table import changed_options, number
 def lede(rows: pd.DataFrame) -> str:
     samplers, models = rows["sampler"].nunique(), rows["model"].nunique()
     done = int((rows["status"] == "done").sum())
-    others = "" if done == len(rows) else f", of {len(rows):,}"
+    others = "" if done == len(rows) else f" of {len(rows):,}"
     return (
-        f"{samplers} sampler{'s' * (samplers != 1)} on {models} model{'s' * (models != 1)}: {done:,} measured "
-        f"cell{'s' * (done != 1)}{others}. Each card names the best sampler at a budget of network evaluations per "
-        "sample, how certain that is, its cost, and the command that reproduces it."
+        f"{samplers} sampler{'s' * (samplers != 1)} on {models} model{'s' * (models != 1)}, {done:,} measured "
+        f"cell{'s' * (done != 1)}{others}: quality against the number of network evaluations per sample."
     )
 
 

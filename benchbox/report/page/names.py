@@ -14,6 +14,8 @@ from benchbox.report.entry import Setup
 Names = Mapping[Setup, str]
 """The name of each setup on the page."""
 
+ARXIV = r"arXiv:(\d{4}\.\d{4,5})"
+
 
 def slug(name: str) -> str:
     """A unique file name for any name; a changed name ends in a hash."""
@@ -32,6 +34,18 @@ def breakable(name: str) -> Markup:
     """A name as HTML with line breaks allowed after punctuation and before capitals."""
     pieces = re.split(r"(?<=[:+_-])|(?<=[a-z0-9])(?=[A-Z])", name)
     return Markup("<wbr>").join(escape(piece) for piece in pieces)
+
+
+def papers(text: str) -> list[str]:
+    """The arXiv numbers in a description."""
+    return list(dict.fromkeys(re.findall(ARXIV, text)))
+
+
+def with_links(text: str) -> Markup:
+    """A description as HTML, its arXiv numbers linked."""
+    link = Markup('<a href="https://arxiv.org/abs/{0}">arXiv:{0}</a>')
+    pieces = re.split(ARXIV, text)  # every second one is a number
+    return Markup("").join(link.format(piece) if i % 2 else escape(piece) for i, piece in enumerate(pieces))
 
 
 def finite_or_none(value: float) -> float | None:

@@ -13,7 +13,7 @@ from benchbox.report.escape import plain_text
 from benchbox.report.page.content import View
 from benchbox.report.page.evidence import sampler_charts
 from benchbox.report.page.facts import facts, lede, measured_options, measured_packages, origin_of_rows, sampler_ranks
-from benchbox.report.page.names import breakable, slug
+from benchbox.report.page.names import breakable, papers, slug, with_links
 from benchbox.report.page.site import Site
 from benchbox.report.page.table import encoded_rows
 from benchbox.report.prepared import RANKED
@@ -25,7 +25,7 @@ def environment() -> jinja2.Environment:
         loader=jinja2.PackageLoader("benchbox.report.page"), autoescape=True, undefined=jinja2.StrictUndefined,
         trim_blocks=True, lstrip_blocks=True, finalize=_printable_text,
     )  # fmt: skip
-    templates.filters |= {"slug": slug, "quoted": shlex.quote, "breakable": breakable}
+    templates.filters |= {"slug": slug, "quoted": shlex.quote, "breakable": breakable, "linked": with_links}
     templates.policies["json.dumps_kwargs"] = {"allow_nan": False, "separators": (",", ":")}
     return templates
 
@@ -54,9 +54,10 @@ def _index_content(site: Site) -> dict[str, Any]:
     charts = {f"tradeoff-{slug(name)}": charts for name, charts in site.tradeoffs.items()}
     drawn = {id: {"charts": {k: chart.as_dict() for k, chart in by_name.items()}} for id, by_name in charts.items()}
     return {
-        "data": {"views": script_views(site.views[:1])["views"] | drawn}, "tradeoffs": list(site.tradeoffs),
+        "data": {"views": script_charts(site.views[:1]) | drawn}, "tradeoffs": list(site.tradeoffs),
         "views": site.views, "lede": lede(site.rows),
-        "samplers": site.names("sampler"), "models": site.names("model"), "pictures": site.pictures,
+        "samplers": {name: papers(site.description(name)) for name in site.names("sampler")},
+        "models": site.names("model"), "pictures": site.pictures,
     }  # fmt: skip
 
 
@@ -65,7 +66,8 @@ def _sampler_content(site: Site, name: str) -> dict[str, Any]:
     certificates = [c for c in site.certificates if c["name"] == name]
     charts = sampler_charts(certificates, [b for b in site.budgets if b["sampler"] == name])
     return {
-        "data": script_rows(rows) | {"views": charts}, "name": plain_text(name), "packages": measured_packages(rows),
+        "data": script_rows(rows) | {"views": charts}, "name": plain_text(name),
+        "description": plain_text(site.description(name)), "packages": measured_packages(rows),
         "options": measured_options(rows), "ranks": sampler_ranks(site.views, name), "certificates": certificates,
     }  # fmt: skip
 
@@ -73,7 +75,9 @@ def _sampler_content(site: Site, name: str) -> dict[str, Any]:
 def _model_content(site: Site, name: str) -> dict[str, Any]:
     rows = site.lines[site.lines["model"] == name]
     views = [view for view in site.views if view.task.model == name]
-    data = script_views(views) | script_rows(rows)
+    charts = script_charts(views)
+    data = {"views": {v.id: charts[v.id] | {"lines": v.lines, "measure": v.measure} for v in views}}
+    data |= script_rows(rows)
     return {"data": data, "name": plain_text(name), "views": views, "facts": facts(rows)}
 
 
@@ -82,5 +86,6 @@ def script_rows(lines: pd.DataFrame) -> dict[str, Any]:
     return {"rows": encoded_rows(lines), "metrics": [name for name in RANKED if name in lines]}
 
 
-def script_views(views: Iterable[View]) -> dict[str, Any]:
-    return {"views": {v.id: {"charts": v.charts, "lines": v.lines, "measure": v.measure} for v in views}}
+def script_charts(views: Iterable[View]) -> dict[str, Any]:
+    """The charts for the page's script, by view."""
+    return {v.id: {"charts": v.charts} for v in views}

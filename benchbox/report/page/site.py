@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -18,6 +18,13 @@ from benchbox.report.rows import plugin_rows
 from benchbox.report.table import Defaults, shared
 from benchbox.store.schema import SCORED
 
+Descriptions = Callable[[str], str]
+"""From the name of a sampler to its description; "" where it is unknown."""
+
+
+def no_description(name: str) -> str:
+    return ""
+
 
 @dataclass(frozen=True)
 class Site:
@@ -28,6 +35,7 @@ class Site:
     certificates: Sequence[CertificateJSON] = ()
     budgets: Sequence[BudgetJSON] = ()
     pictures: Sequence[Picture] = ()
+    description: Descriptions = no_description
 
     @cached_property
     def ran_here(self) -> pd.DataFrame:

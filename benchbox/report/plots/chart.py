@@ -34,6 +34,8 @@ class Line:
     role: Role = "line"
     muted: bool = False
     """Whether a page hides it at first."""
+    pale: bool = False
+    """Whether a page draws it pale until it is picked from the legend."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +69,7 @@ class Chart:
             "highest": self.highest,
             "lines": [
                 {
-                    "name": line.name, "role": line.role, "muted": line.muted,
+                    "name": line.name, "role": line.role, "muted": line.muted, "pale": line.pale,
                     "points": [_point_values(point) for point in line.points],
                 }
                 for line in self.lines

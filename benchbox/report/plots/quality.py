@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Literal, cast
 
@@ -13,7 +13,10 @@ from benchbox.guidance import NO_LIMIT
 from benchbox.report.board import Board
 from benchbox.report.entry import Entry
 from benchbox.report.headings import board_title, metric_heading, setup_names, task_heading
+from benchbox.report.mean_rank import mean_ranks
 from benchbox.report.plots.chart import Chart, Line, Point, drawable, non_dominated
+from benchbox.report.plots.style import COLOURS
+from benchbox.report.real_images import with_real_images
 from benchbox.report.table import Defaults
 
 CostName = Literal["nfe", "seconds", "memory"]
@@ -68,8 +71,9 @@ def quality_charts(boards: Sequence[Board], costs: Sequence[str], defaults: Defa
 
 
 def quality_chart(boards: Sequence[Board], cost: CostName, defaults: Defaults) -> Chart:
-    """The chart of one series: a line per setup, a point per budget; dominated points are pale.
+    """The chart of one series: a line per setup, a point per budget; lines by mean rank, best first.
 
+    Dominated points are pale.
     Seconds and memory are those of the device that most entries ran on. Entries on other devices are left out; the
     caption gives their number.
     """
@@ -79,17 +83,31 @@ def quality_chart(boards: Sequence[Board], cost: CostName, defaults: Defaults) -
     for board, entry in entries:
         if drawable(x := cost_of(entry, cost), entry.value):
             points[names[entry.setup]].append(point(x, entry, board))
-    front = non_dominated((p for line in points.values() for p in line), boards[0].highest)
-    lines = [
-        Line(name, tuple(replace(p, strong=p in front) for p in sorted(line, key=lambda p: p.x)))
-        for name, line in sorted(points.items())
-    ]
-    return Chart(
+    order = [name for setup in mean_ranks(boards) if (name := names.get(setup)) in points]
+    chart = Chart(
         title=task_heading(boards[0].task, defaults), x=COST_AXES[cost] + (f", {device}" if device else ""),
         y=metric_heading(boards[0].task, defaults),
-        lines=tuple(lines), caption=_caption(boards, entries, device, sum(map(len, points.values()))), front=FRONT,
+        lines=_lines(points, order, boards[0].highest, {names.get(b.entries[0].setup) for b in boards if b.entries}),
+        caption=_caption(boards, entries, device, sum(map(len, points.values()))), front=FRONT,
         highest=boards[0].highest,
     )  # fmt: skip
+    return with_real_images(chart, boards[0].task)
+
+
+def _lines(
+    points: Mapping[str, Sequence[Point]], order: Sequence[str], highest: bool, best: Collection[str | None]
+) -> tuple[Line, ...]:
+    """The lines in this order. As many as there are colours are not pale: those that are best somewhere, and the first.
+
+    best: the names of the setups that are the first of a board.
+    """
+    front = non_dominated((p for line in points.values() for p in line), highest)
+    bright = sorted(order, key=lambda name: name not in best)[: len(COLOURS)]
+    drawn = {name: sorted(points[name], key=lambda p: p.x) for name in order}
+    return tuple(
+        Line(name, tuple(replace(p, strong=p in front) for p in line), pale=name not in bright)
+        for name, line in drawn.items()
+    )
 
 
 def _on_one_device(boards: Sequence[Board], cost: CostName) -> tuple[str, list[tuple[Board, Entry]]]:
@@ -119,8 +137,8 @@ def _caption(boards: Sequence[Board], entries: Sequence[tuple[Board, Entry]], de
     }
     seeds = [len(e.seeds) for _, e in entries] or [0]
     parts = [
-        f"Better is {better}.", f"Bars: 95 % intervals; seeds: {_range(seeds)}.", "Pale points are dominated.",
-        f"{levels[boards[0].levels].capitalize()}.",
+        f"Better is {better}.", f"Bars and bands: 95 % intervals; seeds: {_range(seeds)}.",
+        "Pale points are dominated.", f"{levels[boards[0].levels].capitalize()}.",
     ]  # fmt: skip
     n_left_out = sum(len(b.entries) for b in boards) - len(entries)
     if device and n_left_out:

@@ -85,7 +85,10 @@ def _chart(
             lines.append((group[0], points))
     unseen = sum(not drawable(p.x, p.y) for _, points in lines for p in points)
     named = _names([row for row, _ in lines], defaults)
-    caption = [f"Better is {'up' if RANKED[task.metric].highest else 'down'}{_aside(x)}.", "Bars: 95 % intervals."]
+    caption = [
+        f"Better is {'up' if RANKED[task.metric].highest else 'down'}{_aside(x)}.",
+        "Bars and bands: 95 % intervals.",
+    ]
     caption += [] if "." in x else [f"The points of a line differ in {SCALE}."]
     caption += [f"Not drawn, as not positive on a logarithmic axis: {unseen}."] if unseen else []
     return Chart(

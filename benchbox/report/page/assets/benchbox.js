@@ -179,7 +179,6 @@
     [d3.symbolCross, 0], [d3.symbolCross, 45], [d3.symbolStar, 0], [d3.symbolWye, 0]];
   const COLOURS = 7;
   const DASHES = ["", "7 3", "1.5 2.5", "8 3 2 3"];
-  const MANY = 14; // lines; a longer legend is collapsed
   const MARGIN = { top: 16, right: 20, bottom: 52, left: 64 };
 
   const transform = (marker) => (marker[1] ? `rotate(${marker[1]})` : null);
@@ -205,6 +204,18 @@
     return d3.scaleLog([low / room, high * room], range);
   }
 
+  /** How each line looks, by its name; pale lines and published points share one look. */
+  function looks(lines) {
+    const wholes = lines.filter((l) => l.role === "whole");
+    const bright = lines.filter((l) => l.role === "line" && !l.pale);
+    return new Map(lines.map((l) => {
+      const i = bright.indexOf(l);
+      if (i >= 0) return [l.name, { colour: `c${i % COLOURS}`, marker: MARKERS[i % MARKERS.length], dash: DASHES[i % DASHES.length] }];
+      return [l.name, { colour: l.role === "line" ? "faint" : l.role, marker: MARKERS[0],
+        dash: l.role === "whole" ? DASHES[wholes.indexOf(l) % DASHES.length] : null }];
+    }));
+  }
+
   class Chart {
     /** charts: by what the quality costs; all have the same lines. */
     constructor(figure, charts) {
@@ -212,14 +223,20 @@
       this.charts = charts;
       this.cost = Object.keys(charts)[0];
       const lines = Object.values(charts).flatMap((c) => c.lines);
-      this.muted = new Set(lines.filter((l) => l.muted).map((l) => l.name));
-      this.roles = new Map(lines.map((l) => [l.name, l.role]));
-      const others = (name) => this.roles.get(name) === "published"; // last, so that they do not use up colours
-      this.names = [...this.roles.keys()].sort((a, b) => others(a) - others(b) || (a < b ? -1 : 1));
+      this.all = d3.sort(lines.filter((l, i) => lines.findIndex((m) => m.name === l.name) === i), (l) => l.role === "published");
+      this.looks = looks(this.all);
+      this.hidden = new Set(this.all.filter((l) => l.muted).map((l) => l.name));
+      this.picked = new Set(); // pressed in the legend
+      this.pointed = null; // under the mouse, or focused
       this.tip = element("div", { class: "tip", hidden: "", role: "status" });
       this.frame = element("div", { class: "canvas" }, this.tip);
-      this.caption = element("figcaption");
-      figure.replaceChildren(this.choice(), this.frame, this.legend(), this.caption);
+      this.caption = element("span");
+      this.zoom = element("button", { type: "button", class: "zoom", "aria-pressed": "false", click: () => {
+        this.zoom.setAttribute("aria-pressed", String(this.zoom.getAttribute("aria-pressed") !== "true"));
+        this.draw(true);
+      } });
+      figure.replaceChildren(this.choice(), element("div", { class: "plot" }, this.frame, this.legend()),
+        element("figcaption", {}, this.caption, " ", this.zoom));
       new ResizeObserver(() => requestAnimationFrame(() => this.draw())).observe(this.frame); // drawing changes its height
     }
 
@@ -238,58 +255,97 @@
       return set;
     }
 
+    /** The lines by name: a pointed or pressed one stands out; published points are shown and hidden. */
     legend() {
       const list = element("ul", { class: "legend", "aria-label": "Lines of the plot" });
-      const measured = this.names.filter((name) => this.roles.get(name) === "line");
+      const pale = element("ul", { class: "legend", "aria-label": "Other lines of the plot" });
       if (this.chart.front) {
         const swatch = d3.create("svg").attr("width", 34).attr("height", 14).attr("aria-hidden", "true");
         swatch.append("path").attr("class", "front").attr("d", "M4,7H30");
-        list.append(element("li", { class: "key" }, swatch.node(), this.chart.front));
+        list.append(element("li", { class: "name" }, swatch.node(), this.chart.front));
       }
       this.entries = new Map();
-      for (const name of this.names) {
-        const { role, colour, marker, dash } = this.look(name);
-        if (role === "guide") continue;
-        const swatch = d3.create("svg").attr("width", 34).attr("height", 14).attr("aria-hidden", "true").attr("class", colour);
-        if (role !== "published") swatch.append("line").attr("x2", 34).attr("y1", 7).attr("y2", 7).attr("stroke-dasharray", dash);
-        swatch.append("g").attr("transform", "translate(17,7)").append("path").attr("class", "swatch").attr("transform", transform(marker)).attr("d", d3.symbol(marker[0], 80)());
-        const button = element("button", { type: "button", class: role === "published" ? "others" : null, "aria-pressed": String(!this.muted.has(name)), click: () => {
-          if (!this.muted.delete(name)) this.muted.add(name);
-          button.setAttribute("aria-pressed", String(!this.muted.has(name)));
-          this.draw(true);
-        } }, swatch.node(), role === "published" ? `show ${name}` : name);
-        this.entries.set(name, element("li", {}, button));
-        list.append(this.entries.get(name));
+      for (const line of this.all.filter((l) => l.role !== "guide")) {
+        const item = element("li", {}, this.entry(line));
+        this.entries.set(line.name, item);
+        (line.pale ? pale : list).append(item);
       }
-      if (measured.length <= MANY) return list;
-      const others = element("ul", { class: "legend" }, ...list.querySelectorAll("li:has(.others)"));
-      return element("div", {}, element("details", {}, element("summary", {}, `The ${measured.length} lines`), list), others);
+      if (pale.childElementCount) {
+        list.append(element("li", {}, element("details", {}, element("summary", {}, `${pale.childElementCount} others, pale`), pale)));
+      }
+      return list;
+    }
+
+    entry({ name, role }) {
+      const { colour, marker, dash } = this.looks.get(name);
+      const swatch = d3.create("svg").attr("width", 34).attr("height", 14).attr("aria-hidden", "true").attr("class", colour);
+      if (role !== "published") swatch.append("line").attr("x2", 34).attr("y1", 7).attr("y2", 7).attr("stroke-dasharray", dash);
+      swatch.append("g").attr("transform", "translate(17,7)").append("path").attr("class", "swatch").attr("transform", transform(marker)).attr("d", d3.symbol(marker[0], 80)());
+      const point = (value) => () => { this.pointed = value; this.highlight(); };
+      const button = element("button", { type: "button", class: role === "published" ? "others" : null, "aria-pressed": "false",
+        pointerenter: point(name), pointerleave: point(null), focus: point(name), blur: point(null), click: () => {
+          const set = role === "published" ? this.hidden : this.picked;
+          if (!set.delete(name)) set.add(name);
+          button.setAttribute("aria-pressed", String(role === "published" ? !set.has(name) : set.has(name)));
+          if (role === "published") this.draw(true); else this.highlight();
+        } }, swatch.node(), role === "published" ? `show ${name}` : name);
+      if (role === "published") button.setAttribute("aria-pressed", String(!this.hidden.has(name)));
+      return button;
+    }
+
+    /** The picked lines stand out, and the others step back. */
+    highlight() {
+      const on = (name) => this.picked.has(name) || this.pointed === name;
+      const svg = d3.select(this.frame).select("svg");
+      svg.selectAll(".line, .point").classed("on", (d) => on(d.name));
+      svg.classed("picked", svg.selectAll(".on").size() > 0);
     }
 
     draw(again = false) {
       const width = Math.floor(this.frame.clientWidth);
       if (!width || (width === this.width && !again)) return;
       this.width = width;
-      this.height = Math.round(Math.min(Math.max(width * 0.58, 300), 520));
+      this.height = Math.round(Math.min(Math.max(width * 0.58, 300), 440));
       const chart = this.chart;
       const here = new Set(chart.lines.map((l) => l.name));
       for (const [name, entry] of this.entries) entry.hidden = !here.has(name);
-      this.lines = chart.lines.filter((l) => !this.muted.has(l.name));
-      const points = (this.lines.length ? this.lines : chart.lines).flatMap((l) => l.points);
-      const lows = points.flatMap((p) => [p.y, ...(p.low > p.y / 20 ? [p.low] : []), ...(p.high ? [p.high] : [])]);
-      this.x = scale(points.map((p) => p.x), [MARGIN.left, width - MARGIN.right]);
-      this.y = scale(lows, [this.height - MARGIN.bottom, MARGIN.top]);
+      this.lines = chart.lines.filter((l) => !this.hidden.has(l.name));
+      this.scales();
       const svg = d3.create("svg").attr("viewBox", `0 0 ${width} ${this.height}`).attr("width", width).attr("height", this.height)
         .attr("role", "group").attr("aria-label", `${chart.title}: ${chart.y} against ${chart.x}. Arrow keys go from point to point.`);
+      const clip = `clip-${this.figure.dataset.view}`;
+      svg.append("clipPath").attr("id", clip).append("rect").attr("x", MARGIN.left).attr("y", MARGIN.top - 8)
+        .attr("width", width - MARGIN.left).attr("height", this.height - MARGIN.bottom - MARGIN.top + 8);
       this.axes(svg);
-      if (chart.front) this.front(svg);
-      for (const line of this.lines) this.line(svg, line);
+      const inside = svg.append("g").attr("clip-path", `url(#${clip})`);
+      if (chart.front) this.front(inside);
+      const of = (...roles) => this.lines.filter((l) => roles.includes(l.role));
+      for (const line of d3.sort(of("line", "whole"), (l) => !this.faint(l))) this.line(inside, line);
       this.marks(svg);
+      for (const line of of("guide")) this.guide(svg, line);
       this.frame.querySelector("svg")?.remove();
       this.frame.prepend(svg.node());
       if (chart.front) this.nameFront(svg);
       this.caption.textContent = chart.caption;
       this.hide();
+    }
+
+    faint(line) { return this.looks.get(line.name).colour === "faint"; }
+
+    /** The axes hold the bright lines; pale ones may leave the frame, unless all points are asked for. */
+    scales() {
+      const every = this.lines.flatMap((l) => l.points);
+      const whole = this.zoom.getAttribute("aria-pressed") === "true";
+      const bright = this.lines.filter((l) => whole || !this.faint(l)).flatMap((l) => l.points);
+      const points = bright.length ? bright : every.length ? every : this.chart.lines.flatMap((l) => l.points);
+      const near = (p) => [p.y, Math.max(p.low ?? p.y, p.y / 1.5), Math.min(p.high ?? p.y, p.y * 1.5)].filter((v) => v > 0);
+      this.x = scale((every.length ? every : points).map((p) => p.x), [MARGIN.left, this.width - MARGIN.right]);
+      this.y = scale(points.flatMap(near), [this.height - MARGIN.bottom, MARGIN.top]);
+      const [low, high] = this.y.domain();
+      this.inside = (p) => p.y >= low && p.y <= high;
+      const outside = every.filter((p) => !this.inside(p)).length;
+      this.zoom.hidden = !outside && !whole;
+      this.zoom.textContent = whole ? "Scale to the best lines" : `Show ${outside} point${outside > 1 ? "s" : ""} outside`;
     }
 
     axes(svg) {
@@ -326,7 +382,7 @@
           const text = svg.append("text").attr("class", "corner").attr("aria-hidden", "true").attr("text-anchor", anchor)
             .attr("x", this.x(p.x) + beside).attr("y", this.y(p.y) + 5 + sign * away).text(p.name);
           const { x, y, width, height } = text.node().getBBox();
-          const free = taken.every((t) => x > t.x + t.width + 6 || x + width + 6 < t.x || y > t.y + t.height || y + height < t.y);
+          const free = taken.every((t) => x > t.x + t.width + 6 || x + width + 6 < t.x || y > t.y + t.height + 6 || y + height + 6 < t.y);
           const beyond = front.every((q) => q === p || this.x(q.x) < x || this.x(q.x) > x + width || sign * (this.y(q.y) - (sign > 0 ? y : y + height)) < 0);
           const inside = x > MARGIN.left && x + width < this.width && y > 0 && y + height < this.height - MARGIN.bottom;
           if (free && beyond && inside) {
@@ -338,43 +394,43 @@
       }
     }
 
-    look(name) {
-      const i = this.names.indexOf(name);
-      const role = this.roles.get(name);
-      if (role === "published") return { role, colour: role, marker: MARKERS[0], dash: null };
-      const wholes = this.names.filter((n) => this.roles.get(n) === "whole");
-      if (role === "whole") return { role, colour: role, marker: MARKERS[0], dash: DASHES[wholes.indexOf(name) % DASHES.length] };
-      return { role, colour: role === "guide" ? role : `c${i % COLOURS}`, marker: MARKERS[i % MARKERS.length], dash: DASHES[i % DASHES.length] };
-    }
-
+    /** A line, and its intervals as a band; as a bar, where only one is known. */
     line(svg, line) {
       const { x, y } = this;
-      const look = this.look(line.name);
-      if (line.role === "published") return;
-      const group = svg.append("g").attr("class", `line ${look.colour}`).attr("aria-hidden", "true");
-      group.append("path").attr("class", line.points.every((p) => p.strong) ? "path" : "path pale").attr("stroke-dasharray", line.role === "guide" ? null : look.dash)
-        .attr("d", d3.line((p) => x(p.x), (p) => y(p.y))(line.points));
-      if (line.role === "guide") {
-        const middle = (of, scale) => scale(Math.sqrt(line.points[0][of] * line.points.at(-1)[of]));
-        group.append("text").attr("class", "corner").attr("text-anchor", "end").attr("x", middle("x", x) - 6).attr("y", middle("y", y) + 14).text(line.name);
-      }
+      const look = this.looks.get(line.name);
+      const group = svg.append("g").datum(line).attr("class", `line ${look.colour}`).attr("aria-hidden", "true");
       const [bottom, top] = y.range();
-      for (const p of line.points.filter((q) => known(q.low) && known(q.high))) {
-        const low = p.low > 0 ? Math.min(y(p.low), bottom) : bottom;
-        group.append("path").attr("class", p.strong ? "bar" : "bar pale").attr("d", `M${x(p.x)},${low}V${Math.max(y(p.high), top)}`);
-      }
+      const low = (p) => (p.low > 0 ? y(p.low) : bottom + 1);
+      const sure = line.points.filter((p) => known(p.low) && known(p.high));
+      if (sure.length > 1) group.append("path").attr("class", "band").attr("d", d3.area((p) => x(p.x), low, (p) => y(p.high))(sure));
+      else for (const p of sure) group.append("path").attr("class", "bar").attr("d", `M${x(p.x)},${low(p)}V${Math.max(y(p.high), top)}`);
+      group.append("path").attr("class", "path").attr("stroke-dasharray", look.dash).attr("d", d3.line((p) => x(p.x), (p) => y(p.y))(line.points));
+    }
+
+    /** A dashed line with its name: below its middle, or across the frame where it is level. */
+    guide(svg, { name, points }) {
+      const { x, y } = this;
+      const [first, last] = [points[0], points.at(-1)];
+      const level = first.y === last.y;
+      const [left, right] = level ? x.range() : [x(first.x), x(last.x)];
+      const label = level ? [left + 4, y(first.y) + 14] : [(left + right) / 2 - 6, (y(first.y) + y(last.y)) / 2 + 14];
+      const group = svg.append("g").attr("class", "guide").attr("aria-hidden", "true");
+      group.append("path").attr("class", "path").attr("stroke-dasharray", "2 2").attr("d", `M${left},${y(first.y)}L${right},${y(last.y)}`);
+      group.append("text").attr("class", "corner").attr("text-anchor", level ? "start" : "end").attr("x", label[0]).attr("y", label[1]).text(name);
     }
 
     /** The points: each can be reached by keyboard and says what it is. */
     marks(svg) {
       const { x, y, chart } = this;
-      this.points = this.lines.filter((l) => l.role !== "guide").flatMap((line) => line.points.map((p) => ({ ...p, name: line.name, role: line.role })));
+      this.points = d3.sort(this.lines.filter((l) => l.role !== "guide"), (l) => !this.faint(l))
+        .flatMap((line) => line.points.filter(this.inside).map((p) => ({ ...p, name: line.name, role: line.role })));
       const groups = svg.selectAll(".point").data(this.points).join("g")
-        .attr("class", (p) => `point ${this.look(p.name).colour} ${p.strong ? "" : "pale"}`)
+        .attr("class", (p) => `point ${this.looks.get(p.name).colour} ${p.strong ? "" : "dominated"}`)
         .attr("transform", (p) => `translate(${x(p.x)},${y(p.y)})`).attr("tabindex", (p, i) => (i ? -1 : 0)).attr("role", "img")
         .attr("aria-label", (p) => this.says(p).join(", "));
       groups.append("circle").attr("class", "halo").attr("r", 9);
-      groups.append("path").attr("class", "mark").attr("transform", (p) => transform(this.look(p.name).marker)).attr("d", (p) => d3.symbol(this.look(p.name).marker[0], 100)());
+      groups.append("path").attr("class", "mark").attr("transform", (p) => transform(this.looks.get(p.name).marker))
+        .attr("d", (p) => d3.symbol(this.looks.get(p.name).marker[0], this.faint(p) ? 30 : 90)());
       this.nodes = groups.nodes();
       this.nodes.forEach((node, i) => {
         node.addEventListener("focus", () => this.show(i));
@@ -425,6 +481,8 @@
       this.tip.replaceChildren(element("strong", {}, name), ...rest.map((t) => element("span", {}, t)));
       this.tip.hidden = false;
       this.nodes.forEach((node, j) => node.classList.toggle("active", i === j));
+      this.pointed = p.name;
+      this.highlight();
       const left = Math.min(Math.max(this.x(p.x) + 14, 4), this.width - this.tip.offsetWidth - 4);
       const above = this.y(p.y) - this.tip.offsetHeight - 14;
       this.tip.style.left = `${left}px`;
@@ -434,6 +492,8 @@
     hide() {
       this.tip.hidden = true;
       this.nodes?.forEach((node) => node.classList.remove("active"));
+      this.pointed = null;
+      this.highlight();
     }
   }
 
