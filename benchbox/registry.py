@@ -108,11 +108,6 @@ class Registry:
         offers = self.matches("sampler", name)
         return tuple(o["name"] for o in offers[0].listing.options if o.get("changes_law")) if len(offers) == 1 else ()
 
-    def description(self, name: str) -> str:
-        """The first paragraph of the docstring of a sampler; "" where it is unknown."""
-        offers = self.offers("sampler", name)
-        return offers[0].listing.what if len(offers) == 1 else ""
-
     def get(self, kind: str, name: str, options: Mapping[str, Any] | None = None) -> Any:
         """An instance of a plugin with options given as values or as text."""
         return build(self.find(kind, name).cls, options or {}, self.get)

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from report_rows import known, nothing_usual, rows
 
 import benchbox as package
+from benchbox.cli.rows import sampler_description
 from benchbox.errors import UsageError
 from benchbox.report.page.content import view
 from benchbox.report.page.evidence import checks_in, picture
@@ -227,10 +228,8 @@ def test_the_page_has_the_matrix_and_the_glossary_as_text_and_the_commands_folde
 
 
 def test_papers_are_linked_from_the_description_of_the_sampler(tmp_path: Path) -> None:
-    from benchbox.registry import registry
-
-    assert papers(registry().description("heun")) == ["2206.00364"]
-    assert registry().description("not installed") == ""
+    assert papers(sampler_description("heun")) == ["2206.00364"]
+    assert sampler_description("not installed") == ""
     texts = {"heun": "Heun <b> (Karras et al. 2022, arXiv:2206.00364, algorithm 2)."}
     write_site(Site(rows(BEST, TIED), nothing_usual, description=lambda name: texts.get(name, "")), tmp_path)
     link = '<a href="https://arxiv.org/abs/2206.00364">arXiv:2206.00364</a>'

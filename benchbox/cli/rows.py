@@ -56,5 +56,12 @@ def site_of(rows: pd.DataFrame, checks: Sequence[Path], pictures: Sequence[Path]
     from benchbox.report.page.site import Site
 
     shown = [picture(path) for path in pictures]
-    described = registry().description
-    return Site(rows, registry().defaults, certificates_in(checks), budgets_in(checks), shown, described)
+    return Site(rows, registry().defaults, certificates_in(checks), budgets_in(checks), shown, sampler_description)
+
+
+def sampler_description(name: str) -> str:
+    """The first paragraph of the docstring of a sampler; "" where it is not installed."""
+    from benchbox.registry import registry
+
+    offers = registry().offers("sampler", name)
+    return offers[0].listing.summary if len(offers) == 1 else ""

@@ -103,11 +103,8 @@ def _lines(
     """
     front = non_dominated((p for line in points.values() for p in line), highest)
     bright = sorted(order, key=lambda name: name not in best)[: len(COLOURS)]
-    drawn = {name: sorted(points[name], key=lambda p: p.x) for name in order}
-    return tuple(
-        Line(name, tuple(replace(p, strong=p in front) for p in line), pale=name not in bright)
-        for name, line in drawn.items()
-    )
+    drawn = {n: tuple(replace(p, strong=p in front) for p in sorted(points[n], key=lambda p: p.x)) for n in order}
+    return tuple(Line(name, line, pale=name not in bright) for name, line in drawn.items())
 
 
 def _on_one_device(boards: Sequence[Board], cost: CostName) -> tuple[str, list[tuple[Board, Entry]]]:
