@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 
 from benchbox import get
+from benchbox.exact.equivalence import changes_samples
 from benchbox.exact.mutants import Mutant, mutants_of, source_of
 from benchbox.exact.mutation import mutated_sources
-from benchbox.exact.mutation_score import changes_samples, first_fault, mutation_score
+from benchbox.exact.mutation_score import first_fault, mutation_score
 
 ALLOWED = 0.06
 """The share of mutants that may survive; benchmarks/mutants.py runs them all, and docs/certificates.md lists them."""
@@ -50,6 +51,11 @@ def pick(sampler: str, change: str) -> Mutant:
         ("ddim", "randn_like", "global generators"),
         ("heun", "manual_seed", "noise source"),
         ("annealed-langevin", "alpha / 2  →  alpha * 2", "local law (edm)"),
+        ("pc", "sigma_next  →  sigma", "levels of evaluations (edm)"),
+        ("pc", "ratio ** 2  →  ratio", "names of options"),
+        ("dps", "self.zeta * frame  →  frame", "names of options"),
+        ("ddrm", "self.eta * sigma_next  →  self.eta", "law of a point"),
+        ("dps", "(noise(sigma, sigma_next), noise(sigma, sigma_next))[1]", "draws"),
     ],
 )  # fmt: skip
 def test_faults_are_seen_without_knowing_the_method(sampler: str, change: str, rule: str) -> None:
@@ -77,10 +83,11 @@ def test_only_the_functions_that_are_named_change() -> None:
 
 
 def test_the_original_changes_nothing() -> None:
-    ddim = get("sampler", "ddim")
-    original = Mutant(ddim, type(ddim).__module__, 0, "nothing", source_of(type(ddim).__module__))
-    assert not changes_samples(original)
-    assert first_fault(original, generic=False) is None
+    for name in ("ddim", "dps"):
+        sampler = get("sampler", name)
+        original = Mutant(sampler, type(sampler).__module__, 0, "nothing", source_of(type(sampler).__module__))
+        assert not changes_samples(original)
+        assert first_fault(original, generic=False) is None
 
 
 def test_the_script_explains_itself_and_runs_nothing() -> None:

@@ -505,6 +505,7 @@ class NormOverTheBatch(Guidance):
 class SolverOverTheBatch(Sampler):
     name = "solver-over-the-batch"
     uses_measurement = True
+    continuous_limit = False
 
     def __call__(self, denoise: Denoiser, x: Tensor, grid: Levels, noise: Noise) -> Any:
         for sigma, sigma_next in pairwise(grid.sigmas):

@@ -57,6 +57,9 @@ class Turned(Model):
     def denoises(self) -> bool:
         return True
 
+    def draw(self, n: int, seed: int) -> Tensor:
+        return (self.model.draw(n, seed).flatten(1) @ self.turn.mT.to(self.model.draw(1, 0))).view(-1, *self.shape)
+
     def denoiser(self, device: torch.device) -> Callable[[Tensor, float], Tensor]:
         return self.turned(self.model.denoiser(device))
 

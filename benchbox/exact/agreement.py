@@ -14,6 +14,7 @@ from benchbox.exact.references import PUBLISHED_FORMULAS
 from benchbox.exact.rules import RuleResult, Trial, counted_denoiser, image, relative
 from benchbox.exact.settings import made, other_values
 from benchbox.noise import BLOCK, Noise
+from benchbox.sampler import Sampler
 
 AGREE = 1e-9
 
@@ -45,7 +46,7 @@ def agrees(trial: Trial) -> RuleResult:
     if trial.sampler.name not in PUBLISHED_FORMULAS:
         return RuleResult(name, None, "no formulas are published under this name", expected)
     tried = 0
-    for values in settings_of(trial):
+    for values in settings_of(trial.sampler):
         sampler = made(trial.sampler, values)
         if sampler is None or sampler.evals_per_step is None:
             continue
@@ -57,8 +58,8 @@ def agrees(trial: Trial) -> RuleResult:
     return RuleResult(name, tried > 0, f"agree at {tried} settings of the options", expected)
 
 
-def settings_of(trial: Trial) -> list[dict[str, Any]]:
+def settings_of(sampler: Sampler) -> list[dict[str, Any]]:
     """The options as they are, each changed alone, and every two changed together."""
-    every = [(o, v) for o, values in other_values(trial.sampler).items() for v in values]
+    every = [(o, v) for o, values in other_values(sampler).items() for v in values]
     pairs = [{a[0]: a[1], b[0]: b[1]} for i, a in enumerate(every) for b in every[:i] if a[0] != b[0]]
     return [{}, *({o: v} for o, v in every), *pairs]

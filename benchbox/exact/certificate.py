@@ -10,12 +10,14 @@ from typing import Any
 from benchbox.exact.agreement import agrees
 from benchbox.exact.conduct import CONDUCT
 from benchbox.exact.conventions import conventions
-from benchbox.exact.convergence import Error, Order, errors, measure_orders, orders_hold
+from benchbox.exact.convergence import Error, Order, errors, measure_orders
+from benchbox.exact.evaluation_levels import evaluation_levels
 from benchbox.exact.law_rules import law_under_options, right_law, stationary_law
 from benchbox.exact.level_rules import extremes, levels_reached
 from benchbox.exact.local_orders import local_orders
 from benchbox.exact.local_rules import local_law, noise_scaling, short_law
 from benchbox.exact.option_rules import honours, runs_or_refuses, solves
+from benchbox.exact.order_rules import orders_hold
 from benchbox.exact.refusal import in_one_line, is_refusal
 from benchbox.exact.rules import RuleResult, apply, image, vector
 from benchbox.exact.study import SCHEDULES, Study
@@ -73,6 +75,7 @@ def inspect(study: Study, published: bool = True) -> Iterator[RuleResult | Order
     for name, rule in (("settings", runs_or_refuses), *CONDUCT):
         if not (one_level and name == "level of the start"):
             yield study.apply(name, rule, first)
+    yield study.apply("names of options", conventions, study.schedules[-1], law=True)
     yield study.apply("extremes", extremes, first, single=True)
     if one_level:
         yield from (study.apply("stationary law", stationary_law, schedule, law=True) for schedule in study.schedules)
@@ -86,7 +89,6 @@ def inspect(study: Study, published: bool = True) -> Iterator[RuleResult | Order
     except Exception as error:
         yield RuleResult("orders", False, in_one_line(error), "no exception")
     yield study.apply("order under options", orders_hold, first, law=True)
-    yield study.apply("names of options", conventions, study.schedules[-1], law=True)
 
 
 def laws(study: Study) -> Iterator[RuleResult]:
@@ -94,6 +96,7 @@ def laws(study: Study) -> Iterator[RuleResult]:
     first, *_ = study.schedules
     for schedule in study.schedules:
         single = schedule != first
+        yield study.apply(f"levels of evaluations ({schedule})", evaluation_levels, schedule, law=True, single=single)
         yield study.apply(f"local law ({schedule})", local_law, schedule, law=True, single=single)
         yield study.apply(f"law from level to level ({schedule})", short_law, schedule, law=True, single=single)
         for data, model in (("vector", vector()), ("image", image())):

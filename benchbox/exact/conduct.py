@@ -8,7 +8,7 @@ import torch
 from benchbox.driver import least_nfe, plan_levels
 from benchbox.exact.level_rules import level_of_start
 from benchbox.exact.noise_rules import draws_in_order, draws_used, generators, noise_source, seeds
-from benchbox.exact.rules import ROUNDING, RuleResult, Trial, image, relative
+from benchbox.exact.rules import ROUNDING, RuleResult, Trial, half_image, image, relative
 from benchbox.exact.state_rules import in_place, state
 from benchbox.models.gaussian import Gaussian
 from benchbox.noise import BLOCK
@@ -53,15 +53,14 @@ def batch_invariance(trial: Trial) -> RuleResult:
         return RuleResult(
             "batches", same < ROUNDING, f"blocks of {BLOCK}, one at a time, differ by {same:.1e}", expected
         )
-    whole = trial.run(n=23)
-    for sizes in ((1, 22), (16, 7), (5, 9, 9)):
-        starts = np.cumsum((0, *sizes[:-1]))
-        split = torch.cat([trial.run(n=n, first=int(f)) for f, n in zip(starts, sizes, strict=True)])
-        if not (difference := relative(split, whole)) < ROUNDING:
-            parts = " + ".join(map(str, sizes))
-            return RuleResult(
-                "batches", False, f"23 samples at once and as {parts} differ by {difference:.1e}", expected
-            )
+    for model, splits in ((image(), ((1, 22), (16, 7), (5, 9, 9))), (half_image(), ((1, 22),))):
+        whole = trial.run(n=23, model=model)
+        for sizes in splits:
+            starts = np.cumsum((0, *sizes[:-1]))
+            split = torch.cat([trial.run(n=n, first=int(f), model=model) for f, n in zip(starts, sizes, strict=True)])
+            if not (difference := relative(split, whole)) < ROUNDING:
+                parts = f"{whole[0].numel()} numbers at once and as {' + '.join(map(str, sizes))}"
+                return RuleResult("batches", False, f"23 samples of {parts} differ by {difference:.1e}", expected)
     return RuleResult("batches", True, "23 samples agree in 4 splits", expected)
 
 

@@ -85,7 +85,7 @@ def certificate_of(
     if not isinstance(plugin, Sampler):
         return conformance(kind, plugin)
     plugin.check(get("model", "gaussian"))
-    return solver_certificate(plugin) if plugin.uses_measurement else certificate(plugin, tick, quick)
+    return solver_certificate(plugin, quick) if plugin.uses_measurement else certificate(plugin, tick, quick)
 
 
 def kind_of(name: str) -> str:

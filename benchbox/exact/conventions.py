@@ -16,18 +16,17 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from benchbox.exact.exact_choices import kept_law, posterior_variance
+from benchbox.exact.exact_choices import kept_law, posterior_variance, preserving
 from benchbox.exact.law import propagate, scripted_output
-from benchbox.exact.local_rules import affine, short_levels, spectra
-from benchbox.exact.rules import CallRecorder, RuleResult, Trial
+from benchbox.exact.rules import CallRecorder, RuleResult, Trial, counted_denoiser, image
 from benchbox.exact.settings import made
-from benchbox.models.gaussian import Gaussian
+from benchbox.exact.short_runs import affine, short_levels, spectra
 
 NEAR = 0.05
 """Largest relative deviation of a strength of noise that is measured on short intervals."""
 
-LARGE_SNR = 0.2
-"""Above this the corrector itself moves states away from the law at which its step is measured."""
+SAME = 1e-3
+"""Largest relative deviation of a weight that is known."""
 
 Convention = Callable[[Trial, Any], str | None]
 """A trial whose option has this value; what is wrong with it, or nothing."""
@@ -47,25 +46,34 @@ def noise_strength(trial: Trial, strength: float) -> str | None:
 
 
 def langevin_step(trial: Trial, snr: float) -> str | None:
-    """The weight of the last draw: 2 snr σ on data that are one point, where the score has the norm of noise over σ."""
-    point = Gaussian(mean=(0.0,) * 64, eigenvalues=(1e-9,) * 64, sample_shape=(1, 8, 8))
-    if snr > LARGE_SNR or not getattr(trial.sampler, "corrector_steps", 1):
+    """The weight √(2ε) of the last draw z, ε = 2 α (snr ‖z‖/‖score‖)², or with σ in place of the norms' ratio.
+
+    α is 1, and 1 − β of the last interval for a sampler with a frame that preserves the variance; after another
+    predictor than its own either. The norms are of each sample.
+    """
+    if any(type(value) is int and value == 0 for value in vars(trial.sampler).values()):
+        return None  # of a number of steps: there may be no step of this kind
+    levels, denoise = short_levels(trial, 0.8, 2), CallRecorder(image())
+    draws = scripted_output(trial.sampler, image(), levels, lambda k: torch.ones(1, *image().shape).double())[1]
+    z = torch.as_tensor(np.random.default_rng(6).standard_normal((draws, 16, *image().shape)))
+
+    def ends(sign: int) -> Tensor:
+        x, _ = scripted_output(trial.sampler, denoise, levels, lambda k: z[k] * (sign if k == draws - 1 else 1))
+        return torch.as_tensor(x)
+
+    above, below = ends(1), ends(-1)
+    x, sigma = denoise.asked[-1]
+    score = (counted_denoiser(image())(x, sigma) - x) / sigma**2
+    noise = z[-1].flatten(1).norm(dim=1)
+    weight, ratio = (above - below).norm(dim=1) / 2 / noise, noise / score.flatten(1).norm(dim=1)
+    first, then = levels.in_frame(getattr(trial.sampler, "frame", None)).scales[-2:]
+    framed = hasattr(trial.sampler, "frame") and preserving(trial)
+    roots = [first / then] if framed else [1.0]
+    if getattr(trial.sampler, "predictor", None):
+        roots = [1.0, first / then]
+    if any(bool((weight / (2 * snr * root * n) - 1).abs().max() < SAME) for root in roots for n in (ratio, sigma)):
         return None
-    levels = short_levels(trial, 0.8, 64)
-    rng = np.random.default_rng(6)
-    draws = scripted_output(trial.sampler, point, levels, lambda k: torch.zeros(1, 1, 8, 8).double() + 1.0)[1]
-    z = rng.standard_normal((draws, 16, 1, 8, 8))
-
-    def ends(sign: float) -> Tensor:
-        def noise(k: int) -> Tensor:
-            return torch.as_tensor(z[k] * (sign if k == draws - 1 else 1))
-
-        return torch.as_tensor(scripted_output(trial.sampler, point, levels, noise)[0])
-
-    weight = float((ends(1) - ends(-1)).norm() / 2 / np.linalg.norm(z[-1]) / levels.sigmas[-1])
-    if abs(weight / (2 * snr) - 1) > 2 * NEAR:
-        return f"the last draw weighs {weight:.3g} σ, not 2 snr σ = {2 * snr:.3g} σ"
-    return None
+    return f"the last draw weighs {weight.mean():.3g}, not 2 snr ‖z‖/‖score‖ = {2 * snr * ratio.mean():.3g}"
 
 
 def churn(trial: Trial, strength: float) -> str | None:

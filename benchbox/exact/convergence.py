@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from benchbox.driver import ADAPTIVE_LEVELS, plan_levels, planned_nfe
 from benchbox.exact.affinity import why_not_exact
-from benchbox.exact.law import last, noised, propagate
+from benchbox.exact.law import noised, propagate
 from benchbox.exact.montecarlo import estimate_w2, samples
-from benchbox.exact.order import SIGMAS, SlopeFit, weak_slope
+from benchbox.exact.order import SlopeFit, weak_slope
 from benchbox.exact.pathwise import strong_slope
 from benchbox.exact.rules import RuleResult, Trial, vector
 from benchbox.grid import Levels
@@ -122,27 +122,3 @@ def measure_orders(trial: Trial, variant: str = "") -> Iterator[Order]:
         yield Order(
             "strong", schedule.name, sampler.order, strong_slope(sampler, mixture, schedule, trial.grid), variant
         )
-
-
-def orders_hold(trial: Trial) -> RuleResult:
-    """The claimed order on another grid than the recommended one: the weak one, or the strong one of an inexact law."""
-    name, expected = f"order under options ({trial.schedule.name})", "the claimed order, under every option"
-    if trial.sampler.order is None:
-        return RuleResult(name, None, "it claims no order", expected)
-    other = uneven(trial)
-    checks = [order.check for order in measure_orders(other, "under options") if order.check]
-    for check in checks:
-        if check.passed is False:
-            return RuleResult(name, False, f"on grid {other.grid.name} {check.measured}", expected)
-    return RuleResult(name, bool(checks) or None, "as claimed" if checks else "not measurable", expected)
-
-
-def uneven(trial: Trial) -> Trial:
-    """The trial on a grid that is even neither in σ nor in ln σ, unless the method asks for equal steps."""
-    grid = get("grid", "karras", sigma_min=SIGMAS[0], sigma_max=SIGMAS[1])
-    other = replace(trial, grid=grid)
-    try:
-        last(other.states(6, model=vector()))
-    except Exception:
-        return trial
-    return other

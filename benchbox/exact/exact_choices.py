@@ -12,9 +12,9 @@ from dataclasses import replace
 
 from benchbox.exact.affinity import why_not_exact
 from benchbox.exact.law import noised, propagate
-from benchbox.exact.local_rules import moment_error, short_levels
 from benchbox.exact.rules import Trial
 from benchbox.exact.settings import made
+from benchbox.exact.short_runs import moment_error, short_levels
 from benchbox.models.gaussian import Gaussian
 
 EXACT_LAW = 1e-6
@@ -23,7 +23,7 @@ EXACT_LAW = 1e-6
 
 def posterior_variance(trial: Trial, choice: str) -> str | None:
     """One long interval from the exact law, on data for which the choice is exact."""
-    if choice not in ("small", "large") or (choice == "large" and not _preserving(trial)):
+    if choice not in ("small", "large") or (choice == "large" and not preserving(trial)):
         return None
     error = _law_error(trial, 1.0 if choice == "large" else 1e-12)
     return None if not error > EXACT_LAW else f"variance={choice} is off by {error:.1e} where it is exact"
@@ -33,13 +33,13 @@ def kept_law(trial: Trial, choice: str) -> str | None:
     """One long interval from N(0, I), the law of the data, in a frame that preserves the variance."""
     strength = {"euler": 0.0, "exponential": 0.0, "ancestral": 1.0}.get(choice)
     sampler = made(trial.sampler, {"kappa": strength}) if hasattr(trial.sampler, "kappa") else None
-    if strength is None or sampler is None or not _preserving(trial):
+    if strength is None or sampler is None or not preserving(trial):
         return None
     error = _law_error(replace(trial, sampler=sampler), 1.0)
     return None if not error > EXACT_LAW else f"at kappa={strength:g} N(0, I) is changed by {error:.1e} in one interval"
 
 
-def _preserving(trial: Trial) -> bool:
+def preserving(trial: Trial) -> bool:
     """Whether s²(1 + σ²) = 1 in the sampler's frame."""
     levels = trial.levels(6).in_frame(getattr(trial.sampler, "frame", None))
     return all(abs(s * s * (1 + o * o) - 1) < 1e-6 for s, o in zip(levels.scales, levels.sigmas, strict=True))

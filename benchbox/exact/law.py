@@ -123,7 +123,7 @@ def propagate(
     gain, noise = np.zeros(zeros.numel()), np.zeros(zeros.numel())
     for first in range(0, draws, size):
         rows = range(first, min(first + size, draws))
-        weights = scripted_output(sampler, denoise, levels, _one_hot(rows, zeros), final, steps)[0]
+        weights = scripted_output(sampler, denoise, levels, one_hot(rows, zeros), final, steps)[0]
         weights = weights[1:] - weights[0]
         if first == 0:
             gain, weights = weights[0], weights[1:]
@@ -132,7 +132,7 @@ def propagate(
     return Law(offset[0], gain, noise, levels.start_std, draws - 1, nfe)
 
 
-def _one_hot(rows: range, zeros: Tensor) -> Callable[[int], Tensor]:
+def one_hot(rows: range, zeros: Tensor) -> Callable[[int], Tensor]:
     """Row 0 of each draw is zero, and row k + 1 is one where the draw is the k-th of these."""
 
     def script(k: int) -> Tensor:

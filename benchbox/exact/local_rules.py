@@ -8,61 +8,33 @@ an error of first order in one interval adds up to one that does not vanish.
 from __future__ import annotations
 
 import math
-from dataclasses import replace
-from functools import cache
 
 import numpy as np
 
-from benchbox.exact.affinity import why_not_exact
 from benchbox.exact.law import Law, noised, propagate
 from benchbox.exact.montecarlo import samples
 from benchbox.exact.noise_rules import deterministic
 from benchbox.exact.rules import RuleResult, Trial, large_image
+from benchbox.exact.short_runs import (
+    CONSTANT,
+    LOCAL_INTERVALS,
+    LOCAL_ORDER,
+    STARTS,
+    affine,
+    moment_error,
+    order_between,
+    short_levels,
+    spectra,
+)
 from benchbox.grid import Levels
 from benchbox.models.analytic import FloatVector
 from benchbox.models.gaussian import Gaussian
-
-STARTS = (8.0, 0.8, 0.08)
-"""Levels that short runs start at: far above the data's scale, near it, and below it."""
-
-LOCAL_INTERVALS = (128, 512)
-"""Intervals, between the start and a quarter of it, of which the first is looked at."""
-
-LOCAL_ORDER = 1.75
-"""Least local order of a consistent method, 2 less a tolerance."""
-
-CONSTANT = 0.5
-"""A local order below this is that of a bias that does not depend on the interval."""
-
-ROUNDED = 1e-5
-"""Local errors below this are rounding, even of a sampler that computes its coefficients in float32."""
 
 DEVIATION = 0.05
 """Largest error of mean and spread after 128 intervals to half the level, relative to the spread."""
 
 ESTIMATED_DEVIATION = 0.15
 """The same where it is estimated from samples."""
-
-
-@cache
-def spectra() -> Gaussian:
-    """A Gaussian whose eigenvalues lie far above and far below every level of the short runs, and in between."""
-    return Gaussian(mean=(1.0, -1.0, 0.5, 0.0, 2.0, -0.5), eigenvalues=(100.0, 4.0, 1.0, 0.25, 0.04, 1e-3))
-
-
-def short_levels(trial: Trial, start: float, intervals: int, ratio: float = 4.0) -> Levels:
-    """The trial's grid from a level down to a part of it."""
-    return Levels.cut(trial.schedule, replace(trial.grid, sigma_max=start, sigma_min=start / ratio), intervals + 1)
-
-
-def moment_error(moments: tuple[FloatVector, FloatVector], sigma: float, model: Gaussian) -> float:
-    """The largest error of a mean or a variance, relative to the exact law's at a level."""
-    mean, variance = noised(model, sigma)
-    return float(max((np.abs(moments[0] - mean) / np.sqrt(variance)).max(), np.abs(moments[1] / variance - 1).max()))
-
-
-def affine(trial: Trial) -> bool:
-    return not trial.adaptive and why_not_exact(trial.sampler, spectra(), trial.levels(trial.few)) is None
 
 
 def local_law(trial: Trial) -> RuleResult:
@@ -91,9 +63,7 @@ def _local_order(trial: Trial, start: float) -> tuple[float, float]:
         levels = short_levels(trial, start, intervals)
         law = propagate(trial.sampler, spectra(), levels, steps=1)
         errors.append(moment_error(law.moments(noised(spectra(), levels.sigmas[0])), levels.sigmas[1], spectra()))
-    if errors[1] < ROUNDED:
-        return math.inf, errors[0]
-    return math.log(errors[0] / errors[1]) / math.log(LOCAL_INTERVALS[1] / LOCAL_INTERVALS[0]), errors[0]
+    return order_between(*errors), errors[0]
 
 
 def short_law(trial: Trial) -> RuleResult:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import signal
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from pathlib import Path
 from types import CodeType, FunctionType, ModuleType
@@ -10,6 +13,9 @@ from types import CodeType, FunctionType, ModuleType
 from benchbox.errors import UsageError
 from benchbox.exact.mutation import mutated_sources
 from benchbox.sampler import Sampler
+
+MUTANT_CPU_SECONDS = 120.0
+"""Processor time that a mutant may take, several times what a certificate takes."""
 
 
 @dataclass(frozen=True)
@@ -93,3 +99,19 @@ def _code_of(member: object) -> CodeType | None:
     for name in ("__func__", "fget", "func"):
         member = getattr(member, name, member)
     return member.__code__ if isinstance(member, FunctionType) else None
+
+
+@contextmanager
+def cpu_limit(seconds: float = MUTANT_CPU_SECONDS) -> Iterator[None]:
+    """TimeoutError once so much processor time is spent, and every second after: a mutant may never end."""
+
+    def stop(number: int, frame: object) -> None:
+        raise TimeoutError(f"more than {seconds:g} s")
+
+    before = signal.signal(signal.SIGPROF, stop)
+    signal.setitimer(signal.ITIMER_PROF, seconds, 1.0)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        signal.signal(signal.SIGPROF, before)

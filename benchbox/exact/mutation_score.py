@@ -7,73 +7,16 @@ and does not count.
 from __future__ import annotations
 
 import random
-import signal
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from benchbox.errors import UsageError
-from benchbox.exact.agreement import settings_of
 from benchbox.exact.certificate import failed_checks
-from benchbox.exact.mutants import Mutant, mutants_of
-from benchbox.exact.rules import RuleResult, Trial, relative
-from benchbox.exact.settings import made
-from benchbox.registry import get
+from benchbox.exact.equivalence import changes_samples
+from benchbox.exact.mutants import Mutant, cpu_limit, mutants_of
+from benchbox.exact.rules import RuleResult
+from benchbox.exact.solver_rules import solver_checks
 from benchbox.sampler import Sampler
-from benchbox.schedule import Schedule
-
-MUTANT_CPU_SECONDS = 120.0
-"""Processor time that a mutant may take, several times what a certificate takes."""
-
-
-UNCHANGED = 1e-13
-"""Samples in float64 that differ by less, relative, are the same."""
-
-
-@contextmanager
-def cpu_limit(seconds: float = MUTANT_CPU_SECONDS) -> Iterator[None]:
-    """TimeoutError once so much processor time is spent, and every second after: a mutant may never end."""
-
-    def stop(number: int, frame: object) -> None:
-        raise TimeoutError(f"more than {seconds:g} s")
-
-    before = signal.signal(signal.SIGPROF, stop)
-    signal.setitimer(signal.ITIMER_PROF, seconds, 1.0)
-    try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_PROF, 0)
-        signal.signal(signal.SIGPROF, before)
-
-
-def changes_samples(mutant: Mutant) -> bool:
-    """Whether any run differs from the original's: at the options as they are, and at one and two others changed."""
-    try:
-        with cpu_limit():
-            sampler = mutant.make()
-            return any(_changes(get("schedule", name), mutant.original, sampler) for name in ("vp", "edm"))
-    except Exception:
-        return True  # it cannot even be run, where the original can
-
-
-def _changes(schedule: Schedule, original: Sampler, mutated: Sampler) -> bool:
-    trial = Trial.of(original, schedule)
-    for values in settings_of(trial):
-        before, after = made(original, values), made(mutated, values)
-        if before is not None and (after is None or _differ(trial, before, after)):
-            return True
-    return False
-
-
-def _differ(trial: Trial, original: Sampler, mutated: Sampler) -> bool:
-    try:
-        expected = Trial(original, trial.schedule, trial.grid).run(6)
-    except (ValueError, UsageError):
-        return False
-    own = Trial(mutated, trial.schedule, trial.grid)
-    changed = not relative(own.run(6), expected) < UNCHANGED
-    return changed or (not own.adaptive and own.spent(6) != original.evals(6))
 
 
 def first_fault(mutant: Mutant, generic: bool = True) -> RuleResult | None:
@@ -83,7 +26,10 @@ def first_fault(mutant: Mutant, generic: bool = True) -> RuleResult | None:
     """
     try:
         with cpu_limit():
-            return next(failed_checks(mutant.make(), published=not generic), None)
+            sampler = mutant.make()
+            if sampler.uses_measurement:
+                return next((check for check in solver_checks(sampler) if check.passed is False), None)
+            return next(failed_checks(sampler, published=not generic), None)
     except Exception as error:
         return RuleResult("runs", False, f"{type(error).__name__}: {error}".splitlines()[0], "no exception")
 

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from benchbox.exact.law import last, scripted_output
 from benchbox.exact.rules import ROUNDING, RuleResult, Trial, image, relative
+from benchbox.model import Model
 from benchbox.noise import BLOCK, Noise
 
 
@@ -74,21 +75,21 @@ def generators(trial: Trial) -> RuleResult:
     )
 
 
-def draws_used(trial: Trial) -> RuleResult:
-    """Each draw, changed alone, changes the sample."""
-    expected = "another sample for another value of any draw"
+def draws_used(trial: Trial, model: Model | None = None) -> RuleResult:
+    """Each draw, changed alone, changes the sample (of the image, if no model is given)."""
+    expected, model = "another sample for another value of any draw", model or image()
     rng = np.random.default_rng(4)
-    once = Asked()
-    last(trial.states(6, noise=once))
+    once = Asked(model.shape)
+    last(trial.states(6, model=model, noise=once))
     draws = len(once.intervals)
-    base, other = rng.standard_normal((2, draws, *image().shape))
+    base, other = rng.standard_normal((2, draws, *model.shape))
 
     def script(k: int) -> Tensor:
-        z = torch.as_tensor(base[k]).repeat(draws + 1, *[1] * len(image().shape))
+        z = torch.as_tensor(base[k]).repeat(draws + 1, *[1] * len(model.shape))
         z[k + 1] = torch.as_tensor(other[k])
         return z
 
-    x = scripted_output(trial.sampler, image(), trial.levels(6), script)[0]
+    x = scripted_output(trial.sampler, model, trial.levels(6), script)[0]
     unused = [k for k in range(draws) if not np.abs(x[k + 1] - x[0]).max() > 1e-13 * np.abs(x[0]).max()]
     if unused:
         sigma, _ = once.intervals[unused[0]]
@@ -122,8 +123,8 @@ def deterministic(trial: Trial) -> bool:
 class Asked(Noise):
     """Ordinary noise that keeps the intervals that it was asked for."""
 
-    def __init__(self) -> None:
-        super().__init__(5, 0, BLOCK, image().shape, dtype=torch.float64)
+    def __init__(self, shape: tuple[int, ...] | None = None) -> None:
+        super().__init__(5, 0, BLOCK, shape or image().shape, dtype=torch.float64)
         self.intervals: list[tuple[float, float]] = []
 
     def __call__(self, sigma: float, sigma_next: float) -> Tensor:

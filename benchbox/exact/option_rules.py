@@ -98,14 +98,19 @@ def honours(trial: Trial) -> RuleResult:
 
 
 def _differs(trial: Trial, a: Values, b: Values) -> bool:
-    """Whether two settings give different samples, or ask for different evaluations."""
+    """Whether two settings give different samples on many levels or on few: an option may be for one of them."""
     one, two = made(trial.sampler, a), made(trial.sampler, b)
     if one is None or two is None:
         return False
+    return any(
+        _differ_on(n, Trial(one, trial.schedule, trial.grid), Trial(two, trial.schedule, trial.grid)) for n in (17, 6)
+    )
+
+
+def _differ_on(n_levels: int, one: Trial, two: Trial) -> bool:
     try:
-        x, y = (Trial(s, trial.schedule, trial.grid).run(17) for s in (one, two))
+        return relative(one.run(n_levels), two.run(n_levels)) > 1e-9
     except Exception as error:
         if is_refusal(error):
             return False
         raise
-    return relative(x, y) > 1e-9

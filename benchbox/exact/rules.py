@@ -75,6 +75,16 @@ def image() -> Gaussian:
 
 
 @cache
+def half_image() -> Gaussian:
+    """Half of that image: what a method decides by the number of pixels, it must not decide by that of a batch."""
+    return Gaussian(
+        mean=tuple(0.1 * i - 0.7 for i in range(8)),
+        eigenvalues=tuple(2.0 * 0.8**i for i in range(8)),
+        sample_shape=(1, 2, 4),
+    )
+
+
+@cache
 def large_image() -> Gaussian:
     """64 pixels, for rules of a sampler that take norms of a sample: in few dimensions these scatter."""
     return Gaussian(
@@ -155,10 +165,10 @@ class Trial:
 
 
 class CallRecorder(Denoiser):
-    """A denoiser on Gaussian data that keeps what it was asked: states and levels."""
+    """A denoiser on Gaussian data (None: `vector`) that keeps what it was asked: states and levels."""
 
-    def __init__(self) -> None:
-        super().__init__(vector(), torch.device("cpu"), torch.float64)
+    def __init__(self, model: Gaussian | None = None) -> None:
+        super().__init__(model or vector(), torch.device("cpu"), torch.float64)
         self.asked: list[tuple[Tensor, float]] = []
 
     def __call__(self, x: Tensor, sigma: float) -> Tensor:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import replace
 from functools import lru_cache
 from itertools import accumulate
 
@@ -12,8 +14,14 @@ from benchbox.bench.truths import measure
 from benchbox.denoiser import Denoiser
 from benchbox.driver import trajectory
 from benchbox.exact.certificate import Certificate
+from benchbox.exact.conduct import dtypes, edges
 from benchbox.exact.law import last
-from benchbox.exact.rules import ROUNDING, Rule, RuleResult, apply, image, relative
+from benchbox.exact.noise_rules import generators, noise_source, seeds
+from benchbox.exact.posed import Posed
+from benchbox.exact.posed_rules import draws_of_posterior, measured_law, point_law, pull_of_zeta, unmeasured_law
+from benchbox.exact.rules import ROUNDING, Rule, RuleResult, Trial, apply, image, relative
+from benchbox.exact.settings import Variant, covering_settings
+from benchbox.exact.state_rules import in_place
 from benchbox.grid import Levels
 from benchbox.measurement import Measurements, pose
 from benchbox.noise import Noise
@@ -24,6 +32,9 @@ from benchbox.sampler import Sampler
 SOLVER_SAMPLES = 23
 SPLITS = ((1, 22), (16, 7), (5, 9, 9))
 MEASUREMENTS = 5
+
+SIGMA_Y = 0.3
+"""Noise of the measurement of a posed solver: no level of its trials is the same, which rounding would decide."""
 
 
 @lru_cache(maxsize=1)
@@ -90,7 +101,35 @@ SOLVER_RULES: tuple[tuple[str, Rule], ...] = (
     ("evaluations", evaluations_counted), ("batches", batches), ("state", state_kept), ("measurement", measured),
 )  # fmt: skip
 
+POSED_RULES: tuple[tuple[str, Rule], ...] = (
+    ("global generators", generators), ("noise source", noise_source), ("draws", draws_of_posterior), ("seed", seeds),
+    ("input", in_place),
+    ("precision", dtypes), ("edges", edges), ("law of a point", point_law),
+    ("law of what is not measured", unmeasured_law), ("names of options", pull_of_zeta),
+)  # fmt: skip
+"""Those for the solver as an ordinary sampler, under every setting of its options."""
 
-def solver_certificate(sampler: Sampler) -> Certificate:
+
+def solver_checks(sampler: Sampler, quick: bool = False) -> Iterator[RuleResult]:
     """The rules, on the inpainting of Gaussian images."""
-    return Certificate(sampler.name, describe(sampler), tuple(apply(SOLVER_RULES, sampler)))
+    yield from apply(SOLVER_RULES, sampler)
+    variants = [Variant(sampler, {})] if quick else covering_settings(sampler)
+    trials = [(v, Trial.of(Posed(v.sampler, SIGMA_Y), get("schedule", "edm"))) for v in variants]
+    yield from apply([("law of what is measured", measured_law)], trials[0][1])
+    for rule in POSED_RULES:
+        results = []
+        for variant, trial in trials:
+            result = next(apply([rule], trial.cold()))
+            results.append(replace(result, measured=f"{variant.prefix}{result.measured}"))
+            if result.passed is False:
+                break
+        yield next((r for r in results if r.passed is False), results[0])
+
+
+def solver_certificate(sampler: Sampler, quick: bool = False) -> Certificate:
+    """The certificate of a solver of inverse problems; quick: under its own options alone."""
+    settings = 1 if quick else len(covering_settings(sampler))
+    return Certificate(
+        sampler.name, describe(sampler), tuple(solver_checks(sampler, quick)),
+        settings=settings, biased_by=sampler.biased_by,
+    )  # fmt: skip
