@@ -60,12 +60,12 @@ def benchbox_grids() -> list[type[Grid]]:
 @hookimpl
 def benchbox_models() -> list[type[Model]]:
     from benchbox.models.bundled import MnistConsistency, MnistDDPM, MnistEDM, MnistNCSN
-    from benchbox.models.card_model import CardFile
     from benchbox.models.empirical import Empirical
     from benchbox.models.fractal import Fractal
     from benchbox.models.gaussian import Gaussian
     from benchbox.models.mixture import Mixture
     from benchbox.models.mixture25 import Mixture25
+    from benchbox.models.own_card import CardFile
     from benchbox.models.python import Python
     from benchbox.models.texture import Texture
     from benchbox.models.torchscript import TorchScript

@@ -12,7 +12,7 @@ from conftest import Command
 from torch import Tensor, nn
 
 import benchbox as api
-from benchbox.acceleration import Acceleration, repeated_blocks
+from benchbox.acceleration import Acceleration, accelerated, repeated_blocks
 from benchbox.bench.loaded import loaded_denoiser
 from benchbox.bench.rerun import find_row, obstacles, rebuild
 from benchbox.denoiser import Denoiser
@@ -55,6 +55,7 @@ def test_a_compiled_network_gives_the_samples_of_the_eager_one_and_is_compiled_o
 ) -> None:
     """24 samples in batches of 16: the second batch has the shape that was compiled."""
     torch._dynamo.reset()
+    torch._dynamo.utils.counters.clear()
     for more in ((), ("--compile",)):
         done = benchbox(*RUN, *more, "--save-samples", "saved")
         assert done.status == 0, done.err
@@ -153,6 +154,11 @@ class Transformer(nn.Module):
         self.blocks = nn.ModuleList([block(16) for _ in range(4)])
         self.head = nn.Linear(16, head)
 
+    def forward(self, y: Tensor) -> Tensor:
+        for layer in self.blocks:
+            y = layer(y)
+        return self.head(y)
+
 
 @pytest.mark.parametrize(
     ("network", "n"),
@@ -166,3 +172,15 @@ class Transformer(nn.Module):
 )
 def test_repeated_blocks_are_compiled_where_they_are_most_of_the_network(network: Any, n: int) -> None:
     assert len(repeated_blocks(network)) == n
+
+
+def test_compiled_blocks_give_the_output_of_eager_ones() -> None:
+    torch._dynamo.reset()
+    torch._dynamo.utils.counters.clear()
+    network, y = Transformer(4).requires_grad_(False), torch.randn(8, 16)
+    with torch.inference_mode():
+        eager = network(y)
+        compiled = accelerated(network, Acceleration(compiled=True), CPU)
+        assert compiled is network
+        torch.testing.assert_close(compiled(y), eager)
+    assert torch._dynamo.utils.counters["stats"]["unique_graphs"] < len(network.blocks)

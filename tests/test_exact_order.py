@@ -17,7 +17,7 @@ from benchbox.denoiser import Denoiser
 from benchbox.exact.convergence import measure_orders
 from benchbox.exact.order import climb, judge
 from benchbox.exact.rules import Trial, vector
-from benchbox.metrics.ode_error import solution
+from benchbox.metrics.ode_solution import solution
 from benchbox.noise import Noise
 
 

@@ -45,7 +45,7 @@ def test_the_teacher_is_the_exact_solution_of_the_ode_on_a_gaussian() -> None:
     mean, root = cell.model.gaussian_law()
     eigenvalues, axes = np.linalg.eigh(root @ root)
     high, low = (float(cell.model.schedule.sigma(t)) for t in (cell.model.schedule.t_max, cell.model.schedule.t_min))
-    start = teacher.levels.start_std * benchbox.metrics.ode_error.starts(context, torch.arange(8)).double()
+    start = teacher.levels.start_std * benchbox.metrics.ode_solution.starts(context, torch.arange(8)).double()
     gain = eigenvalues / (eigenvalues + low**2) * np.sqrt((eigenvalues + low**2) / (eigenvalues + high**2))
     exact = mean + ((start.flatten(1).numpy() - mean) @ axes * gain) @ axes.T
     np.testing.assert_allclose(x.flatten(1), exact, atol=2e-4)

@@ -26,7 +26,7 @@ from benchbox.bench.rerun import rebuild
 from benchbox.bench.sweep import expand
 from benchbox.exact.law import noised, propagate
 from benchbox.grid import stretched
-from benchbox.metrics.ode_error import solution
+from benchbox.metrics.ode_solution import solution
 from benchbox.options import describe
 from benchbox.sampler import Sampler
 from benchbox.store.store import Store

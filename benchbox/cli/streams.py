@@ -19,7 +19,7 @@ SPELLED = {
 }  # fmt: skip
 """ASCII replacements of the non-ASCII characters that benchbox writes; Greek letters are spelled out."""
 
-PLAIN = "benchbox.plain"
+PLAIN_TEXT = "benchbox.plain"
 """Name of the encoding error handler."""
 
 
@@ -45,7 +45,7 @@ def _spell(error: UnicodeError) -> tuple[str, int]:
     return ascii_text(error.object[error.start : error.end]), error.end
 
 
-codecs.register_error(PLAIN, _spell)
+codecs.register_error(PLAIN_TEXT, _spell)
 
 
 class Stream:
@@ -57,7 +57,7 @@ class Stream:
     def __init__(self, wrapped: Any) -> None:
         self.wrapped, self.lost = wrapped, ""
         if isinstance(wrapped, io.TextIOWrapper):
-            wrapped.reconfigure(errors=PLAIN)
+            wrapped.reconfigure(errors=PLAIN_TEXT)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.wrapped, name)

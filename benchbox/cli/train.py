@@ -8,12 +8,8 @@ from typing import Annotated, Any, Literal
 import typer
 
 from benchbox.cli.common import command_line, console, progress_bar
+from benchbox.cli.distill import distill_command
 from benchbox.errors import UsageError
-
-DISTILL_OPTIONS = {
-    "output", "distill", "name", "steps", "batch_size", "lr", "clip", "ema", "seed", "device", "precision", "resume",
-}  # fmt: skip
-"""The options of train that go with --distill; the network, its prediction and its data are those of the teacher."""
 
 
 def train(
@@ -132,26 +128,3 @@ def given_options(ctx: typer.Context) -> dict[str, Any]:
     """The arguments and options that were given on the command line."""
     sources = {name: ctx.get_parameter_source(name) for name in ctx.params}
     return {name: ctx.params[name] for name, source in sources.items() if source and source.name == "COMMANDLINE"}
-
-
-def distill_command(teacher: str, given: dict[str, Any]) -> None:
-    """Distill a model. UsageError for options that do not go with it."""
-    from benchbox.bench.provenance import usable
-    from benchbox.training.distilled import DistillationConfig, distill_model
-
-    if other := sorted(given.keys() - DISTILL_OPTIONS):
-        raise UsageError(
-            f"{', '.join(other)} does not go with --distill: images, network and prediction are those of the teacher."
-        )
-    options: dict[str, Any] = {
-        "name": f"{Path(teacher).stem}-distilled",
-        "output": Path("models"),
-        "device": "auto",
-    } | given
-    options["device"] = usable(options["device"])
-    del options["distill"]
-    config = DistillationConfig(teacher, **options, command=command_line())
-    with progress_bar("loss {task.fields[loss]:.4f}") as bar:
-        task = bar.add_task(config.name, total=config.steps, loss=float("nan"))
-        card = distill_model(config, lambda step, loss: bar.update(task, completed=step, loss=loss))
-    console.print(f"wrote {card}")

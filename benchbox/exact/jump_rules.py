@@ -18,7 +18,7 @@ SHORT = 1e-3
 """Length of a short jump, relative to σ."""
 
 
-def states(model: Model, n: int = 16) -> list[tuple[float, Tensor]]:
+def noisy_states(model: Model, n: int = 16) -> list[tuple[float, Tensor]]:
     """Noised data at levels over the model's range, but for the least."""
     dtype = torch.float64 if model.denoiser(torch.device("cpu")) is not None else torch.float32
     return [(sigma, noisy(model, sigma, n)[1].to(dtype)) for sigma in span(model)[:-1]]
@@ -37,7 +37,7 @@ def jumps_compose(model: Model) -> RuleResult:
         return RuleResult("jumps compose", None, "it does not jump to levels between", expected)
     denoise, worst = jumper(model), 0.0
     with torch.inference_mode():
-        for sigma, x in states(model):
+        for sigma, x in noisy_states(model):
             for target in (sigma / 8, 0.0):
                 between = denoise.jump(x, sigma, sigma / 2)
                 worst = max(worst, relative(denoise.jump(between, sigma / 2, target), denoise.jump(x, sigma, target)))
@@ -51,7 +51,7 @@ def short_jumps(model: Model) -> RuleResult:
         return RuleResult("short jumps", None, "it takes no short jumps, or does not denoise", expected)
     denoise, worst = jumper(model), 0.0
     with torch.inference_mode():
-        for sigma, x in states(model):
+        for sigma, x in noisy_states(model):
             end = sigma * (1 - SHORT)
             step = euler(denoise(x, sigma), x, sigma, end) - x
             worst = max(worst, float((denoise.jump(x, sigma, end) - x - step).norm() / step.norm()))

@@ -10,7 +10,7 @@ from benchbox.driver import trajectory
 from benchbox.exact.law import last
 from benchbox.exact.order import SlopeFit, climb
 from benchbox.grid import Grid, Levels
-from benchbox.metrics.ode_error import solution, tolerance_of
+from benchbox.metrics.ode_solution import solution, tolerance_of
 from benchbox.model import Model
 from benchbox.noise import Noise
 from benchbox.sampler import Sampler

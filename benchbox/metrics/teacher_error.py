@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from benchbox.jumping import require_denoiser
 from benchbox.metric import Accumulator, Context, Metric
-from benchbox.metrics.ode_error import starts
+from benchbox.metrics.ode_solution import starts
 from benchbox.metrics.uncertainty import over_prompts
 
 if TYPE_CHECKING:

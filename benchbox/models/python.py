@@ -17,16 +17,15 @@ from benchbox.errors import UsageError
 from benchbox.model import Model
 from benchbox.models.importing import FILES_READ, imported, network_from
 from benchbox.models.network import Network
+from benchbox.models.network_or_model import NetworkOrModel
 from benchbox.models.opened import opened_files, users_files
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
     from torch import Tensor
 
 
 @dataclass(frozen=True)
-class Python(Network):
+class Python(NetworkOrModel):
     """Your own code, in the current folder or installed: --model py:package.module:function.
 
     The function is `function(device)`, which returns the network, or it is the network, `function(y, t)`; the options
@@ -108,42 +107,5 @@ class Python(Network):
                 network_from(self.function, device)
         return files
 
-    @property
-    def grid(self) -> Any:
-        return self.model.grid if self.model else super().grid
-
-    @property
-    def metrics(self) -> tuple[str, ...]:
-        return self.model.metrics if self.model else super().metrics
-
-    @property
-    def latent(self) -> bool:
-        return self.model.latent if self.model else False
-
-    @property
-    def data_shape(self) -> tuple[int, ...]:
-        return self.model.data_shape if self.model else self.shape
-
     def network(self, device: Any) -> Callable[..., Tensor]:
         return self.model.network(device) if self.model else self.checked(network_from(self.function, device), device)
-
-    def denoiser(self, device: Any) -> Callable[[Tensor, float], Tensor] | None:
-        return self.model.denoiser(device) if self.model else None
-
-    def conditions(self, index: Tensor) -> dict[str, Tensor]:
-        return self.model.conditions(index) if self.model else super().conditions(index)
-
-    def unconditional(self, index: Tensor) -> dict[str, Tensor] | None:
-        return self.model.unconditional(index) if self.model else super().unconditional(index)
-
-    def classifier(self, device: Any) -> Callable[[Tensor, float], Tensor] | None:
-        return self.model.classifier(device) if self.model else None
-
-    def draw(self, n: int, seed: int) -> Tensor | None:
-        return self.model.draw(n, seed) if self.model else None
-
-    def gaussian_law(self) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
-        return self.model.gaussian_law() if self.model else None
-
-    def decode(self, x: Tensor) -> Tensor:
-        return self.model.decode(x) if self.model else x

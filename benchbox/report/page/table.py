@@ -40,7 +40,7 @@ def _text(value: Any, name: str) -> str:
     return str(int(value)) if isinstance(value, float) else str(value)
 
 
-def encoded(rows: pd.DataFrame) -> dict[str, Any]:
+def encoded_rows(rows: pd.DataFrame) -> dict[str, Any]:
     """`columns`: the `values` of each; for text, the distinct values and the `index` of each row. None: unknown."""
     columns: dict[str, Any] = {}
     for name in rows:
