@@ -26,7 +26,7 @@ from benchbox.report.page.folder import write_site
 from benchbox.report.page.names import breakable, listed, papers, slug
 from benchbox.report.page.single import hashes, write_charts
 from benchbox.report.page.site import Site
-from benchbox.report.page.table import encoded, with_commands
+from benchbox.report.page.table import encoded_rows, with_commands
 from benchbox.report.plots.quality import series
 from benchbox.report.ranking import boards
 from benchbox.report.real_images import of_real_images
@@ -314,7 +314,7 @@ def test_a_picture_says_what_it_shows_and_what_is_none_is_one_sentence(tmp_path:
 
 def test_rows_come_back_from_their_columns() -> None:
     frame = rows({"fid": 4.5, "sampler": "a"}, {"fid": None, "sampler": "b", "timing_valid": False})
-    told = json.loads(json.dumps(encoded(frame), allow_nan=False))
+    told = json.loads(json.dumps(encoded_rows(frame), allow_nan=False))
     columns = told["columns"]
     assert told["n"] == 2
     assert columns["fid"]["values"] == [4.5, None]

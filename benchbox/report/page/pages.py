@@ -15,7 +15,7 @@ from benchbox.report.page.evidence import sampler_charts
 from benchbox.report.page.facts import facts, lede, measured_options, measured_packages, origin_of_rows, sampler_ranks
 from benchbox.report.page.names import breakable, papers, slug, with_links
 from benchbox.report.page.site import Site
-from benchbox.report.page.table import encoded
+from benchbox.report.page.table import encoded_rows
 from benchbox.report.prepared import RANKED
 
 
@@ -83,7 +83,7 @@ def _model_content(site: Site, name: str) -> dict[str, Any]:
 
 def script_rows(lines: pd.DataFrame) -> dict[str, Any]:
     """Rows for the page's script, and the columns that are metrics."""
-    return {"rows": encoded(lines), "metrics": [name for name in RANKED if name in lines]}
+    return {"rows": encoded_rows(lines), "metrics": [name for name in RANKED if name in lines]}
 
 
 def script_charts(views: Iterable[View]) -> dict[str, Any]:
