@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -104,10 +105,20 @@ def test_a_number_that_was_changed_in_a_file_is_found_by_its_hash(benchbox: Comm
     assert len(fresh.problems) == 2
 
 
-def test_the_rows_that_come_with_benchbox_are_in_order(benchbox: Command) -> None:
-    reference = Path(__file__).parents[1] / "results" / "reference"
-    done = benchbox("results", "verify", reference)
+RESULTS = Path(__file__).parents[1] / "results"
+FOLDERS = sorted({path.parent.name for path in RESULTS.glob("*/*.parquet")})
+
+
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_the_rows_that_come_with_benchbox_are_in_order(benchbox: Command, folder: str) -> None:
+    done = benchbox("results", "verify", RESULTS / folder)
     assert (done.status, done.err) == (0, "")
+
+
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_the_commands_of_the_rows_that_come_with_benchbox_name_no_folder_of_a_machine(folder: str) -> None:
+    commands = {command for command in Store(RESULTS / folder).table()["command"].to_pylist() if command}
+    assert not [command for command in commands if any(Path(word).is_absolute() for word in re.split(r"[ =:]", command))]
 
 
 def test_rows_of_one_stream_that_differ_in_what_it_is_made_from_are_named(benchbox: Command) -> None:
