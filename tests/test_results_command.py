@@ -118,7 +118,9 @@ def test_the_rows_that_come_with_benchbox_are_in_order(benchbox: Command, folder
 @pytest.mark.parametrize("folder", FOLDERS)
 def test_the_commands_of_the_rows_that_come_with_benchbox_name_no_folder_of_a_machine(folder: str) -> None:
     commands = {command for command in Store(RESULTS / folder).table()["command"].to_pylist() if command}
-    assert not [command for command in commands if any(Path(word).is_absolute() for word in re.split(r"[ =:]", command))]
+    assert not [
+        command for command in commands if any(Path(word).is_absolute() for word in re.split(r"[ =:]", command))
+    ]
 
 
 def test_rows_of_one_stream_that_differ_in_what_it_is_made_from_are_named(benchbox: Command) -> None:

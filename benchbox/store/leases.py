@@ -19,6 +19,9 @@ from benchbox.store.paths import printable
 DURATION = 120.0
 """Seconds without a heartbeat after which a lease expires; an NFS client may see times that are 60 s old."""
 
+UNWRITTEN = 20.0
+"""Seconds after which an empty lease is of a process that was killed between creating and writing it."""
+
 COMPACTION = "compaction"
 """The lease on the directory as a whole: while it is held, nobody gets a lease on a cell."""
 
@@ -88,9 +91,9 @@ class Leases:
 
     def _acquire(self, name: str) -> bool:
         lease, path = self._lease(name), self._path(name)
-        with suppress(FileNotFoundError):  # the library takes an empty file, left by a killed process, for a held lease
+        with suppress(FileNotFoundError):  # the library takes an empty file for a held lease
             stat = path.lstat()
-            if not stat.st_size and time.time() - stat.st_mtime > self.duration:
+            if not stat.st_size and time.time() - stat.st_mtime > UNWRITTEN:
                 path.unlink()
         try:
             lease.acquire(blocking=False)
