@@ -19,7 +19,7 @@ import pytest
 from benchbox.threads import CHOICES, passive
 
 RUN = ("run", "--sampler", "heun", "--nfe", "9", "--samples", "128")
-PAIRS, TURNS = 21, 7
+PAIRS, TURNS = 11, 5
 QUIET = 0.03
 """Processor seconds of other programs within a turn of about 0.3 s, clock ticks included, that count as none."""
 AS_OPENMP = {"GOMP_SPINCOUNT": "300000"}
