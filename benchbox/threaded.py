@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
+from threading import Barrier
 
 import torch
 from torch import Tensor, nn
@@ -16,8 +17,9 @@ LEAST = 8
 def pool(threads: int) -> ThreadPoolExecutor:
     """Threads that each use one core."""
     executor = ThreadPoolExecutor(threads, "network", initializer=torch.set_num_threads, initargs=(1,))
-    list(executor.map(lambda _: None, range(threads)))
-    torch.set_num_threads(threads)  # MKL keeps one number for the whole process
+    barrier = Barrier(threads)
+    list(executor.map(lambda _: barrier.wait(), range(threads)))  # all have started
+    torch.set_num_threads(threads)  # MKL keeps one number for the whole process, which each of them has set to 1
     return executor
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from benchbox.store.leases import COMPACTION, DURATION, Leases
+from benchbox.store.leases import COMPACTION, DURATION, UNWRITTEN, Leases
 
 CELL = "0123456789abcdef"
 ELSEWHERE = "filelock/2\npid={pid}\nhost={host}\nmode=lease\ntoken={token}\nduration={duration!r}\n"
@@ -146,7 +146,10 @@ def test_an_empty_lease_is_of_a_process_that_died_while_making_it(leases: Leases
     path = tmp_path / f".{CELL}.lease"
     path.touch()
     assert not leases.take(CELL)
-    os.utime(path, (0, 0))
+    written = time.time() - UNWRITTEN
+    os.utime(path, (written + 5, written + 5))
+    assert not leases.take(CELL)
+    os.utime(path, (written - 1, written - 1))
     assert leases.take(CELL)
 
 

@@ -12,7 +12,7 @@ from benchbox.commas import quoted
 from benchbox.report.board import Board, BoardTask, chosen_by_command
 from benchbox.report.entry import BoardRow, Setup
 from benchbox.report.prepared import RANKED
-from benchbox.report.row_command import changed, complete, model_in, named_options
+from benchbox.report.row_command import changed, is_complete, model_in, named_options
 from benchbox.report.table import Defaults, written
 
 DEFAULTS = {
@@ -37,13 +37,13 @@ def run_command(
     words = ["benchbox", "run", "--sampler", setup.sampler]
     words += ["--nfe", str(board.budget)] if board.budget is not None else []
     words += model_words(task, row, defaults)
-    if not complete(command) or chosen_by_command(command, setup.schedule_options, setup.grid_options):
+    if not is_complete(command) or chosen_by_command(command, setup.schedule_options, setup.grid_options):
         words += ["--schedule", setup.schedule, "--grid", setup.grid]
     guidance = task.guidance or setup.method
     words += ["--guidance", guidance] if guidance else []
     words += ["--problem", task.problem, "--measurements", task.measurements] if task.problem else []
     words += ["--nfe-of", task.nfe_of] if task.nfe_of not in ("", "network") else []
-    if metrics and not (len(metrics) == 1 and complete(command) and "--metric" not in named_options(command)):
+    if metrics and not (len(metrics) == 1 and is_complete(command) and "--metric" not in named_options(command)):
         words += ["--metric", ",".join(metrics)]
     words += ["--compile"] if setup.compile else []
     words += ["--channels-last"] if setup.memory_format == "channels_last" else []

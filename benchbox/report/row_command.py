@@ -31,7 +31,7 @@ def named_options(command: str) -> Named:
     return options
 
 
-def complete(command: str) -> bool:
+def is_complete(command: str) -> bool:
     """Whether all options that a command does not name had their defaults: it is `benchbox run` without a file."""
     return command.split()[1:2] == ["run"] and bool(named_options(command)) and "--config" not in named_options(command)
 
@@ -43,7 +43,7 @@ def set_options(command: str) -> set[str]:
 
 def changed(options: Mapping[str, Any], command: str) -> dict[str, Any]:
     """The options of a plugin without those that were left at their defaults by the command that measured them."""
-    return {o: v for o, v in options.items() if not complete(command) or o in set_options(command)}
+    return {o: v for o, v in options.items() if not is_complete(command) or o in set_options(command)}
 
 
 def model_in(command: str) -> str:

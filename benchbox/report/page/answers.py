@@ -49,7 +49,7 @@ def page_answer(board: Board, names: Names, defaults: Defaults) -> PageAnswer:
     return PageAnswer(
         budget="Any budget (adaptive)" if board.budget is None else f"{board.budget:,} evaluations",
         use=names[best.setup], href=f"samplers/{slug(best.setup.sampler)}.html",
-        quality=plain_text(f"{METRIC_NAMES.get(board.task.metric, board.task.metric)} {value_text(best)}"),
+        quality=plain_text(f"{METRIC_NAMES.get(board.task.metric, board.task.metric)} {value_with_margin(best)}"),
         ties=ties(board, names), cost=price(best),
         command=plain_text(run_command(board, best.setup, best.seeds, defaults, best.row)), needs=package_text(best),
     )  # fmt: skip
@@ -79,7 +79,7 @@ def _seconds(entry: Entry) -> float:
     return math.inf if math.isnan(entry.cost.seconds) else entry.cost.seconds
 
 
-def value_text(entry: Entry) -> str:
+def value_with_margin(entry: Entry) -> str:
     """4.21 ± 0.19, the half width of its 95 % interval in two digits, and the value in as many decimals."""
     half = entry.estimate.half_width
     if not 0 < half < math.inf:
