@@ -9,12 +9,15 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib.util import find_spec
 from itertools import pairwise
-
-import torch
-from torch import Tensor, nn
+from typing import TYPE_CHECKING
 
 from benchbox.errors import UsageError
-from benchbox.threaded import Threaded
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor, nn
+
+    from benchbox.model import Model
 
 REGIONAL_SHARE = 0.8
 """The share of the parameters that repeated blocks must hold for them to be compiled in place of the network."""
@@ -32,9 +35,18 @@ PLAIN = Acceleration()
 """Eager, in torch's usual format."""
 
 
+HALF = ("float16", "bfloat16")
+"""The dtypes, by their names, to which weights may be converted."""
+
+
+def half_weights(model: Model, dtype: str) -> bool:
+    """Whether a run in `dtype` converts the weights to it."""
+    return dtype in HALF and model.half_weights
+
+
 def compile_mode(device: torch.device | str) -> str:
     """The mode of torch.compile on a device: max-autotune, which includes CUDA graphs, on a GPU."""
-    return "max-autotune" if torch.device(device).type == "cuda" else "default"
+    return "max-autotune" if str(device).startswith("cuda") else "default"
 
 
 def cast_weights(network: nn.Module, dtype: torch.dtype) -> None:
@@ -52,6 +64,11 @@ def accelerated(
     Blocks of one kind are compiled once, in a fraction of the time (diffusers, "regional compilation"). Each has no
     CUDA graph of its own, since the graph of the next one would overwrite its output. UsageError without a compiler.
     """
+    import torch
+    from torch import nn
+
+    from benchbox.threaded import Threaded
+
     if acceleration.channels_last and isinstance(network, nn.Module):
         network.to(memory_format=torch.channels_last)
     if not acceleration.compiled:
@@ -75,6 +92,8 @@ def repeated_blocks(network: nn.Module) -> list[nn.Module]:
 
 def block_lists(network: nn.Module) -> Iterator[nn.ModuleList]:
     """The outermost lists of two or more modules of one class with parameters of the same shapes."""
+    from torch import nn
+
     for module in network.children():
         if isinstance(module, nn.ModuleList) and len(module) > 1 and all(alike(*two) for two in pairwise(module)):
             yield module

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING
 
-import torch
-from torch import Tensor
-
-from benchbox.denoiser import Denoiser
 from benchbox.errors import UsageError
 from benchbox.grid import Grid, Levels
 from benchbox.guidance import Guidance
 from benchbox.model import Model
-from benchbox.noise import Noise
 from benchbox.sampler import Sampler
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from benchbox.denoiser import Denoiser
+    from benchbox.noise import Noise
 
 
 class SamplerError(Exception):
@@ -28,6 +30,8 @@ def default_grid(model: Model, sampler: Sampler) -> Grid | str:
 
 def mode(sampler: Sampler) -> AbstractContextManager[object]:
     """The mode of torch in which the sampler runs."""
+    import torch
+
     return torch.no_grad() if sampler.needs_grad else torch.inference_mode()
 
 

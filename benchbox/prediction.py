@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from benchbox.acceleration import PLAIN, Acceleration, accelerated, cast_weights
+from benchbox.acceleration import HALF, PLAIN, Acceleration, accelerated, cast_weights, half_weights
 from benchbox.errors import UsageError
 from benchbox.model import Model
 from benchbox.variance import output_shape
@@ -78,14 +78,6 @@ def _nearest(model: Model, sigma: float, k: float) -> int:
     return below if sigma * sigma < low * high or above == below else above
 
 
-HALF = (torch.float16, torch.bfloat16)
-
-
-def half_weights(model: Model, dtype: torch.dtype) -> torch.dtype | None:
-    """The half-precision dtype to which a run in `dtype` converts the weights; None: it leaves them."""
-    return dtype if dtype in HALF and model.half_weights else None
-
-
 class Wrapped:
     """A model's network in canonical coordinates: D(x, σ), for any σ in the model's range.
 
@@ -104,13 +96,14 @@ class Wrapped:
                 f"its schedule {model.schedule.name} is not one."
             )
         network = model.network(device)
-        self.weights_dtype = half_weights(model, dtype)
+        name = str(dtype).removeprefix("torch.")
+        self.weights_dtype = dtype if half_weights(model, name) else None
         if isinstance(network, torch.nn.Module):
             network.to(torch.float64 if dtype == torch.float64 else torch.float32)
             if self.weights_dtype is not None:
                 cast_weights(network, self.weights_dtype)
         self.network, self.acceleration = accelerated(network, acceleration, device), acceleration
-        self.autocast = dtype in HALF and self.weights_dtype is None
+        self.autocast = name in HALF and self.weights_dtype is None
         self.replayed = acceleration.compiled and device.type == "cuda"
         discrete = model.schedule.steps is not None and not model.continuous and model.prediction != "edm"
         self.time_dtype = torch.int64 if discrete else torch.float64 if dtype == torch.float64 else torch.float32

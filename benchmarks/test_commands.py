@@ -59,5 +59,6 @@ def test_a_leaderboard(tmp_path: Path, n: int, format: str, limit: float) -> Non
 
 def test_a_run_that_has_nothing_to_do(tmp_path: Path) -> None:
     subprocess.run([sys.executable, "-m", "benchbox", *RUN], cwd=tmp_path, check=True, stdout=subprocess.DEVNULL)
-    imports = min(processor_seconds(subprocess.Popen([sys.executable, "-c", "import torch, pandas"])) for _ in range(3))
-    print(f"nothing to do: {seconds(tmp_path, *RUN):.1f} s, of which torch and pandas are imported in {imports:.1f} s")
+    taken = seconds(tmp_path, *RUN)
+    print(f"nothing to do: {taken:.2f} s")
+    assert taken <= 1

@@ -85,6 +85,27 @@ def test_a_second_run_does_nothing_and_says_so(benchbox: Command) -> None:
     assert path.read_bytes() != before
 
 
+NOTHING_TO_DO = """
+import sys
+from benchbox.cli.main import main
+try:
+    main()
+except SystemExit as end:
+    assert not end.code
+assert "torch" not in sys.modules
+"""
+
+
+def test_a_run_with_nothing_to_do_imports_no_torch_which_takes_longer_than_all_the_rest(benchbox: Command) -> None:
+    arguments = ("run", "--sampler", "ddim", "--nfe", "2", "--samples", "2", "--device", "cpu")
+    benchbox(*arguments)
+    again = subprocess.run(
+        [sys.executable, "-c", NOTHING_TO_DO, *arguments], capture_output=True, text=True, check=False
+    )
+    assert again.returncode == 0, again.stderr
+    assert "nothing to do" in again.stdout
+
+
 def test_a_dry_run_shows_the_plan_and_writes_nothing(benchbox: Command) -> None:
     benchbox("run", "--sampler", "heun", "--nfe", "5", *GAUSSIAN)
     dry = benchbox("run", "--sampler", "heun,ald", "--nfe", "5,18", *GAUSSIAN, "--dry-run")

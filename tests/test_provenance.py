@@ -233,3 +233,13 @@ def test_who_asks_for_a_device_alone_waits_for_the_other(monkeypatch: pytest.Mon
 def test_no_energy_and_no_processes_where_there_is_no_gpu() -> None:
     missing: list[Any] = [meter.energy_counter(CPU), contention.gpu_processes(CPU), contention.nvml_handle(CPU)]
     assert missing == [None, None, None]
+
+
+def test_a_gpu_that_torch_finds_is_never_missed_by_the_question_asked_without_torch(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert provenance.may_find_gpu() or not torch.cuda.is_available()
+    monkeypatch.setattr(provenance.ctypes, "CDLL", lambda name: None)  # a driver
+    monkeypatch.setattr(provenance.runpy, "run_path", lambda path: {"cuda": "13.2", "hip": None})
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    assert provenance.usable("auto") == "cuda"

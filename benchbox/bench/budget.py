@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from benchbox.bench.cell import Cell
-from benchbox.bench.visited import visited
 from benchbox.driver import ADAPTIVE_LEVELS, least_nfe, pieces, plan_levels, planned_nfe
 from benchbox.errors import UsageError, sentence
 from benchbox.grid import Grid, Levels
@@ -49,6 +48,8 @@ class GuidedBudgets:
         if self.guidance is None:
             return calls
         levels = self.cut(n_levels)
+        from benchbox.bench.visited import visited  # here: only this needs torch
+
         asked = visited(self.sampler, self.model, levels, self.final)
         if len(asked) != calls:  # it claims something else, which the run will show
             return calls * max(map(self.guidance.cost, levels.sigmas))

@@ -6,16 +6,13 @@ import math
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
-
-import torch
+from typing import TYPE_CHECKING, Any
 
 from benchbox.acceleration import Acceleration
 from benchbox.bench.identity import plugin_columns, weights_sha256
 from benchbox.bench.network_columns import network_columns
 from benchbox.bench.provenance import device_name
 from benchbox.bench.saver import Saver
-from benchbox.bench.truths import measure
 from benchbox.card import sha256
 from benchbox.grid import Grid, Levels
 from benchbox.guidance import Guidance, guided_levels
@@ -30,7 +27,11 @@ from benchbox.sampler import Sampler
 from benchbox.schedule import Schedule
 from benchbox.store.paths import digest, dumps
 
-DTYPES = {d: getattr(torch, d) for d in ("float16", "bfloat16", "float32", "float64")}
+if TYPE_CHECKING:
+    import torch
+
+DTYPES = ("float16", "bfloat16", "float32", "float64")
+"""By their names in torch. Planning does not import torch, which takes longer than all the rest of it."""
 
 
 @dataclass(frozen=True)
@@ -86,6 +87,10 @@ class Cell:
         """The measurements of its problem; None where it has none."""
         if self.problem is None:
             return None
+        import torch
+
+        from benchbox.bench.truths import measure
+
         dtype = torch.float64 if self.dtype == "float64" else torch.float32
         return measure(self.problem, self.model, self.measurements, self.seed, self.device, dtype)
 
@@ -114,7 +119,7 @@ class Cell:
     def stream(self) -> str:
         """The id of the sequence of samples; cells that differ in the number of samples only share it."""
         extra = {
-            "levels": self.n_levels, "noise_block": self.noise_block, "noise_device": self.noise_on.type,
+            "levels": self.n_levels, "noise_block": self.noise_block, "noise_device": self.noise_kind,
             "packages": sorted({p for plugin in self.plugins for p in plugin_packages(plugin)}),
             "files": [sha256(v) for p in self.plugins for v in option_values(p) if isinstance(v, Path) and v.is_file()],
         }  # fmt: skip
@@ -132,7 +137,14 @@ class Cell:
 
     @property
     def noise_on(self) -> torch.device:
+        import torch
+
         return torch.device(self.noise_device or self.device)
+
+    @property
+    def noise_kind(self) -> str:
+        """The kind of device that draws the noise, without its number."""
+        return (self.noise_device or self.device).partition(":")[0]
 
     @property
     def unit(self) -> int:

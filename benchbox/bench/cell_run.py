@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from benchbox.bench.plan import PlannedCell, Row
 from benchbox.bench.row import checked_row, cost_columns, initial_row, now, state_key, with_values
-from benchbox.bench.run import Tick
 from benchbox.bench.shard_result import ShardResult, merged_reports
 from benchbox.bench.task import ComputeMetrics, MakeSamples, MergeShards, Task, no_tick
 from benchbox.guidance import NO_LIMIT
 from benchbox.store.states import MetricState
+
+if TYPE_CHECKING:
+    from benchbox.bench.run import Tick
 
 Do = Callable[[Task, Any], ShardResult]
 """Runs a task: in this process or in another."""

@@ -7,16 +7,17 @@ from contextlib import suppress
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
-
-import pandas as pd
-import torch
+from typing import TYPE_CHECKING
 
 from benchbox.bench.cell import Cell
-from benchbox.bench.meter import MIB
 from benchbox.bench.provenance import device_name
 from benchbox.errors import UsageError
 from benchbox.options import describe, option_values
 from benchbox.store.paths import dumps
+from benchbox.store.schema import MIB
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 LEAST_ARRAYS = 4
 """The least number of arrays of a batch's size in a run: state, noise, denoised state, output of the network."""
@@ -96,6 +97,8 @@ def medians(rows: pd.DataFrame, by: list[str], column: str) -> dict[Hashable, fl
 
 def groups_of(cell: Cell) -> tuple[Hashable, Hashable]:
     """The group of a cell by model and device, and by model, device and sampler."""
+    import torch
+
     network = (cell.identity.get(name, "") for name in NETWORK)
     place = (device_name(cell.device), torch.get_num_threads(), cell.dtype, *network)
     by_model = *place, cell.model.title, dumps(describe(cell.model)), cell.batch_size

@@ -7,7 +7,6 @@ from functools import lru_cache
 import torch
 
 from benchbox.acceleration import Acceleration
-from benchbox.bench.cell import DTYPES
 from benchbox.denoiser import Denoiser
 from benchbox.model import Model
 
@@ -15,4 +14,4 @@ from benchbox.model import Model
 @lru_cache(maxsize=4)
 def loaded_denoiser(model: Model, device: str, dtype: str, acceleration: Acceleration) -> Denoiser:
     """The model's denoiser, loaded once per process for all cells that use it."""
-    return Denoiser(model, torch.device(device), DTYPES[dtype], acceleration)
+    return Denoiser(model, torch.device(device), getattr(torch, dtype), acceleration)

@@ -10,8 +10,7 @@ import psutil
 import torch
 
 from benchbox.bench.contention import Contention, nvml_handle
-
-MIB = 2**20
+from benchbox.store.schema import MIB
 
 
 class Meter:

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import torch
-
-from benchbox.acceleration import compile_mode
+from benchbox.acceleration import compile_mode, half_weights
 from benchbox.errors import UsageError
 from benchbox.model import Model
-from benchbox.prediction import half_weights
 
 if TYPE_CHECKING:
     from benchbox.bench.request import Request
@@ -30,7 +27,7 @@ def validate_acceleration(model: Model, request: Request) -> None:
 def network_columns(model: Model, device: str, dtype: str, compiled: bool, channels_last: bool) -> dict[str, Any]:
     """The columns of what is not as usual, which changes samples by rounding; empty for an eager network."""
     columns = {
-        "weights_dtype": dtype if half_weights(model, getattr(torch, dtype)) else None,
+        "weights_dtype": dtype if half_weights(model, dtype) else None,
         "memory_format": "channels_last" if channels_last else None,
         "compile": compile_mode(device) if compiled else None,
     }

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from benchbox.bench.cell import Cell
 from benchbox.bench.configuration import Configuration
-from benchbox.bench.estimate import CostEstimate, Costs
 from benchbox.bench.resume import n_resumable
 from benchbox.bench.row import missing_metrics
 from benchbox.bench.saving import unsaved
@@ -16,7 +15,9 @@ from benchbox.bench.task import LoadModel
 from benchbox.executor import Executor
 from benchbox.metric import Metric
 from benchbox.store.store import FINISHED, Store
-from benchbox.store.tables import framed
+
+if TYPE_CHECKING:
+    from benchbox.bench.estimate import CostEstimate
 
 Todo = Literal["run", "metrics", "done"]
 """The whole cell; only metrics that its row lacks, or samples that are not saved yet; or nothing."""
@@ -95,6 +96,9 @@ def plan_sweep(
     else:
         planned = [with_kept(plan_cell(cell, store.get(cell.id)), store) for cell in cells]
     if costs:
+        from benchbox.bench.estimate import Costs
+        from benchbox.store.tables import framed
+
         measured = Costs(framed(store.table()))
         planned = [replace(p, cost=measured.estimate(p.cell, p.cell.n_samples - p.n_left)) for p in planned]
     return Plan(tuple(planned), is_isolated(cells, executor), force, **origin)

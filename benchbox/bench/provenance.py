@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import ctypes
 import json
 import os
 import platform
+import runpy
 import subprocess
+import sys
 from collections.abc import Iterable
 from functools import cache
 from importlib.metadata import Distribution, PackageNotFoundError
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlparse
 from urllib.request import url2pathname
-
-import torch
 
 from benchbox.errors import UsageError
 from benchbox.plugin import DISTRIBUTION
@@ -30,7 +32,9 @@ OWN_CODE = Path(__file__).parents[1]
 
 def machine(device: str) -> dict[str, Any]:
     """The columns of a row that describe the machine; `flags` and `threads` are the current ones."""
-    cuda = torch.device(device).type == "cuda"
+    import torch
+
+    cuda = device.startswith("cuda")
     return {
         "device": device_name(device), "threads": torch.get_num_threads(), "flags": json.dumps(flags()),
         "host": platform.node(), "torch": torch.__version__, "cuda": torch.version.cuda if cuda else None,
@@ -40,6 +44,8 @@ def machine(device: str) -> dict[str, Any]:
 
 def flags() -> dict[str, bool | str]:
     """The settings of torch that affect the rounding of a result."""
+    import torch
+
     return {
         "deterministic_algorithms": torch.are_deterministic_algorithms_enabled(),
         "cudnn.deterministic": torch.backends.cudnn.deterministic,
@@ -117,6 +123,10 @@ def _output_of(*command: str, folder: Path | None = None) -> str | None:
 
 def usable(name: str) -> str:
     """The name of a torch device that works here; auto is CUDA where available, else the CPU. UsageError."""
+    if name == "cpu" or (name == "auto" and not may_find_gpu()):
+        return "cpu"
+    import torch
+
     if name == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"
     try:
@@ -127,9 +137,26 @@ def usable(name: str) -> str:
     return name
 
 
+def may_find_gpu() -> bool:
+    """Whether torch may find a GPU here. That takes a build for one and a driver; the import would be slow."""
+    spec = find_spec("torch")
+    assert spec is not None
+    assert spec.origin is not None
+    built_for = runpy.run_path(str(Path(spec.origin).with_name("version.py")))
+    if built_for.get("hip") or not built_for.get("cuda"):
+        return bool(built_for.get("hip"))
+    try:
+        ctypes.CDLL("nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1")
+    except OSError:
+        return False
+    return True
+
+
 @cache
 def device_name(device: str) -> str:
-    if torch.device(device).type == "cuda":
+    if device.startswith("cuda"):
+        import torch
+
         return torch.cuda.get_device_name(device)
     try:
         for line in Path("/proc/cpuinfo").read_text().splitlines():

@@ -11,7 +11,6 @@ from benchbox.bench.settings import Setting
 from benchbox.commas import MOST_NUMBERS
 from benchbox.errors import UsageError, unknown
 from benchbox.guidance import Guidance
-from benchbox.noise import BLOCK
 from benchbox.problem import Problem
 
 DEFAULT_MODEL = "mnist-edm"
@@ -42,7 +41,7 @@ class Request:
     settings: Sequence[Setting] = ()
     nfe_policy: str = "floor"
     final: str = "denoise"
-    noise_block: int = BLOCK
+    noise_block: int = 16  # `benchbox.noise.BLOCK`, whose module imports torch
     noise_device: str | None = None
     save: Saver | None = None
     guidances: Sequence[str | Guidance] = ()

@@ -64,7 +64,7 @@ def initial_row(cell: Cell, metrics: Mapping[str, Metric]) -> dict[str, Any]:
     """The row before the run, with status "skipped"."""
     return dict.fromkeys(OF_SOME_RUNS) | cell.identity | machine(cell.device) | {
         "stream": cell.stream, "cell": cell.id, "dataset": cell.model.dataset, "n_samples": cell.n_samples,
-        "batch_size": cell.batch_size, "noise_block": cell.noise_block, "noise_device": cell.noise_on.type,
+        "batch_size": cell.batch_size, "noise_block": cell.noise_block, "noise_device": cell.noise_kind,
         "nfe_policy": cell.nfe_policy, "nfe_requested": cell.nfe_requested,
         "nfe_of": cell.nfe_of if cell.guidance else None, "steps": None if cell.skip else cell.n_levels - 1,
         "timing_valid": True, "status": "skipped", "reason": cell.skip, "executor": "local",

@@ -7,24 +7,23 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
-from typing import Any
-
-import torch
+from typing import TYPE_CHECKING, Any
 
 from benchbox.bench.cell import Cell
-from benchbox.bench.loaded import loaded_denoiser
 from benchbox.bench.provenance import machine
 from benchbox.bench.row import plain_columns
-from benchbox.bench.run import Diverged, Run, Tick
 from benchbox.bench.saving import saved_shard
 from benchbox.bench.shard_result import Report, Shard, ShardResult, State
-from benchbox.denoiser import Denoiser
 from benchbox.errors import UsageError, sentence
 from benchbox.guidance import Guidance, guided
 from benchbox.metric import Accumulator, Context, Metric
 from benchbox.plugin import DISTRIBUTION
 from benchbox.stopping import Interrupted, OutOfTime, time_limit
 from benchbox.store.leases import exclusive
+
+if TYPE_CHECKING:
+    from benchbox.bench.run import Tick
+    from benchbox.denoiser import Denoiser
 
 
 def no_tick() -> None:
@@ -60,6 +59,8 @@ class Task(ABC):
 
     def prepare(self) -> Denoiser:
         """Load the model, and measure the truths of its problem."""
+        from benchbox.bench.loaded import loaded_denoiser  # here: this imports torch, which planning does without
+
         cell = self.cell
         denoise = loaded_denoiser(cell.model, cell.device, cell.dtype, cell.acceleration)
         denoise.pose(cell.measured)
@@ -84,6 +85,8 @@ class Task(ABC):
         return ShardResult(report, states)
 
     def context(self) -> Context:
+        import torch
+
         cell, denoiser = self.cell, self.prepare()
         return Context(
             cell.model, denoiser, cell.schedule, cell.levels, torch.device(cell.device), cell.seed, cell.final,
@@ -123,6 +126,8 @@ class LoadModel(Task):
 
     def try_guidance(self, guidance: Guidance) -> None:
         """Evaluate the guided denoiser once, on a sample of zeros: a guidance that cannot run is refused early."""
+        import torch
+
         cell, denoise = self.cell, self.prepare()
         denoise.at(torch.arange(1, device=cell.device))
         with torch.inference_mode():
@@ -134,6 +139,8 @@ class MakeSamples(Task):
     """Make the samples of a shard, and update the metrics with them."""
 
     def work(self, report: Report, argument: Shard) -> dict[str, State]:
+        from benchbox.bench.run import Run
+
         cell = self.cell
         report |= {"n": 0, "machine": machine(cell.device)}
         with exclusive(cell.device) if self.exclusive else nullcontext(), time_limit(self.timeout):
@@ -193,6 +200,10 @@ class ComputeMetrics(Task):
 
 def status_of(error: BaseException) -> str:
     """The status of a cell that ended with an error."""
+    import torch
+
+    from benchbox.bench.run import Diverged
+
     if isinstance(error, Diverged | OutOfTime):
         return "diverged" if isinstance(error, Diverged) else "timeout"
     cpu_memory_full = isinstance(error, RuntimeError) and "DefaultCPUAllocator" in str(error)

@@ -9,7 +9,6 @@ from typing import Any
 from rich.console import RenderableType
 
 from benchbox.bench.estimate import CostEstimate, total
-from benchbox.bench.meter import MIB
 from benchbox.bench.plan import Plan, PlannedCell, Row
 from benchbox.cli.common import count_of
 from benchbox.registry import registry
@@ -47,7 +46,10 @@ def _to_do(planned: PlannedCell) -> str:
 
 
 def _cost_columns(cost: CostEstimate) -> dict[str, str]:
-    return {"seconds": number(cost.seconds, 3), "MiB": number(None if cost.bytes is None else cost.bytes / MIB, 3)}
+    return {
+        "seconds": number(cost.seconds, 3),
+        "MiB": number(None if cost.bytes is None else cost.bytes / schema.MIB, 3),
+    }
 
 
 def total_cost(costs: Sequence[CostEstimate]) -> str:
@@ -55,7 +57,7 @@ def total_cost(costs: Sequence[CostEstimate]) -> str:
     cost = total(costs)
     if cost.seconds is None:
         return "no row measured on this device says how long this takes."
-    memory = "" if cost.bytes is None else f", and at most {cost.bytes / MIB:,.3g} MiB of memory"
+    memory = "" if cost.bytes is None else f", and at most {cost.bytes / schema.MIB:,.3g} MiB of memory"
     return f"expected: about {cost.seconds:,.3g} s of sampling ({cost.basis}), without start-up and metrics{memory}."
 
 

@@ -11,6 +11,9 @@ import pyarrow as pa
 
 VERSION = 6
 
+MIB = 2**20
+"""Bytes in the unit of the columns `…_mb`."""
+
 INTEGER = (
     "seed", "n_samples", "n_timed", "batch_size", "noise_block", "nfe_requested", "clamped", "steps", "threads",
     "contract", "measurements",

@@ -8,9 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -23,6 +22,9 @@ from benchbox.store.row_types import ReadRows
 from benchbox.store.states import MetricState, MetricStates
 from benchbox.store.tables import framed, joined_tables
 from benchbox.store.values import one_setting_per_column
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 FINISHED = frozenset({"done", "diverged", "dishonest", "skipped"})
 """Statuses that a rerun leaves as they are; the others are tried again."""

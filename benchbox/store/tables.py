@@ -5,15 +5,18 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
-import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from benchbox.store import schema
 from benchbox.store.paths import COMPACTED, ID
 from benchbox.store.schema import COLUMN_TYPES
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Note = Callable[[Path, str], None]
 """Is told what there is to say of a file."""

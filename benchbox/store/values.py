@@ -11,11 +11,12 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from typing import Any, NamedTuple
-
-import pandas as pd
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from benchbox.store.paths import dumps
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 MARKED = re.compile(r"(.+)(@[0-9a-f]{8})", re.DOTALL)
 
