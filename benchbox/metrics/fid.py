@@ -13,9 +13,9 @@ from benchbox.classes import LATER_OPTION
 from benchbox.errors import UsageError
 from benchbox.metric import Accumulator, Context
 from benchbox.metrics.blocks import BlockMoments
+from benchbox.metrics.chunks import Chunks
 from benchbox.metrics.frechet import frechet_distance
 from benchbox.metrics.image_metric import ReferenceMetric, image_range
-from benchbox.metrics.stored import Chunks
 from benchbox.metrics.uncertainty import BLOCKS, fid_interval, samples_needed
 
 if TYPE_CHECKING:
