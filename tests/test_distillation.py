@@ -109,7 +109,7 @@ def test_an_interrupted_distillation_ends_where_an_undisturbed_one_does(card: Pa
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (("gaussian",), "--distill gaussian: a teacher is a network with a card"),
+        (("gaussian",), "--distill gaussian is no network with a card"),
         (("mnist-edm", "--widths", "32"), "widths does not go with --distill"),
     ],
 )

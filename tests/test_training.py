@@ -229,6 +229,23 @@ def trained(once: Path, tmp_path: Path) -> Path:
     return tmp_path / "out"
 
 
+@pytest.mark.parametrize("more", [(), ("--labels", "y")], ids=["without labels", "with labels"])
+def test_a_training_starts_from_the_weights_of_a_network_of_another_prediction(
+    benchbox: Command, trained: Path, monkeypatch: pytest.MonkeyPatch, more: tuple[str, ...]
+) -> None:
+    monkeypatch.setattr(Trainer, "advance", lambda self: setattr(self, "step", self.step + 1) or torch.ones(()))
+    options = (*TRAIN[:5], "score", *TRAIN[6:], "--prediction", "score", *more)
+    assert benchbox(*options, "--init-from", "out/tiny.json").status == 0
+    source, mine = (api.get("model", "card", path=f"out/{name}.json") for name in ("tiny", "score"))
+    weights = mine.module("cpu").net.state_dict()
+    assert not weights.pop("label.weight", torch.zeros(1)).any()
+    assert weights.keys() == source.module("cpu").state_dict().keys()
+    assert all(torch.equal(tensor, weights[name]) for name, tensor in source.module("cpu").state_dict().items())
+    assert mine.card.training["init_from"] == "tiny"
+    assert mine.card.training["init_from_sha256"] == source.sha256
+    assert "init_from was tiny, is none" in benchbox(*options).sentence
+
+
 @pytest.mark.parametrize(
     ("more", "says"),
     [
@@ -240,6 +257,8 @@ def trained(once: Path, tmp_path: Path) -> Path:
         (("--features", "mnist-cnn"), "mnist-cnn takes 28×28 images, not 8×8"),
         (("--features", "vgg16", "--reference"), "put the file vgg16"),
         (("--features", "nonsense"), "unknown feature extractor"),
+        (("--init-from", "gaussian"), "--init-from gaussian is no network with a card"),
+        (("--init-from", "mnist-edm"), "the weights of --init-from mnist-edm cannot be loaded: .* another network"),
     ],
 )
 def test_what_would_fail_at_the_end_is_refused_before_any_step(

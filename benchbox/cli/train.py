@@ -76,6 +76,14 @@ def train(
             help="Also learn the variance of the reverse steps (Nichol & Dhariwal 2021), for ancestral.",
         ),
     ] = False,
+    init_from: Annotated[
+        str | None,
+        typer.Option(
+            help="Start from the weights of this model, or that of a card: a network of the same widths, blocks and "
+            "patch, also of another prediction, schedule or number of classes.",
+            metavar="MODEL",
+        ),
+    ] = None,
     problem: Annotated[
         str | None,
         typer.Option(
@@ -114,6 +122,7 @@ def train(
         seed=seed, labels=labels, device=usable(device), bfloat16=precision,
         dataset=dataset or data.absolute().stem, licence=licence,
         grid=grid, features=features, reference=reference, resume=resume, learn_variance=learn_variance,
+        init_from=init_from,
         problem=None if problem is None else parsed_problem(problem),
         command=command_line(), latent=latent, latent_channels=latent_channels,
         autoencoder_widths=autoencoder_widths, autoencoder_steps=autoencoder_steps,

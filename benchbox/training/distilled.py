@@ -18,6 +18,7 @@ from benchbox.prediction import Wrapped
 from benchbox.registry import registry
 from benchbox.training.checkpoint import fit, make_folder, write_tensors
 from benchbox.training.distillation import Distillation, Distiller
+from benchbox.training.initial import card_network
 from benchbox.training.job import check_name
 from benchbox.training.recipe import Recipe
 
@@ -57,10 +58,7 @@ def distill_model(job: DistillationConfig, report: Callable[[int, float], None])
 
 def card_teacher(name: str) -> CardModel:
     """The model with that name, or of that card."""
-    kind = "card" if name.endswith(".json") else name
-    model = registry().get("model", kind, {"path": name} if kind == "card" else {})
-    if not isinstance(model, CardModel):
-        raise UsageError(f"--distill {name}: a teacher is a network with a card, as benchbox train writes it.")
+    model = card_network(name, "--distill")
     if model.problem is not None:
         raise UsageError(f"--distill {name}: this network takes measurements, and distillation has none.")
     if model.latent:

@@ -50,6 +50,7 @@ class TrainingConfig:
     resume: bool = True
     command: str = ""
     learn_variance: bool = False
+    init_from: str | None = None
     problem: Problem | None = None
     latent: bool = False
     latent_channels: int = 4

@@ -23,6 +23,7 @@ from benchbox.registry import registry
 from benchbox.training.autoencoder import latent_shape, train_autoencoder
 from benchbox.training.checkpoint import fit, make_folder, write_tensors
 from benchbox.training.identity import tensor_digest
+from benchbox.training.initial import card_network, start_from
 from benchbox.training.job import TrainingConfig
 from benchbox.training.loop import Trainer, in_unit_range
 from benchbox.training.losses import Loss
@@ -96,14 +97,20 @@ def prepared_training(job: TrainingConfig, images: Tensor) -> Trainer[Loss]:
     make_folder(job.output)
     torch.manual_seed(job.seed)
     device = torch.device(job.device)
-    network = nets.make_network(architecture, job.prediction, schedule, sigma_data).to(device)
+    network = nets.make_network(architecture, job.prediction, schedule, sigma_data)
+    source = None if job.init_from is None else card_network(job.init_from, "--init-from")
+    if source is not None:
+        start_from(network, source)
     warmup = min(200, job.steps // 10)
     recipe = Recipe(
         job.steps, job.batch_size, job.lr, warmup, clip=job.clip, ema=job.ema, seed=job.seed, bfloat16=job.in_bfloat16
     )
     loss = Loss(job.prediction, schedule, sigma_data, **options, learned_variance=job.learn_variance)
     labels = None if labels is None else labels.to(device)
-    return Trainer(network, loss, images.to(device), recipe, labels, architecture, job.problem)
+    trainer = Trainer(network.to(device), loss, images.to(device), recipe, labels, architecture, job.problem)
+    if source is not None:
+        trainer.identity |= {"init_from": source.title, "init_from_sha256": source.sha256}
+    return trainer
 
 
 def reference_of(job: TrainingConfig, pixels: NDArray[np.uint8]) -> Reference:
@@ -118,6 +125,7 @@ def write_model(job: TrainingConfig, trainer: Trainer[Loss]) -> Path:
     write_tensors(weights, trainer.average)
     schedule = trainer.loss.schedule
     training = trainer.described() | {"options": trainer.loss.options, "device": job.device}
+    training |= {name: trainer.identity[name] for name in ("init_from", "init_from_sha256") if name in trainer.identity}
     card = Card(
         name=job.name, dataset=job.dataset, licence=job.licence, shape=list(trainer.images.shape[1:]),
         data_range=[-1.0, 1.0], architecture=dict(trainer.architecture), prediction=job.prediction,
