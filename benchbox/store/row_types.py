@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from functools import reduce
 from typing import Any, NamedTuple
 
 import pyarrow as pa
@@ -38,29 +39,38 @@ def checked(table: pa.Table) -> ReadRows:
     table.validate(full=True)
     columns = {name: converted(name, table[name]) for name in table.column_names if not PANDAS_INDEX.fullmatch(name)}
     table = pa.table(columns)
-    valid, why = pa.chunked_array([pa.repeat(True, len(table))]), ""
-    for good, fault in conditions(table):
-        if not pc.all(good).as_py():
-            why, valid = why or fault, pc.and_(valid, good)
-    rows = table.filter(valid) if why else table
+    broken = [(good, fault) for good, fault in conditions(table) if fault]
+    rows = table.filter(reduce(pc.and_, [good for good, _ in broken])) if broken else table
+    why = broken[0][1] if broken else ""
     if not len(rows):
         raise ValueError(why or "it holds no rows")
     return ReadRows(rows, len(table) - len(rows), why)
 
 
 def conditions(table: pa.Table) -> Iterator[tuple[pa.ChunkedArray, str]]:
-    """Which rows meet each condition, and what is wrong with the first that does not."""
+    """Which rows meet each condition, and what is wrong with the first that does not ("" where all do).
+
+    No value of Python becomes one of Arrow here: pyarrow would import pandas, the most that reading a row takes.
+    """
     columns = set(table.column_names)
-    elsewhere = pc.starts_with(table["sampler"], schema.SCORED) if "sampler" in columns else pa.scalar(False)
     for name in ("cell", *(c for c in (*schema.STATED, *schema.JSON) if c in columns and c != "cell")):
         good = fine(name, table[name])
         if name in schema.OF_A_RUN:
-            good = pc.or_(good, elsewhere)
+            good = or_scored(good, table)
         yield good, "" if pc.all(good).as_py() else fault_in(name, table[name].filter(pc.invert(good))[0].as_py())
     if {"status", "nfe"} <= columns:
-        done = pc.fill_null(pc.equal(table["status"], "done"), False)
-        good = pc.or_(pc.or_(pc.invert(done), pc.is_valid(table["nfe"])), elsewhere)
-        yield good, "it is done and says no nfe"
+        good = or_scored(pc.or_(pc.invert(matches(table["status"], "^done$")), pc.is_valid(table["nfe"])), table)
+        yield good, "" if pc.all(good).as_py() else "it is done and says no nfe"
+
+
+def or_scored(good: pa.ChunkedArray, table: pa.Table) -> pa.ChunkedArray:
+    """Which rows meet a condition of runs: those of samples that were made elsewhere need not."""
+    return pc.or_(good, pc.starts_with(table["sampler"], schema.SCORED)) if "sampler" in table.column_names else good
+
+
+def matches(values: pa.ChunkedArray, pattern: str) -> pa.ChunkedArray:
+    """Which values match; null ones do not."""
+    return pc.and_kleene(pc.is_valid(values), pc.match_substring_regex(values, pattern))
 
 
 def fault_in(name: str, value: Any) -> str:
@@ -98,11 +108,13 @@ def castable(kind: pa.DataType, want: pa.DataType) -> bool:
 def fine(name: str, values: pa.ChunkedArray) -> pa.ChunkedArray:
     """Which of a column's values have its form; an unknown one has, where a row may leave it empty."""
     if name == "cell":
-        return pc.fill_null(pc.match_substring_regex(values, WORD), False)
+        return matches(values, WORD)
     if name in schema.STATED:
         return pc.is_valid(values)
     right = is_options if name in OPTIONS else is_object
     bad = [text for text in values.unique().to_pylist() if text is not None and not right(text)]
+    if not bad:
+        return pc.or_(pc.is_valid(values), pc.is_null(values))
     return pc.invert(pc.is_in(values, pa.array(bad, pa.string())))
 
 
