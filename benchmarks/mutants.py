@@ -30,8 +30,7 @@ def arguments() -> argparse.Namespace:
 
 
 def built_ins() -> list[str]:
-    own = [n for n in registry().names("sampler") if registry().find("sampler", n).package == DISTRIBUTION]
-    return [n for n in own if not registry().get("sampler", n).uses_measurement]
+    return [n for n in registry().names("sampler") if registry().find("sampler", n).package == DISTRIBUTION]
 
 
 def show(score: MutationScore) -> None:

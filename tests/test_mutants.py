@@ -55,7 +55,12 @@ def pick(sampler: str, change: str) -> Mutant:
         ("pc", "ratio ** 2  →  ratio", "names of options"),
         ("dps", "self.zeta * frame  →  frame", "names of options"),
         ("ddrm", "self.eta * sigma_next  →  self.eta", "law of a point"),
+        ("ddrm", "@ u / s  →  y.y.to(x).flatten(1) @ u", "law of a point"),
+        ("ddrm", "→  d_bar - kept", "law of a point"),
+        ("ddrm", "y_std <= sigma  →", "law of a point"),
         ("dps", "(noise(sigma, sigma_next), noise(sigma, sigma_next))[1]", "draws"),
+        ("repaint", "(noise(bottom, top), noise(bottom, top))[1]", "draws"),
+        ("flow-map", "self.gamma ** 2  →  self.gamma", "names of options"),
     ],
 )  # fmt: skip
 def test_faults_are_seen_without_knowing_the_method(sampler: str, change: str, rule: str) -> None:

@@ -13,7 +13,7 @@ from benchbox.exact.conventions import conventions
 from benchbox.exact.convergence import Error, Order, errors, measure_orders
 from benchbox.exact.evaluation_levels import evaluation_levels
 from benchbox.exact.law_rules import law_under_options, right_law, stationary_law
-from benchbox.exact.level_rules import extremes, levels_reached
+from benchbox.exact.level_rules import extremes, level_of_chain, levels_reached
 from benchbox.exact.local_orders import local_orders
 from benchbox.exact.local_rules import local_law, noise_scaling, short_law
 from benchbox.exact.option_rules import honours, runs_or_refuses, solves
@@ -65,7 +65,7 @@ class Certificate:
 def inspect(study: Study, published: bool = True) -> Iterator[RuleResult | Order]:
     """Everything that can fail, cheap things first: a caller may stop at the first failure.
 
-    Of a chain at one level the conduct, and that it leaves the law of that level in place.
+    Of a chain at one level the conduct, and that it stays there and leaves the law of that level in place.
     """
     for schedule in study.schedules if published else ():
         yield from apply([(f"published formulas ({schedule})", agrees)], study.own(schedule))
@@ -78,6 +78,7 @@ def inspect(study: Study, published: bool = True) -> Iterator[RuleResult | Order
     yield study.apply("names of options", conventions, study.schedules[-1], law=True)
     yield study.apply("extremes", extremes, first, single=True)
     if one_level:
+        yield study.apply("level of the chain", level_of_chain, first)
         yield from (study.apply("stationary law", stationary_law, schedule, law=True) for schedule in study.schedules)
     else:
         yield from laws(study)

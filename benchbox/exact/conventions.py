@@ -96,10 +96,24 @@ def churn(trial: Trial, strength: float) -> str | None:
     return None
 
 
+def noise_after_jump(trial: Trial, gamma: float) -> str | None:
+    """The weight of the noise after a jump: γσ', or what leads to σ' from the level of the time (1 − γ)t'."""
+    if trial.sampler.uses_jumps != "flow-map":
+        return None
+    levels, frame = short_levels(trial, 0.8, 2), getattr(trial.sampler, "frame", None)
+    t, schedule, sigma = (1 - gamma) * levels.in_frame(frame).times[1], frame or trial.schedule, levels.sigmas[1]
+    down = min(float(schedule.sigma(t)), sigma) if t >= schedule.t_min else 0.0
+    weight = math.sqrt(propagate(trial.sampler, spectra(), levels, steps=1).noise.max())
+    meant = gamma * sigma, math.sqrt(sigma**2 - down**2)
+    if any(abs(weight - exact) < SAME * exact + 1e-9 for exact in meant):
+        return None
+    return f"the noise after a jump to σ = {sigma:.3g} weighs {weight:.3g}, not {meant[0]:.3g} or {meant[1]:.3g}"
+
+
 CONVENTIONS: dict[str, Convention] = {
     "eta": lambda trial, value: noise_strength(trial, value) if value in (0, 1) else None,
     "kappa": noise_strength, "snr": langevin_step, "s_churn": churn, "variance": posterior_variance,
-    "integrator": kept_law,
+    "integrator": kept_law, "gamma": noise_after_jump,
 }  # fmt: skip
 """By the name of the option."""
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from benchbox.errors import UsageError
 from benchbox.exact.agreement import settings_of
 from benchbox.exact.mutants import Mutant, cpu_limit
-from benchbox.exact.posed import Posed
-from benchbox.exact.rules import Trial, relative
+from benchbox.exact.posed import Posed, accepted
+from benchbox.exact.rules import Trial, image, relative
 from benchbox.exact.settings import made
 from benchbox.exact.solver_rules import SIGMA_Y
 from benchbox.registry import get
@@ -28,17 +28,22 @@ def changes_samples(mutant: Mutant) -> bool:
 
 
 def _changes(schedule: Schedule, original: Sampler, mutated: Sampler) -> bool:
-    trial = Trial.of(_posed(original), schedule)
+    trial = Trial.of(_runnable(original)[0], schedule)
     for values in settings_of(original):
         before, after = made(original, values), made(mutated, values)
-        if before is not None and (after is None or _differ(trial, _posed(before), _posed(after))):
+        if before is None:
+            continue
+        pairs = [] if after is None else zip(_runnable(before), _runnable(after, before), strict=True)
+        if after is None or any(_differ(trial, *pair) for pair in pairs):
             return True
     return False
 
 
-def _posed(sampler: Sampler) -> Sampler:
-    """What runs without a measurement of its own."""
-    return Posed(sampler, SIGMA_Y) if sampler.uses_measurement else sampler
+def _runnable(sampler: Sampler, like: Sampler | None = None) -> list[Sampler]:
+    """What runs without a measurement of its own: the sampler, or it posed each problem that it (or another) takes."""
+    if not sampler.uses_measurement:
+        return [sampler]
+    return [Posed(sampler, problem) for problem in accepted(like or sampler, image(), SIGMA_Y)]
 
 
 def _differ(trial: Trial, original: Sampler, mutated: Sampler) -> bool:

@@ -37,7 +37,7 @@ def evaluation_levels(trial: Trial) -> RuleResult:
         coarse, fine = (list(errors_of_asked(trial, short_levels(trial, start, n))) for n in LOCAL_INTERVALS)
         for (_, before), (sigma, error) in zip(coarse, fine, strict=True):
             order = order_between(before, error)
-            if order < LOCAL_ORDER and not (trial.sampler.order is None and order < CONSTANT):
+            if not order >= LOCAL_ORDER and not (trial.sampler.order is None and order < CONSTANT):
                 state = f"a state whose law is off by {error:.1e}, of order {order:.2f}"
                 return RuleResult(name, False, f"asked at σ = {sigma:.4g} about {state}", expected)
     return RuleResult(name, True, "asked at the levels of the states", expected)

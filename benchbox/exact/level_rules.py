@@ -28,6 +28,17 @@ def level_of_start(trial: Trial) -> RuleResult:
     return RuleResult("level of the start", True, "asked at the first level", expected)
 
 
+def level_of_chain(trial: Trial) -> RuleResult:
+    """A chain at the last level asks the model at no other."""
+    name, expected, denoise = "level of the chain", "D(x, σ) at the last level", CallRecorder()
+    last(trial.states(6, denoise=denoise))
+    end = trial.levels(6).sigmas[-1]
+    for _, sigma in denoise.asked:
+        if abs(sigma / end - 1) > 1e-6:
+            return RuleResult(name, False, f"the model is asked at σ = {sigma:.3g}, not at {end:.3g}", expected)
+    return RuleResult(name, True, "asked at the last level", expected)
+
+
 def levels_reached(trial: Trial) -> RuleResult:
     """Started right, each state has the spread of x_0 + σ n (±15 %): on 128 intervals, and after a jump."""
     expected = "the spread of x_0 + σ n at every level, ±15 %"

@@ -94,7 +94,7 @@ def _changed_calls(node: ast.Call, method: bool) -> Iterator[ast.AST]:
     """Faults of conduct: what is called, and what else is done."""
     text, torch_ = ast.unparse(node), "__import__('torch')"
     match node.func:
-        case ast.Name("denoise"):
+        case ast.Name("denoise") | ast.Attribute(ast.Name("denoise"), "jump" | "pullback"):
             yield _expression(f"({text}, {text})[1]")  # an extra evaluation
             if method:  # the model's answer kept on the instance, by level
                 yield _expression(f"self.__dict__.setdefault(repr({ast.unparse(node.args[1])}), {text})")

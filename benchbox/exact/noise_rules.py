@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from benchbox.exact.law import last, scripted_output
-from benchbox.exact.rules import ROUNDING, RuleResult, Trial, image, relative
+from benchbox.exact.rules import ROUNDING, CallRecorder, RuleResult, Trial, image, relative
 from benchbox.model import Model
 from benchbox.noise import BLOCK, Noise
 
@@ -75,8 +75,11 @@ def generators(trial: Trial) -> RuleResult:
     )
 
 
-def draws_used(trial: Trial, model: Model | None = None) -> RuleResult:
-    """Each draw, changed alone, changes the sample (of the image, if no model is given)."""
+def draws_used(trial: Trial, model: Model | None = None, asked: bool = False) -> RuleResult:
+    """Each draw, changed alone, changes the sample (of the image, if no model is given).
+
+    asked: or a state that the model is asked about, of a sampler that goes back up, where a run forgets.
+    """
     expected, model = "another sample for another value of any draw", model or image()
     rng = np.random.default_rng(4)
     once = Asked(model.shape)
@@ -89,9 +92,11 @@ def draws_used(trial: Trial, model: Model | None = None) -> RuleResult:
         z[k + 1] = torch.as_tensor(other[k])
         return z
 
-    x = scripted_output(trial.sampler, model, trial.levels(6), script)[0]
-    unused = [k for k in range(draws) if not np.abs(x[k + 1] - x[0]).max() > 1e-13 * np.abs(x[0]).max()]
-    if unused:
+    denoise = CallRecorder(model)
+    states = [scripted_output(trial.sampler, denoise, trial.levels(6), script)[0]]
+    states += [x.flatten(1).numpy() for x, _ in denoise.asked] if asked else []
+    changes = np.max([np.abs(x[1:] - x[0]).max(1) / np.abs(x[0]).max() for x in states], axis=0)
+    if unused := [k for k in range(draws) if not changes[k] > 1e-13]:
         sigma, _ = once.intervals[unused[0]]
         measured = f"of {draws} draws {len(unused)} change nothing; the first is asked for at σ = {sigma:.3g}"
         return RuleResult("draws", False, measured, expected)

@@ -18,44 +18,17 @@ from benchbox.exact.affinity import Turned, turns
 from benchbox.exact.law import last, noised, propagate
 from benchbox.exact.law_rules import MANY_INTERVALS
 from benchbox.exact.noise_rules import draws_in_order, draws_used
-from benchbox.exact.posed import Posed, half_measured
+from benchbox.exact.posed import Posed, half, solver_of
 from benchbox.exact.rules import RuleResult, Trial, counted_denoiser, image, relative
-from benchbox.exact.short_runs import LOCAL_INTERVALS, LOCAL_ORDER, STARTS, order_between, short_levels
 from benchbox.models.analytic import FloatVector
-from benchbox.models.gaussian import Gaussian
 from benchbox.noise import BLOCK
 from benchbox.residual_gradient import residual_gradient
-from benchbox.sampler import Sampler
 
 UNMEASURED, MEASURED = 0.2, 0.1
 """Largest errors of a mean or a spread of a pixel, relative to its spread, of whole runs."""
 
 EXACT_PULL = 1e-6
 """Largest relative error of a pull that is known."""
-
-POINT = Gaussian(mean=(0.0,) * 8, eigenvalues=(0.0,) * 8, sample_shape=(1, 2, 4))
-"""Data that are one point."""
-
-
-def solver_of(trial: Trial) -> Sampler:
-    assert isinstance(trial.sampler, Posed)
-    return trial.sampler.solver
-
-
-def point_law(trial: Trial) -> RuleResult:
-    """The order in the interval of the error of the variance after one interval, on data that are one point."""
-    expected = "the law N(x_0, σ²), to second order in the interval"
-    for start in STARTS:
-        errors = []
-        for intervals in LOCAL_INTERVALS:
-            levels = short_levels(trial, start, intervals)
-            mean, variance = propagate(Posed(solver_of(trial), 0.0), POINT, levels, steps=1).moments()
-            sigma = levels.sigmas[1]
-            errors.append(float(max(np.abs(mean).max() / sigma, np.abs(variance / sigma**2 - 1).max())))
-        if (order := order_between(*errors)) < LOCAL_ORDER:
-            measured = f"after one interval from σ = {start:g} the law is off by {errors[0]:.1e}, of order {order:.2f}"
-            return RuleResult("law of a point", False, measured, expected)
-    return RuleResult("law of a point", True, "of second order", expected)
 
 
 def unmeasured_law(trial: Trial) -> RuleResult:
@@ -84,16 +57,15 @@ def turned() -> Turned:
 
 
 def draws_of_posterior(trial: Trial) -> RuleResult:
-    """Each draw changes the sample, if nothing is measured with noise and the run does not go back up."""
-    if not draws_in_order(trial).passed:
-        return RuleResult("draws", None, "it goes back to higher levels, where a run forgets", "")
-    return draws_used(replace(trial, sampler=Posed(solver_of(trial), 0.0)), turned())
+    """Each draw changes the sample, if nothing is measured with noise; or, on the way back up, a state."""
+    ordered = draws_in_order(trial).passed
+    return draws_used(replace(trial, sampler=Posed(solver_of(trial), half(0.0))), turned(), asked=not ordered)
 
 
 def pixel_errors(trial: Trial) -> tuple[FloatVector, NDArray[np.bool_]]:
     """Without noise of the measurement: the error of mean or spread of each pixel, and which pixels are measured."""
-    model, sampler, levels = image(), Posed(solver_of(trial), 0.0), trial.levels(MANY_INTERVALS + 1)
-    y = half_measured(model, 0.0)
+    model, sampler, levels = image(), Posed(solver_of(trial), half(0.0)), trial.levels(MANY_INTERVALS + 1)
+    y = sampler.measurements(model)
     seen = y.problem.forward(torch.ones(1, *model.shape, dtype=torch.float64)).flatten().numpy() > 0
     mean, variance = propagate(sampler, model, levels).moments()
     prior_mean, prior = noised(model, levels.sigmas[-1])
@@ -113,7 +85,7 @@ def pull_of_zeta(trial: Trial) -> RuleResult:
     twice = replace(trial, sampler=replace(sampler, solver=replace(solver, zeta=2 * zeta)))  # type: ignore[type-var]  # a dataclass
     start, end = trial.states(2)
     denoise = counted_denoiser(image())
-    denoise.pose(half_measured(image(), sampler.sigma_y))
+    denoise.pose(sampler.measurements(image()))
     denoise.at(torch.zeros(BLOCK, dtype=torch.long))
     y = denoise.measurement
     assert y is not None

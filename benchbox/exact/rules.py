@@ -165,14 +165,14 @@ class Trial:
 
 
 class CallRecorder(Denoiser):
-    """A denoiser on Gaussian data (None: `vector`) that keeps what it was asked: states and levels."""
+    """A denoiser of a model (None: `vector`) that keeps what it was asked: states and levels."""
 
-    def __init__(self, model: Gaussian | None = None) -> None:
+    def __init__(self, model: Model | None = None) -> None:
         super().__init__(model or vector(), torch.device("cpu"), torch.float64)
         self.asked: list[tuple[Tensor, float]] = []
 
     def __call__(self, x: Tensor, sigma: float) -> Tensor:
-        self.asked.append((x.clone(), sigma))
+        self.asked.append((x.detach().clone(), sigma))
         return super().__call__(x, sigma)
 
 

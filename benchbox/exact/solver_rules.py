@@ -17,8 +17,9 @@ from benchbox.exact.certificate import Certificate
 from benchbox.exact.conduct import dtypes, edges
 from benchbox.exact.law import last
 from benchbox.exact.noise_rules import generators, noise_source, seeds
-from benchbox.exact.posed import Posed
-from benchbox.exact.posed_rules import draws_of_posterior, measured_law, point_law, pull_of_zeta, unmeasured_law
+from benchbox.exact.point_rules import point_law
+from benchbox.exact.posed import Posed, half
+from benchbox.exact.posed_rules import draws_of_posterior, measured_law, pull_of_zeta, unmeasured_law
 from benchbox.exact.rules import ROUNDING, Rule, RuleResult, Trial, apply, image, relative
 from benchbox.exact.settings import Variant, covering_settings
 from benchbox.exact.state_rules import in_place
@@ -114,7 +115,7 @@ def solver_checks(sampler: Sampler, quick: bool = False) -> Iterator[RuleResult]
     """The rules, on the inpainting of Gaussian images."""
     yield from apply(SOLVER_RULES, sampler)
     variants = [Variant(sampler, {})] if quick else covering_settings(sampler)
-    trials = [(v, Trial.of(Posed(v.sampler, SIGMA_Y), get("schedule", "edm"))) for v in variants]
+    trials = [(v, Trial.of(Posed(v.sampler, half(SIGMA_Y)), get("schedule", "edm"))) for v in variants]
     yield from apply([("law of what is measured", measured_law)], trials[0][1])
     for rule in POSED_RULES:
         results = []
