@@ -13,7 +13,7 @@ from torch import Tensor
 
 from benchbox.acceleration import Acceleration
 from benchbox.classifier_card import load_classifier, log_gradient
-from benchbox.clock import CudaClock, HostClock
+from benchbox.device import CudaClock, HostClock
 from benchbox.errors import UsageError
 from benchbox.variance import require_learned_variance
 

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from benchbox.acceleration import PLAIN, Acceleration
-from benchbox.clock import clock
 from benchbox.conditional import COUNTERS, Conditional, Conditions
+from benchbox.device import clock
 from benchbox.errors import UsageError, no_gradients
 from benchbox.jumping import check_target, network_jump
 from benchbox.model import Model

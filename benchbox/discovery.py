@@ -12,7 +12,7 @@ from typing import Any
 
 import pluggy
 
-from benchbox import hookspecs
+import benchbox.hookspecs as hookspecs
 from benchbox.contract import refused
 from benchbox.errors import sentence
 from benchbox.plugin import BASES, DISTRIBUTION, OWN_VERSION, Offer, plugin_fault

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from benchbox.transfer import to_device
+from benchbox.device import to_device
 
 BLOCK = 16
 """Samples per block, by default."""

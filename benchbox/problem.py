@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
+from benchbox.errors import UsageError
+
 if TYPE_CHECKING:
     from torch import Tensor
 
@@ -38,6 +40,11 @@ class Problem(ABC):
     def posed(self, model: DataDistribution) -> Problem:
         """The problem for the data of a model: itself, unless an option depends on the model."""
         return self
+
+    def require_linear(self, metric: str) -> None:
+        """UsageError where it is not linear: its posterior is then no formula, even for data whose law is one."""
+        if not self.linear:
+            raise UsageError(f"metric {metric} needs a known posterior, and problem {self.name} is not linear.")
 
     @abstractmethod
     def forward(self, x: Tensor) -> Tensor:

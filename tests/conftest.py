@@ -78,7 +78,7 @@ def forget_modules(folder: Path, before: set[str]) -> None:
 @pytest.fixture(autouse=True)
 def idle(monkeypatch: pytest.MonkeyPatch) -> None:
     """Times count as valid here, however busy the machine is that runs the tests."""
-    monkeypatch.setattr("benchbox.bench.contention.BUSY_SHARE", math.inf)
+    monkeypatch.setattr("benchbox.bench.meter.BUSY_SHARE", math.inf)
 
 
 @dataclass

@@ -35,10 +35,10 @@ runpy.run_module("benchbox", run_name="__main__", alter_sys=True)
 SERVER = """
 import importlib, json, math, os, signal, site, socket, sys, sysconfig, traceback
 import fewer, matplotlib.pyplot, pandas, pyarrow.parquet, scipy.stats, torch_fidelity
-import benchbox.bench.contention, benchbox.bench.run, benchbox.exact.certificate, benchbox.metrics.features
+import benchbox.bench.meter, benchbox.bench.run, benchbox.exact.certificate, benchbox.metrics.features
 from benchbox.cli.main import main
 
-benchbox.bench.contention.BUSY_SHARE = math.inf  # times count as valid, however busy the machine is that runs the tests
+benchbox.bench.meter.BUSY_SHARE = math.inf  # times count as valid, however busy the machine is that runs the tests
 
 
 def command(connection):

@@ -10,7 +10,7 @@ from benchbox.bench.cell_run import CellRun, TaskLimits
 from benchbox.bench.plan import PlannedCell, Watcher, plan_sweep
 from benchbox.bench.row import missing_metrics
 from benchbox.bench.runner import prepare, run_sweep
-from benchbox.bench.sharding import shards
+from benchbox.bench.shard_result import shards
 from benchbox.executor import Executor
 from benchbox.store.store import Store
 

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 import benchbox as api
 from benchbox.acceleration import Acceleration, accelerated, repeated_blocks
-from benchbox.bench.loaded import loaded_denoiser
+from benchbox.bench.cell import loaded_denoiser
 from benchbox.bench.rerun import find_row, obstacles, rebuild
 from benchbox.denoiser import Denoiser
 from benchbox.nets.unet import UNet

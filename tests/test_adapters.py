@@ -22,7 +22,7 @@ from torch import Tensor, nn
 import benchbox
 from benchbox.acceleration import PLAIN
 from benchbox.bench.cell import Cell
-from benchbox.bench.loaded import loaded_denoiser as loaded
+from benchbox.bench.cell import loaded_denoiser as loaded
 from benchbox.bench.run import make_samples
 from benchbox.bench.settings import parse_settings
 from benchbox.bench.sweep import Request, expand

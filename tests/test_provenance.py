@@ -16,7 +16,7 @@ import pytest
 import torch
 from conftest import Install
 
-from benchbox.bench import contention, meter, provenance
+from benchbox.bench import meter, nvml, provenance
 from benchbox.bench.meter import Meter
 from benchbox.store import leases
 from benchbox.store.leases import exclusive
@@ -150,11 +150,11 @@ def test_the_driver_is_asked_of_nvml_else_of_its_tool(monkeypatch: pytest.Monkey
 def clocks(monkeypatch: pytest.MonkeyPatch) -> dict[str, float]:
     """The clocks of a machine of 4 cores: seconds that pass, and CPU seconds of all, of this process, of children."""
     now = {"time": 100.0, "busy": 50.0, "own": 5.0, "children": 0.0}
-    monkeypatch.setattr(contention, "time", SimpleNamespace(perf_counter=lambda: now["time"]))
+    monkeypatch.setattr(meter, "time", SimpleNamespace(perf_counter=lambda: now["time"]))
     for name in ("busy", "own", "children"):
-        monkeypatch.setattr(contention, f"{name}_seconds", lambda name=name: now[name])
-    monkeypatch.setattr(contention, "usable_cores", lambda: [0, 1, 2, 3])
-    monkeypatch.setattr(contention, "BUSY_SHARE", 0.1)
+        monkeypatch.setattr(meter, f"{name}_seconds", lambda name=name: now[name])
+    monkeypatch.setattr(meter, "usable_cores", lambda: [0, 1, 2, 3])
+    monkeypatch.setattr(meter, "BUSY_SHARE", 0.1)
     return now
 
 
@@ -175,37 +175,39 @@ def test_a_timing_is_of_a_shared_machine_where_others_take_a_tenth_of_it(
 ) -> None:
     made = Meter(CPU)
     clocks.update(time=100 + passed, busy=50 + busy, own=5 + own, children=children)
-    passed, taken = made._contention.seconds()
+    passed, taken = made.contention.seconds()
     assert taken / passed == pytest.approx(cores)
-    assert made.shared is shared
+    assert made.contention.detected is shared
 
 
 def test_the_work_of_another_process_is_seen_and_ones_own_is_not() -> None:
-    start, used = contention.Contention(CPU), time.process_time()
-    before = contention.busy_seconds(), contention.own_seconds()
+    start, used = meter.Contention(CPU), time.process_time()
+    before = meter.busy_seconds(), meter.own_seconds()
     while time.process_time() - used < 0.3:
         pass
-    mine = contention.own_seconds() - before[1]
+    mine = meter.own_seconds() - before[1]
     assert mine > 0.25
-    assert contention.busy_seconds() - before[0] >= mine - 0.1  # it is within the machine's
+    assert meter.busy_seconds() - before[0] >= mine - 0.1  # it is within the machine's
     code = "import time; t = time.process_time()\nwhile time.process_time() - t < 0.3: pass\nprint(flush=True); input()"
     helper = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     assert helper.stdout is not None
     helper.stdout.readline()
-    assert contention.children_seconds() > 0.25
+    assert meter.children_seconds() > 0.25
     seconds = start.seconds()[1]
     helper.communicate("\n")
     # once ended it is counted by `own`: the same result, but for what others did meanwhile
-    assert contention.children_seconds() < 0.25
+    assert meter.children_seconds() < 0.25
     assert start.seconds()[1] >= seconds - 0.15
 
 
 def test_others_on_the_gpu_make_it_shared(monkeypatch: pytest.MonkeyPatch, clocks: dict[str, float]) -> None:
     running = [1]
-    monkeypatch.setattr(contention, "nvml_handle", lambda device: "handle")
-    nvml = SimpleNamespace(nvmlDeviceGetComputeRunningProcesses=lambda _: running * running[0], NVMLError=RuntimeError)
-    monkeypatch.setitem(sys.modules, "pynvml", nvml)
-    watch = contention.Contention(torch.device("cuda"))
+    monkeypatch.setattr(nvml, "nvml_handle", lambda device: "handle")
+    library = SimpleNamespace(
+        nvmlDeviceGetComputeRunningProcesses=lambda _: running * running[0], NVMLError=RuntimeError
+    )
+    monkeypatch.setitem(sys.modules, "pynvml", library)
+    watch = meter.Contention(torch.device("cuda"))
     assert not watch.detected
     running[0] = 2
     assert watch.detected
@@ -231,7 +233,7 @@ def test_who_asks_for_a_device_alone_waits_for_the_other(monkeypatch: pytest.Mon
 
 
 def test_no_energy_and_no_processes_where_there_is_no_gpu() -> None:
-    missing: list[Any] = [meter.energy_counter(CPU), contention.gpu_processes(CPU), contention.nvml_handle(CPU)]
+    missing: list[Any] = [nvml.energy_counter(CPU), nvml.gpu_processes(CPU), nvml.nvml_handle(CPU)]
     assert missing == [None, None, None]
 
 

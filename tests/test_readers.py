@@ -22,7 +22,7 @@ from stored_rows import row
 from test_page import BUDGETS, CERTIFICATE, CHECK
 
 from benchbox import get
-from benchbox.bench import configuration
+from benchbox.bench import request as configuration
 from benchbox.card import Card, read_card
 from benchbox.cli.config import read_config
 from benchbox.errors import UsageError

@@ -15,7 +15,7 @@ from conftest import Command
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from benchbox.bench import configuration
+from benchbox.bench import request as configuration
 from benchbox.bench.cell import Cell
 from benchbox.bench.external_code import loads
 from benchbox.bench.rerun import differing_columns, find_row, obstacles, rebuild

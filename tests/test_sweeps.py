@@ -21,12 +21,11 @@ from sweeping import measure, run_cells
 
 from benchbox.bench.cell import Cell
 from benchbox.bench.cell_run import CellRun, TaskLimits
-from benchbox.bench.plan import is_isolated, plan_sweep
+from benchbox.bench.plan import plan_sweep
 from benchbox.bench.row import initial_row, missing_metrics, now
 from benchbox.bench.run import Run
 from benchbox.bench.settings import parse_settings
-from benchbox.bench.shard_result import Shard, ShardResult
-from benchbox.bench.sharding import shards
+from benchbox.bench.shard_result import Shard, ShardResult, shards
 from benchbox.bench.sweep import Request, expand
 from benchbox.bench.task import MakeSamples
 from benchbox.executors.local import Local
@@ -299,12 +298,15 @@ def test_one_worker_and_two_make_the_same_samples_bit_for_bit(tmp_path: Path, in
     assert {row["timing_valid"] for row in found[1]} == {False}
 
 
-def test_code_of_others_anywhere_in_a_sweep_keeps_all_of_it_out_of_its_process(installed: Install) -> None:
+def test_code_of_others_anywhere_in_a_sweep_keeps_all_of_it_out_of_its_process(
+    installed: Install, tmp_path: Path
+) -> None:
     installed("oddities", "oddities", None)
     (theirs,), (ours,) = cells(samplers="hungry"), cells()
-    assert is_isolated([theirs, ours], Local())
-    assert is_isolated([ours, theirs], Local())
-    assert not is_isolated([ours], Local())
+    store = Store(tmp_path)
+    assert plan_sweep([theirs, ours], store, Local()).isolated
+    assert plan_sweep([ours, theirs], store, Local()).isolated
+    assert not plan_sweep([ours], store, Local()).isolated
 
 
 def test_no_worker_is_told_where_the_results_are(tmp_path: Path) -> None:

@@ -14,14 +14,13 @@ from torch._subclasses.fake_tensor import DynamicOutputShapeException, FakeTenso
 from torch.utils._python_dispatch import TorchDispatchMode
 
 import benchbox
-from benchbox.clock import HostClock
 from benchbox.denoiser import Denoiser
+from benchbox.device import HostClock, to_device
 from benchbox.driver import trajectory
 from benchbox.guidance import guided
 from benchbox.models.card_model import CardModel
 from benchbox.nets import make_network
 from benchbox.noise import Noise, draws_at_once
-from benchbox.transfer import to_device
 
 GPU = torch.device("cuda:0")
 SIGMAS = (20.0, 9.0, 4.0, 1.5, 0.6, 0.25)

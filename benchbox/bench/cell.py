@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from benchbox.acceleration import Acceleration
-from benchbox.bench.identity import plugin_columns, weights_sha256
-from benchbox.bench.network_columns import network_columns
+from benchbox.acceleration import PLAIN, Acceleration
+from benchbox.bench.identity import network_columns, plugin_columns, weights_sha256
 from benchbox.bench.provenance import device_name
 from benchbox.bench.saver import Saver
 from benchbox.card import sha256
@@ -28,7 +26,7 @@ from benchbox.schedule import Schedule
 from benchbox.store.paths import digest, dumps
 
 if TYPE_CHECKING:
-    import torch
+    from benchbox.denoiser import Denoiser
 
 DTYPES = ("float16", "bfloat16", "float32", "float64")
 """By their names in torch. Planning does not import torch, which takes longer than all the rest of it."""
@@ -55,7 +53,7 @@ class Cell:
     final: str
     nfe_policy: str
     noise_block: int
-    noise_device: str | None
+    noise_device: str
     n_levels: int = 0
     nfe_requested: int | None = None
     skip: str | None = None
@@ -66,8 +64,7 @@ class Cell:
     calls_planned: int | None = None
     problem: Problem | None = None
     measurements: int = 1
-    compile: bool = False
-    channels_last: bool = False
+    acceleration: Acceleration = PLAIN
 
     @property
     def adaptive(self) -> bool:
@@ -94,6 +91,12 @@ class Cell:
         dtype = torch.float64 if self.dtype == "float64" else torch.float32
         return measure(self.problem, self.model, self.measurements, self.seed, self.device, dtype)
 
+    def denoiser(self) -> Denoiser:
+        """The model's denoiser, loaded once per process for all cells that use it, with this cell's measurements."""
+        denoiser = loaded_denoiser(self.model, self.device, self.dtype, self.acceleration)
+        denoiser.pose(self.measured)
+        return denoiser
+
     @cached_property
     def identity(self) -> dict[str, Any]:
         """The columns that determine each sample."""
@@ -108,12 +111,8 @@ class Cell:
             "seed": self.seed, "dtype": self.dtype, "final": self.final, "guidance": None,
             "benchbox": OWN_VERSION, "contract": CONTRACT,
             **({"measurements": self.measurements} if self.problem else {}),
-            **network_columns(self.model, self.device, self.dtype, self.compile, self.channels_last),
+            **network_columns(self.model, self.device, self.dtype, self.acceleration),
         } | plugin_columns("guidance", self.guidance) | plugin_columns("problem", self.problem)  # fmt: skip
-
-    @property
-    def acceleration(self) -> Acceleration:
-        return Acceleration(self.compile, self.channels_last)
 
     @cached_property
     def stream(self) -> str:
@@ -136,22 +135,20 @@ class Cell:
         return digest([self.stream, budget, self.n_samples, self.batch_size, device_name(self.device)])
 
     @property
-    def noise_on(self) -> torch.device:
-        import torch
-
-        return torch.device(self.noise_device or self.device)
-
-    @property
     def noise_kind(self) -> str:
         """The kind of device that draws the noise, without its number."""
-        return (self.noise_device or self.device).partition(":")[0]
-
-    @property
-    def unit(self) -> int:
-        """Samples in the smallest shard: whole batches of whole noise blocks."""
-        return self.noise_block if self.adaptive else math.lcm(self.batch_size, self.noise_block)
+        return self.noise_device.partition(":")[0]
 
     @cached_property
     def packages(self) -> list[str]:
         """The packages of all its plugins, metrics included."""
         return sorted({p.split()[0] for plugin in (*self.plugins, *self.metrics) for p in plugin_packages(plugin)})
+
+
+@lru_cache(maxsize=4)
+def loaded_denoiser(model: Model, device: str, dtype: str, acceleration: Acceleration) -> Denoiser:
+    import torch
+
+    from benchbox.denoiser import Denoiser
+
+    return Denoiser(model, torch.device(device), getattr(torch, dtype), acceleration)

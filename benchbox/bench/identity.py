@@ -1,4 +1,4 @@
-"""What identifies a plugin in a row: the hash of a model's weights, and the columns of a guidance or a problem."""
+"""Columns that identify what a cell runs: a model's weights, how its network is computed, guidance and problem."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from benchbox.acceleration import Acceleration, compile_mode, half_weights
 from benchbox.card import sha256
 from benchbox.guidance import Guidance
 from benchbox.model import Model
@@ -45,3 +46,13 @@ def plugin_columns(kind: str, plugin: Guidance | Problem | None) -> dict[str, An
         kind: plugin.name, f"{kind}_options": dumps(describe(plugin)),
         f"{kind}_package": offer and offer.package, f"{kind}_version": offer and offer.version,
     }  # fmt: skip
+
+
+def network_columns(model: Model, device: str, dtype: str, acceleration: Acceleration) -> dict[str, Any]:
+    """The columns of what is not as usual, which changes samples by rounding; empty for an eager network."""
+    columns = {
+        "weights_dtype": dtype if half_weights(model, dtype) else None,
+        "memory_format": "channels_last" if acceleration.channels_last else None,
+        "compile": compile_mode(device) if acceleration.compiled else None,
+    }
+    return {name: value for name, value in columns.items() if value is not None}

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from benchbox.bench.cell import Cell
-from benchbox.bench.configuration import Configuration
+from benchbox.bench.request import Configuration
 from benchbox.bench.resume import n_resumable
 from benchbox.bench.row import missing_metrics
 from benchbox.bench.saving import unsaved
@@ -101,7 +101,9 @@ def plan_sweep(
 
         measured = Costs(framed(store.table()))
         planned = [replace(p, cost=measured.estimate(p.cell, p.cell.n_samples - p.n_left)) for p in planned]
-    return Plan(tuple(planned), is_isolated(cells, executor), force, **origin)
+    # if a task of any cell must run isolated, all do, since this process has imported external code
+    isolated = any(executor.isolated(LoadModel(cell)) for cell in cells if not cell.skip)
+    return Plan(tuple(planned), isolated, force, **origin)
 
 
 def plan_cell(cell: Cell, row: Row | None) -> PlannedCell:
@@ -119,8 +121,3 @@ def with_kept(planned: PlannedCell, store: Store) -> PlannedCell:
     if planned.n_left == 0:
         return planned
     return replace(planned, n_kept=n_resumable(planned.cell, planned.metrics, store, planned.most_kept))
-
-
-def is_isolated(cells: Sequence[Cell], executor: Executor) -> bool:
-    """Whether any cell must run isolated; then all do, since this process has imported external code."""
-    return any(executor.isolated(LoadModel(cell)) for cell in cells if not cell.skip)

@@ -8,6 +8,7 @@ from typing import Any
 
 import pyarrow.compute as pc
 
+from benchbox.acceleration import Acceleration
 from benchbox.bench.budget import at_budget
 from benchbox.bench.cell import Cell
 from benchbox.bench.external_code import StoredRow, json_object, known_plugin, stored_metrics, text_values
@@ -83,7 +84,8 @@ def _rebuild(row: StoredRow, device: str | None) -> Cell:
     request.check()
     sampler, model = (plugin_of(kind, row) for kind in ("sampler", "model"))
     guidance, problem = (None if row.get(kind) is None else plugin_of(kind, row) for kind in ("guidance", "problem"))
-    validate_model(model)
+    acceleration = Acceleration(request.compile, request.channels_last)
+    validate_model(model, acceleration)
     metrics = tuple(registry().get("metric", split_label(label)[0], o) for label, o in stored_metrics(row).items())
     for metric in metrics:
         metric.check(model)
@@ -92,9 +94,9 @@ def _rebuild(row: StoredRow, device: str | None) -> Cell:
         sampler, model, plugin_of("schedule", row, model.schedule),
         plugin_of("grid", row, default_grid(model, sampler)), metrics,
         row["seed"], request.n_samples, request.batch_size, request.device, request.dtype, request.final,
-        request.nfe_policy, request.noise_block, request.noise_device, guidance=guidance, nfe_of=request.nfe_of,
-        problem=problem_of(problem, model, sampler, guidance), measurements=request.measurements,
-        compile=request.compile, channels_last=request.channels_last,
+        request.nfe_policy, request.noise_block, request.noise_device or request.device, guidance=guidance,
+        nfe_of=request.nfe_of, problem=problem_of(problem, model, sampler, guidance),
+        measurements=request.measurements, acceleration=acceleration,
     )  # fmt: skip
     return at_budget(cell, request.nfe[0] if request.nfe else None)
 

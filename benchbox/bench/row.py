@@ -22,11 +22,11 @@ from benchbox.store.schema import ORDER
 from benchbox.store.values import Value, split_label, value_columns, values
 
 
-def value(metric: Metric, model: Model, label: str | None = None) -> Value:
-    """The value of a metric of a model's samples."""
+def value(metric: Metric, model: Model, suffix: str = "") -> Value:
+    """The value of a metric of a model's samples; suffix: of its columns in the row."""
     options = json.loads(json.dumps(describe(metric)))
     files = {option: known_sha256(path) for option, path in metric.files(model).items() if path.is_file()}
-    return Value(label or metric.name, options, files)
+    return Value(metric.name, suffix, options, files)
 
 
 def missing_metrics(metrics: Iterable[Metric], model: Model, row: Mapping[str, Any] | None = None) -> dict[str, Metric]:
@@ -42,7 +42,7 @@ def missing_metrics(metrics: Iterable[Metric], model: Model, row: Mapping[str, A
 
 
 def metric_values(metrics: Mapping[str, Metric], model: Model) -> list[Value]:
-    return [value(metric, model, label) for label, metric in metrics.items()]
+    return [value(metric, model, split_label(label)[1]) for label, metric in metrics.items()]
 
 
 def plain_columns(metric: Metric, computed: dict[str, Any]) -> dict[str, Any]:

@@ -11,11 +11,10 @@ import torch
 from torch import Tensor
 
 from benchbox.bench.cell import Cell
-from benchbox.bench.loaded import loaded_denoiser
 from benchbox.bench.meter import Meter
 from benchbox.bench.recording import FiniteCheck
-from benchbox.clock import clock
 from benchbox.denoiser import Denoiser
+from benchbox.device import clock
 from benchbox.driver import mode, states, trajectory
 from benchbox.errors import Told
 from benchbox.grid import Levels
@@ -44,8 +43,7 @@ class Run:
         self.cell, self.tick = cell, tick
         self.began = time.monotonic()
         self.device = torch.device(cell.device)
-        self.denoise = loaded_denoiser(cell.model, cell.device, cell.dtype, cell.acceleration)
-        self.denoise.pose(cell.measured)
+        self.denoise = cell.denoiser()
         self.levels = cell.levels
         self.dtype = torch.float64 if cell.dtype == "float64" else torch.float32
         self.size = cell.noise_block if cell.adaptive else cell.batch_size
@@ -64,13 +62,13 @@ class Run:
         if Run.warm == key:
             return
         n = self.size if self.cell.adaptive else min(self.size, self.cell.n_samples)
-        first_only = len(self.levels.sigmas) > 1 and not self.cell.compile
+        first_only = len(self.levels.sigmas) > 1 and not self.cell.acceleration.compiled
         levels = self.levels.interval(0) if first_only else self.levels
         self.denoise.at(torch.arange(n, device=self.device))
         meter = Meter(self.device)
         try:
-            with meter:
-                self.walk(levels, 0, n, self.cell.final if self.cell.compile else "denoise")
+            with meter.timed():
+                self.walk(levels, 0, n, self.cell.final if self.cell.acceleration.compiled else "denoise")
         except torch.OutOfMemoryError:
             return  # the run itself tries a smaller batch
         finally:
@@ -103,7 +101,7 @@ class Run:
         """
         if self.cell.adaptive:
             return self.size
-        return min(self.size, self.cell.n_samples) if self.cell.compile else n
+        return min(self.size, self.cell.n_samples) if self.cell.acceleration.compiled else n
 
     def batch_or_halve(self, first: int, n: int) -> Tensor | None:
         """A batch of samples; None, and half the batch size, where it does not fit into memory."""
@@ -125,7 +123,7 @@ class Run:
         cell, before, calls = self.cell, self.denoise.evaluations, self.denoise.guided_calls
         self.begun += n
         index = torch.arange(first, first + n, device=self.device)
-        with self.meter:
+        with self.meter.timed():
             self.denoise.at(index)
             x = self.walk(self.levels, first, n, cell.final, self.tick)
         self.first_s = self.first_s or self.meter.seconds
@@ -166,7 +164,7 @@ class Run:
 
     def noise(self, first: int, n: int) -> Noise:
         cell = self.cell
-        on, block, steps = cell.noise_on, cell.noise_block, len(self.levels.sigmas) - 1
+        on, block, steps = cell.noise_device, cell.noise_block, len(self.levels.sigmas) - 1
         return Noise(cell.seed, first, n, cell.model.shape, on, self.dtype, block, self.device, steps)
 
     def counts(self) -> dict[str, float]:
@@ -188,8 +186,8 @@ class Run:
             "rows": self.rows, "elapsed_s": time.monotonic() - self.began, "wall_s": self.meter.seconds,
             "model_s": sum(network.clock.seconds for network in self.denoise.networks()),
             "decode_s": self.decoding.seconds,
-            "compile_s": max(self.warm_s - self.first_s, 0.0) if self.cell.compile else None,
-            "timing_valid": not (halved or self.meter.shared), **self.meter.costs(),
+            "compile_s": max(self.warm_s - self.first_s, 0.0) if self.cell.acceleration.compiled else None,
+            "timing_valid": not (halved or self.meter.contention.detected), **self.meter.costs(),
         }  # fmt: skip
 
 

@@ -9,13 +9,12 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 
 from benchbox.bench.cell_run import CellRun, TaskLimits
-from benchbox.bench.configuration import save_configuration
 from benchbox.bench.dispatch import Dispatcher
 from benchbox.bench.plan import Plan, PlannedCell, Row, Watcher, plan_cell, with_kept
+from benchbox.bench.request import save_configuration
 from benchbox.bench.resume import resumable, save_progress
 from benchbox.bench.row import initial_row, missing_metrics, now, with_metrics
-from benchbox.bench.shard_result import Shard, ShardResult
-from benchbox.bench.sharding import SHARDS, shards
+from benchbox.bench.shard_result import SHARDS, Shard, ShardResult, shards
 from benchbox.bench.task import CheckStates
 from benchbox.executor import Executor
 from benchbox.stopping import raise_if_stopped

@@ -97,18 +97,22 @@ class Settings:
         self.settings = sorted(settings, key=lambda setting: setting.prefix is not None)
         self.options: dict[str, set[str]] = {}
 
-    def variants(self, kind: str, name: str, **fixed: Any) -> list[Any]:
-        """The instances of a plugin: one for each combination of the values that the settings give its options."""
-        cls = registry().find(kind, name).cls
-        types_, names = hints(cls), {name, cls.name}
+    def variants(self, kind: str, name: str) -> list[Any]:
+        """The plugins that a name means: one for each combination of the values that the settings give its options.
+
+        name: PLUGIN or PLUGIN:VALUE (VALUE is its required option, as in file:FILE), or a model's card (`model_named`).
+        """
+        plugin, required_option = model_named(name) if kind == "model" else named_with_value(kind, name)
+        cls = registry().find(kind, plugin).cls
+        types_, names = hints(cls), {plugin, cls.name}
         self.options.setdefault(cls.name, set()).update(types_)
-        lists: dict[str, list[Any]] = {option: [value] for option, value in fixed.items()}
+        lists: dict[str, list[Any]] = {option: [value] for option, value in required_option.items()}
         for setting in self.settings:
             if setting.option in types_ and (setting.prefix is None or setting.prefix in names):
                 setting.used = True
                 lists[setting.option] = self._values(types_[setting.option], setting.values)
         combinations = (dict(zip(lists, values, strict=True)) for values in product(*lists.values()))
-        return [registry().get(kind, name, options) for options in combinations]
+        return [registry().get(kind, plugin, options) for options in combinations]
 
     def _values(self, hint: Any, values: Sequence[Any]) -> list[Any]:
         """The values, with the name of a plugin replaced by its variants."""
@@ -119,13 +123,12 @@ class Settings:
         variants: list[Any] = []
         for value in values:
             is_name = isinstance(value, str) and value not in words
-            variants += self._named(kinds[0], value) if is_name else [value]
+            variants += self.variants(kinds[0], value) if is_name else [value]
         return variants
 
-    def _named(self, kind: str, name: str) -> list[Any]:
-        """The variants of a plugin that is an option; a model has the names that --model accepts."""
-        plugin, required_option = model_named(name) if kind == "model" else (name, {})
-        return self.variants(kind, plugin, **required_option)
+    def chosen(self, kind: str, names: Sequence[Any]) -> list[Any]:
+        """The plugins of these names in all settings; an instance stands for itself, as None does."""
+        return [p for name in names for p in (self.variants(kind, name) if isinstance(name, str) else [name])]
 
     def finish(self) -> None:
         """UsageError for a setting that no chosen plugin used."""

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from numpy.typing import NDArray
 
 from benchbox.store.arrays import pack, unpack
+
+if TYPE_CHECKING:
+    from benchbox.bench.cell import Cell
+
+SHARDS = 8
+"""Shards of a cell: a process that is killed loses at most one."""
 
 
 @dataclass(frozen=True)
@@ -16,6 +23,18 @@ class Shard:
 
     first: int
     n: int
+
+
+def shards(cell: Cell, begin: int = 0, count: int = SHARDS) -> list[Shard]:
+    """At most `count` shards of whole noise blocks and batches, without the samples before `begin`.
+
+    Their boundaries do not depend on `begin`, so a resumed cell adds the same numbers in the same order.
+    """
+    unit = cell.noise_block if cell.adaptive else math.lcm(cell.batch_size, cell.noise_block)
+    size = -(-cell.n_samples // (unit * count)) * unit
+    ends = [*range(size, cell.n_samples, size), cell.n_samples]
+    firsts = [max(begin, end - size if end % size == 0 else end - end % size) for end in ends]
+    return [Shard(first, end - first) for first, end in zip(firsts, ends, strict=True) if first < end]
 
 
 State = dict[str, NDArray[Any]]

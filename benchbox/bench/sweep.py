@@ -7,14 +7,13 @@ from dataclasses import replace
 from itertools import product
 from typing import Any, get_args
 
+from benchbox.acceleration import PLAIN, Acceleration
 from benchbox.bench.budget import at_each_budget
 from benchbox.bench.cell import Cell
-from benchbox.bench.network_columns import validate_acceleration
 from benchbox.bench.request import Request
-from benchbox.bench.settings import Settings, model_named, named_with_value
+from benchbox.bench.settings import Settings
 from benchbox.driver import check_jumps, default_grid
 from benchbox.errors import UsageError
-from benchbox.grid import Grid
 from benchbox.guidance import Guidance
 from benchbox.measurement import pose
 from benchbox.metric import Metric
@@ -22,7 +21,6 @@ from benchbox.model import Model, Prediction
 from benchbox.options import describe
 from benchbox.problem import Problem
 from benchbox.registry import registry
-from benchbox.run_grid import completed_grid
 from benchbox.sampler import Sampler
 from benchbox.schedule import Schedule
 
@@ -37,63 +35,36 @@ def expand(request: Request) -> list[Cell]:
 
 
 def _cells(request: Request, settings: Settings) -> Iterator[Cell]:
-    models = [m for name in request.models for m in model_variants(settings, name)]
-    samplers = [s for name in request.samplers for s in settings.variants("sampler", name)]
-    guidances = plugin_variants(settings, "guidance", request.guidances)
-    problems = plugin_variants(settings, "problem", request.problems)
+    acceleration = Acceleration(request.compile, request.channels_last)
+    models = settings.chosen("model", request.models)
+    samplers = settings.chosen("sampler", request.samplers)
+    guidances, problems = (
+        settings.chosen(kind, [None if name == "none" else name for name in names] or [None])
+        for kind, names in (("guidance", request.guidances), ("problem", request.problems))
+    )
     for named, sampler, guidance, posed in product(models, samplers, guidances, problems):
-        validate_model(named)
-        validate_acceleration(named, request)
+        validate_model(named, acceleration)
         model = named if guidance is None else guided_model(named, guidance)
         problem = problem_of(posed, model, sampler, guidance)
         check_jumps(sampler, model, guidance)
         sampler.check(model)
         if request.save is not None:
             request.save.check(model)
-        schedules = [s for name in request.schedules for s in settings.variants("schedule", name)] or [model.schedule]
-        names_or_grids: Sequence[str | Grid] = request.grids or [default_grid(model, sampler)]
-        grids = [
-            g for grid in names_or_grids for g in (grid_variants(settings, grid) if isinstance(grid, str) else [grid])
-        ]
+        schedules = settings.chosen("schedule", request.schedules or [model.schedule])
+        grids = settings.chosen("grid", request.grids or [default_grid(model, sampler)])
         metrics = metrics_of(request, model, settings, problem)
         for schedule, grid, seed in product(schedules, grids, request.seeds):
             cell = Cell(
                 sampler=sampler, model=model, schedule=schedule,
-                grid=completed_grid(grid, sampler, model, schedule, guidance), metrics=metrics, seed=seed,
+                grid=grid.for_run(sampler, model, schedule, guidance), metrics=metrics, seed=seed,
                 n_samples=request.n_samples, batch_size=request.batch_size, device=request.device, dtype=request.dtype,
                 final=request.final, nfe_policy=request.nfe_policy, noise_block=request.noise_block,
-                noise_device=request.noise_device, save=request.save, guidance=guidance,
+                noise_device=request.noise_device or request.device, save=request.save, guidance=guidance,
                 nfe_of=request.nfe_of if guidance else "network",
                 problem=problem, measurements=request.measurements if problem else 1,
-                compile=request.compile, channels_last=request.channels_last,
+                acceleration=acceleration,
             )  # fmt: skip
             yield from at_each_budget(cell, request.nfe)
-
-
-def model_variants(settings: Settings, name: str) -> list[Model]:
-    """The models that a name on the command line means (see `model_named`), in all settings."""
-    plugin, required_option = model_named(name)
-    return settings.variants("model", plugin, **required_option)
-
-
-def grid_variants(settings: Settings, name: str) -> list[Grid]:
-    """The grids of a name, or of PLUGIN:VALUE (VALUE is its required option, as in file:FILE), in all settings."""
-    plugin, required_option = named_with_value("grid", name)
-    return settings.variants("grid", plugin, **required_option)
-
-
-def plugin_variants(settings: Settings, kind: str, names: Sequence[Any]) -> list[Any]:
-    """The guidances or problems of these names in all settings; None for the name `none`, and where there is no name.
-
-    An instance stands for itself.
-    """
-    variants: list[Any] = []
-    for name in names or ["none"]:
-        if isinstance(name, str):
-            variants += [None] if name == "none" else settings.variants(kind, name)
-        else:
-            variants.append(name)
-    return variants
 
 
 def guided_model(model: Model, guidance: Guidance) -> Model:
@@ -153,7 +124,7 @@ def metrics_of(
     own = model.metrics if problem is None else (*model.metrics, *PROBLEM_METRICS)
     names = own if request.metrics is None else request.metrics
     metrics = []
-    for metric in (metric for name in names for metric in settings.variants("metric", name)):
+    for metric in settings.chosen("metric", names):
         try:
             metric.check(model)
             metric.check_problem(problem, model)
@@ -175,8 +146,8 @@ def unmeasured(cells: Sequence[Cell]) -> Iterator[str]:
                 yield f"model {model.title} is run without its {name}: {error}"
 
 
-def validate_model(model: Model) -> None:
-    """UsageError where a model's schedule is not an instance, or its prediction is not a known one."""
+def validate_model(model: Model, acceleration: Acceleration = PLAIN) -> None:
+    """UsageError where a model has no valid schedule or prediction, or its network cannot be accelerated so."""
     if not isinstance(model.schedule, Schedule):
         raise UsageError(
             f"model {model.name} has schedule {model.schedule!r}: give an instance, such as "
@@ -186,6 +157,14 @@ def validate_model(model: Model) -> None:
     is_formula = type(model).denoiser is not Model.denoiser
     if model.prediction not in valid and not (model.prediction is None and is_formula):
         raise UsageError(f"model {model.name} has prediction {model.prediction!r}: give one of {', '.join(valid)}.")
+    if acceleration != PLAIN and model.prediction is None:
+        option = "--compile" if acceleration.compiled else "--channels-last"
+        raise UsageError(f"{option} is for networks, and model {model.title} is a formula: leave it out.")
+    if acceleration.channels_last and len(model.shape) != 3:
+        raise UsageError(
+            f"--channels-last is for networks of images, and the samples of model {model.title} have shape "
+            f"{model.shape}: leave it out."
+        )
 
 
 def one_cell(sampler: str | Sampler, model: str, nfe: int | None, **request: Any) -> Cell:

@@ -23,7 +23,6 @@ from benchbox.store.leases import exclusive
 
 if TYPE_CHECKING:
     from benchbox.bench.run import Tick
-    from benchbox.denoiser import Denoiser
 
 
 def no_tick() -> None:
@@ -57,14 +56,9 @@ class Task(ABC):
     def device(self) -> str:
         return self.cell.device
 
-    def prepare(self) -> Denoiser:
-        """Load the model, and measure the truths of its problem."""
-        from benchbox.bench.loaded import loaded_denoiser  # here: this imports torch, which planning does without
-
-        cell = self.cell
-        denoise = loaded_denoiser(cell.model, cell.device, cell.dtype, cell.acceleration)
-        denoise.pose(cell.measured)
-        return denoise
+    def prepare(self) -> None:
+        """Load the model, and measure the truths of its problem: work that does not count towards the timeout."""
+        self.cell.denoiser()
 
     def __getstate__(self) -> dict[str, Any]:
         return self.__dict__ | {"tick": no_tick}
@@ -87,10 +81,10 @@ class Task(ABC):
     def context(self) -> Context:
         import torch
 
-        cell, denoiser = self.cell, self.prepare()
+        cell = self.cell
         return Context(
-            cell.model, denoiser, cell.schedule, cell.levels, torch.device(cell.device), cell.seed, cell.final,
-            cell.noise_block, cell.noise_on, cell.guidance, cell.measured,
+            cell.model, cell.denoiser(), cell.schedule, cell.levels, torch.device(cell.device), cell.seed, cell.final,
+            cell.noise_block, torch.device(cell.noise_device), cell.guidance, cell.measured,
         )  # fmt: skip
 
     def accumulators(self, states: dict[str, State] | None = None) -> list[Accumulator]:
@@ -113,7 +107,7 @@ class LoadModel(Task):
         title, guidance = self.cell.model.title, self.cell.guidance
         failure = f"model {title} cannot be loaded"
         try:
-            self.prepare()
+            self.cell.denoiser()
             if guidance is not None and not self.cell.skip:
                 failure = f"guidance {guidance.name} cannot evaluate model {title} with these options"
                 self.try_guidance(guidance)
@@ -128,7 +122,7 @@ class LoadModel(Task):
         """Evaluate the guided denoiser once, on a sample of zeros: a guidance that cannot run is refused early."""
         import torch
 
-        cell, denoise = self.cell, self.prepare()
+        cell, denoise = self.cell, self.cell.denoiser()
         denoise.at(torch.arange(1, device=cell.device))
         with torch.inference_mode():
             x = torch.zeros(1, *cell.model.shape, device=cell.device)

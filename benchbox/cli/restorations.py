@@ -98,9 +98,9 @@ def restoration_name(cell: Cell) -> str:
 def problem_name(cell: Cell) -> str:
     from benchbox.options import describe
     from benchbox.registry import registry
-    from benchbox.report.table import problem_label
+    from benchbox.report.table import label
     from benchbox.store.paths import dumps
 
     assert cell.problem is not None
     row = {"problem": cell.problem.name, "problem_options": dumps(describe(cell.problem))}
-    return problem_label(row, registry().defaults)
+    return label(row, "problem", registry().defaults)

@@ -21,7 +21,7 @@ Directory = Annotated[Path, typer.Argument(help="A results directory.")]
 @results_app.command("verify")
 def verify_directory(directory: Directory = Path("results")) -> None:
     """Read every file and check every row; report damaged, foreign, newer and dishonest ones (exit status 1)."""
-    from benchbox.bench.configuration import load_configuration
+    from benchbox.bench.request import load_configuration
     from benchbox.report.publish import STREAM_COLUMNS, row_fault
     from benchbox.store.store import Store
     from benchbox.store.verify import verify

@@ -127,8 +127,8 @@ def run(
 
 def sweep(request: Request, executor: Executor, results: Path, dry_run: bool, force: bool, **options: Any) -> None:
     """Show the plan, execute it, show the rows. Exit status 1 if a cell failed."""
-    from benchbox.bench.configuration import resolved
     from benchbox.bench.plan import plan_sweep
+    from benchbox.bench.request import resolved
     from benchbox.bench.sweep import expand, unmeasured
     from benchbox.cli.tables import result_table
     from benchbox.cli.watch import execute, resume_message, show_costs

@@ -52,7 +52,7 @@ def score(
     if metric is None and not (model and source.metrics):
         raise UsageError("give the metrics to measure, such as --metric fid.")
     names = name_list(metric, "--metric") if metric else list(source.metrics)
-    metrics = tuple(m for n in names for m in settings.variants("metric", n))
+    metrics = tuple(settings.chosen("metric", names))
     settings.finish()
     request = Score(
         images, name or samples.resolve().stem, source, model is not None, metrics, seed, batch_size,
@@ -66,9 +66,7 @@ def score(
 
 def named_model(settings: Settings, name: str) -> Model:
     """The model of this name, with its options from the settings. UsageError for several."""
-    from benchbox.bench.sweep import model_variants
-
-    models = model_variants(settings, name)
+    models = settings.variants("model", name)
     if len(models) != 1:
         raise UsageError(f"{len(models)} settings of model {name} were given: give one.")
     return models[0]

@@ -40,7 +40,7 @@ def submit(
 
 def row_refusals(directory: Path, rows: pd.DataFrame) -> Iterator[str]:
     """What `benchbox results verify` and `benchbox publish` would refuse."""
-    from benchbox.bench.configuration import load_configuration
+    from benchbox.bench.request import load_configuration
     from benchbox.cli.results import track
     from benchbox.cli.rows import row_directories
     from benchbox.errors import UsageError

@@ -29,20 +29,16 @@ def plan_table(plan: Plan) -> RenderableType:
 
 def _plan_line(planned: PlannedCell) -> dict[str, str]:
     cell, nfe = planned.cell, planned.cell.nfe_planned
+    run = f"yes, from {planned.n_kept:,}" if planned.n_kept else "yes"
+    to_do = {"run": run, "metrics": "metrics" if planned.metrics else "samples", "done": "done already"}
     return {
         **labels(cell.identity, registry().defaults), "NFE asked": number(cell.nfe_requested),
         "NFE": "measured" if cell.adaptive else number(nfe),
         "denoiser": number(cell.calls_planned) if cell.guidance and cell.calls_planned else "",
         "steps": "" if cell.skip else str(cell.n_levels - 1),
         "evaluations": number(nfe * (cell.n_samples - planned.n_kept) if nfe else None),
-        **(_cost_columns(planned.cost) if planned.cost else {}), "to do": _to_do(planned),
+        **(_cost_columns(planned.cost) if planned.cost else {}), "to do": cell.skip or to_do[planned.todo],
     }  # fmt: skip
-
-
-def _to_do(planned: PlannedCell) -> str:
-    run = f"yes, from {planned.n_kept:,}" if planned.n_kept else "yes"
-    metrics = "metrics" if planned.metrics else "samples"
-    return planned.cell.skip or {"run": run, "metrics": metrics, "done": "done already"}[planned.todo]
 
 
 def _cost_columns(cost: CostEstimate) -> dict[str, str]:

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import Any
 
 from benchbox.bench.settings import Settings, parse_settings
-from benchbox.bench.sweep import model_variants
 from benchbox.exact.budget import BudgetSetting, setting
 from benchbox.exact.conformance import kind_of
 from benchbox.guidance import Guidance
@@ -34,8 +33,8 @@ def listed_names(names: list[str]) -> list[str]:
 def guided_pairs(names: list[str], set_: list[str], guidance: str) -> list[tuple[Any, Any]]:
     """All pairs of the samplers and the guidances; settings apply to both."""
     settings = Settings(parse_settings(set_))
-    samplers = [sampler for name in listed_names(names) for sampler in settings.variants("sampler", name)]
-    guidances = [one for name in guidance.split(",") for one in settings.variants("guidance", name)]
+    samplers = settings.chosen("sampler", listed_names(names))
+    guidances = settings.chosen("guidance", guidance.split(","))
     settings.finish()
     return [(sampler, one) for sampler in samplers for one in guidances]
 
@@ -43,7 +42,7 @@ def guided_pairs(names: list[str], set_: list[str], guidance: str) -> list[tuple
 def model_instances(names: list[str], set_: list[str]) -> list[Any]:
     """The models that names mean, as in run, in all settings."""
     settings = Settings(parse_settings(set_))
-    models = [model for name in names for model in model_variants(settings, name)]
+    models = settings.chosen("model", names)
     settings.finish()
     return models
 
@@ -61,8 +60,8 @@ def posterior_settings(
     """All triples of the runs of samplers, the problems of the Gaussian model, and the guidances."""
     settings = Settings(parse_settings(set_))
     model = settings.variants("model", "gaussian")[0]
-    samplers = [s for name in listed_names(names) for s in settings.variants("sampler", name)]
-    problems = [p for name in problem.split(",") for p in settings.variants("problem", name)]
-    guidances = [g for name in guidance.split(",") for g in settings.variants("guidance", name)]
+    samplers = settings.chosen("sampler", listed_names(names))
+    problems = settings.chosen("problem", problem.split(","))
+    guidances = settings.chosen("guidance", guidance.split(","))
     settings.finish()
     return [(setting(s, model, *run), p, g) for s in samplers for p in problems for g in guidances]

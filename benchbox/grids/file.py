@@ -12,8 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchbox.errors import UsageError
-from benchbox.grid import stretched
-from benchbox.run_grid import RunGrid
+from benchbox.grid import Grid, stretched
 from benchbox.schedule import Schedule
 from benchbox.tuned import TunedFile, described, described_model, read_tuned, sampler_label
 
@@ -24,7 +23,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class FileGrid(RunGrid):
+class FileGrid(Grid):
     """The levels in a file that `benchbox tune` wrote, FILE in `--grid file:FILE`.
 
     Each sampler gets those that were tuned for it at its budget, by GITS (Chen et al. 2024, arXiv:2405.11326), OSS (Pei

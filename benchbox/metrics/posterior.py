@@ -21,12 +21,6 @@ if TYPE_CHECKING:
     from benchbox.problem import Problem
 
 
-def require_known(metric: str, problem: Problem | None) -> None:
-    """UsageError where the posterior of a problem is no formula, even for data whose law is one."""
-    if problem is not None and not problem.linear:
-        raise UsageError(f"metric {metric} needs a known posterior, and problem {problem.name} is not linear.")
-
-
 def compares_with_data(metric: str, problem: Problem | None) -> None:
     """UsageError under a problem: the samples are of its posterior, and the metric's reference is the data."""
     if problem is not None:

@@ -12,7 +12,6 @@ from benchbox.errors import UsageError
 from benchbox.gaussians import posterior_of
 from benchbox.measurement import Measurements
 from benchbox.metric import Context, Metric
-from benchbox.metrics.posterior import require_known
 from benchbox.metrics.restoration import over_measurements
 from benchbox.metrics.sorted_columns import Float32Array, Sorted, distance
 from benchbox.metrics.vectors import StoredVectors
@@ -52,8 +51,10 @@ class SlicedW2(Metric):
             raise UsageError(f"{reason}: choose another metric.")
 
     def check_problem(self, problem: Problem | None, model: Model) -> None:
-        require_known(self.name, problem)
-        if problem is not None and model.mixture_law() is None:
+        if problem is None:
+            return
+        problem.require_linear(self.name)
+        if model.mixture_law() is None:
             raise UsageError(
                 f"metric {self.name} needs a known posterior, and that of model {model.title} is not known."
             )

@@ -9,7 +9,7 @@ from benchbox.errors import UsageError
 from benchbox.metric import Accumulator, Context, Metric
 from benchbox.metrics.blocks import BlockMoments, block_error
 from benchbox.metrics.frechet import Matrix, Moments, gaussian_w2
-from benchbox.metrics.posterior import PosteriorW2, require_known
+from benchbox.metrics.posterior import PosteriorW2
 from benchbox.model import Model
 
 if TYPE_CHECKING:
@@ -45,7 +45,8 @@ class W2(Metric):
             )
 
     def check_problem(self, problem: Problem | None, model: Model) -> None:
-        require_known(self.name, problem)
+        if problem is not None:
+            problem.require_linear(self.name)
 
     def start(self, context: Context) -> Accumulator:
         if context.measurements is not None:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from benchbox.report.board import Board, BoardTask
 from benchbox.report.entry import Setup
 from benchbox.report.prepared import RANKED
-from benchbox.report.table import Defaults, changed_options, guidance_label, label, problem_label
+from benchbox.report.table import Defaults, changed_options, label
 
 EXTRA = ("dtype", "weights_dtype", "memory_format", "compile", "final")
 """Part of a setup's name where they differ within a board."""
@@ -77,7 +77,7 @@ def _guided_model(task: BoardTask, defaults: Defaults) -> str:
 def _target(task: BoardTask, defaults: Defaults) -> tuple[str, ...]:
     """What the samples are of, besides the model: its guidance, or an inverse problem and its measurements."""
     many = f"{task.measurements} measurements" if task.measurements not in ("", "1") else ""
-    return guidance_label(vars(task), defaults), problem_label(vars(task), defaults), many
+    return label(vars(task), "guidance", defaults), label(vars(task), "problem", defaults), many
 
 
 def board_terms(board: Board, defaults: Defaults) -> str:
@@ -117,7 +117,7 @@ def full_name(setup: Setup, all_setups: Sequence[Setup], defaults: Defaults) -> 
 
 def method_name(setup: Setup, defaults: Defaults) -> str:
     """The guidance that uses the measurement of an inverse problem; "" where there is none."""
-    return guidance_label({"guidance": setup.method, "guidance_options": setup.method_options}, defaults)
+    return label({"guidance": setup.method, "guidance_options": setup.method_options}, "guidance", defaults)
 
 
 def setup_names(setups: Iterable[Setup], defaults: Defaults) -> dict[Setup, str]:

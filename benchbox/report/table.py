@@ -25,9 +25,18 @@ Defaults = Callable[[str, str], Mapping[str, Any]]
 
 
 def label(row: Mapping[str, Any], kind: str, defaults: Defaults) -> str:
-    """The sampler (model, schedule, grid) of a row, with its non-default options."""
-    name = row[kind] or ""  # null where samples were made elsewhere
-    return f"{name} {changed_options(json.loads(row[f'{kind}_options'] or '{}'), kind, name, defaults)}".strip()
+    """A plugin of a row with its non-default options; "" where the row has none.
+
+    The scale of a guidance and the noise of an inverse problem are always stated.
+    """
+    if not isinstance(name := row.get(kind), str) or not name:
+        return ""
+    text = row.get(f"{kind}_options")
+    options = json.loads(text if isinstance(text, str) and text else "{}")
+    scale = f"scale={written(options.pop('scale'))}" if kind == "guidance" and "scale" in options else ""
+    noise = options.pop("sigma_y", None) if kind == "problem" else None
+    sigma_y = f"sigma_y={noise:.3g}" if isinstance(noise, int | float) else ""
+    return " ".join(filter(None, [name, scale, changed_options(options, kind, name, defaults), sigma_y]))
 
 
 def shared(rows: Iterable[Mapping[str, Any]], defaults: Defaults) -> Defaults:
@@ -43,30 +52,8 @@ def shared(rows: Iterable[Mapping[str, Any]], defaults: Defaults) -> Defaults:
 
 def labels(row: Mapping[str, Any], defaults: Defaults) -> dict[str, str]:
     """Sampler, model, problem, guidance, schedule, grid and seed of a row."""
-    plugins = {kind: label(row, kind, defaults) for kind in ("sampler", "model")}
-    plugins |= {"problem": problem_label(row, defaults), "guidance": guidance_label(row, defaults)}
-    return plugins | {kind: label(row, kind, defaults) for kind in ("schedule", "grid")} | {"seed": str(row["seed"])}
-
-
-def guidance_label(row: Mapping[str, Any], defaults: Defaults) -> str:
-    """The guidance of a row with its non-default options, and always with its scale; "" without guidance."""
-    if not isinstance(name := row.get("guidance"), str) or not name:
-        return ""
-    text = row.get("guidance_options")
-    options = json.loads(text if isinstance(text, str) and text else "{}")
-    scale = f"scale={written(options.pop('scale'))}" if "scale" in options else ""
-    return " ".join(filter(None, [name, scale, changed_options(options, "guidance", name, defaults)]))
-
-
-def problem_label(row: Mapping[str, Any], defaults: Defaults) -> str:
-    """The inverse problem of a row with its non-default options, and always with its noise; "" without a problem."""
-    if not isinstance(name := row.get("problem"), str) or not name:
-        return ""
-    text = row.get("problem_options")
-    options = json.loads(text if isinstance(text, str) and text else "{}")
-    noise = options.pop("sigma_y", None)
-    sigma_y = f"sigma_y={noise:.3g}" if isinstance(noise, int | float) else ""
-    return " ".join(filter(None, [name, changed_options(options, "problem", name, defaults), sigma_y]))
+    kinds = ("sampler", "model", "problem", "guidance", "schedule", "grid")
+    return {kind: label(row, kind, defaults) for kind in kinds} | {"seed": str(row["seed"])}
 
 
 def changed_options(options: Mapping[str, Any], kind: str, name: str, defaults: Defaults) -> str:

@@ -7,7 +7,7 @@ import re
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 
@@ -29,8 +29,8 @@ STRAY = re.compile(r"\.(?P<name>.+)\.lease\.(break|restore)\.(?P<pid>[0-9]+)\.[0
 """The name of a file that filelock uses while it takes over a lease."""
 
 
-class Leases:
-    """The leases of this process on cells of a results directory: `take`, work, `release`. Also a context manager.
+class Leases(AbstractContextManager["Leases"]):
+    """The leases of this process on cells of a results directory: `take`, work, `release`; the context releases all.
 
     A lease is a file beside the rows that a thread keeps fresh. One whose process is dead is taken over at once on the
     same machine; one of another machine once it has not been refreshed for `duration` seconds. A holder that is stopped
@@ -75,9 +75,6 @@ class Leases:
             stray = STRAY.fullmatch(path.name)
             if stray and not self._path(stray["name"]).exists() and not psutil.pid_exists(int(stray["pid"])):
                 path.unlink(missing_ok=True)
-
-    def __enter__(self) -> Leases:
-        return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self.close()

@@ -29,21 +29,19 @@ AnyRow = Mapping[str, Any]
 class Value(NamedTuple):
     """A value of a metric: its options, and the SHA-256 of its files by the option that names them.
 
-    files, columns: None where a row does not say, as of earlier versions.
+    suffix: of its columns in the row. files, columns: None where a row does not say, as of earlier versions.
     """
 
-    label: str
+    metric: str
+    suffix: str
     options: Mapping[str, Any]
     files: Mapping[str, str] | None = None
     columns: tuple[str, ...] | None = None
 
     @property
-    def metric(self) -> str:
-        return split_label(self.label)[0]
-
-    @property
-    def suffix(self) -> str:
-        return split_label(self.label)[1]
+    def label(self) -> str:
+        """Its key in the columns that say what a row's values are."""
+        return self.metric + self.suffix
 
     @property
     def setting(self) -> dict[str, Any]:
@@ -61,8 +59,8 @@ class Value(NamedTuple):
     def beside(self, others: Iterable[Value]) -> Value:
         """It under a label that it can have beside these: the metric's name, or that with the setting's hash."""
         if all(other.metric != self.metric for other in others):
-            return self._replace(label=self.metric)
-        return self._replace(label=f"{self.metric}@{hashlib.sha256(self.key.encode()).hexdigest()[:8]}")
+            return self._replace(suffix="")
+        return self._replace(suffix=f"@{hashlib.sha256(self.key.encode()).hexdigest()[:8]}")
 
     @property
     def key(self) -> str:
@@ -83,7 +81,7 @@ def values(row: AnyRow) -> list[Value]:
     for label, own_options in options.items():
         files, columns = (details.get(label, {}).get(name) for name in ("files", "columns"))
         named = tuple(map(str, columns)) if isinstance(columns, list) else None
-        row_values.append(Value(label, own_options, files if isinstance(files, dict) else None, named))
+        row_values.append(Value(*split_label(label), own_options, files if isinstance(files, dict) else None, named))
     return row_values
 
 

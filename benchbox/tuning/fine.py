@@ -11,7 +11,6 @@ import torch
 from torch import Tensor
 
 from benchbox.bench.cell import Cell
-from benchbox.bench.loaded import loaded_denoiser
 from benchbox.denoiser import Denoiser
 from benchbox.grid import Levels
 from benchbox.grids.levels import Karras
@@ -59,11 +58,11 @@ class FineSolution:
     def __init__(self, cell: Cell, first: int, n: int, tick: EvaluationsTick = lambda n: None) -> None:
         self.cell, self.n, self.tick = cell, n, tick
         device = torch.device(cell.device)
-        self.denoise: Denoiser = copy.copy(loaded_denoiser(cell.model, cell.device, cell.dtype, cell.acceleration))
+        self.denoise: Denoiser = copy.copy(cell.denoiser())
         self.denoise.reset()
         is_formula = cell.model.denoiser(device) is not None
         dtype = torch.float64 if is_formula or cell.dtype == "float64" else torch.float32
-        noise = Noise(cell.seed, first, n, cell.model.shape, cell.noise_on, dtype, cell.noise_block, device)
+        noise = Noise(cell.seed, first, n, cell.model.shape, cell.noise_device, dtype, cell.noise_block, device)
         self.z = noise(0.0, 0.0)
         self.index = torch.arange(first, first + n, device=device)
         self.every = REFINED if is_formula else 1

@@ -54,7 +54,7 @@ def unconditional(model: PipelineModel, index: Tensor) -> dict[str, Tensor] | No
 
 def of_prompts(model: PipelineModel, index: Tensor, prefix: str) -> dict[str, Tensor]:
     """The embeddings of the samples' prompts; prefix: of the negative ones."""
-    from benchbox.transfer import to_device  # it imports torch
+    from benchbox.device import to_device  # it imports torch
     from benchbox_diffusers.embeddings import embeddings
 
     options = {"dtype": model.weights_dtype or "float32", "variant": model.variant}

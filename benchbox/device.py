@@ -1,4 +1,4 @@
-"""Clocks around the model: each times one call at a time, and adds the times up."""
+"""What depends on the device: clocks around the model, which add up the times of its calls, and copies to it."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from time import perf_counter
 from typing import Any, TypeVar
 
 import torch
+from torch import Tensor
 
 T = TypeVar("T")
 
@@ -51,3 +52,10 @@ class CudaClock:
 
 def clock(device: torch.device) -> HostClock | CudaClock:
     return CudaClock(device) if device.type == "cuda" else HostClock()
+
+
+def to_device(x: Tensor, device: torch.device | str) -> Tensor:
+    """x on the device. The host does not wait for a copy to a GPU, which is made from pinned memory."""
+    if x.device.type == "cpu" and torch.device(device).type == "cuda":
+        return x.pin_memory().to(device, non_blocking=True)
+    return x.to(device)
