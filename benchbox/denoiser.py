@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import lru_cache
 
 import torch
 from torch import Tensor
@@ -119,3 +120,9 @@ class Denoiser(Conditional):
             return gradient
 
         return denoised.detach(), pull
+
+
+@lru_cache(maxsize=4)
+def loaded_denoiser(model: Model, device: str, dtype: str, acceleration: Acceleration) -> Denoiser:
+    """The denoiser of a model, loaded once per process; device and dtype by their names in torch."""
+    return Denoiser(model, torch.device(device), getattr(torch, dtype), acceleration)

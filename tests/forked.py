@@ -87,7 +87,7 @@ def share(directory: Path) -> None:
 
     def part() -> None:
         todo = sweep(directory, range(3, 10))
-        print(todo.count("run"), flush=True)
+        os.write(1, f"{todo.count('run')}\n".encode())  # in one piece: both processes write to one pipe
 
     children = [fork(part) for _ in range(2)]
     assert [os.waitpid(child, 0)[1] for child in children] == [0, 0]

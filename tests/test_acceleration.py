@@ -13,9 +13,8 @@ from torch import Tensor, nn
 
 import benchbox as api
 from benchbox.acceleration import Acceleration, accelerated, repeated_blocks
-from benchbox.bench.cell import loaded_denoiser
 from benchbox.bench.rerun import find_row, obstacles, rebuild
-from benchbox.denoiser import Denoiser
+from benchbox.denoiser import Denoiser, loaded_denoiser
 from benchbox.nets.unet import UNet
 from benchbox.prediction import Wrapped
 from benchbox.store.store import Store

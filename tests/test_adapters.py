@@ -22,11 +22,11 @@ from torch import Tensor, nn
 import benchbox
 from benchbox.acceleration import PLAIN
 from benchbox.bench.cell import Cell
-from benchbox.bench.cell import loaded_denoiser as loaded
 from benchbox.bench.run import make_samples
 from benchbox.bench.settings import parse_settings
 from benchbox.bench.sweep import Request, expand
 from benchbox.card import Card, sha256
+from benchbox.denoiser import loaded_denoiser as loaded
 from benchbox.models.importing import current_folder
 from benchbox.models.opened import opened_files, users_files
 from benchbox.prediction import edm_coefficients

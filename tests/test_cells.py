@@ -267,7 +267,7 @@ def test_the_timeout_holds_in_the_evaluations_of_a_metric(monkeypatch: pytest.Mo
     (cell,) = cells("ddim", 3, model="mixture")
     task = ComputeMetrics(cell, {"w2": benchbox.get("metric", "w2")}, timeout=0.0)
     asks = SimpleNamespace(compute=lambda: task.context().denoiser(torch.zeros(1, *cell.model.shape), 1.0))
-    monkeypatch.setattr(ComputeMetrics, "accumulators", lambda *_: [asks])
+    monkeypatch.setattr(ComputeMetrics, "accumulators", lambda *_: {"w2": asks})
     said = task(ShardResult({}, {})).report
     assert (said["status"], said["reason"]) == ("timeout", "it ran longer than 0 s")
 

@@ -9,9 +9,9 @@ import pytest
 import torch
 
 from benchbox.bench.cell import Cell
+from benchbox.bench.devices import device_name
 from benchbox.bench.estimate import CostEstimate, Costs, total
 from benchbox.bench.meter import MIB
-from benchbox.bench.provenance import device_name
 from benchbox.bench.settings import parse_settings
 from benchbox.bench.sweep import Request, expand
 from benchbox.store import schema

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from functools import cached_property, lru_cache
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchbox.acceleration import PLAIN, Acceleration
+from benchbox.bench.devices import device_name
 from benchbox.bench.identity import network_columns, plugin_columns, weights_sha256
-from benchbox.bench.provenance import device_name
 from benchbox.bench.saver import Saver
 from benchbox.card import sha256
 from benchbox.grid import Grid, Levels
@@ -27,9 +27,6 @@ from benchbox.store.paths import digest, dumps
 
 if TYPE_CHECKING:
     from benchbox.denoiser import Denoiser
-
-DTYPES = ("float16", "bfloat16", "float32", "float64")
-"""By their names in torch. Planning does not import torch, which takes longer than all the rest of it."""
 
 
 @dataclass(frozen=True)
@@ -76,8 +73,8 @@ class Cell:
 
     @property
     def plugins(self) -> tuple[Any, ...]:
-        plugins = (self.sampler, self.model, self.schedule, self.grid)
-        return (*plugins, *(plugin for plugin in (self.guidance, self.problem) if plugin is not None))
+        plugins = (self.sampler, self.model, self.schedule, self.grid, self.guidance, self.problem)
+        return tuple(plugin for plugin in plugins if plugin is not None)
 
     @cached_property
     def measured(self) -> Measurements | None:
@@ -93,6 +90,8 @@ class Cell:
 
     def denoiser(self) -> Denoiser:
         """The model's denoiser, loaded once per process for all cells that use it, with this cell's measurements."""
+        from benchbox.denoiser import loaded_denoiser  # here: it imports torch, which planning does without
+
         denoiser = loaded_denoiser(self.model, self.device, self.dtype, self.acceleration)
         denoiser.pose(self.measured)
         return denoiser
@@ -143,12 +142,3 @@ class Cell:
     def packages(self) -> list[str]:
         """The packages of all its plugins, metrics included."""
         return sorted({p.split()[0] for plugin in (*self.plugins, *self.metrics) for p in plugin_packages(plugin)})
-
-
-@lru_cache(maxsize=4)
-def loaded_denoiser(model: Model, device: str, dtype: str, acceleration: Acceleration) -> Denoiser:
-    import torch
-
-    from benchbox.denoiser import Denoiser
-
-    return Denoiser(model, torch.device(device), getattr(torch, dtype), acceleration)

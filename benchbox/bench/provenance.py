@@ -1,24 +1,20 @@
-"""The provenance of a row: the device, the machine, its settings, and the versions of all packages involved."""
+"""The provenance of a row: the machine, its settings, and the versions of all packages involved."""
 
 from __future__ import annotations
 
-import ctypes
 import json
 import os
 import platform
-import runpy
 import subprocess
-import sys
 from collections.abc import Iterable
 from functools import cache
 from importlib.metadata import Distribution, PackageNotFoundError
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlparse
 from urllib.request import url2pathname
 
-from benchbox.errors import UsageError
+from benchbox.bench.devices import device_name
 from benchbox.plugin import DISTRIBUTION
 
 ALWAYS = (DISTRIBUTION, "torch", "numpy", "torchdiffeq", "torch-fidelity")
@@ -119,49 +115,3 @@ def _output_of(*command: str, folder: Path | None = None) -> str | None:
     except (OSError, ValueError, subprocess.SubprocessError):
         return None
     return done.stdout.strip()
-
-
-def usable(name: str) -> str:
-    """The name of a torch device that works here; auto is CUDA where available, else the CPU. UsageError."""
-    if name == "cpu" or (name == "auto" and not may_find_gpu()):
-        return "cpu"
-    import torch
-
-    if name == "auto":
-        return "cuda" if torch.cuda.is_available() else "cpu"
-    try:
-        torch.zeros(1, device=torch.device(name)).sum().item()
-    except (RuntimeError, AssertionError, NotImplementedError) as error:
-        reason = str(error).splitlines()[0].rstrip(".")
-        raise UsageError(f"device {name!r} cannot be used here: {reason}.") from None
-    return name
-
-
-def may_find_gpu() -> bool:
-    """Whether torch may find a GPU here. That takes a build for one and a driver; the import would be slow."""
-    spec = find_spec("torch")
-    assert spec is not None
-    assert spec.origin is not None
-    built_for = runpy.run_path(str(Path(spec.origin).with_name("version.py")))
-    if built_for.get("hip") or not built_for.get("cuda"):
-        return bool(built_for.get("hip"))
-    try:
-        ctypes.CDLL("nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1")
-    except OSError:
-        return False
-    return True
-
-
-@cache
-def device_name(device: str) -> str:
-    if device.startswith("cuda"):
-        import torch
-
-        return torch.cuda.get_device_name(device)
-    try:
-        for line in Path("/proc/cpuinfo").read_text().splitlines():
-            if line.startswith("model name"):
-                return line.split(":", 1)[1].strip()
-    except OSError:
-        pass
-    return platform.processor() or platform.machine()

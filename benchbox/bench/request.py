@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from benchbox.atomic import write_whole
-from benchbox.bench.cell import DTYPES, Cell
+from benchbox.bench.cell import Cell
 from benchbox.bench.saver import Saver
 from benchbox.bench.settings import Setting
 from benchbox.commas import MOST_NUMBERS
@@ -25,8 +25,8 @@ from benchbox.store.paths import digest, dumps, opened, path_of
 DEFAULT_MODEL = "mnist-edm"
 
 ALLOWED_WORDS: dict[str, Collection[str]] = {
-    "dtype": DTYPES, "final": ("denoise", "none"), "nfe_policy": ("floor", "exact", "skip"),
-    "nfe_of": ("network", "denoiser"),
+    "dtype": ("float16", "bfloat16", "float32", "float64"), "final": ("denoise", "none"),
+    "nfe_policy": ("floor", "exact", "skip"), "nfe_of": ("network", "denoiser"),
 }  # fmt: skip
 """The valid words of a request."""
 

@@ -11,8 +11,9 @@ import pyarrow.compute as pc
 from benchbox.acceleration import Acceleration
 from benchbox.bench.budget import at_budget
 from benchbox.bench.cell import Cell
+from benchbox.bench.devices import device_name, usable
 from benchbox.bench.external_code import StoredRow, json_object, known_plugin, stored_metrics, text_values
-from benchbox.bench.provenance import ABSENT, device_name, package_versions, usable
+from benchbox.bench.provenance import ABSENT, package_versions
 from benchbox.bench.request import Request
 from benchbox.bench.settings import model_named
 from benchbox.bench.sweep import problem_of, validate_model
@@ -117,11 +118,7 @@ def request_of(row: StoredRow, device: str | None) -> Request:
 def plugin_of(kind: str, row: StoredRow, default: Any = None) -> Any:
     """The plugin of a row with its options: `default`, which need not be registered, where it is the same."""
     options = json_object(row, f"{kind}_options")
-    if (
-        default is not None
-        and getattr(default, "name", None) == row[kind]
-        and dumps(describe(default)) == dumps(options)
-    ):
+    if hasattr(default, "name") and default.name == row[kind] and dumps(describe(default)) == dumps(options):
         return default
     return registry().get(kind, plugin_name(kind, row), options)
 

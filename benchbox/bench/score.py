@@ -13,10 +13,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from benchbox.bench.devices import device_name
 from benchbox.bench.identity import weights_sha256
 from benchbox.bench.no_run import NoRun
 from benchbox.bench.plan import Row
-from benchbox.bench.provenance import device_name, machine, package_versions
+from benchbox.bench.provenance import machine, package_versions
 from benchbox.bench.row import (
     checked_row,
     metric_values,
@@ -146,5 +147,4 @@ def measure_samples(score: Score, store: Store, force: bool = False, tick: Score
             row = checked_row(with_values(score.row(metrics), score.compute(metrics, tick)))
             row = with_metrics(stored, row) if stored else row
             store.put(row)
-        leases.release(score.id)
     return row

@@ -119,12 +119,8 @@ class Settings:
         kinds = [KIND_OF[h] for h in alternatives(hint) if h in KIND_OF]
         if not kinds:
             return list(values)
-        words = {"none", *(str(h) for a in alternatives(hint) for h in getattr(a, "__args__", ()))}
-        variants: list[Any] = []
-        for value in values:
-            is_name = isinstance(value, str) and value not in words
-            variants += self.variants(kinds[0], value) if is_name else [value]
-        return variants
+        words = ["none", *(str(h) for a in alternatives(hint) for h in getattr(a, "__args__", ()))]
+        return [v for value in values for v in ([value] if value in words else self.chosen(kinds[0], [value]))]
 
     def chosen(self, kind: str, names: Sequence[Any]) -> list[Any]:
         """The plugins of these names in all settings; an instance stands for itself, as None does."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import traceback
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -23,6 +23,7 @@ from benchbox.store.leases import exclusive
 
 if TYPE_CHECKING:
     from benchbox.bench.run import Tick
+    from benchbox.denoiser import Denoiser
 
 
 def no_tick() -> None:
@@ -87,17 +88,14 @@ class Task(ABC):
             cell.noise_block, torch.device(cell.noise_device), cell.guidance, cell.measured,
         )  # fmt: skip
 
-    def accumulators(self, states: dict[str, State] | None = None) -> list[Accumulator]:
-        """One for each metric: fresh, or in the given state."""
+    def accumulators(self, states: dict[str, State] | None = None) -> dict[str, Accumulator]:
+        """One for each metric by its label: fresh, or in the given state."""
         context = self.context()
-        accumulators = [metric.start(context) for metric in self.metrics.values()]
-        for label, accumulator in zip(self.metrics, accumulators, strict=True):
-            if states is not None:
+        accumulators = {label: metric.start(context) for label, metric in self.metrics.items()}
+        if states is not None:
+            for label, accumulator in accumulators.items():
                 accumulator.load(states[label])
         return accumulators
-
-    def states(self, accumulators: Sequence[Accumulator]) -> dict[str, State]:
-        return {label: accumulator.state() for label, accumulator in zip(self.metrics, accumulators, strict=True)}
 
 
 class LoadModel(Task):
@@ -107,10 +105,10 @@ class LoadModel(Task):
         title, guidance = self.cell.model.title, self.cell.guidance
         failure = f"model {title} cannot be loaded"
         try:
-            self.cell.denoiser()
+            denoiser = self.cell.denoiser()
             if guidance is not None and not self.cell.skip:
                 failure = f"guidance {guidance.name} cannot evaluate model {title} with these options"
-                self.try_guidance(guidance)
+                self.try_guidance(guidance, denoiser)
         except UsageError as error:
             report |= {"status": "refused", "reason": str(error)}
         except Exception as error:
@@ -118,15 +116,14 @@ class LoadModel(Task):
                 report |= {"status": "refused", "reason": f"{failure}: {sentence(error)}."}
         return {}
 
-    def try_guidance(self, guidance: Guidance) -> None:
+    def try_guidance(self, guidance: Guidance, denoiser: Denoiser) -> None:
         """Evaluate the guided denoiser once, on a sample of zeros: a guidance that cannot run is refused early."""
         import torch
 
-        cell, denoise = self.cell, self.cell.denoiser()
-        denoise.at(torch.arange(1, device=cell.device))
+        device, levels = self.cell.device, self.cell.levels
+        denoiser.at(torch.arange(1, device=device))
         with torch.inference_mode():
-            x = torch.zeros(1, *cell.model.shape, device=cell.device)
-            guided(guidance, denoise, cell.levels)(x, cell.levels.sigmas[0])
+            guided(guidance, denoiser, levels)(torch.zeros(1, *self.cell.model.shape, device=device), levels.sigmas[0])
 
 
 class MakeSamples(Task):
@@ -144,7 +141,7 @@ class MakeSamples(Task):
                 with saved_shard(cell) if cell.save else nullcontext() as save:
                     try:
                         for x, index in run.samples(argument.first, argument.n):
-                            for accumulator in accumulators:
+                            for accumulator in accumulators.values():
                                 if cell.model.latent:
                                     accumulator.latents(run.latents[: len(x)], index)
                                 accumulator.update(x, index)
@@ -156,7 +153,7 @@ class MakeSamples(Task):
             finally:  # the costs are reported however the run ends
                 batch = run.size if run.size < cell.batch_size and not cell.adaptive else None
                 report |= {"counts": run.counts(), "costs": run.costs(), "batch": batch}
-        return self.states(accumulators)
+        return {label: accumulator.state() for label, accumulator in accumulators.items()}
 
 
 class CheckStates(Task):
@@ -174,10 +171,10 @@ class MergeShards(Task):
     """Merge the metrics' states of two sets of the cell's samples."""
 
     def work(self, report: Report, argument: tuple[ShardResult, ShardResult]) -> dict[str, State]:
-        both = [self.accumulators(result.states) for result in argument]
-        for accumulator, other in zip(*both, strict=True):
-            accumulator.merge(other)
-        return self.states(both[0])
+        accumulators, others = (self.accumulators(result.states) for result in argument)
+        for label, accumulator in accumulators.items():
+            accumulator.merge(others[label])
+        return {label: accumulator.state() for label, accumulator in accumulators.items()}
 
 
 class ComputeMetrics(Task):
@@ -186,9 +183,8 @@ class ComputeMetrics(Task):
     def work(self, report: Report, argument: ShardResult) -> dict[str, State]:
         report["columns"] = {}
         with time_limit(self.timeout):
-            accumulators = self.accumulators(argument.states)
-            for (label, metric), accumulator in zip(self.metrics.items(), accumulators, strict=True):
-                report["columns"][label] = plain_columns(metric, accumulator.compute())
+            for label, accumulator in self.accumulators(argument.states).items():
+                report["columns"][label] = plain_columns(self.metrics[label], accumulator.compute())
         return {}
 
 

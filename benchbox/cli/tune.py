@@ -49,7 +49,7 @@ def tune(
     force: Annotated[bool, typer.Option("--force", help="Tune again what the file holds already.")] = False,
 ) -> None:
     """Find noise levels for a sampler, a budget and a model; write those that are better on held-out samples."""
-    from benchbox.bench.provenance import usable
+    from benchbox.bench.devices import usable
     from benchbox.bench.request import Request
     from benchbox.bench.settings import parse_settings
     from benchbox.commas import integers
