@@ -56,7 +56,7 @@ def pick(sampler: str, change: str) -> Mutant:
         ("dps", "self.zeta * frame  →  frame", "names of options"),
         ("ddrm", "self.eta * sigma_next  →  self.eta", "law of a point"),
         ("ddrm", "@ u / s  →  y.y.to(x).flatten(1) @ u", "law of a point"),
-        ("ddrm", "→  d_bar - kept", "law of a point"),
+        ("ddrm", "→  d_bar - sigma_down", "law of a point"),
         ("ddrm", "y_std <= sigma  →", "law of a point"),
         ("dps", "(noise(sigma, sigma_next), noise(sigma, sigma_next))[1]", "draws"),
         ("repaint", "(noise(bottom, top), noise(bottom, top))[1]", "draws"),

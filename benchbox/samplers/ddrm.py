@@ -9,7 +9,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from benchbox.errors import UsageError
-from benchbox.sampler import Sampler
+from benchbox.sampler import Sampler, euler
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -62,11 +62,10 @@ class DDRM(Sampler):
         for sigma, sigma_next in pairwise(grid.sigmas):
             d, z = denoise(x, sigma), noise(sigma, sigma_next)
             d_bar, z_bar = d.flatten(1) @ v, z.flatten(1) @ v
-            noisy = (
-                d_bar + kept * sigma_next * (y_bar - d_bar) / y_std.clamp_min(1e-300) + self.eta * sigma_next * z_bar
-            )
+            sigma_down, sigma_up = kept * sigma_next, self.eta * sigma_next
+            noisy = d_bar + sigma_down * (y_bar - d_bar) / y_std.clamp_min(1e-300) + sigma_up * z_bar
             spread = (sigma_next**2 - self.eta_b**2 * y_std**2).clamp_min(0).sqrt()
             clean = d_bar.lerp(y_bar, self.eta_b) + spread * z_bar
-            x = d + kept * sigma_next / sigma * (x - d) + self.eta * sigma_next * z
+            x = euler(d, x, sigma, sigma_down).add_(z, alpha=sigma_up)
             x = with_spectrum(x, torch.where(y_std <= sigma_next, clean, noisy))
             yield x
