@@ -68,7 +68,7 @@ def sample(
     nfe_of="denoiser" of the guided denoiser. guidance, problem: a name or an instance; sample i belongs to
     measurement i mod measurements. UsageError for invalid arguments.
     """
-    from benchbox.bench.devices import usable
+    from benchbox.bench.hardware import usable
     from benchbox.bench.run import make_samples as run
     from benchbox.bench.settings import Setting
     from benchbox.bench.sweep import one_cell

@@ -105,7 +105,7 @@ class Conditional:
         self.variance = None
         denoised = denoise(x, sigma)
         if self.variance is None:
-            raise UsageError(f"model {self.model.title} states a learned variance and gives none: only a network does.")
+            raise UsageError(f"model {self.model.title} states a learned variance, but gives none: only networks do.")
         return denoised, (self.variance.detach() + 1) / 2
 
     def unconditional(self, x: Tensor, sigma: float) -> Tensor:

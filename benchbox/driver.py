@@ -128,7 +128,7 @@ def check_jumps(sampler: Sampler, model: Model, guidance: Guidance | None = None
         )
     if asked == "flow-map" and model.jumps == "consistency":
         raise UsageError(
-            f"sampler {sampler.name} jumps to lower levels and model {model.title} jumps to the data alone: use "
+            f"sampler {sampler.name} jumps to lower levels and model {model.title} jumps only to the data: use "
             "sampler consistency."
         )
     if guidance is not None:

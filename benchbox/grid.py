@@ -7,18 +7,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import pairwise
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from benchbox.errors import UsageError
 from benchbox.schedule import Schedule
-
-if TYPE_CHECKING:
-    from benchbox.guidance import Guidance
-    from benchbox.model import Model
-    from benchbox.sampler import Sampler
 
 
 @dataclass(frozen=True)
@@ -36,10 +31,6 @@ class Grid(ABC):
     @abstractmethod
     def __call__(self, schedule: Schedule, n_levels: int) -> NDArray[np.float64]:
         """n_levels strictly decreasing times of the schedule; a single level is the noisiest."""
-
-    def for_run(self, sampler: Sampler, model: Model, schedule: Schedule, guidance: Guidance | None) -> Grid:
-        """The grid of a run with these: itself, unless it depends on more than the schedule, as tuned levels do."""
-        return self
 
     def check(self, n_levels: int) -> None:  # noqa: B027 (most grids are meant for any number)
         """Warn, before a run, where the levels are not meant for this number of them."""

@@ -29,7 +29,7 @@ def check_target(model: Model, sigma: float, sigma_next: float) -> None:
     if model.jumps is None:
         raise UsageError(f"model {model.title} does not jump: it is a denoiser.")
     if model.jumps == "consistency" and sigma_next != 0:
-        raise UsageError(f"model {model.title} jumps to the data alone, not to σ = {sigma_next:g}.")
+        raise UsageError(f"model {model.title} jumps only to the data, not to σ = {sigma_next:g}.")
     if not 0 <= sigma_next < sigma:
         raise UsageError(f"a jump leads to a lower level, not from σ = {sigma:g} to {sigma_next:g}.")
 

@@ -86,7 +86,7 @@ def pose(problem: Problem, model: Model) -> Problem:
         raise UsageError(f"problem {posed.name} measures {tuple(y.shape)} of two samples: give (batch, *measurement).")
     if back.shape[:1] != x.shape[:1] or back.numel() != x.numel():
         raise UsageError(
-            f"the adjoint of problem {posed.name} gives {tuple(back.shape)} where {tuple(x.shape)} is meant."
+            f"the adjoint of problem {posed.name} gives {tuple(back.shape)}: its shape must be {tuple(x.shape)}."
         )
     return posed
 

@@ -124,7 +124,7 @@ class Wrapped:
             out = self.evaluated(y, t, **conditions)
         if out.shape != (shape := output_shape(tuple(x.shape), model.learned_variance)):
             raise UsageError(
-                f"the network of model {model.name} gave {tuple(out.shape)} where {shape} is meant: "
+                f"the network of model {model.name} gave {tuple(out.shape)}, and {shape} is expected: "
                 "its output has the shape of its input"
                 + (", and twice its channels where it learned the variance." if model.learned_variance else ".")
             )

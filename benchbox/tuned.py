@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 import json
+from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from benchbox.errors import UsageError
 from benchbox.files import json_in, reading
+from benchbox.grid import Grid
 from benchbox.options import default_values, describe
+
+if TYPE_CHECKING:
+    from benchbox.guidance import Guidance
+    from benchbox.model import Model
+    from benchbox.sampler import Sampler
+    from benchbox.schedule import Schedule
 
 TUNED_FORMAT = "benchbox tuned levels 1"
 EXPECTED = "a file of benchbox tune"
@@ -106,3 +114,16 @@ def _levels(entry: Mapping[str, Any]) -> TunedLevels:
     if not levels.sigmas or not decreasing:
         raise ValueError(f"the levels for {levels.label} at {levels.nfe} are not positive and decreasing")
     return levels
+
+
+class RunGrid(Grid):
+    """A grid that depends on more of a run than its schedule, as tuned levels do."""
+
+    @abstractmethod
+    def for_run(self, sampler: Sampler, model: Model, schedule: Schedule, guidance: Guidance | None) -> Grid:
+        """The grid as a run with these uses it."""
+
+
+def completed_grid(grid: Grid, sampler: Sampler, model: Model, schedule: Schedule, guidance: Guidance | None) -> Grid:
+    """The grid as a run uses it: itself, unless it depends on more than the schedule."""
+    return grid.for_run(sampler, model, schedule, guidance) if isinstance(grid, RunGrid) else grid

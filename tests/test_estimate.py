@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from benchbox.bench.cell import Cell
-from benchbox.bench.devices import device_name
 from benchbox.bench.estimate import CostEstimate, Costs, total
+from benchbox.bench.hardware import device_name
 from benchbox.bench.meter import MIB
 from benchbox.bench.settings import parse_settings
 from benchbox.bench.sweep import Request, expand

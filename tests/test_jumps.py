@@ -123,7 +123,7 @@ def test_the_open_grid_ends_before_the_least_level() -> None:
     ("model", "method", "says"),
     [
         (ExactJumper(), "heun", "sampler heun needs a denoiser and model exact-jumper only jumps"),
-        (ExactJumper(), "flow-map", "exact-jumper jumps to the data alone: use sampler consistency"),
+        (ExactJumper(), "flow-map", "exact-jumper jumps only to the data: use sampler consistency"),
         (ExactNetwork(), "consistency", "needs a model that jumps and exact-network is a denoiser"),
     ],
 )
@@ -133,7 +133,7 @@ def test_models_and_samplers_that_do_not_go_together_are_refused(model: Any, met
     denoise = Denoiser(ExactJumper(), CPU)
     with pytest.raises(UsageError, match="only jumps"):
         denoise(torch.zeros(1, 4), 1.0)
-    with pytest.raises(UsageError, match="jumps to the data alone"):
+    with pytest.raises(UsageError, match="jumps only to the data"):
         denoise.jump(torch.zeros(1, 4), 1.0, 0.5)
 
 

@@ -125,8 +125,8 @@ def test_a_resumed_training_ends_where_an_undisturbed_one_does(folder: Path, mon
         (("--autoencoder-widths", "16:16:16"), "28×28 are not divisible by 8: each of the --autoencoder-widths halves"),
         (("--autoencoder-widths", "10"), "--autoencoder-widths 10: each must be a multiple of 16"),
         (("--widths", "16:16"), "images of 7×7 are not divisible by 2"),
-        (("--learn-variance", "--prediction", "eps"), "--learn-variance is of pixels"),
-        (("--problem", "super-resolution:4"), "--problem is of pixels"),
+        (("--learn-variance", "--prediction", "eps"), "--learn-variance applies to images"),
+        (("--problem", "super-resolution:4"), "--problem applies to images"),
         (("--labels", "z"), "has no array 'z'"),
     ],
 )

@@ -436,7 +436,7 @@ def test_repaint_keeps_the_known_and_draws_the_unknown_given_it(gaussian: Any) -
     assert np.abs(x[:, 2:].mean(0).numpy() - mean).max() < 0.06
     spread = np.sqrt(np.diag(covariance))
     assert np.abs((np.cov(x[:, 2:].T.numpy()) - covariance) / np.outer(spread, spread)).max() < 0.1
-    with pytest.raises(benchbox.errors.UsageError, match="repaint solves inpainting alone"):
+    with pytest.raises(benchbox.errors.UsageError, match="repaint solves only inpainting"):
         benchbox.sample("repaint", model="gaussian", nfe=30, problem="deblur")
 
 

@@ -16,7 +16,7 @@ import pytest
 import torch
 from conftest import Install
 
-from benchbox.bench import devices, meter, provenance
+from benchbox.bench import hardware, meter, provenance
 from benchbox.bench.meter import Meter
 from benchbox.store import leases
 from benchbox.store.leases import exclusive
@@ -202,7 +202,7 @@ def test_the_work_of_another_process_is_seen_and_ones_own_is_not() -> None:
 
 def test_others_on_the_gpu_make_it_shared(monkeypatch: pytest.MonkeyPatch, clocks: dict[str, float]) -> None:
     running = [1]
-    monkeypatch.setattr(devices, "nvml_handle", lambda device: "handle")
+    monkeypatch.setattr(hardware, "nvml_handle", lambda device: "handle")
     library = SimpleNamespace(
         nvmlDeviceGetComputeRunningProcesses=lambda _: running * running[0], NVMLError=RuntimeError
     )
@@ -233,15 +233,15 @@ def test_who_asks_for_a_device_alone_waits_for_the_other(monkeypatch: pytest.Mon
 
 
 def test_no_energy_and_no_processes_where_there_is_no_gpu() -> None:
-    missing: list[Any] = [devices.energy_counter(CPU), devices.gpu_processes(CPU), devices.nvml_handle(CPU)]
+    missing: list[Any] = [hardware.energy_counter(CPU), hardware.gpu_processes(CPU), hardware.nvml_handle(CPU)]
     assert missing == [None, None, None]
 
 
 def test_a_gpu_that_torch_finds_is_never_missed_by_the_question_asked_without_torch(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    assert devices.may_find_gpu() or not torch.cuda.is_available()
-    monkeypatch.setattr(devices.ctypes, "CDLL", lambda name: None)  # a driver
-    monkeypatch.setattr(devices.runpy, "run_path", lambda path: {"cuda": "13.2", "hip": None})
+    assert hardware.may_find_gpu() or not torch.cuda.is_available()
+    monkeypatch.setattr(hardware.ctypes, "CDLL", lambda name: None)  # a driver
+    monkeypatch.setattr(hardware.runpy, "run_path", lambda path: {"cuda": "13.2", "hip": None})
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
-    assert devices.usable("auto") == "cuda"
+    assert hardware.usable("auto") == "cuda"

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchbox.acceleration import PLAIN, Acceleration
-from benchbox.bench.devices import device_name
+from benchbox.bench.hardware import device_name
 from benchbox.bench.identity import network_columns, plugin_columns, weights_sha256
 from benchbox.bench.saver import Saver
 from benchbox.card import sha256

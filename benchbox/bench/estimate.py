@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchbox.bench.cell import Cell
-from benchbox.bench.devices import device_name
+from benchbox.bench.hardware import device_name
 from benchbox.errors import UsageError
 from benchbox.options import describe, option_values
 from benchbox.store.paths import dumps

@@ -12,7 +12,7 @@ from typing import Any
 import psutil
 import torch
 
-from benchbox.bench.devices import energy_counter, gpu_processes
+from benchbox.bench.hardware import energy_counter, gpu_processes
 from benchbox.store.schema import MIB
 
 RESET_PEAK = Path("/proc/self/clear_refs")

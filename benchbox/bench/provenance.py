@@ -14,7 +14,7 @@ from typing import Any
 from urllib.parse import urlparse
 from urllib.request import url2pathname
 
-from benchbox.bench.devices import device_name
+from benchbox.bench.hardware import device_name
 from benchbox.plugin import DISTRIBUTION
 
 ALWAYS = (DISTRIBUTION, "torch", "numpy", "torchdiffeq", "torch-fidelity")

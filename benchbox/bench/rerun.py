@@ -11,8 +11,8 @@ import pyarrow.compute as pc
 from benchbox.acceleration import Acceleration
 from benchbox.bench.budget import at_budget
 from benchbox.bench.cell import Cell
-from benchbox.bench.devices import device_name, usable
 from benchbox.bench.external_code import StoredRow, json_object, known_plugin, stored_metrics, text_values
+from benchbox.bench.hardware import device_name, usable
 from benchbox.bench.provenance import ABSENT, package_versions
 from benchbox.bench.request import Request
 from benchbox.bench.settings import model_named

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from benchbox.bench.devices import device_name
+from benchbox.bench.hardware import device_name
 from benchbox.bench.identity import weights_sha256
 from benchbox.bench.no_run import NoRun
 from benchbox.bench.plan import Row

@@ -23,18 +23,19 @@ from benchbox.problem import Problem
 from benchbox.registry import registry
 from benchbox.sampler import Sampler
 from benchbox.schedule import Schedule
+from benchbox.tuned import completed_grid
 
 
 def expand(request: Request) -> list[Cell]:
     """The cells of a sweep in the order of the request, each once. UsageError for anything that cannot be run."""
     request.check()
     settings = Settings(request.settings)
-    cells = list(_cells(request, settings))
+    cells = list(_product(request, settings))
     settings.finish()
     return list({cell.id: cell for cell in cells}.values())
 
 
-def _cells(request: Request, settings: Settings) -> Iterator[Cell]:
+def _product(request: Request, settings: Settings) -> Iterator[Cell]:
     acceleration = Acceleration(request.compile, request.channels_last)
     models = settings.chosen("model", request.models)
     samplers = settings.chosen("sampler", request.samplers)
@@ -56,7 +57,7 @@ def _cells(request: Request, settings: Settings) -> Iterator[Cell]:
         for schedule, grid, seed in product(schedules, grids, request.seeds):
             cell = Cell(
                 sampler=sampler, model=model, schedule=schedule,
-                grid=grid.for_run(sampler, model, schedule, guidance), metrics=metrics, seed=seed,
+                grid=completed_grid(grid, sampler, model, schedule, guidance), metrics=metrics, seed=seed,
                 n_samples=request.n_samples, batch_size=request.batch_size, device=request.device, dtype=request.dtype,
                 final=request.final, nfe_policy=request.nfe_policy, noise_block=request.noise_block,
                 noise_device=request.noise_device or request.device, save=request.save, guidance=guidance,
@@ -171,7 +172,7 @@ def one_cell(sampler: str | Sampler, model: str, nfe: int | None, **request: Any
     """The cell of a request for exactly one. UsageError where it is none, several, or cannot be run."""
     cells = expand(Request(samplers=[str(sampler)], models=[model], nfe=[] if nfe is None else [nfe], **request))
     if len(cells) != 1:
-        raise UsageError(f"this stands for {len(cells)} cells, and one is needed.")
+        raise UsageError(f"this request has {len(cells)} cells: exactly one is needed.")
     if cells[0].skip:
         raise UsageError(f"{cells[0].skip}.")
     return cells[0]

@@ -16,7 +16,7 @@ DISTILL_OPTIONS = {
 
 def distill_command(teacher: str, given: dict[str, Any]) -> None:
     """Distill a model. UsageError for options that do not go with it."""
-    from benchbox.bench.devices import usable
+    from benchbox.bench.hardware import usable
     from benchbox.training.distilled import DistillationConfig, distill_model
 
     if other := sorted(given.keys() - DISTILL_OPTIONS):

@@ -59,7 +59,7 @@ def check_packages() -> Iterator[Finding]:
 def check_devices() -> Iterator[Finding]:
     import torch
 
-    from benchbox.bench.devices import device_name
+    from benchbox.bench.hardware import device_name
 
     yield "CPU", True, f"{device_name('cpu')}, {torch.get_num_threads()} threads"
     if not torch.cuda.is_available():
@@ -68,7 +68,7 @@ def check_devices() -> Iterator[Finding]:
     for i in range(torch.cuda.device_count()):
         total = torch.cuda.get_device_properties(i).total_memory / 2**30
         yield f"cuda:{i}", True, f"{device_name(f'cuda:{i}')}, {total:.0f} GiB"
-    from benchbox.bench.devices import energy_counter
+    from benchbox.bench.hardware import energy_counter
 
     counter = energy_counter(torch.device("cuda"))
     details = "measured" if counter else "not measurable: pip install benchbox-diffusion[energy]"

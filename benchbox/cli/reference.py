@@ -38,7 +38,7 @@ def make_file(
     device: Annotated[str, typer.Option(help="cpu, cuda, or auto.")] = "auto",
 ) -> None:
     """Make a reference from images: mean and covariance of their features, in float64."""
-    from benchbox.bench.devices import usable
+    from benchbox.bench.hardware import usable
     from benchbox.errors import UsageError
     from benchbox.inputs.images import open_images, read_labels
     from benchbox.metrics.extractors import accepts

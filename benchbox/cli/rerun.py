@@ -44,8 +44,8 @@ def rerun(
 
 def cell_of(old: Mapping[str, Any], device: str | None, trust: bool, anyway: bool) -> Cell:
     """The cell to run for a row. UsageError for a row that loads code without --trust, or cannot be run here."""
-    from benchbox.bench.devices import usable
     from benchbox.bench.external_code import loads
+    from benchbox.bench.hardware import usable
     from benchbox.bench.rerun import obstacles, rebuild
     from benchbox.report.escape import plain_text
 

@@ -103,7 +103,7 @@ def run(
     ] = None,
 ) -> None:
     """Run samplers at NFE budgets and record quality, time and memory, one parquet row per cell."""
-    from benchbox.bench.devices import usable
+    from benchbox.bench.hardware import usable
     from benchbox.bench.request import Request
     from benchbox.bench.saver import Saver
     from benchbox.bench.settings import one_executor, parse_settings

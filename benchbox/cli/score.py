@@ -37,7 +37,7 @@ def score(
     force: Annotated[bool, typer.Option("--force", help="Repeat metrics that are already done.")] = False,
 ) -> None:
     """Measure existing samples. The result is one row, with sampler score:NAME and without an NFE."""
-    from benchbox.bench.devices import usable
+    from benchbox.bench.hardware import usable
     from benchbox.bench.samples import open_samples
     from benchbox.bench.score import Score, measure_samples
     from benchbox.bench.settings import Settings, parse_settings

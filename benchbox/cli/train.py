@@ -106,7 +106,7 @@ def train(
     resume: Annotated[bool, typer.Option(help="Resume from the checkpoint of the same training run.")] = True,
 ) -> None:
     """Train a score model on images. Writes safetensors weights and a JSON card, for --model DIR/NAME.json."""
-    from benchbox.bench.devices import usable
+    from benchbox.bench.hardware import usable
     from benchbox.training.job import TrainingConfig
     from benchbox.training.problem_option import parsed_problem
     from benchbox.training.run import train_model

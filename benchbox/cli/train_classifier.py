@@ -41,7 +41,7 @@ def train_classifier(
 
     Writes safetensors weights and a JSON card, and prints the accuracy on held-out images by noise level.
     """
-    from benchbox.bench.devices import usable
+    from benchbox.bench.hardware import usable
     from benchbox.training.noisy_classifier import ClassifierConfig, train_noisy_classifier
 
     config = ClassifierConfig(

@@ -49,7 +49,7 @@ def tune(
     force: Annotated[bool, typer.Option("--force", help="Tune again what the file holds already.")] = False,
 ) -> None:
     """Find noise levels for a sampler, a budget and a model; write those that are better on held-out samples."""
-    from benchbox.bench.devices import usable
+    from benchbox.bench.hardware import usable
     from benchbox.bench.request import Request
     from benchbox.bench.settings import parse_settings
     from benchbox.commas import integers
@@ -86,7 +86,7 @@ def tune_and_report(job: TuningJob, dry_run: bool) -> None:
                 console.print(outcome_line(outcome), soft_wrap=True)
                 refused += not outcome.better
     except (Interrupted, KeyboardInterrupt):
-        say(f"stopped: go on with {command_line()}")
+        say(f"stopped: resume with {command_line()}")
         raise SystemExit(128 + stop.number) from None
     if job.written:
         console.print(f"wrote {count_of(job.written, 'grid')} to {job.output}; use it with --grid file:{job.output}")

@@ -55,7 +55,7 @@ class SlurmJob:
             )
         given = [word.partition("=")[0] for word in self.words]
         if own := [option for option in OWN if option in given]:
-            raise UsageError(f"{own[0]} is the script's own: leave it out after --.")
+            raise UsageError(f"{own[0]} is set by the script: leave it out after --.")
 
     @property
     def command(self) -> list[str]:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from benchbox.agreement import Agreement
-from benchbox.bench.devices import usable
+from benchbox.bench.hardware import usable
 from benchbox.errors import UsageError
 from benchbox.exact.certificate import Certificate, certificate
 from benchbox.exact.guidance_rules import guidance_certificate

@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchbox.errors import UsageError
-from benchbox.grid import Grid, stretched
+from benchbox.grid import stretched
 from benchbox.schedule import Schedule
-from benchbox.tuned import TunedFile, described, described_model, read_tuned, sampler_label
+from benchbox.tuned import RunGrid, TunedFile, described, described_model, read_tuned, sampler_label
 
 if TYPE_CHECKING:
     from benchbox.guidance import Guidance
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class FileGrid(Grid):
+class FileGrid(RunGrid):
     """The levels in a file that `benchbox tune` wrote, FILE in `--grid file:FILE`.
 
     Each sampler gets those that were tuned for it at its budget, by GITS (Chen et al. 2024, arXiv:2405.11326), OSS (Pei

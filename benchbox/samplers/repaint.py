@@ -50,7 +50,7 @@ class RePaint(Sampler):
         x = torch.randn(1, *model.shape, generator=torch.Generator().manual_seed(0))
         known = problem.adjoint(problem.forward(x)).reshape(x.shape) if problem.linear else -x
         if not bool(((known == x) | (known == 0)).all()):
-            raise UsageError(f"sampler repaint solves inpainting alone, and problem {problem.name} is another.")
+            raise UsageError(f"sampler repaint solves only inpainting, not problem {problem.name}.")
 
     def __call__(self, denoise: Denoiser, x: Tensor, grid: Levels, noise: Noise) -> Iterator[Tensor]:
         import torch

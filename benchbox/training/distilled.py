@@ -66,7 +66,7 @@ def card_teacher(name: str) -> CardModel:
     if not model.denoises:
         raise UsageError(f"--distill {name}: this network jumps already.")
     if model.learned_variance:
-        raise UsageError(f"--distill {name}: this network gives a variance, and a jump has none.")
+        raise UsageError(f"--distill {name}: this network learned a variance, which a jump does not have.")
     return model
 
 

@@ -61,7 +61,7 @@ class TrainingConfig:
         check_name(self.name)
         if self.latent and (self.problem or self.learn_variance):
             option = "--problem" if self.problem else "--learn-variance"
-            raise UsageError(f"{option} is of pixels, and --latent trains a network of latents: leave one out.")
+            raise UsageError(f"{option} applies to images, and --latent trains a network on latents: leave one out.")
         if self.reference and not self.features:
             raise UsageError(
                 "--reference needs --features NAME, such as mnist-cnn for digits (28×28): benchbox doctor lists them."

@@ -31,7 +31,7 @@ def check_cell(cell: Cell, method: str) -> None:
     asked = asked_levels(cell)
     if method != "search" and set(asked) - set(cell.levels.sigmas):
         raise UsageError(
-            f"sampler {name} also evaluates between its levels, which --method {method} does not know of: use "
+            f"sampler {name} also evaluates between its levels, which --method {method} does not support: use "
             "--method search."
         )
     if method == "dmn" and asked != cell.levels.sigmas:

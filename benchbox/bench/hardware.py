@@ -1,4 +1,4 @@
-"""Devices: which work here, their names, and what NVIDIA's management library (NVML) tells of a GPU."""
+"""The hardware: which devices work here, their names, and what NVIDIA's library (NVML) tells of a GPU."""
 
 from __future__ import annotations
 
