@@ -117,13 +117,8 @@ def _levels(entry: Mapping[str, Any]) -> TunedLevels:
 
 
 class RunGrid(Grid):
-    """A grid that depends on more of a run than its schedule, as tuned levels do."""
+    """A grid that depends on more of a run than its schedule, as tuned levels do; a run completes it."""
 
     @abstractmethod
     def for_run(self, sampler: Sampler, model: Model, schedule: Schedule, guidance: Guidance | None) -> Grid:
         """The grid as a run with these uses it."""
-
-
-def completed_grid(grid: Grid, sampler: Sampler, model: Model, schedule: Schedule, guidance: Guidance | None) -> Grid:
-    """The grid as a run uses it: itself, unless it depends on more than the schedule."""
-    return grid.for_run(sampler, model, schedule, guidance) if isinstance(grid, RunGrid) else grid

@@ -23,7 +23,7 @@ from benchbox.problem import Problem
 from benchbox.registry import registry
 from benchbox.sampler import Sampler
 from benchbox.schedule import Schedule
-from benchbox.tuned import completed_grid
+from benchbox.tuned import RunGrid
 
 
 def expand(request: Request) -> list[Cell]:
@@ -54,10 +54,10 @@ def _product(request: Request, settings: Settings) -> Iterator[Cell]:
         schedules = settings.chosen("schedule", request.schedules or [model.schedule])
         grids = settings.chosen("grid", request.grids or [default_grid(model, sampler)])
         metrics = metrics_of(request, model, settings, problem)
-        for schedule, grid, seed in product(schedules, grids, request.seeds):
+        for schedule, chosen, seed in product(schedules, grids, request.seeds):
+            grid = chosen.for_run(sampler, model, schedule, guidance) if isinstance(chosen, RunGrid) else chosen
             cell = Cell(
-                sampler=sampler, model=model, schedule=schedule,
-                grid=completed_grid(grid, sampler, model, schedule, guidance), metrics=metrics, seed=seed,
+                sampler=sampler, model=model, schedule=schedule, grid=grid, metrics=metrics, seed=seed,
                 n_samples=request.n_samples, batch_size=request.batch_size, device=request.device, dtype=request.dtype,
                 final=request.final, nfe_policy=request.nfe_policy, noise_block=request.noise_block,
                 noise_device=request.noise_device or request.device, save=request.save, guidance=guidance,

@@ -31,7 +31,8 @@ def check(
         typer.Option("--set", help="[PLUGIN.]OPTION=VALUE, as in run.", metavar="[PLUGIN.]OPTION=V[,V…]"),
     ] = None,
     quick: Annotated[
-        bool, typer.Option("--quick", help="A sampler's own options alone, without other settings of them.")
+        bool,
+        typer.Option("--quick", help="Check only the given options of a sampler, not other values of them."),
     ] = False,
     mutants: Annotated[
         int | None,
@@ -73,7 +74,7 @@ def check(
     published: Annotated[
         Path | None, typer.Option(help="Reproduce the published W2 table whose files are in this directory.")
     ] = None,
-    points: Annotated[int | None, typer.Option(min=2, help="--published: only rows of at most so many points.")] = None,
+    points: Annotated[int | None, typer.Option(min=2, help="--published: rows of at most so many points.")] = None,
 ) -> None:
     """A certificate: exact errors, measured order, conduct. Exit status 1 if any check fails."""
     from benchbox.exact.subjects import instances

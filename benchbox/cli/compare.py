@@ -16,7 +16,7 @@ def compare(
         str,
         typer.Argument(help="A sampler, as named on the leaderboard (or 'ddim, grid file'), or a results directory."),
     ],
-    b: Annotated[str, typer.Argument(help="The other one.")],
+    b: Annotated[str, typer.Argument(help="The other sampler, or the other results directory.")],
     results: Annotated[Path, typer.Option(help="Results directory, when comparing two samplers.")] = Path("results"),
 ) -> None:
     """The difference between two samplers, or two results directories, at each budget, with its 95 % interval."""

@@ -39,7 +39,7 @@ def plot(
     ] = None,
     sampler: Annotated[str, typer.Option(help="All kinds but quality: samplers, a comma list.")] = "heun",
     nfe: Annotated[
-        str | None, typer.Option(help="All kinds but order, quality with --x: budgets, a comma list or a range.")
+        str | None, typer.Option(help="Budgets, a comma list or a range; not for order, and for quality only with --x.")
     ] = None,
     schedule: Annotated[str | None, typer.Option(help="All kinds but quality: the schedule.")] = None,
     grid: Annotated[str | None, typer.Option(help="samples, trajectory, budget: the grid.")] = None,

@@ -20,7 +20,7 @@ def train_classifier(
     name: Annotated[str, typer.Option(help="Name of the classifier.")] = "my-classifier",
     key: Annotated[str | None, typer.Option(help="Name of the array of images in the .npz.")] = None,
     held_out: Annotated[
-        int, typer.Option(help="Images, chosen at random, that it is not trained on: its accuracy is that on them.")
+        int, typer.Option(help="Number of images to hold out, chosen at random, on which the accuracy is measured.")
     ] = 1000,
     widths: Annotated[str, typer.Option(help="Channels of each level of the network, a:b:c.")] = "32:64",
     blocks: Annotated[int, typer.Option(min=1, help="Residual blocks per level.")] = 1,

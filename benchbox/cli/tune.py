@@ -37,7 +37,8 @@ def tune(
         ),
     ] = None,
     evaluations: Annotated[
-        int | None, typer.Option(min=1, help="The most evaluations of a search [default: of 300 runs of the sampler].")
+        int | None,
+        typer.Option(min=1, help="Most evaluations of a search [default: those of 300 runs]."),
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the noise; that of the check is one higher.")] = 0,
     batch_size: Annotated[int, typer.Option(min=1)] = 64,
@@ -46,7 +47,7 @@ def tune(
         Literal["float32", "float64", "bfloat16", "float16"], typer.Option(help="What the network computes in.")
     ] = "float32",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what it would cost, and stop.")] = False,
-    force: Annotated[bool, typer.Option("--force", help="Tune again what the file holds already.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Tune levels again that the file already holds.")] = False,
 ) -> None:
     """Find noise levels for a sampler, a budget and a model; write those that are better on held-out samples."""
     from benchbox.bench.hardware import usable
