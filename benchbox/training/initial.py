@@ -23,19 +23,22 @@ def card_network(name: str, option: str) -> CardModel:
     return model
 
 
-def start_from(network: nn.Module, source: CardModel) -> None:
-    """Copy the weights of another network; prediction, schedule and classes may differ, and are learned anew.
+def start_from(network: nn.Module, name: str) -> dict[str, str]:
+    """Copy the weights of a model, or of a card; returns what the checkpoint and the new card say of it.
 
-    ε and the score are one network up to the factor −1/(s σ). The embedding of the labels is copied only where both
-    have as many classes. UsageError where the networks have other widths, blocks or patches.
+    Prediction, schedule and classes may differ, and are learned anew: ε and the score are one network up to the factor
+    −1/(s σ). The embedding of the labels is copied only where both have as many classes. UsageError where the networks
+    have other widths, blocks or patches.
     """
+    source = card_network(name, "--init-from")
     net, weights = unet_of(network), unet_of(source.module("cpu")).state_dict()
     own = net.state_dict()
     if LABELS in own and (LABELS not in weights or own[LABELS].shape != weights[LABELS].shape):
         weights[LABELS] = own[LABELS]
     elif LABELS not in own:
         weights.pop(LABELS, None)
-    fill(net, weights, f"the weights of --init-from {source.title}")
+    fill(net, weights, f"the weights of --init-from {name}")
+    return {"init_from": source.title, "init_from_sha256": source.sha256}
 
 
 def unet_of(network: nn.Module) -> nn.Module:

@@ -23,7 +23,7 @@ from benchbox.registry import registry
 from benchbox.training.autoencoder import latent_shape, train_autoencoder
 from benchbox.training.checkpoint import fit, make_folder, write_tensors
 from benchbox.training.identity import tensor_digest
-from benchbox.training.initial import card_network, start_from
+from benchbox.training.initial import start_from
 from benchbox.training.job import TrainingConfig
 from benchbox.training.loop import Trainer, in_unit_range
 from benchbox.training.losses import Loss
@@ -98,9 +98,7 @@ def prepared_training(job: TrainingConfig, images: Tensor) -> Trainer[Loss]:
     torch.manual_seed(job.seed)
     device = torch.device(job.device)
     network = nets.make_network(architecture, job.prediction, schedule, sigma_data)
-    source = None if job.init_from is None else card_network(job.init_from, "--init-from")
-    if source is not None:
-        start_from(network, source)
+    start = {} if job.init_from is None else start_from(network, job.init_from)
     warmup = min(200, job.steps // 10)
     recipe = Recipe(
         job.steps, job.batch_size, job.lr, warmup, clip=job.clip, ema=job.ema, seed=job.seed, bfloat16=job.in_bfloat16
@@ -108,8 +106,7 @@ def prepared_training(job: TrainingConfig, images: Tensor) -> Trainer[Loss]:
     loss = Loss(job.prediction, schedule, sigma_data, **options, learned_variance=job.learn_variance)
     labels = None if labels is None else labels.to(device)
     trainer = Trainer(network.to(device), loss, images.to(device), recipe, labels, architecture, job.problem)
-    if source is not None:
-        trainer.identity |= {"init_from": source.title, "init_from_sha256": source.sha256}
+    trainer.identity |= start
     return trainer
 
 
