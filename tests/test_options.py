@@ -252,6 +252,15 @@ def test_a_list_of_values_makes_a_product() -> None:
     assert [(h.s_churn, h.s_noise) for h in made] == [(0, 1), (0, 1.1), (10, 1), (10, 1.1)]
 
 
+def test_a_plugin_of_any_kind_takes_its_only_required_option_after_a_colon() -> None:
+    (guidance,) = Settings().variants("guidance", "autoguidance:mnist-ddpm")
+    assert guidance.guide.name == "mnist-ddpm"
+    both = Settings(parse_settings(["scale=1,2"])).chosen("guidance", ["autoguidance:mnist-ddpm", None])
+    assert [one and one.scale for one in both] == [1, 2, None]
+    with pytest.raises(UsageError, match="sampler heun takes no value after a colon: write --sampler heun"):
+        Settings().variants("sampler", "heun:3")
+
+
 def test_a_setting_without_a_prefix_goes_to_whoever_has_the_option() -> None:
     assert [line.split()[0] for line in chosen("eta=0,1", "s_churn=3")] == ["ddim", "ddim", "heun"]
     settings = Settings(parse_settings(["frame=vp"]))
