@@ -23,6 +23,9 @@ class AnnealedLangevin(Sampler):
 
     T = steps_per_level times at each level: x ← x + ½ α_i score + √α_i z, α_i = step_size σ_i². step_size 0.2 is the
     paper's 2e-5 at σ_L = 0.01. L levels cost L·T evaluations, so a single level costs evaluations, too.
+
+    Both options belong to the ladder (Song & Ermon 2020, arXiv:2006.09011, technique 4): where the levels are far
+    apart, small steps leave noise of the level before, which adds up. docs/noise_ladder.py gives them for a data set.
     """
 
     name = "annealed-langevin"
