@@ -1,18 +1,22 @@
-"""Tasks given to an executor, and their results: a lost process becomes a result with a status."""
+"""Tasks given to an executor, and their results; the models, which are loaded before the first cell is run."""
 
 from __future__ import annotations
 
 from concurrent.futures import Future, wait
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from benchbox.bench.plan import Plan
-from benchbox.bench.shard_result import ShardResult
-from benchbox.bench.task import LoadModel, Task
+from benchbox.bench.shard_result import Report, ShardResult, State
+from benchbox.bench.task import Task, status_of
 from benchbox.bench.worker_warnings import WARNINGS_KEY, show_warnings
 from benchbox.errors import UsageError, sentence
 from benchbox.executor import Executor, Lost
+from benchbox.guidance import Guidance, guided
 from benchbox.stopping import Interrupted, raise_if_stopped
+
+if TYPE_CHECKING:
+    from benchbox.denoiser import Denoiser
 
 POLL = 0.2
 """Seconds between checks for Ctrl-C while a task runs in another process."""
@@ -56,6 +60,34 @@ def await_result(future: Future[ShardResult]) -> ShardResult:
     if WARNINGS_KEY in result.report:
         show_warnings(result.report)
     return result
+
+
+class LoadModel(Task):
+    """Load the model before any work; the status is "refused" where the user must change something."""
+
+    def work(self, report: Report, argument: Any) -> dict[str, State]:
+        title, guidance = self.cell.model.title, self.cell.guidance
+        failure = f"model {title} cannot be loaded"
+        try:
+            denoiser = self.cell.denoiser()
+            if guidance is not None and not self.cell.skip:
+                failure = f"guidance {guidance.name} cannot evaluate model {title} with these options"
+                self.try_guidance(guidance, denoiser)
+        except UsageError as error:
+            report |= {"status": "refused", "reason": str(error)}
+        except Exception as error:
+            if status_of(error) != "oom":  # may be temporary, so it fails its cell only
+                report |= {"status": "refused", "reason": f"{failure}: {sentence(error)}."}
+        return {}
+
+    def try_guidance(self, guidance: Guidance, denoiser: Denoiser) -> None:
+        """Evaluate the guided denoiser once, on a sample of zeros: a guidance that cannot run is refused early."""
+        import torch
+
+        device, levels = self.cell.device, self.cell.levels
+        denoiser.at(torch.arange(1, device=device))
+        with torch.inference_mode():
+            guided(guidance, denoiser, levels)(torch.zeros(1, *self.cell.model.shape, device=device), levels.sigmas[0])
 
 
 def load_models(plan: Plan, executor: Executor, timeout: float | None = None) -> None:

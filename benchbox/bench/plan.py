@@ -11,7 +11,7 @@ from benchbox.bench.request import Configuration
 from benchbox.bench.resume import n_resumable
 from benchbox.bench.row import missing_metrics
 from benchbox.bench.saving import unsaved
-from benchbox.bench.task import LoadModel
+from benchbox.bench.task import MakeSamples
 from benchbox.executor import Executor
 from benchbox.metric import Metric
 from benchbox.store.store import FINISHED, Store
@@ -102,7 +102,7 @@ def plan_sweep(
         measured = Costs(framed(store.table()))
         planned = [replace(p, cost=measured.estimate(p.cell, p.cell.n_samples - p.n_left)) for p in planned]
     # if a task of any cell must run isolated, all do, since this process has imported external code
-    isolated = any(executor.isolated(LoadModel(cell)) for cell in cells if not cell.skip)
+    isolated = any(executor.isolated(MakeSamples(cell)) for cell in cells if not cell.skip)
     return Plan(tuple(planned), isolated, force, **origin)
 
 

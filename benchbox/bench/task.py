@@ -14,8 +14,7 @@ from benchbox.bench.provenance import machine
 from benchbox.bench.row import plain_columns
 from benchbox.bench.saving import saved_shard
 from benchbox.bench.shard_result import Report, Shard, ShardResult, State
-from benchbox.errors import UsageError, sentence
-from benchbox.guidance import Guidance, guided
+from benchbox.errors import sentence
 from benchbox.metric import Accumulator, Context, Metric
 from benchbox.plugin import DISTRIBUTION
 from benchbox.stopping import Interrupted, OutOfTime, time_limit
@@ -23,7 +22,6 @@ from benchbox.store.leases import exclusive
 
 if TYPE_CHECKING:
     from benchbox.bench.run import Tick
-    from benchbox.denoiser import Denoiser
 
 
 def no_tick() -> None:
@@ -96,34 +94,6 @@ class Task(ABC):
             for label, accumulator in accumulators.items():
                 accumulator.load(states[label])
         return accumulators
-
-
-class LoadModel(Task):
-    """Load the model before any work; the status is "refused" where the user must change something."""
-
-    def work(self, report: Report, argument: Any) -> dict[str, State]:
-        title, guidance = self.cell.model.title, self.cell.guidance
-        failure = f"model {title} cannot be loaded"
-        try:
-            denoiser = self.cell.denoiser()
-            if guidance is not None and not self.cell.skip:
-                failure = f"guidance {guidance.name} cannot evaluate model {title} with these options"
-                self.try_guidance(guidance, denoiser)
-        except UsageError as error:
-            report |= {"status": "refused", "reason": str(error)}
-        except Exception as error:
-            if status_of(error) != "oom":  # may be temporary, so it fails its cell only
-                report |= {"status": "refused", "reason": f"{failure}: {sentence(error)}."}
-        return {}
-
-    def try_guidance(self, guidance: Guidance, denoiser: Denoiser) -> None:
-        """Evaluate the guided denoiser once, on a sample of zeros: a guidance that cannot run is refused early."""
-        import torch
-
-        device, levels = self.cell.device, self.cell.levels
-        denoiser.at(torch.arange(1, device=device))
-        with torch.inference_mode():
-            guided(guidance, denoiser, levels)(torch.zeros(1, *self.cell.model.shape, device=device), levels.sigmas[0])
 
 
 class MakeSamples(Task):
