@@ -6,11 +6,17 @@ import os
 import subprocess
 import sys
 import sysconfig
+import tomllib
 import venv
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cache
+from importlib.metadata import packages_distributions, requires
 from pathlib import Path
+
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[1]
 TOOLS = {"pip": "pip", "pytest": "pytest", "benchbox": "benchbox_here"}
@@ -47,7 +53,8 @@ def command(connection):
     for number, file in enumerate(files):
         os.dup2(file, number)
     sys.stdin, sys.stdout, sys.stderr = (open(n, mode, closefd=False) for n, mode in enumerate("rww"))
-    folder, *sys.argv = json.loads(message)
+    folder, absent, *sys.argv = json.loads(message)
+    sys.modules.update(dict.fromkeys(absent.split()))
     os.chdir(folder)
     site.addsitedir(sysconfig.get_path("purelib"))  # what was installed since this process started
     importlib.invalidate_caches()
@@ -81,7 +88,8 @@ import json, os, socket, sys
 
 server = socket.socket(socket.AF_UNIX)
 server.connect({address!r})
-socket.send_fds(server, [json.dumps([os.getcwd(), "benchbox", *sys.argv[1:]]).encode()], [0, 1, 2])
+words = [os.getcwd(), os.environ.get("ABSENT", ""), "benchbox", *sys.argv[1:]]
+socket.send_fds(server, [json.dumps(words).encode()], [0, 1, 2])
 sys.exit(server.recv(1)[0])
 """
 
@@ -92,6 +100,10 @@ class Environment:
 
     folder: Path
     variables: dict[str, str]
+
+    def as_installed(self) -> Environment:
+        """The same where the commands of a served environment cannot import what `pip install .` does not install."""
+        return replace(self, variables=self.variables | {"ABSENT": " ".join(optional_modules())})
 
     def run(self, command: str, timeout: float = 1800) -> subprocess.CompletedProcess[str]:
         """The command as a shell runs it."""
@@ -105,6 +117,20 @@ class Environment:
         done = self.run(command)
         assert done.returncode == 0, f"$ {command}\n{done.stdout}{done.stderr}"
         return done.stdout
+
+
+@cache
+def optional_modules() -> list[str]:
+    """Modules that are installed here, but neither by `python -m venv` nor by `pip install .`."""
+    lines = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]
+    needed = {"pip", "setuptools", "benchbox-diffusion"}
+    while lines:
+        wanted = [r for r in map(Requirement, lines) if r.marker is None or r.marker.evaluate({"extra": ""})]
+        new = {canonicalize_name(r.name) for r in wanted} - needed
+        needed |= new
+        lines = [line for name in new for line in requires(name) or ()]
+    providers = packages_distributions().items()
+    return sorted(module for module, names in providers if not needed & {canonicalize_name(name) for name in names})
 
 
 def create(path: Path, samples: int = 1000) -> Environment:

@@ -69,10 +69,11 @@ def reader(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reader]:
         (here.folder / ".venv").symlink_to(here.folder.parent / "venv")
         main_job = page.commands[0].rpartition(" && ")[2]
         assert main_job == ".venv/bin/benchbox run --sampler heun --nfe 18,35,50"
-        here.succeeds(main_job)
+        installed = here.as_installed()
+        installed.succeeds(main_job)
         (cell, *_) = benchbox.load_results(str(here.folder / "results"))["cell"]
-        printed = read(page, here)
-        yield Reader(here, read(Page(TOUR), here, SHORTER | REACHED | {"391f75ce": cell[:8]}, printed))
+        printed = read(page, installed)
+        yield Reader(here, read(Page(TOUR), installed, SHORTER | REACHED | {"391f75ce": cell[:8]}, printed))
 
 
 def test_the_readme_and_the_tour_work_line_by_line(reader: Reader) -> None:
@@ -99,7 +100,7 @@ def test_a_page_works_line_by_line_after_the_readme(page: Page, reader: Reader, 
 @pytest.mark.parametrize("page", [page for page in DOCS if page.path.name in AUTHORS], ids=lambda page: page.name)
 def test_a_page_for_authors_works_from_an_empty_folder(page: Page, tmp_path: Path) -> None:
     with served(create(tmp_path, samples=4)) as here:
-        printed = read(page, here)
+        printed = read(page, here.as_installed())
     rows = benchbox.load_results(str(here.folder / "results"))
     assert set(rows["status"]) == {"done"}
     assert {"my-sampler", "my_metric"} & {*rows["sampler"], *rows.columns}

@@ -71,7 +71,7 @@ def check_devices() -> Iterator[Finding]:
     from benchbox.bench.hardware import energy_counter
 
     counter = energy_counter(torch.device("cuda"))
-    details = "measured" if counter else "not measurable: pip install benchbox-diffusion[energy]"
+    details = "measured" if counter else "not measurable: pip install 'benchbox-diffusion[energy]'"
     yield "energy (NVML)", True if counter else None, details
 
 

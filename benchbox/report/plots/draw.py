@@ -31,7 +31,7 @@ MANY_LINES = 14
 def draw(charts: Sequence[Chart], path: Path) -> None:
     """Write charts, side by side with one legend, into an SVG, PNG or PDF. The output is reproducible.
 
-    UsageError if matplotlib is missing, or the file cannot be written.
+    UsageError if the file cannot be written.
     """
     with styled():
         from matplotlib.figure import Figure

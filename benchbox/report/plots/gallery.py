@@ -39,7 +39,7 @@ def draw_gallery(
 ) -> None:
     """Write the panels of each named line into an SVG, PNG or PDF. Repeated captions in a column are omitted.
 
-    UsageError if matplotlib is missing, the file cannot be written, or the samples cannot be drawn.
+    UsageError if the file cannot be written, or the samples cannot be drawn.
     """
     widest = max(len(panels) for _, panels in lines)
     with styled():

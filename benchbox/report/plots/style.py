@@ -46,11 +46,9 @@ def look(i: int) -> dict[str, Any]:
 
 @contextmanager
 def styled() -> Iterator[None]:
-    """Apply the settings inside the block. UsageError if matplotlib is missing."""
-    try:
-        import matplotlib.figure
-    except ImportError:
-        raise UsageError("a plot needs matplotlib: install benchbox-diffusion[plot].") from None
+    """Apply the settings inside the block."""
+    import matplotlib
+
     with matplotlib.rc_context(MATPLOTLIB_SETTINGS):
         yield
 
