@@ -480,6 +480,18 @@ def test_a_leaderboard_of_some_budgets_and_of_the_first_lines(benchbox: Command)
     assert len(pd.read_csv(StringIO(benchbox("leaderboard", "--format", "csv", "--nfe", 9).out))) == 3
 
 
+def test_a_leaderboard_of_the_boards_that_have_a_sampler(benchbox: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = ("run", "--model", "gaussian", "--samples", 16, "--metric", "w2")
+    assert benchbox(*run, "--sampler", "ddim,heun", "--nfe", "5,7").status == 0
+    assert benchbox(*run, "--sampler", "ddim", "--nfe", 9).status == 0
+    text = benchbox("leaderboard", "--format", "markdown", "--sampler", "heun").out
+    assert re.findall(r"NFE (\d)", text) == ["5", "7"]
+    assert "sampler among the rows 'hen': did you mean heun" in benchbox("leaderboard", "--sampler", "hen").sentence
+    assert benchbox("leaderboard").err == ""
+    monkeypatch.setattr("benchbox.cli.leaderboard.MANY", 3)
+    assert "these are 3 boards: choose with --sampler, --model" in benchbox("leaderboard").sentence
+
+
 def test_an_empty_directory_has_no_leaderboard(benchbox: Command) -> None:
     Path("empty").mkdir()
     done = benchbox("leaderboard", "empty")

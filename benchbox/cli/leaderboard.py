@@ -10,12 +10,15 @@ import typer
 from rich.console import Console
 
 from benchbox.atomic import output as written
-from benchbox.cli.common import console
+from benchbox.cli.common import console, say
 from benchbox.errors import UsageError
 from benchbox.report.select import Format
 
 WIDTH = 160
 """Columns of a table that is written to a file."""
+
+MANY = 20
+"""Boards in a terminal from which on a note says how to choose among them."""
 
 
 def leaderboard(
@@ -27,6 +30,7 @@ def leaderboard(
     ] = None,
     metric: Annotated[str | None, typer.Option(help="One metric [default: all].")] = None,
     model: Annotated[str | None, typer.Option(help="One model [default: all].")] = None,
+    sampler: Annotated[str | None, typer.Option(help="The boards that have this sampler [default: all].")] = None,
     nfe: Annotated[str | None, typer.Option(help="Budgets: a comma list or a range [default: all].")] = None,
     top: Annotated[int | None, typer.Option(min=1, help="Show only the first lines of each table.")] = None,
     published: Annotated[bool, typer.Option("--published", help="Also show published FIDs, unranked.")] = False,
@@ -41,8 +45,9 @@ def leaderboard(
             raise UsageError(f"{option} works with the formats table, markdown, latex and html, not with {format_}.")
     budgets = _budget_list(nfe)
     if format_ == "html" and output is not None and not output.suffix:
-        if metric or model or budgets or top or published:
-            raise UsageError("a site shows everything: leave out --metric, --model, --nfe, --top and --published.")
+        if metric or model or sampler or budgets or top or published:
+            options = "--metric, --model, --sampler, --nfe, --top and --published"
+            raise UsageError(f"a site shows everything: leave out {options}.")
         _write_site(directory, output, certificate or [], picture or [])
         return
     from benchbox.cli.rows import defaults_for, rows_in
@@ -51,11 +56,13 @@ def leaderboard(
     from benchbox.report.select import selected_boards, write_boards
 
     rows = rows_in(directory)
-    selected, defaults = selected_boards(boards(rows), metric, model, budgets), defaults_for(rows)
+    selected, defaults = selected_boards(boards(rows), metric, model, budgets, sampler), defaults_for(rows)
     text = StringIO()
     target = console if output is None else Console(file=text, width=WIDTH, emoji=False)
     write_boards(selected, defaults, format_, target, published, top, registry().biased_by)
     if output is None:
+        if format_ == "table" and len(selected) >= MANY:
+            say(f"these are {len(selected)} boards: choose with --sampler, --model, --metric and --nfe.")
         return
     with written(output) as file:
         file.write(text.getvalue().encode())

@@ -19,6 +19,9 @@ PictureKind = Literal["samples", "trajectory"]
 LEVELS_SHOWN = 10
 """The most evaluations of a trajectory that are drawn, evenly spaced."""
 
+SERIES_NAMED = 3
+"""The most series that are named as not drawn."""
+
 
 def quality(
     directory: Path, costs: Sequence[str], metric: str | None, model: str | None, published: bool = False
@@ -34,7 +37,8 @@ def quality(
     defaults = defaults_for(rows)
     chosen, others = largest_series(selected_boards(boards(rows), metric, model), defaults)
     if others:
-        say(f"not drawn: {'; '.join(others)}. Choose with --metric and --model.")
+        more = f"; and {len(others) - SERIES_NAMED} others" if len(others) > SERIES_NAMED else ""
+        say(f"not drawn: {'; '.join(others[:SERIES_NAMED])}{more}. Choose with --metric and --model.")
     charts = quality_charts(chosen, costs, defaults)
     if published and "nfe" in charts:
         charts["nfe"] = with_published(charts["nfe"], chosen[0].task)

@@ -18,9 +18,16 @@ Format = Literal["table", "markdown", "latex", "html", "csv", "json"]
 
 
 def selected_boards(
-    boards: Iterable[Board], metric: str | None, model: str | None, budgets: Sequence[int] = ()
+    boards: Iterable[Board],
+    metric: str | None,
+    model: str | None,
+    budgets: Sequence[int] = (),
+    sampler: str | None = None,
 ) -> list[Board]:
-    """The boards of a metric, a model and some budgets; None or no budget: all. UsageError for one without boards."""
+    """The boards of a metric, a model, some budgets, and with a sampler; None or no budget: all.
+
+    UsageError for one without boards.
+    """
     selected = list(boards)
     if metric is not None:
         selected = _matching(selected, "metric", [metric], [board.task.metric for board in selected])
@@ -28,6 +35,11 @@ def selected_boards(
         selected = _matching(selected, "model", [model], [board.task.model for board in selected])
     if budgets:
         selected = _matching(selected, "budget", list(map(str, budgets)), [str(board.budget) for board in selected])
+    if sampler is not None:
+        names = {setup.sampler for board in selected for setup in board.setups}
+        if sampler not in names:
+            raise unknown("sampler among the rows", sampler, names)
+        selected = [board for board in selected if sampler in {setup.sampler for setup in board.setups}]
     return selected
 
 
