@@ -50,6 +50,7 @@ def test_a_package_is_written_whole_and_clean(benchbox: Command, kind: str) -> N
         ("sampler heun", "sampler heun exists already in benchbox-diffusion"),
         ("sampler em", "sampler em exists already in benchbox-diffusion"),
         ("metric json", "'json' would shadow json or Json in Python: choose another name, as json-metric."),
+        ("metric scipy", "scipy is installed and has a module scipy: uninstall it, or choose another name."),
         ("metric accumulator", "would shadow accumulator or Accumulator in Python"),
         ("model none", "would shadow none or None in Python"),
         ("model there", "there exists already: choose another name, or work in another folder."),

@@ -258,7 +258,7 @@ def test_what_the_hub_refuses_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -
     with pytest.raises(UsageError, match=r"^the hub refused create_repo for me/results: 401 Client Error\.$"):
         DataSet("me/results").upload(Path(), "Results")
     monkeypatch.setitem(sys.modules, "huggingface_hub", None)
-    with pytest.raises(UsageError, match=r"install benchbox-diffusion\[publish\]"):
+    with pytest.raises(UsageError, match=r"pip install 'benchbox-diffusion\[publish\]'"):
         DataSet("me/results")
 
 
@@ -297,7 +297,12 @@ def test_publishing_from_the_command_line(benchbox: Command, repository: Path, h
     assert "NFE 9" in benchbox("leaderboard", "site").out
     assert "already has these 3 rows" in benchbox("publish", "later", "--to", "git", "--output", ".").out
     assert hub.calls.count("upload_folder") == 2
+    Path("docs").mkdir()
+    Path("docs/index.html").write_text("the documentation")
+    Branch(repository, "docs").commit(Path("docs"), "The documentation")
     for arguments, sentence in (
+        (["--output", "docs"], "the index.html of another site would be overwritten: choose another folder"),
+        (["--to", "git", "--branch", "docs"], "would be overwritten: choose another branch"),
         (["--to", "folder"], "needs --output: a folder"),
         (["--to", "hf"], "needs --output: OWNER/NAME"),
         (["--output", "x", "--merge", "bobs"], "--merge 'bobs' is not valid: give NAME=DIRECTORY"),

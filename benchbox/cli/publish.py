@@ -112,12 +112,14 @@ def to_hub(publication: Publication, target: str, branch: str) -> str:
 def staged(publication: Publication, target: Branch | DataSet) -> Iterator[tuple[Site, Path, list[str]]]:
     """The site for a target, the folder that contains it, and the files of the previous site that it no longer has."""
     from benchbox.report.page import manifest
+    from benchbox.report.page.folder import refuse_other_site
     from benchbox.report.publish import write_folder
 
     with tempfile.TemporaryDirectory() as scratch:
         previous, folder = Path(scratch) / "previous", Path(scratch) / "site"
         previous.mkdir()
         target.fetch(previous)
+        refuse_other_site(previous, "choose another branch or data set")
         site = publication.site(previous)
         write_folder(site, folder)
         yield site, folder, manifest.gone(manifest.read_manifest(previous), manifest.read_manifest(folder))

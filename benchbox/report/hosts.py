@@ -12,7 +12,7 @@ from typing import Any
 from benchbox.errors import UsageError
 from benchbox.report.page.manifest import MANIFEST_FILE, ROWS_FILE
 
-KNOWN_FILES = (ROWS_FILE, MANIFEST_FILE)
+KNOWN_FILES = (ROWS_FILE, MANIFEST_FILE, "index.html")
 """Files of the previous site that are read before it is replaced."""
 
 
@@ -79,7 +79,7 @@ class DataSet:
             import huggingface_hub
         except ImportError:
             raise UsageError(
-                "publishing to a hub needs huggingface_hub: install benchbox-diffusion[publish]."
+                "publishing to a hub needs huggingface_hub: pip install 'benchbox-diffusion[publish]'."
             ) from None
         self.name, self.hub = name, huggingface_hub
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import keyword
 import re
+from importlib.metadata import packages_distributions
 from importlib.resources import files
 from importlib.util import find_spec
 from pathlib import Path
@@ -78,9 +79,11 @@ def template_words(kind: str, name: str) -> dict[str, str]:
 
 
 def require_free(kind: str, name: str, words: dict[str, str]) -> None:
-    """UsageError where a plugin, a Python module or a class of benchbox has the name."""
+    """UsageError where a plugin, an installed package, a Python module or a class of benchbox has the name."""
     if taken := registry().matches(kind, name):
         raise UsageError(f"{kind} {name} exists already in {taken[0].package}: choose another name.")
     module, cls = words["module"], words["Class"]
+    if packages := packages_distributions().get(module):
+        raise UsageError(f"{packages[0]} is installed and has a module {module}: uninstall it, or choose another name.")
     if keyword.iskeyword(module) or keyword.iskeyword(cls) or cls in benchbox.__all__ or find_spec(module):
         raise UsageError(f"{name!r} would shadow {module} or {cls} in Python: choose another name, as {name}-{kind}.")

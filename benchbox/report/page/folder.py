@@ -21,8 +21,9 @@ def write_site(site: Site, folder: Path, more: Mapping[str, bytes] | None = None
     """Write the site, and more files, into a folder that may contain an older site.
 
     Files that only the older site wrote are removed; files of others are kept. UsageError if the folder cannot be
-    written, or contains rows that would be lost.
+    written, has another site's index.html, or contains rows that would be lost.
     """
+    refuse_other_site(folder, f"choose another folder, such as {folder / 'board'}")
     refuse_loss(site.rows, folder)
     pictures = {picture.path: picture.content for picture in site.pictures}
     files = {**assets(), **pictures, **{name: text.encode() for name, text in pages(site)}, **(more or {})}
@@ -38,6 +39,12 @@ def write_site(site: Site, folder: Path, more: Mapping[str, bytes] | None = None
         manifest.write_manifest(folder, new)
     except OSError as error:
         raise UsageError(f"{error.filename or folder} cannot be written: {error.strerror}.") from None
+
+
+def refuse_other_site(folder: Path, advice: str) -> None:
+    """UsageError if a folder has an index.html and no manifest: benchbox did not write it."""
+    if (folder / "index.html").exists() and not (folder / manifest.MANIFEST_FILE).exists():
+        raise UsageError(f"the index.html of another site would be overwritten: {advice}.")
 
 
 def refuse_loss(rows: pd.DataFrame, folder: Path) -> None:
