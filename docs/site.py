@@ -1,12 +1,13 @@
-"""The documentation as a site: python docs/site.py OUTPUT
+"""The documentation as a site: python docs/site.py OUTPUT [RESULTS]
 
-Builds every page with mkdocs-material, as mkdocs.yml says, and a reference page for each kind of plugin, from the
-plugins that are installed. The site needs nothing from elsewhere; `python -m http.server -d OUTPUT` serves it, with its
-search. A link that leads nowhere is an error.
+Builds every page with mkdocs-material (`pip install '.[docs]'`), as mkdocs.yml says, and a reference page for each kind
+of plugin, from the plugins that are installed. With a results directory, its boards are in OUTPUT/board. The site needs
+nothing from elsewhere: OUTPUT/index.html opens from disk, with its search. A link that leads nowhere is an error.
 """
 
 from __future__ import annotations
 
+import logging
 import shutil
 import sys
 from pathlib import Path
@@ -18,13 +19,15 @@ from mkdocs.config import load_config
 
 from benchbox.cli.info import plugin_facts
 from benchbox.cli.list import plugin_values
+from benchbox.cli.publish import Publication, to_folder
+from benchbox.cli.rows import rows_in
 from benchbox.plugin import BASES, Offer, paragraphs
 from benchbox.registry import registry
 
 ROOT = Path(__file__).parents[1]
 PAGES = (
-    "*.md", "CITATION.cff", "LICENSE", "docs/*", "results/*.md", "results/*/*.md", "plugins/*.md", "plugins/*/*.md",
-    "benchbox/report/page/assets/vendor/*.md",
+    "*.md", "CITATION.cff", "LICENSE", "docs/*", "docs/assets/*", "results/*.md", "results/*/*.md", "plugins/*.md",
+    "plugins/*/*.md", "benchbox/report/page/assets/vendor/*.md",
 )  # fmt: skip
 """What the site shows, or links to."""
 
@@ -65,15 +68,22 @@ def as_text(value: Any) -> str:
     return "".join(f"\\{letter}" if letter in r"\`*_{}[]<>#|" else letter for letter in text)
 
 
-def main(output: Path) -> None:
-    """Build the site in a folder."""
+def main(output: Path, results: Path | None = None) -> None:
+    """Build the site in a folder, with the boards of a results directory."""
     with TemporaryDirectory() as name:
         pages = Path(name)
         collect(pages)
         reference(pages)
         config = load_config(str(ROOT / "mkdocs.yml"), docs_dir=name, site_dir=str(output.resolve()), strict=True)
+        if results:
+            config.nav[-1]["Results"].insert(0, {"Boards": "board/index.html"})
+            config.validation.nav.not_found = logging.INFO  # it is written afterwards
         build(config)
+    if results:
+        print(to_folder(Publication(rows_in(results), {}, "last", [], []), str(output / "board"), ""))
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    if len(sys.argv) not in (2, 3):
+        sys.exit(__doc__)
+    main(*map(Path, sys.argv[1:]))
