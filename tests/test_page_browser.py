@@ -265,6 +265,33 @@ def test_the_page_of_a_certified_sampler_shows_its_order_and_its_error_budget(br
     page.context.close()
 
 
+def names_are_apart(page: Any) -> bool:
+    """Whether no name in the plot, of which there are several, lies over another."""
+    boxes = [name.bounding_box() for name in page.locator(".canvas svg .corner").all()]
+    return len(boxes) > 1 and all(
+        a["x"] + a["width"] <= b["x"] or b["x"] + b["width"] <= a["x"]
+        or a["y"] + a["height"] <= b["y"] or b["y"] + b["height"] <= a["y"]
+        for a, b in combinations(boxes, 2)
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_a_small_board_has_whole_evaluations_and_readable_names(browser: Any, tmp_path: Path, width: int) -> None:
+    real = {"fid_reference": "mnist train 60000 741c9888", "nfe_requested": 20}
+    pair = (
+        {"sampler": "heun", "nfe": 19.0} | known(3.044, 0.5) | real,
+        {"sampler": "my-euler", "nfe": 20.0} | known(2.458, 0.8) | real,
+    )
+    write_site(Site(rows(*pair), nothing_usual), tmp_path)
+    opened = visit(browser, tmp_path / "index.html", width)
+    assert "real test images: 2.97" in opened.page.locator(".guide").first.text_content()
+    assert names_are_apart(opened.page)
+    ticks = opened.page.locator(".grid text[text-anchor=middle]:not(.label)").all_text_contents()
+    assert ticks == ["18", "19", "20", "21"]
+    assert opened.said == []
+    opened.page.context.close()
+
+
 def test_of_many_lines_the_best_are_bright_and_no_name_lies_over_another(browser: Any, tmp_path: Path) -> None:
     busy = {"timing_valid": False, "wall_s": 7.25}
     many = [
@@ -273,12 +300,8 @@ def test_of_many_lines_the_best_are_bright_and_no_name_lies_over_another(browser
     ]  # fmt: skip
     write_site(Site(rows(*many), nothing_usual), tmp_path)
     opened = visit(browser, tmp_path / "index.html")
-    page, names = opened.page, opened.page.locator(".canvas svg .corner")
-    boxes = [name.bounding_box() for name in names.all()]
-    assert len(boxes) > 1
-    for a, b in combinations(boxes, 2):
-        beside = a["x"] + a["width"] <= b["x"] or b["x"] + b["width"] <= a["x"]
-        assert beside or a["y"] + a["height"] <= b["y"] or b["y"] + b["height"] <= a["y"]
+    page = opened.page
+    assert names_are_apart(page)
     pale = page.locator("details .legend")
     assert not pale.is_visible()
     page.get_by_text("13 others, pale").click()

@@ -351,7 +351,7 @@
     axes(svg) {
       const { x, y, width, height, chart } = this;
       const grid = svg.append("g").attr("class", "grid").attr("aria-hidden", "true");
-      for (const tick of ticks(x, Math.floor(width / 60))) {
+      for (const tick of ticks(x, Math.floor(width / 60)).filter((t) => !chart.x.startsWith("NFE") || Number.isInteger(t))) {
         grid.append("line").attr("x1", x(tick)).attr("x2", x(tick)).attr("y1", MARGIN.top).attr("y2", height - MARGIN.bottom);
         grid.append("text").attr("x", x(tick)).attr("y", height - MARGIN.bottom + 18).attr("text-anchor", "middle").text(number(tick));
       }
@@ -372,9 +372,9 @@
       svg.append("path").attr("class", "front").attr("d", path).append("title").text(this.chart.front);
     }
 
-    /** The names of the points on the front, on its better side, where no point lies; one without room is left out. */
+    /** The names of the points on the front, on its better side, where no point and no name of a guide lies; one without room is left out. */
     nameFront(svg) {
-      const taken = [];
+      const taken = svg.selectAll(".guide text").nodes().map((text) => text.getBBox());
       const sign = this.chart.highest ? -1 : 1;
       const front = this.points.filter((q) => q.strong && q.role === "line").sort((a, b) => a.x - b.x);
       for (const p of front) {
