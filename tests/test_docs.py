@@ -152,6 +152,13 @@ def test_links_lead_to_files(page: Page) -> None:
         assert target.startswith("http") or (page.path.parent / target).exists(), target
 
 
+def test_a_caption_names_the_command_that_makes_the_picture() -> None:
+    captions = [(page.name, text[:600]) for page in ALL for text in re.split(r"!\[[^]]*\]\([^)]+\)", page.text)[1:]]
+    assert len(captions) >= 5
+    for name, caption in captions:
+        assert re.search(r"python docs/|benchbox plot ", caption), name
+
+
 def test_the_contract_names_what_there_is() -> None:
     page = Page(ROOT / "docs" / "contract.md")
     assert f"Version {hookspecs.CONTRACT} of the contract" in page.text
