@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class EulerMaruyama(Sampler):
-    """Euler–Maruyama in a frame y = s x, time t (Song et al. 2021, arXiv:2011.13456, eq. 6, 13; κ as in their app. D):
+    """Euler–Maruyama in a frame y = s x, time t (Song et al. 2021, arXiv:2011.13456, eq. 6, 13; κ as in their app. D).
 
     y ← y − h [f y − ½(1+κ²) g² score_y] + κ g √h z, h = t − t'. κ = 1 is the reverse SDE, κ = 0 Euler on the ODE in t.
     integrator exponential: score_y constant over the step, the linear part exact (Zhang & Chen 2023, arXiv:2204.13902,
