@@ -53,6 +53,9 @@ class MnistDDPM(Bundled):
 
 @dataclass(frozen=True)
 class MnistNCSN(Bundled):
-    """A small U-Net that predicts the score over a geometric ladder of noise (Song & Ermon 2019), trained on MNIST."""
+    """A small U-Net that predicts the score over a geometric ladder of noise, trained on MNIST (Song & Ermon 2020).
+
+    For `annealed-langevin` with 1,000 evaluations, steps_per_level=10 and step_size=0.168.
+    """
 
     name = "mnist-ncsn"
