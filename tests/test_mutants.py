@@ -95,6 +95,16 @@ def test_the_original_changes_nothing() -> None:
         assert first_fault(original, generic=False) is None
 
 
+@pytest.mark.parametrize(("weight", "changes"), [("-sigma_up", False), ("2 * sigma_up", True)])
+def test_noise_of_the_other_sign_is_no_fault(weight: str, changes: bool) -> None:
+    sampler = get("sampler", "ddim")
+    module = type(sampler).__module__
+    source = source_of(module)
+    assert "alpha=sigma_up" in source
+    mutant = Mutant(sampler, module, 0, weight, source.replace("alpha=sigma_up", f"alpha={weight}"))
+    assert changes_samples(mutant) == changes
+
+
 def test_the_script_explains_itself_and_runs_nothing() -> None:
     done = subprocess.run([sys.executable, SCRIPT, "--help"], capture_output=True, text=True, check=True)
     assert "usage:" in done.stdout

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from benchbox.denoiser import Denoiser
     from benchbox.noise import Noise
 
-BIASED = ("clip_sample", "thresholding", "s_noise", "snr")
-"""Options that change the law of the samples on purpose: data need not lie in [−1, 1]."""
+BIASED = ("clip_sample", "thresholding", "s_noise", "snr", "stochastic_sampling")
+"""Options that change the law of the samples on purpose: data need not lie in [−1, 1], nor is a model distilled."""
 
 
 @dataclass(frozen=True)
