@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from inspect import signature
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -22,9 +23,11 @@ from benchbox.bench.settings import Setting
 from benchbox.bench.shard_result import ShardResult
 from benchbox.bench.sweep import Request, expand
 from benchbox.bench.task import ComputeMetrics
+from benchbox.cli.run import run as run_command
 from benchbox.denoiser import Denoiser
 from benchbox.errors import UsageError
 from benchbox.executors.local import Local
+from benchbox.noise import BLOCK
 from benchbox.registry import Offer, registry
 from benchbox.store.store import Store
 
@@ -382,6 +385,11 @@ def hashes(**changes: Any) -> tuple[str, str]:
     request = BASE | changes
     (cell,) = cells(request.pop("sampler"), request.pop("nfe"), **request)
     return cell.stream, cell.id
+
+
+def test_a_request_and_a_command_draw_noise_in_blocks_of_the_default_size() -> None:
+    """They state the number, because the module of noise imports torch."""
+    assert Request(["heun"]).noise_block == signature(run_command).parameters["noise_block"].default == BLOCK
 
 
 @pytest.mark.parametrize(

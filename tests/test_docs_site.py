@@ -96,6 +96,6 @@ def test_pages_are_accessible(site: Path, browser: Any, width: int, scheme: str)
         page.goto((site / name).as_uri())
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
         page.evaluate(files("axe_playwright_python").joinpath("axe.min.js").read_text(encoding="utf-8"))
-        found = page.evaluate("axe.run({preload: false, runOnly: ['wcag2a', 'wcag2aa', 'wcag22aa']})")
-        assert [(v["id"], v["nodes"][0]["html"]) for v in found["violations"]] == []
+        result = page.evaluate("axe.run({preload: false, runOnly: ['wcag2a', 'wcag2aa', 'wcag22aa']})")
+        assert [(v["id"], v["nodes"][0]["html"]) for v in result["violations"]] == []
     page.close()

@@ -11,10 +11,10 @@ import torch
 from benchbox.bench.cell import Cell
 from benchbox.bench.estimate import CostEstimate, Costs, total
 from benchbox.bench.hardware import device_name
-from benchbox.bench.meter import MIB
 from benchbox.bench.settings import parse_settings
 from benchbox.bench.sweep import Request, expand
 from benchbox.store import schema
+from benchbox.store.schema import MIB
 
 
 def cell(sampler: str = "heun", nfe: int = 9, settings: tuple[str, ...] = (), **request: Any) -> Cell:

@@ -19,9 +19,6 @@ from benchbox.store.schema import MIB
 if TYPE_CHECKING:
     import pandas as pd
 
-if TYPE_CHECKING:
-    import pandas as pd
-
 LEAST_ARRAYS = 4
 """The least number of arrays of a batch's size in a run: state, noise, denoised state, output of the network."""
 

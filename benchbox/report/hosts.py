@@ -44,7 +44,7 @@ class Branch:
         return result.stdout.strip()
 
     def fetch(self, folder: Path) -> None:
-        """Copy the rows and the manifest of the branch into a folder."""
+        """Copy the known files of the branch into a folder."""
         for name in KNOWN_FILES:
             if self.git("cat-file", "-t", f"{self.ref}:{name}", check=False) == "blob":
                 command = ["git", "-C", str(self.repository), "cat-file", "blob", f"{self.ref}:{name}"]
@@ -92,7 +92,7 @@ class DataSet:
             raise UsageError(f"the hub refused {method} for {self.name}: {message.rstrip('.')}.") from error
 
     def fetch(self, folder: Path) -> None:
-        """Copy the rows and the manifest of the data set into a folder."""
+        """Copy the known files of the data set into a folder."""
         for name in KNOWN_FILES if self.call("repo_exists") else ():
             if self.call("file_exists", filename=name):
                 _copy_into(folder, name, Path(self.call("hf_hub_download", filename=name)).read_bytes())

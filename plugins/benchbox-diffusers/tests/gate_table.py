@@ -56,8 +56,8 @@ def measured(name: str) -> Iterator[Difference]:
 def main() -> None:
     print("| family | tiny pipeline: latents, relative | pictures, grey levels |\n|---|---|---|")
     for family, names in FAMILIES.items():
-        found = [difference for name in names for difference in measured(name)]
-        print(f"| {family} | {max(d.latents for d in found):.1e} | {max(d.grey for d in found):.1g} |", flush=True)
+        all_of = [difference for name in names for difference in measured(name)]
+        print(f"| {family} | {max(d.latents for d in all_of):.1e} | {max(d.grey for d in all_of):.1g} |", flush=True)
 
 
 if __name__ == "__main__":
