@@ -36,7 +36,7 @@ def seconds(directory: Path, *words: str) -> float:
 
 
 def reference(directory: Path, n: int) -> None:
-    """The rows of results/reference over and over, each repetition with another seed."""
+    """The rows of results/survey over and over, each repetition with another seed."""
     rows = Store(REFERENCE).table()
     repeated = np.arange(n)
     table = rows.take(pa.array(repeated % len(rows)))

@@ -11,7 +11,7 @@ from benchbox.report.page.folder import write_site
 from benchbox.report.page.site import Site
 from benchbox.store.store import load_results
 
-REFERENCE = Path(__file__).parents[1] / "results" / "reference"
+REFERENCE = Path(__file__).parents[1] / "results" / "survey"
 N = 5000
 
 

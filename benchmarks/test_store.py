@@ -1,6 +1,6 @@
 """A query over 100,000 rows: `pytest benchmarks/test_store.py --benchmark-enable`.
 
-The rows are copies of those in results/reference with unique ids, in one file as written by `benchbox results compact`.
+The rows are copies of those in results/survey with unique ids, in one file as written by `benchbox results compact`.
 For comparison: the same query over 1,000 cells with one file each, and the look-up of one row among the 100,000.
 """
 
@@ -16,7 +16,7 @@ import pytest
 
 from benchbox.store.store import Store, load_results
 
-REFERENCE = Path(__file__).parents[1] / "results" / "reference"
+REFERENCE = Path(__file__).parents[1] / "results" / "survey"
 N = 100_000
 
 

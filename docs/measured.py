@@ -1,6 +1,7 @@
 """Write the tables and the plot of the project's own results: python docs/measured.py
 
-Reads results/reference; writes results/leaderboard.md, the table in the README, and the plot docs/measured.svg.
+Of results/reference: results/leaderboard.md and the table in the README. Of results/survey: its leaderboard.md and the plot
+docs/measured.svg.
 """
 
 from __future__ import annotations
@@ -16,25 +17,21 @@ from benchbox.cli.main import app
 
 ROOT = Path(__file__).parents[1]
 ROWS = ROOT / "results" / "reference"
+SURVEY = ROOT / "results" / "survey"
 MARKS = re.compile("(?<=<!-- made by docs/measured.py -->\n).*(?=<!-- end -->)", re.DOTALL)
 """The place of the table in the README."""
 
 
-def benchbox(*words: str) -> None:
-    """Run a benchbox command on the rows."""
-    app(args=[words[0], str(ROWS), *words[1:]], prog_name="benchbox", standalone_mode=False)
-
-
-def board(output: Path, *words: str) -> str:
-    """A leaderboard, in Markdown by default, which is also written to a file."""
-    benchbox("leaderboard", "--format", "markdown", "--output", str(output), *words)
-    return output.read_text(encoding="utf-8")
+def benchbox(*words: str, rows: Path = ROWS) -> None:
+    """Run a benchbox command on rows."""
+    app(args=[words[0], str(rows), *words[1:]], prog_name="benchbox", standalone_mode=False)
 
 
 def table(folder: Path) -> str:
     """The table of the README: the best samplers at ten evaluations, each with its recommended schedule and grid."""
-    board(folder / "board.csv", "--model", "mnist-edm", "--nfe", "10", "--format", "csv")
-    rows = pd.read_csv(folder / "board.csv")
+    board = folder / "board.csv"
+    benchbox("leaderboard", "--model", "mnist-edm", "--nfe", "10", "--format", "csv", "--output", str(board))
+    rows = pd.read_csv(board)
     best = rows[(rows["levels"] == "recommended") & (rows["metric"] == "fid")].head(4)
     lines = [
         f"| {row.rank_low:.0f}–{row.rank_high:.0f} | {row.sampler} | {row.grid} | {row.nfe:.0f} | {row.value:.2f} | "
@@ -46,8 +43,9 @@ def table(folder: Path) -> str:
 
 def main() -> None:
     """Write all documents."""
-    board(ROWS.parent / "leaderboard.md")
-    benchbox("plot", "--model", "mnist-edm", "--output", str(ROOT / "docs" / "measured.svg"))
+    for rows, place in ((ROWS, ROWS.parent), (SURVEY, SURVEY)):
+        benchbox("leaderboard", "--format", "markdown", "--output", str(place / "leaderboard.md"), rows=rows)
+    benchbox("plot", "--model", "mnist-edm", "--output", str(ROOT / "docs" / "measured.svg"), rows=SURVEY)
     with TemporaryDirectory() as folder:
         best = table(Path(folder))
     readme = ROOT / "README.md"

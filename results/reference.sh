@@ -19,4 +19,4 @@ run --sampler $built_in --nfe 10,5,20,8,35 --seed 0,1,2
 run --sampler $others --nfe 5,20 --seed 0
 benchbox run --results results/reference --model mnist-edm --samples 2000 --metric fid --sampler ancestral --nfe 1000
 benchbox run --results results/reference --model mnist-ncsn --samples 2000 --metric fid \
-  --sampler annealed-langevin --nfe 1000
+  --sampler annealed-langevin --nfe 1000 --set steps_per_level=10 --set step_size=0.168
