@@ -39,7 +39,7 @@ HALF = ("float16", "bfloat16")
 """The dtypes, by their names, to which weights may be converted."""
 
 
-def half_weights(model: Model, dtype: str) -> bool:
+def converts_weights(model: Model, dtype: str) -> bool:
     """Whether a run in `dtype` converts the weights to it."""
     return dtype in HALF and model.half_weights
 

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from benchbox.acceleration import HALF, PLAIN, Acceleration, accelerated, cast_weights, half_weights
+from benchbox.acceleration import HALF, PLAIN, Acceleration, accelerated, cast_weights, converts_weights
 from benchbox.errors import UsageError
 from benchbox.model import Model
 from benchbox.variance import output_shape
@@ -97,7 +97,7 @@ class Wrapped:
             )
         network = model.network(device)
         name = str(dtype).removeprefix("torch.")
-        self.weights_dtype = dtype if half_weights(model, name) else None
+        self.weights_dtype = dtype if converts_weights(model, name) else None
         if isinstance(network, torch.nn.Module):
             network.to(torch.float64 if dtype == torch.float64 else torch.float32)
             if self.weights_dtype is not None:

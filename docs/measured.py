@@ -1,7 +1,7 @@
 """Write the tables and the plot of the project's own results: python docs/measured.py
 
-Of results/reference: results/leaderboard.md and the table in the README. Of results/survey: its leaderboard.md and the plot
-docs/measured.svg.
+Of results/reference: results/leaderboard.md and the table in the README. Of results/survey: its leaderboard.md and the
+plot docs/measured.svg.
 """
 
 from __future__ import annotations

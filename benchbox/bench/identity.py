@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from benchbox.acceleration import Acceleration, compile_mode, half_weights
+from benchbox.acceleration import Acceleration, compile_mode, converts_weights
 from benchbox.card import sha256
 from benchbox.guidance import Guidance
 from benchbox.model import Model
@@ -51,7 +51,7 @@ def plugin_columns(kind: str, plugin: Guidance | Problem | None) -> dict[str, An
 def network_columns(model: Model, device: str, dtype: str, acceleration: Acceleration) -> dict[str, Any]:
     """The columns of what is not as usual, which changes samples by rounding; empty for an eager network."""
     columns = {
-        "weights_dtype": dtype if half_weights(model, dtype) else None,
+        "weights_dtype": dtype if converts_weights(model, dtype) else None,
         "memory_format": "channels_last" if acceleration.channels_last else None,
         "compile": compile_mode(device) if acceleration.compiled else None,
     }
