@@ -27,11 +27,17 @@ def benchbox(*words: str, rows: Path = ROWS) -> None:
     app(args=[words[0], str(rows), *words[1:]], prog_name="benchbox", standalone_mode=False)
 
 
+def board(rows: Path, output: Path) -> str:
+    """The leaderboard of rows in Markdown, which is also written to a file."""
+    benchbox("leaderboard", "--format", "markdown", "--output", str(output), rows=rows)
+    return output.read_text(encoding="utf-8")
+
+
 def table(folder: Path) -> str:
     """The table of the README: the best samplers at ten evaluations, each with its recommended schedule and grid."""
-    board = folder / "board.csv"
-    benchbox("leaderboard", "--model", "mnist-edm", "--nfe", "10", "--format", "csv", "--output", str(board))
-    rows = pd.read_csv(board)
+    output = folder / "board.csv"
+    benchbox("leaderboard", "--model", "mnist-edm", "--nfe", "10", "--format", "csv", "--output", str(output))
+    rows = pd.read_csv(output)
     best = rows[(rows["levels"] == "recommended") & (rows["metric"] == "fid")].head(4)
     lines = [
         f"| {row.rank_low:.0f}–{row.rank_high:.0f} | {row.sampler} | {row.grid} | {row.nfe:.0f} | {row.value:.2f} | "
@@ -44,7 +50,7 @@ def table(folder: Path) -> str:
 def main() -> None:
     """Write all documents."""
     for rows, place in ((ROWS, ROWS.parent), (SURVEY, SURVEY)):
-        benchbox("leaderboard", "--format", "markdown", "--output", str(place / "leaderboard.md"), rows=rows)
+        board(rows, place / "leaderboard.md")
     benchbox("plot", "--model", "mnist-edm", "--output", str(ROOT / "docs" / "measured.svg"), rows=SURVEY)
     with TemporaryDirectory() as folder:
         best = table(Path(folder))
