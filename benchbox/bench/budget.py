@@ -47,9 +47,9 @@ class GuidedBudgets:
         calls = self.calls(n_levels)
         if self.guidance is None:
             return calls
-        levels = self.cut(n_levels)
         from benchbox.bench.visited import visited  # here: only this needs torch
 
+        levels = self.cut(n_levels)
         asked = visited(self.sampler, self.model, levels, self.final)
         if len(asked) != calls:  # it claims something else, which the run will show
             return calls * max(map(self.guidance.cost, levels.sigmas))
