@@ -18,13 +18,16 @@ import pandas as pd
 import pytest
 import torch
 from conftest import Command, Install
+from rich.console import Console
 from safetensors.torch import save_file
 
 from benchbox import get, load_results, nets, threads
 from benchbox.builtins import benchbox_samplers
 from benchbox.card import Card, sha256
+from benchbox.cli.tables import UNRELIABLE_NOTE, result_table
 from benchbox.exact.rules import Trial
 from benchbox.registry import BASES, registry
+from benchbox.store.store import Store
 
 GAUSSIAN = ("--model", "gaussian", "--samples", "32", "--device", "cpu")
 HERE = "--no-isolate"
@@ -68,6 +71,20 @@ def test_a_run_ends_with_a_table_rows_and_status_0(benchbox: Command) -> None:
         assert words in done.out
     assert "4 cells of 32 samples" in done.err
     assert "heun, NFE 18, seed 0: done w2" in done.err
+
+
+def test_seconds_that_must_not_be_compared_are_marked(benchbox: Command) -> None:
+    benchbox("run", "--sampler", "heun", "--nfe", "5", *GAUSSIAN)
+    (row,) = Store(Path("results")).table().to_pylist()
+    shown = {}
+    for valid in (True, False):
+        output = StringIO()
+        Console(file=output, width=200).print(result_table([row | {"wall_s": 1.25, "timing_valid": valid}]))
+        shown[valid] = output.getvalue()
+    assert "~1.25" in shown[False]
+    assert UNRELIABLE_NOTE in shown[False]
+    assert " 1.25" in shown[True]
+    assert "~" not in shown[True]
 
 
 def test_a_second_run_does_nothing_and_says_so(benchbox: Command) -> None:

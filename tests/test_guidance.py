@@ -282,6 +282,11 @@ class TestRows:
         with pytest.raises(UsageError, match="guidance cfg cannot evaluate model mixture with these options"):
             self.row(tmp_path, "--nfe", "4", "--guidance", "cfg", "--set", "cfg.scale=1e308")
 
+    def test_a_guidance_that_is_not_the_first_is_evaluated_before_the_first_cell(self, tmp_path: Path) -> None:
+        with pytest.raises(UsageError, match="guidance cfg cannot evaluate model mixture"):
+            self.row(tmp_path, "--nfe", "4", "--guidance", "none,cfg", "--set", "cfg.scale=3,1e308")
+        assert not Store(tmp_path).table().num_rows
+
     def test_a_row_says_the_guidance_its_options_and_both_counts(self, tmp_path: Path) -> None:
         row = self.row(tmp_path, "--nfe", "15", "--guidance", "cfg", "--set", "cfg.scale=3")
         assert (row["guidance"], json.loads(row["guidance_options"])["scale"]) == ("cfg", 3.0)

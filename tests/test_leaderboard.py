@@ -93,6 +93,9 @@ def test_shared_noise_cancels_in_the_distance_to_the_best() -> None:
     assert not one(*shared, *on_gpu).entries[1].behind.paired  # type: ignore[union-attr]
 
 
+REFERENCES = ("mnist train 60000 741c9888", "mine.npz")
+
+
 def test_what_is_not_done_has_no_rank_and_says_why() -> None:
     board = one(
         {}, {"sampler": "liar", "status": "dishonest", "reason": "it spent 12 of 10", "nfe": 12.0},
@@ -110,6 +113,13 @@ def test_a_budget_that_was_not_met_exactly_is_shown_as_measured() -> None:
     shown = sheet(one({"nfe_requested": 18, "nfe": 17.0}), nothing_usual)
     assert "NFE 18" in shown.title
     assert shown.lines[0][shown.columns.index("NFE")].text == "17"
+
+
+def test_a_title_names_the_images_of_the_reference_without_their_hash() -> None:
+    terms = [
+        title(one({"fid_reference": name}), nothing_usual).split(" samples ")[1].split(", ")[0] for name in REFERENCES
+    ]
+    assert terms == ["against mnist train (60,000 images)", "against mine.npz"]
 
 
 def test_adaptive_samplers_have_a_board_without_a_budget() -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from concurrent.futures import Future, wait
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from benchbox.bench.cell import Cell
 from benchbox.bench.plan import Plan
 from benchbox.bench.shard_result import Report, ShardResult, State
 from benchbox.bench.task import Task, status_of
@@ -63,16 +65,20 @@ def await_result(future: Future[ShardResult]) -> ShardResult:
 
 
 class LoadModel(Task):
-    """Load the model before any work; the status is "refused" where the user must change something."""
+    """Load the model before any work, and evaluate it under the guidances of the cells in the argument.
 
-    def work(self, report: Report, argument: Any) -> dict[str, State]:
-        title, guidance = self.cell.model.title, self.cell.guidance
+    The status is "refused" where the user must change something.
+    """
+
+    def work(self, report: Report, argument: Iterable[Cell]) -> dict[str, State]:
+        title = self.cell.model.title
         failure = f"model {title} cannot be loaded"
         try:
             denoiser = self.cell.denoiser()
-            if guidance is not None and not self.cell.skip:
-                failure = f"guidance {guidance.name} cannot evaluate model {title} with these options"
-                self.try_guidance(guidance, denoiser)
+            for cell in argument:
+                if cell.guidance is not None:
+                    failure = f"guidance {cell.guidance.name} cannot evaluate model {title} with these options"
+                    try_guidance(cell.guidance, denoiser, cell)
         except UsageError as error:
             report |= {"status": "refused", "reason": str(error)}
         except Exception as error:
@@ -80,23 +86,30 @@ class LoadModel(Task):
                 report |= {"status": "refused", "reason": f"{failure}: {sentence(error)}."}
         return {}
 
-    def try_guidance(self, guidance: Guidance, denoiser: Denoiser) -> None:
-        """Evaluate the guided denoiser once, on a sample of zeros: a guidance that cannot run is refused early."""
-        import torch
 
-        device, levels = self.cell.device, self.cell.levels
-        denoiser.at(torch.arange(1, device=device))
-        with torch.inference_mode():
-            guided(guidance, denoiser, levels)(torch.zeros(1, *self.cell.model.shape, device=device), levels.sigmas[0])
+def try_guidance(guidance: Guidance, denoiser: Denoiser, cell: Cell) -> None:
+    """Evaluate the guided denoiser once, on a sample of zeros: a guidance that cannot run is refused early."""
+    import torch
+
+    denoiser.at(torch.arange(1, device=cell.device))
+    zeros = torch.zeros(1, *cell.model.shape, device=cell.device)
+    with torch.inference_mode():
+        guided(guidance, denoiser, cell.levels)(zeros, cell.levels.sigmas[0])
 
 
 def load_models(plan: Plan, executor: Executor, timeout: float | None = None) -> None:
-    """Load every model of the cells to do once, where it will run. UsageError where one cannot be loaded."""
-    cells = [planned.cell for planned in plan.to_do if not planned.cell.skip]
-    for cell in {(cell.model, cell.device, cell.dtype, cell.acceleration): cell for cell in cells}.values():
-        task = LoadModel(cell, timeout=timeout, isolated=plan.isolated)
+    """Load every model of the cells to do once for each kind of guidance, where it will run.
+
+    UsageError where one cannot be loaded, or cannot be evaluated under one of its guidances.
+    """
+    groups: dict[Any, dict[Guidance | None, Cell]] = {}
+    for cell in (planned.cell for planned in plan.to_do if not planned.cell.skip):
+        key = (cell.model, type(cell.guidance), cell.device, cell.dtype, cell.acceleration)
+        groups.setdefault(key, {}).setdefault(cell.guidance, cell)
+    for cells in ([*group.values()] for group in groups.values()):
+        task = LoadModel(cells[0], timeout=timeout, isolated=plan.isolated)
         try:
-            report = await_result(executor.submit(task, None)).report
+            report = await_result(executor.submit(task, cells)).report
         except Lost:
             continue  # a crash or a timeout is reported when the cell runs
         if report["status"] == "refused":

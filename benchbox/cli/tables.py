@@ -6,7 +6,8 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-from rich.console import RenderableType
+from rich.console import Group, RenderableType
+from rich.text import Text
 
 from benchbox.bench.estimate import CostEstimate, total
 from benchbox.bench.plan import Plan, PlannedCell, Row
@@ -18,6 +19,12 @@ from benchbox.store.values import Value, split_label, values
 
 HIDDEN_ENDINGS = ("_features", "_reference", "_note")
 """Endings of metric columns that the table leaves out."""
+
+UNRELIABLE = "~"
+UNRELIABLE_NOTE = (
+    "not to be compared: taken under load, with batches that had to be halved, or for some of the samples only"
+)
+"""Of rows whose `timing_valid` is false."""
 
 
 def plan_table(plan: Plan) -> RenderableType:
@@ -66,13 +73,20 @@ def result_table(rows: Sequence[Row]) -> RenderableType:
     features = sorted({str(v) for row in rows for k, v in row.items() if split_label(k)[0].endswith("_features") and v})
     title = f"{rows[0]['n_samples'] if rows else 0} samples" + (f", features {', '.join(features)}" if features else "")
     metrics = [{h: value_text(row_columns.get(h)) for h in headings} for row_columns in columns]
-    return compact_table(title, [_result_line(*pair) for pair in zip(rows, metrics, strict=True)])
+    table = compact_table(title, [_result_line(*pair) for pair in zip(rows, metrics, strict=True)])
+    return Group(table, Text(f"{UNRELIABLE} {UNRELIABLE_NOTE}")) if any(map(_unreliable, rows)) else table
+
+
+def _unreliable(row: Row) -> bool:
+    """Whether the row has seconds that say little about its sampler."""
+    return row.get("wall_s") is not None and row.get("timing_valid") is False
 
 
 def _result_line(row: Row, metrics: dict[str, str]) -> dict[str, str]:
+    seconds = UNRELIABLE * _unreliable(row) + number(row.get("wall_s"), 3)
     return {
         **labels(row, registry().defaults), "NFE asked": number(row["nfe_requested"]), "NFE": number(row.get("nfe")),
-        **metrics, "seconds": number(row.get("wall_s"), 3), "samples/s": number(row.get("samples_per_s"), 3),
+        **metrics, "seconds": seconds, "samples/s": number(row.get("samples_per_s"), 3),
         "GPU MiB": number(row.get("gpu_mem_peak_mb"), 4), "status": status(row),
     }  # fmt: skip
 

@@ -97,13 +97,19 @@ def _ends(d: Estimate) -> tuple[float, float]:
 
 def pair_sheets(pairs: Sequence[Pair], defaults: Defaults) -> list[Sheet]:
     """A sheet per task and levels, with a line per pair."""
-    groups: dict[str, list[Pair]] = {}
+    groups: dict[object, list[Pair]] = {}
     for pair in pairs:
-        groups.setdefault(board_title(pair.board, defaults, budgets=False), []).append(pair)
+        groups.setdefault(pair.board.series, []).append(pair)
     columns = ("NFE", "A", "B", "value A", "value B", "B − A", "interval", "how", "better")
     words = frozenset({"A", "B", "how", "better"})
     return [
-        Sheet(title, columns, words, tuple(_pair_line(p, defaults) for p in group)) for title, group in groups.items()
+        Sheet(
+            board_title(group[0].board, defaults, budgets=False),
+            columns,
+            words,
+            tuple(_pair_line(p, defaults) for p in group),
+        )
+        for group in groups.values()
     ]
 
 

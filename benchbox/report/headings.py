@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
@@ -16,6 +17,9 @@ EXTRA = ("dtype", "weights_dtype", "memory_format", "compile", "final")
 
 TO_POSTERIOR = ("w2", "sw2", "sw1")
 """Metrics that, under an inverse problem, compare samples with its posterior."""
+
+REFERENCE_LABEL = re.compile("(.+) ([0-9]+) [0-9a-f]{8}")
+"""`Reference.label`: data, number of images, and a hash, which headings leave out."""
 
 METRIC_NAMES = {
     "fid": "FID", "kid": "KID", "isc": "inception score", "f_score": "F score", "w2": "W2", "sw2": "sliced W2",
@@ -94,7 +98,10 @@ def _reference(task: BoardTask) -> str:
     """What the samples are compared with."""
     if task.problem and task.metric in TO_POSTERIOR:
         return "the exact posterior"
-    return "the truths" if task.problem and task.metric == "psnr" else task.reference or task.dataset
+    if task.problem and task.metric == "psnr":
+        return "the truths"
+    labelled = REFERENCE_LABEL.fullmatch(task.reference)
+    return f"{labelled[1]} ({int(labelled[2]):,} images)" if labelled else task.reference or task.dataset
 
 
 def levels_words(setup: Setup, defaults: Defaults) -> str:

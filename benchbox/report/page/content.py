@@ -59,7 +59,7 @@ def view(boards: Sequence[Board], defaults: Defaults, shared: Defaults) -> View:
         if any(line.points for line in chart.lines):
             charts[cost] = (with_published(chart, task) if cost == "nfe" else chart).as_dict()
     return View(
-        id=slug(title), title=title, task=task, measure=plain_text(metric_heading(task, shared)),
+        id=slug(f"{title} {task.reference}"), title=title, task=task, measure=plain_text(metric_heading(task, shared)),
         heading=plain_text(task_heading(task, shared)),
         terms=plain_text(board_terms(boards[0], shared)),
         answers=tuple(page_answer(b, names, defaults) for b in answered_boards(boards) if b.entries),
