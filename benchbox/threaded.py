@@ -9,6 +9,8 @@ from threading import Barrier
 import torch
 from torch import Tensor, nn
 
+from benchbox.threads import OWN_THREAD
+
 LEAST = 8
 """Samples for a thread: with fewer, starting the operations costs more than the second core gains."""
 
@@ -16,7 +18,7 @@ LEAST = 8
 @cache
 def pool(threads: int) -> ThreadPoolExecutor:
     """Threads that each use one core."""
-    executor = ThreadPoolExecutor(threads, "network", initializer=torch.set_num_threads, initargs=(1,))
+    executor = ThreadPoolExecutor(threads, f"{OWN_THREAD}network", initializer=torch.set_num_threads, initargs=(1,))
     barrier = Barrier(threads)
     list(executor.map(lambda _: barrier.wait(), range(threads)))  # all have started
     torch.set_num_threads(threads)  # MKL keeps one number for the whole process, which each of them has set to 1

@@ -1,4 +1,4 @@
-"""Passive waiting of torch's threads, so that processes that share the cores do not slow each other down.
+"""Names of threads, and passive waiting of torch's, so that processes that share the cores do not slow each other down.
 
 By default, OpenMP's threads spin while they wait for each other. On cores that other programs use too, spinning takes
 the CPU time that the other thread needs.
@@ -7,6 +7,9 @@ the CPU time that the other thread needs.
 from __future__ import annotations
 
 from collections.abc import Mapping
+
+OWN_THREAD = "benchbox-"
+"""The beginning of the names of benchbox's own threads. They keep nothing of a task for the next one."""
 
 CHOICES = ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "KMP_BLOCKTIME", "KMP_LIBRARY")
 """Environment variables that control how OpenMP's threads wait; the last three are those of GNU and Intel."""

@@ -28,6 +28,7 @@ from benchbox.cli.tables import UNRELIABLE_NOTE, result_table
 from benchbox.exact.rules import Trial
 from benchbox.registry import BASES, registry
 from benchbox.store.store import Store
+from benchbox.workers.process import Worker
 
 GAUSSIAN = ("--model", "gaussian", "--samples", "32", "--device", "cpu")
 HERE = "--no-isolate"
@@ -182,6 +183,33 @@ def test_what_a_plugin_warns_of_in_a_worker_is_said_once(benchbox: Command, inst
     for said in ("UserWarning: its levels[31m are far apart", "warns.of: a step over 2 levels"):
         assert done.err.count(said) == 1
         assert f"benchbox: warning: {said}\n" in done.err
+
+
+PLAIN = """
+from dataclasses import dataclass
+from benchbox import hookimpl
+from benchbox.samplers.ddim import DDIM
+
+@dataclass(frozen=True)
+class Plain(DDIM):
+    name = "plain"
+
+@hookimpl
+def benchbox_samplers():
+    return [Plain]
+"""
+
+
+def test_one_process_makes_all_samples_of_a_package_whose_code_changes_nothing(
+    benchbox: Command, installed: Install, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started: list[Worker] = []
+    start = Worker.__init__
+    monkeypatch.setattr(Worker, "__init__", lambda self, *limits: (started.append(self), start(self, *limits))[1])
+    installed("plain", "plain_sampler", PLAIN)
+    words = ("--model", "mnist-edm", "--samples", "64", "--batch-size", "32", "--threads", "2", "--device", "cpu")
+    assert benchbox("run", "--sampler", "plain", "--nfe", "1,2", *words).status == 0
+    assert len(started) == 1
 
 
 def test_a_card_of_a_network_runs_like_any_model(benchbox: Command, card: Path, installed: Install) -> None:

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from benchbox.threads import OWN_THREAD
+
 if TYPE_CHECKING:
     from torch import Tensor
 
@@ -30,7 +32,7 @@ MOST_PENDING = 32
 @cache
 def host_thread() -> ThreadPoolExecutor:
     """The one thread that works on features while the calling thread makes the next batch."""
-    return ThreadPoolExecutor(1, "metrics")
+    return ThreadPoolExecutor(1, f"{OWN_THREAD}metrics")
 
 
 def on_gpu(images: Tensor) -> bool:

@@ -108,6 +108,8 @@ def serve(channel: Channel) -> None:
         module, task, shard = pickle.loads(message)
         try:
             import_module(module)  # of benchbox, so that the snapshot precedes the import of any plugin
+            if module.startswith("benchbox."):
+                import_module("torch")  # which these tasks need, and whose settings are part of the snapshot
             start = start or snapshot()
             data = perform(channel, task, shard, start)
         except BaseException as error:  # a plugin may raise anything

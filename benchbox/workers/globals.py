@@ -15,6 +15,8 @@ from typing import Any
 
 import numpy as np
 
+from benchbox.threads import OWN_THREAD
+
 Globals = dict[str, Any]
 """Name to value; two snapshots are equal if the process has not changed."""
 
@@ -39,7 +41,7 @@ def process() -> dict[str, Callable[[], Any]]:
         "file descriptors 0 to 2": lambda: [answer(partial(file, fd)) for fd in range(3)],
         "signal handlers": lambda: [signal.getsignal(number) for number in sorted(signal.valid_signals())],
         "locale": lambda: locale.setlocale(locale.LC_ALL),
-        "threads": lambda: set(threading.enumerate()),
+        "threads": lambda: {thread for thread in threading.enumerate() if not thread.name.startswith(OWN_THREAD)},
         "cores and priority": lambda: (os.sched_getaffinity(0), os.nice(0)),
         "recursion limit": sys.getrecursionlimit,
         "garbage collector": lambda: (gc.isenabled(), gc.get_threshold()),
