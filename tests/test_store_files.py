@@ -164,6 +164,17 @@ def test_rows_in_partitions_are_read_as_they_were(store: Store, tmp_path: Path) 
     pd.testing.assert_frame_equal(found, rows, check_dtype=False)
 
 
+def test_a_directory_with_rows_of_its_own_is_read_without_those_below_it(store: Store) -> None:
+    from benchbox.cli.rows import rows_in
+
+    theirs = store.directory / "theirs"
+    theirs.mkdir(parents=True)
+    Store(theirs).put(row(0))
+    assert set(rows_in(store.directory)["cell"]) == {cell_id(0)}
+    store.put(row(1))
+    assert set(rows_in(store.directory)["cell"]) == {cell_id(1)}
+
+
 def test_rows_that_lack_a_column_are_named(store: Store) -> None:
     said = {name: value for name, value in row(1).items() if name != "sampler"}
     (store.directory / "bad.parquet").write_bytes(parquet([said]))

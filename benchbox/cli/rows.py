@@ -18,14 +18,18 @@ if TYPE_CHECKING:
 
 
 def rows_in(directory: Path) -> pd.DataFrame:
-    """All rows in a directory and below it; unreadable files are reported. UsageError if there are no rows."""
+    """All rows in a directory, or below it where it has none of its own, as in a published folder.
+
+    Unreadable files are reported. UsageError if there are no rows.
+    """
     import pandas as pd
 
     from benchbox.store.store import load_results
 
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        tables = [load_results(folder) for folder in row_directories(directory)]
+        own = any(directory.glob("*.parquet"))
+        tables = [load_results(folder) for folder in ([directory] if own else row_directories(directory))]
     for warning in caught:
         say(warning.message)
     tables = [table for table in tables if not table.empty]
@@ -36,7 +40,7 @@ def rows_in(directory: Path) -> pd.DataFrame:
 
 
 def row_directories(directory: Path) -> list[Path]:
-    """The directory and those below it that contain rows, as in a published folder."""
+    """The directory and those below it that contain rows."""
     return sorted({directory, *(path.parent for path in directory.rglob("*.parquet"))})
 
 

@@ -23,7 +23,7 @@ ORDERS = {"euler": 1, "midpoint": 2, "heun2": 2, "heun3": 3, "rk4": 4, "rk4_clas
 
 @dataclass(frozen=True)
 class ODE(Sampler):
-    """The probability-flow ODE (Song et al. 2021, arXiv:2011.13456, eq. 13) by a solver of torchdiffeq.
+    """The probability-flow ODE (Song et al. 2021, arXiv:2011.13456, eq. 13) by a solver of torchdiffeq: midpoint.
 
     frame sigma: dx/dσ = (x − D)/σ; a schedule (None: the run's): dy/dt = f y − ½ g² score_y of y = s x. Fixed-step
     methods take the levels as their steps. Adaptive ones (dopri5 …) follow rtol and atol, with one error norm per

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class SASolver(Sampler):
-    """SA-Solver (Xue et al. 2023, arXiv:2305.14267, eq. 14–17, algorithm 1): predictor, corrector, one evaluation.
+    """SA-Solver (Xue et al. 2023, arXiv:2309.05019, eq. 14–17, algorithm 1): predictor, corrector, one evaluation.
 
     Data prediction, on the reverse SDE with noise strength tau for s_min ≤ σ ≤ s_max and 0 elsewhere. predictor_order
     and corrector_order are numbers of points (0: no corrector). Two-point formulas weight the difference by H/2, not by
