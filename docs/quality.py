@@ -1,11 +1,11 @@
 """The quality of digits, as a line of Markdown.
 
-python docs/quality.py MODEL [SAMPLES], or python docs/quality.py FOLDER
+python docs/quality.py MODEL [SAMPLES], python docs/quality.py FOLDER, or python docs/quality.py mnist.npz [SAMPLES]
 
-Of a model, samples are made by heun at 35 evaluations; FOLDER holds samples of `benchbox run --save-samples`. Columns:
-the share that the classifier recognises with a probability above 0.9, the smallest and the largest share of a class,
-and the FID (mnist-cnn) against the training split. With "test" as MODEL: the FID of the MNIST test split against the
-training split, for comparison.
+Of a model, samples are made by heun at 35 evaluations; FOLDER holds samples of `benchbox run --save-samples`; of
+mnist.npz the first test images are taken. Columns: the share that the classifier recognises with a probability above
+0.9, the smallest and the largest share of a class, and the FID (mnist-cnn) against the training split. With "test" as
+MODEL: the FID of the MNIST test split against the training split, for comparison.
 """
 
 from __future__ import annotations
@@ -35,7 +35,9 @@ def test_split_fid() -> float:
 
 
 def digits(source: str, n: int) -> Tensor:
-    """Samples (n, 1, 28, 28) in [−1, 1], those in a folder or new ones of a model."""
+    """Samples (n, 1, 28, 28) in [−1, 1]: those in a folder, test images of an .npz, or new ones of a model."""
+    if source.endswith(".npz"):
+        return torch.as_tensor(np.load(source)["x_test"][:n, None]).float() / 127.5 - 1
     if Path(source).is_dir():
         return torch.as_tensor(np.array(open_samples(Path(source)))).float() / 127.5 - 1
     return benchbox.sample("heun", model=source, nfe=35, n=n)

@@ -25,7 +25,7 @@ from benchbox.tuning.tuner import Tuner
 
 SAMPLERS, BUDGETS = ("ddim", "dpm-solver++2m", "unipc", "ipndm"), (5, 6, 8, 10)
 SAMPLES, CALLS = 256, 150
-OWN = ("uniform", "quadratic", "logsnr", "karras", "leading", "trailing")
+OWN = ("uniform", "quadratic", "logsnr", "karras", "karras-open", "shifted", "leading", "trailing")
 STARTS = 4
 
 W2 = Callable[[Sequence[float]], float]
