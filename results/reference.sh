@@ -1,9 +1,10 @@
 #!/bin/sh
 # The rows of results/reference: 10,000 samples a cell on mnist-edm. Run it in the root of the repository, with
 # plugins/benchbox-solvers installed; it goes on where it was stopped, and the cells that tell most come first.
+# ancestral comes late: on these levels its samples are those of euler-ancestral.
 set -e
-strong=ode,dpm-solver++2m,deis,dpm-solver++2m-sde,ipndm,unipc,euler-ancestral,ddim,ancestral
-built_in=heun,pc,euler-maruyama
+strong=ode,dpm-solver++2m,deis,dpm-solver++2m-sde,ipndm,unipc,euler-ancestral,ddim
+built_in=heun,pc,euler-maruyama,ancestral
 others=dpm-solver,dpm-solver++2s,dpm-solver++3m,dpm-solver++3m-sde,dpm-solver++sde,dpm2,dpm2-ancestral
 others=$others,exponential-integrator,lms,pndm,sa-solver
 run() {
