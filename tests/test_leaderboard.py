@@ -96,6 +96,21 @@ def test_shared_noise_cancels_in_the_distance_to_the_best() -> None:
 REFERENCES = ("mnist train 60000 741c9888", "mine.npz")
 
 
+def test_a_value_that_all_lines_share_is_in_the_title() -> None:
+    shown = sheet(one({}, ETA | {"grid": "leading"}), nothing_usual)
+    assert shown.columns == ("rank", "sampler", "grid", "NFE", "fid", "±", "behind", "s / 1,000", "MB")
+    assert shown.title.endswith("recommended schedule and grid, schedule edm for all, 1 seed each")
+    shown = sheet(one({}, {"seed": 1}, ETA | {"grid": "leading", "schedule": "vp"}), nothing_usual)
+    assert {"schedule", "grid", "seeds"} < set(shown.columns)
+
+
+def test_a_cost_that_fewer_than_half_of_the_lines_have_is_left_out() -> None:
+    busy = [{"sampler": name, "timing_valid": False} for name in ("a", "b")]
+    assert "s / 1,000" in sheet(one({}, busy[0]), nothing_usual).columns
+    shown = sheet(one({}, *busy), nothing_usual)
+    assert not {"s / 1,000", "MB"} & set(shown.columns)
+
+
 def test_what_is_not_done_has_no_rank_and_says_why() -> None:
     board = one(
         {}, {"sampler": "liar", "status": "dishonest", "reason": "it spent 12 of 10", "nfe": 12.0},

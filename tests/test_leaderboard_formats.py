@@ -14,6 +14,7 @@ import pandas as pd
 import pytest
 from markdown_it import MarkdownIt
 from report_rows import known, nothing_usual, rows
+from rich.console import Console
 
 from benchbox.report import data, formats
 from benchbox.report.leaderboard import Sheet, sheets
@@ -60,6 +61,16 @@ def test_json_has_boards_with_their_lines_and_null_where_nothing_is_known(ranked
     assert (first["low"], first["high"]) == (pytest.approx(3.804, abs=1e-3), pytest.approx(4.196, abs=1e-3))
     assert (first["seeds"], first["cells"], first["behind"]) == ([0], ["cell0"], None)
     assert loaded[1]["lines"][-1]["rank_low"] is None
+
+
+def test_a_terminal_of_80_columns_breaks_no_name_of_a_sampler() -> None:
+    names = ("dpm-solver++2m", "dpm-solver++2m-sde", "exponential-integrator")
+    grids = [{"sampler": n, "grid": f"grid-{n[:9]}"} | known(1000 + i, 0.1) for i, n in enumerate(names)]
+    console = Console(file=io.StringIO(), width=80)
+    console.print(*formats.rich_tables(sheets(boards(rows(*grids)), nothing_usual)))
+    printed = console.file.getvalue()  # type: ignore[attr-defined]  # it is a StringIO
+    assert all(name in printed for name in names)
+    assert max(map(len, printed.splitlines())) <= 80
 
 
 class Page(html.parser.HTMLParser):

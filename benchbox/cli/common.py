@@ -47,11 +47,6 @@ CLICK_ERROR: type[Exception] = typer.BadParameter.__mro__[1]
 """The base class of typer's errors about a command line; its module differs between versions of typer."""
 
 
-def count_of(n: int, noun: str) -> str:
-    """1 cell, 2 cells, 1,000 cells."""
-    return f"{n:,} {noun}{'s' * (n != 1)}"
-
-
 def command_line() -> str:
     return shlex.join(["benchbox", *sys.argv[1:]])
 

@@ -8,9 +8,10 @@ from typing import Annotated, TypeVar
 
 import typer
 
-from benchbox.cli.common import console, count_of, progress_bar, say
+from benchbox.cli.common import console, progress_bar, say
 from benchbox.cli.rows import row_directories
 from benchbox.errors import UsageError
+from benchbox.report.table import count_of
 
 results_app = typer.Typer(help="Verify, compact, merge and prune results directories.")
 

@@ -11,9 +11,8 @@ from rich.text import Text
 
 from benchbox.bench.estimate import CostEstimate, total
 from benchbox.bench.plan import Plan, PlannedCell, Row
-from benchbox.cli.common import count_of
 from benchbox.registry import registry
-from benchbox.report.table import changed_options, compact_table, labels, number, status, value_text
+from benchbox.report.table import changed_options, compact_table, count_of, labels, number, status, value_text
 from benchbox.store import schema
 from benchbox.store.values import Value, split_label, values
 

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from benchbox.cli.common import command_line, console, count_of, progress_bar, say
+from benchbox.cli.common import command_line, console, progress_bar, say
 from benchbox.commas import name_list
+from benchbox.report.table import count_of
 
 if TYPE_CHECKING:
     from benchbox.tuning.job import TuningJob

@@ -13,12 +13,12 @@ from benchbox.bench.cell import Cell
 from benchbox.bench.dispatch import load_models
 from benchbox.bench.plan import Plan, PlannedCell, Row
 from benchbox.bench.runner import prepare, run_sweep
-from benchbox.cli.common import command_line, console, count_of, error_console, progress_bar, say
+from benchbox.cli.common import command_line, console, error_console, progress_bar, say
 from benchbox.cli.tables import plan_table, total_cost
 from benchbox.executor import Executor
 from benchbox.keeping import kept_beside
 from benchbox.registry import registry
-from benchbox.report.table import label, number, status
+from benchbox.report.table import count_of, label, number, status
 from benchbox.stopping import Interrupted, stoppable
 from benchbox.store import schema
 from benchbox.store.store import Store

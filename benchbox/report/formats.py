@@ -12,6 +12,9 @@ from rich.text import Text
 from benchbox.report import escape
 from benchbox.report.leaderboard import LEGEND, Sheet, SheetCell
 
+WHOLE = 24
+"""Letters of the names of samplers that a narrow terminal does not break, unless some are longer."""
+
 
 def rich_tables(sheets: Iterable[Sheet]) -> list[RenderableType]:
     """For a rich console, with the legend at the end."""
@@ -21,8 +24,9 @@ def rich_tables(sheets: Iterable[Sheet]) -> list[RenderableType]:
 def rich_table(sheet: Sheet) -> RenderableType:
     """One sheet for a rich console, without markup."""
     table = Table()
-    for column in sheet.columns:
-        table.add_column(escape.plain_text(column), justify=_side(sheet, column), overflow="fold")
+    for i, column in enumerate(sheet.columns):
+        whole = column == "sampler" and max(len(line[i].text) for line in sheet.lines) <= WHOLE
+        table.add_column(escape.plain_text(column), justify=_side(sheet, column), overflow="fold", no_wrap=whole)
     for line in sheet.lines:
         table.add_row(*(Text(escape.plain_text(cell.text), style=cell.style) for cell in line))
     title = Text(escape.plain_text(sheet.title), style="italic")

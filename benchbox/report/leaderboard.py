@@ -13,11 +13,14 @@ from benchbox.report.board import Board
 from benchbox.report.entry import Difference, Entry, Unranked
 from benchbox.report.estimate import CONFIDENCE
 from benchbox.report.headings import board_title, full_name, part_name
-from benchbox.report.table import Defaults, number
+from benchbox.report.table import Defaults, count_of, number
 from benchbox.report.ties import TIE_LEVEL
 
 COST_COLUMNS = SECONDS, MEMORY = ("s / 1,000", "MB")
-"""Columns that are omitted where nothing was measured, as on a loaded machine."""
+"""Columns that are omitted where fewer than half of the lines have them, as on a loaded machine."""
+
+SHARED_COLUMNS = ("schedule", "grid", "seeds")
+"""Columns that move into the title where all lines agree."""
 
 BACKWARDS = "backwards"
 """The column of vector–Jacobian products per sample, where a method takes any."""
@@ -68,13 +71,19 @@ def sheets(boards: Iterable[Board], defaults: Defaults, declared: Declared = und
 
 def sheet(board: Board, defaults: Defaults, declared: Declared = undeclared) -> Sheet:
     lines = [_entry_line(entry, board, defaults) for entry in board.entries]
-    columns = tuple(
-        c for c in (lines[0] if lines else ()) if c not in COST_COLUMNS or any(line[c].text != NONE for line in lines)
-    )
+    texts = {c: [line[c].text for line in lines] for c in (lines[0] if lines else ())}
+    shared = [c for c in SHARED_COLUMNS if len(set(texts.get(c, ()))) == 1]
+    rare = [c for c in COST_COLUMNS if texts.get(c, []).count(NONE) > len(lines) / 2]
+    columns = tuple(c for c in texts if c not in (*shared, *rare))
     cells = tuple(tuple(line[c] for c in columns) for line in lines)
-    words = frozenset({"sampler", "schedule", "grid"})
+    title = [board_title(board, defaults), *(_for_all(c, texts[c][0]) for c in shared)]
     notes = (*_notes(board, defaults), *_biased(board, defaults, declared))
-    return Sheet(board_title(board, defaults), columns, words, cells, notes)
+    return Sheet(", ".join(title), columns, frozenset({"sampler", "schedule", "grid"}), cells, notes)
+
+
+def _for_all(column: str, text: str) -> str:
+    """A value that all lines share, in words."""
+    return f"{count_of(int(text), 'seed')} each" if column == "seeds" else f"{column} {text} for all"
 
 
 def first(sheet: Sheet, top: int | None) -> Sheet:

@@ -99,6 +99,11 @@ def number(value: float | None, digits: int = 6) -> str:
     return f"{value:,.{digits}g}" if isinstance(value, float) and abs(value) < 1000 else f"{value:,.0f}"
 
 
+def count_of(n: int, noun: str) -> str:
+    """1 cell, 2 cells, 1,000 cells."""
+    return f"{n:,} {noun}{'s' * (n != 1)}"
+
+
 def value_text(value: Any) -> str:
     return value if isinstance(value, str) else number(value, 4)
 
