@@ -76,7 +76,7 @@ def main(output: Path, results: Path | None = None) -> None:
         reference(pages)
         config = load_config(str(ROOT / "mkdocs.yml"), docs_dir=name, site_dir=str(output.resolve()), strict=True)
         if results:
-            config.nav[-1]["Results"].insert(0, {"Boards": "board/index.html"})
+            config.nav[-1]["Results"].insert(1, {"Boards": "board/index.html"})
             config.validation.nav.not_found = logging.INFO  # it is written afterwards
         build(config)
     if results:

@@ -53,7 +53,14 @@ def test_the_site_loads_nothing_from_elsewhere(site: Path) -> None:
 
 
 def test_the_boards_are_in_the_site(site: Path) -> None:
-    assert 'href="../board/index.html"' in (site / "docs" / "tutorial.html").read_text()
+    page = (site / "docs" / "tutorial.html").read_text()
+    assert 'href="../board/index.html"' in page
+    tab = re.search(r'<a href="([^"]*)" class="md-tabs__link">\s*Results', page)
+    assert tab
+    assert tab[1] == "../results/leaderboard.html"
+    for folder, root in (("", "../"), ("models/", "../../")):
+        board = next((site / "board" / folder).glob("*.html"))
+        assert f'<a href="{root}index.html">Documentation</a>' in board.read_text()
     assert "consistency" in (site / "board" / "index.html").read_text()
 
 
@@ -98,4 +105,23 @@ def test_pages_are_accessible(site: Path, browser: Any, width: int, scheme: str)
         page.evaluate(files("axe_playwright_python").joinpath("axe.min.js").read_text(encoding="utf-8"))
         result = page.evaluate("axe.run({preload: false, runOnly: ['wcag2a', 'wcag2aa', 'wcag22aa']})")
         assert [(v["id"], v["nodes"][0]["html"]) for v in result["violations"]] == []
+    page.close()
+
+
+CUT = """() => [...document.querySelectorAll(".md-typeset__scrollwrap, pre > code")]
+  .filter((e) => e.scrollWidth > e.clientWidth + 1).map((e) => e.innerText.slice(0, 60))"""
+
+
+@pytest.mark.parametrize(
+    ("width", "pages"), [(1280, ("results/leaderboard", "docs/commands")), (390, ("docs/commands",))]
+)
+def test_tables_and_code_are_read_without_scrolling_sideways(
+    site: Path, browser: Any, width: int, pages: tuple[str, ...]
+) -> None:
+    page = browser.new_page(viewport={"width": width, "height": 900}, offline=True)
+    page.set_default_timeout(120_000)
+    for name in pages:
+        page.goto((site / f"{name}.html").as_uri())
+        assert page.locator(".md-typeset__scrollwrap, pre > code").count() > 0
+        assert page.evaluate(CUT) == []
     page.close()
