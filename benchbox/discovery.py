@@ -15,7 +15,8 @@ import pluggy
 import benchbox.hookspecs as hookspecs
 from benchbox.contract import refused
 from benchbox.errors import sentence
-from benchbox.plugin import BASES, DISTRIBUTION, OWN_VERSION, Offer, plugin_fault
+from benchbox.plugin import BASES, OWN_VERSION, Offer, plugin_fault
+from benchbox.project_packages import DISTRIBUTION
 
 ENTRY_POINT_GROUP = "benchbox"
 SLOW = 1.0

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from difflib import get_close_matches
 
+from benchbox.project_packages import package_of, why_missing
+
 
 class Told(Exception):
     """An error whose text is a complete sentence for the user."""
@@ -33,7 +35,9 @@ def no_gradients(title: str, error: RuntimeError) -> UsageError | None:
 
 
 def unknown(kind: str, name: str, valid: Iterable[str]) -> UsageError:
-    """The error for a name that is not valid, with the most similar valid names."""
+    """The error for a name that is not valid: its package of this project, or the most similar valid names."""
+    if package := package_of(kind, name):
+        return UsageError(f"{kind} {name!r} is in the package {package}, {why_missing(package)}.")
     names = sorted(valid)
     similar = get_close_matches(name, names, n=3, cutoff=0.5)
     hint = f"did you mean {' or '.join(similar)}?" if similar else f"there is {', '.join(names) or 'none'}."

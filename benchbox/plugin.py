@@ -18,6 +18,7 @@ from benchbox.metric import Metric
 from benchbox.model import Model
 from benchbox.options import default_values, defaults, hints
 from benchbox.problem import Problem
+from benchbox.project_packages import DISTRIBUTION
 from benchbox.sampler import Sampler
 from benchbox.schedule import Schedule
 
@@ -32,8 +33,6 @@ BASES: dict[str, type] = {
     "executor": Executor,
 }
 """Each kind of plugin and the class that its plugins extend."""
-
-DISTRIBUTION = "benchbox-diffusion"
 
 try:
     OWN_VERSION = version(DISTRIBUTION)

@@ -11,7 +11,8 @@ from typing import Any
 from benchbox.discovery import Source, built_in, installed_packages
 from benchbox.errors import UsageError, unknown
 from benchbox.options import build, default_values, option_values
-from benchbox.plugin import BASES, DISTRIBUTION, OWN_VERSION, Offer
+from benchbox.plugin import BASES, OWN_VERSION, Offer
+from benchbox.project_packages import DISTRIBUTION
 
 __all__ = ["BASES", "DISTRIBUTION", "OWN_VERSION", "Offer", "Registry", "Source", "get", "registry"]
 
@@ -93,7 +94,7 @@ class Registry:
         aliases = [alias for offers in self._by_name(kind).values() for offer in offers for alias in offer.cls.aliases]
         error = unknown(kind, name, [*self.names(kind), *aliases])
         broken = ", ".join(dict.fromkeys(source.package for source in self._sources if source.faults))
-        if not broken or str(error).endswith("?"):
+        if not broken or ": there is " not in str(error):
             return error
         return UsageError(f"{broken} cannot be used (benchbox list plugins says why), and {error}")
 

@@ -15,7 +15,7 @@ from urllib.parse import urlparse
 from urllib.request import url2pathname
 
 from benchbox.bench.hardware import device_name
-from benchbox.plugin import DISTRIBUTION
+from benchbox.project_packages import DISTRIBUTION
 
 ALWAYS = (DISTRIBUTION, "torch", "numpy", "torchdiffeq", "torch-fidelity")
 """Packages whose versions every row records."""

@@ -16,7 +16,7 @@ from benchbox.bench.saving import saved_shard
 from benchbox.bench.shard_result import Report, Shard, ShardResult, State
 from benchbox.errors import sentence
 from benchbox.metric import Accumulator, Context, Metric
-from benchbox.plugin import DISTRIBUTION
+from benchbox.project_packages import DISTRIBUTION
 from benchbox.stopping import Interrupted, OutOfTime, time_limit
 from benchbox.store.leases import exclusive
 

@@ -36,7 +36,7 @@ def doctor(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] 
 
 
 def check_packages() -> Iterator[Finding]:
-    from benchbox.plugin import DISTRIBUTION
+    from benchbox.project_packages import DISTRIBUTION
 
     for name in (DISTRIBUTION, "torch", "torchvision", "torch-fidelity", "torchdiffeq", "pandas", "pyarrow"):
         try:
