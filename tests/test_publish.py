@@ -93,6 +93,24 @@ def test_of_a_cell_measured_twice_the_last_or_all_are_kept_and_never_one_twice()
     assert len(merged_rows(everything, {}, "all")) == 3
 
 
+# what is the keeper's own
+
+
+def test_the_keepers_readme_and_workflow_stay_on_a_branch(benchbox: Command, repository: Path) -> None:
+    run = ("run", "--model", "mixture", "--samples", 16, "--sampler", "ddim", "--nfe")
+    own = {"README.md": "Our board", ".github/workflows/submissions.yml": "BENCHBOX_SOURCE: ./benchbox"}
+    for nfe in (5, 7):  # the README is the publication’s own file at first
+        benchbox(*run, nfe)
+        assert benchbox("publish", "--to", "git", "--output", ".").status == 0
+        Path("own/.github/workflows").mkdir(parents=True, exist_ok=True)
+        for name, text in own.items():
+            Path("own", name).write_text(text)
+        Branch(repository, "gh-pages").commit(Path("own"), "Our own")
+    benchbox(*run, 9)
+    assert benchbox("publish", "--to", "git", "--output", ".").out.startswith("3 rows")
+    assert {name: git(repository, "show", f"gh-pages:{name}") for name in own} == own
+
+
 # where to
 
 
@@ -296,6 +314,7 @@ def test_publishing_from_the_command_line(benchbox: Command, repository: Path, h
     assert sources(found, "nfe_requested") == {5: "", 7: "", 9: "bob"}
     assert "NFE 9" in benchbox("leaderboard", "site").out
     assert "already has these 3 rows" in benchbox("publish", "later", "--to", "git", "--output", ".").out
+    assert "3 cells of 1 sampler on 1 model." in Path("site/README.md").read_text()
     assert hub.calls.count("upload_folder") == 2
     Path("docs").mkdir()
     Path("docs/index.html").write_text("the documentation")

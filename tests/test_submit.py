@@ -127,30 +127,35 @@ def test_the_workflow_of_a_published_branch_checks_a_pull_request(
     git("keeper", "push", "-q", "../remote.git", "gh-pages")
     subprocess.run(["git", "clone", "-q", "-b", "gh-pages", "remote.git", "stranger"], check=True)
     shutil.copytree(resubmitted(rows), "stranger/submissions/honest")
+    Path("stranger/submissions/README.md").touch()
     git("stranger", "add", "-A")
     git("stranger", "commit", "-q", "-m", "rows")
     workflow = yaml.safe_load(Path("stranger/.github/workflows/submissions.yml").read_text())
     *_, install, check = workflow["jobs"]["check"]["steps"]
-    assert "pip install benchbox-diffusion" in install["run"]
     tools = Path("tools").absolute()
     tools.mkdir()
-    (tools / "benchbox").write_text(f'#!/bin/sh\nexec {sys.executable} -m benchbox "$@"\n')
-    (tools / "benchbox").chmod(0o755)
+    for name, line in (("benchbox", f'exec {sys.executable} -m benchbox "$@"'), ("pip", 'echo "pip $@"')):
+        (tools / name).write_text(f"#!/bin/sh\n{line}\n")
+        (tools / name).chmod(0o755)
     variables = os.environ | {"GITHUB_BASE_REF": "gh-pages", "PATH": f"{tools}{os.pathsep}{os.environ['PATH']}"}
 
-    def step() -> subprocess.CompletedProcess[str]:
+    def step(script: str = check["run"], **more: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            ["bash", "-e", "-c", check["run"]],
+            ["bash", "-e", "-c", script],
             cwd="stranger",
-            env=variables,
+            env=variables | workflow["env"] | more,
             capture_output=True,
             text=True,
             check=False,
         )
 
+    unset = step(install["run"])
+    assert (unset.returncode, unset.stdout.startswith("::error::Set BENCHBOX_SOURCE in ")) == (1, True)
+    assert step(install["run"], BENCHBOX_SOURCE="./benchbox").stdout == "pip install ./benchbox\n"
     accepted = step()
     assert accepted.returncode == 0, accepted.stderr
     assert "submissions/honest: 2 rows, accepted." in accepted.stdout
+    assert "README" not in accepted.stderr
     shutil.rmtree("stranger/submissions/honest")
     shutil.copytree(resubmitted(rows, sw2=9.0), "stranger/submissions/forged")
     git("stranger", "add", "-A")

@@ -111,6 +111,7 @@ def to_hub(publication: Publication, target: str, branch: str) -> str:
 @contextmanager
 def staged(publication: Publication, target: Branch | DataSet) -> Iterator[tuple[Site, Path, list[str]]]:
     """The site for a target, the folder that contains it, and the files of the previous site that it no longer has."""
+    from benchbox.report.hosts import keep_files
     from benchbox.report.page import manifest
     from benchbox.report.page.folder import refuse_other_site
     from benchbox.report.publish import write_folder
@@ -121,5 +122,7 @@ def staged(publication: Publication, target: Branch | DataSet) -> Iterator[tuple
         target.fetch(previous)
         refuse_other_site(previous, "choose another branch or data set")
         site = publication.site(previous)
+        keep_files(previous, folder)
         write_folder(site, folder)
-        yield site, folder, manifest.gone(manifest.read_manifest(previous), manifest.read_manifest(folder))
+        gone = manifest.gone(manifest.read_manifest(previous), manifest.read_manifest(folder))
+        yield site, folder, [name for name in gone if not (folder / name).exists()]

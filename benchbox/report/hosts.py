@@ -11,8 +11,12 @@ from typing import Any
 
 from benchbox.errors import UsageError
 from benchbox.report.page.manifest import MANIFEST_FILE, ROWS_FILE
+from benchbox.report.publish import WORKFLOW
 
-KNOWN_FILES = (ROWS_FILE, MANIFEST_FILE, "index.html")
+KEPT_FILES = ("README.md", WORKFLOW)
+"""Files that a publication writes once, and that are the keeper's own afterwards."""
+
+KNOWN_FILES = (ROWS_FILE, MANIFEST_FILE, "index.html", *KEPT_FILES)
 """Files of the previous site that are read before it is replaced."""
 
 
@@ -105,5 +109,12 @@ class DataSet:
 
 
 def _copy_into(folder: Path, name: str, content: bytes) -> None:
-    (folder / name).parent.mkdir(exist_ok=True)
+    (folder / name).parent.mkdir(parents=True, exist_ok=True)
     (folder / name).write_bytes(content)
+
+
+def keep_files(previous: Path, folder: Path) -> None:
+    """Copy the keeper's own files of the previous site into the folder of the next one."""
+    for name in KEPT_FILES:
+        if (previous / name).is_file():
+            _copy_into(folder, name, (previous / name).read_bytes())

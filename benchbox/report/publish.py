@@ -15,13 +15,14 @@ from benchbox.report.page.folder import write_site
 from benchbox.report.page.site import Site
 from benchbox.report.prepared import RANKED
 from benchbox.report.rows import row_dicts
+from benchbox.report.table import count_of
 from benchbox.store.schema import NEEDED, OF_A_RUN, STATED, scored
 from benchbox.store.values import split_label, values
 
 CARD_HEAD = "---\npretty_name: benchbox results"
 """The first lines of the card, by which it is recognised."""
 
-WORKFLOW = "submissions.yml"
+WORKFLOW = ".github/workflows/submissions.yml"
 
 Keep = Literal["last", "all"]
 
@@ -108,15 +109,19 @@ def write_folder(site: Site, folder: Path) -> None:
 
 
 def write_workflow(folder: Path) -> None:
-    """Write the GitHub workflow that runs `benchbox submit` on the rows that a pull request adds."""
-    target = folder / ".github" / "workflows" / WORKFLOW
-    target.parent.mkdir(parents=True)
-    write_bytes(target, resources.files("benchbox.report").joinpath(WORKFLOW).read_bytes())
+    """Write the GitHub workflow that runs `benchbox submit` on the rows that a pull request adds.
+
+    An existing one is kept: the keeper has set in it where benchbox is installed from.
+    """
+    target = folder / WORKFLOW
+    if not target.exists():
+        target.parent.mkdir(parents=True)
+        write_bytes(target, resources.files("benchbox.report").joinpath(target.name).read_bytes())
 
 
 def card(rows: pd.DataFrame) -> str:
     """The README.md of the folder; its front matter is for the Hugging Face hub."""
-    samplers, models = rows["sampler"].nunique(), rows["model"].nunique()
+    samplers, models = (count_of(rows[kind].nunique(), kind) for kind in ("sampler", "model"))
     return f"""{CARD_HEAD}
 tags: [diffusion, benchmark]
 configs:
@@ -125,7 +130,10 @@ configs:
 ---
 # Results of benchbox
 
-{len(rows):,} cells of {samplers} samplers on {models} models. `index.html` is the site; `data/rows.parquet` contains
+{count_of(len(rows), "cell")} of {samplers} on {models}. `index.html` is the site; `data/rows.parquet` contains
 the rows, which `benchbox leaderboard` and `benchbox publish --merge` read from this folder. The column `source`
 names the origin of a row; if it is empty, the publisher measured it.
+
+To submit rows of your own, check them with `benchbox submit DIRECTORY`, as the keeper of these results does, and send
+them; on GitHub, by a pull request that adds them as `submissions/NAME/*.parquet`.
 """
