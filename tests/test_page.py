@@ -30,6 +30,7 @@ from benchbox.report.page.table import encoded_rows, with_commands
 from benchbox.report.plots.quality import series
 from benchbox.report.ranking import boards
 from benchbox.report.real_images import of_real_images
+from benchbox.report.rows import write_rows
 
 EVIL = "</script><script>alert(1)</script>\u2028\x1b[31m<img src=x onerror=alert(2)>"
 
@@ -227,18 +228,48 @@ def test_the_page_has_the_matrix_and_the_glossary_as_text_and_the_commands_folde
         assert f"<dt>{term}</dt>" in page
 
 
+def test_series_of_one_task_have_headings_that_begin_with_their_levels(tmp_path: Path) -> None:
+    chosen = {"command": "benchbox run --grid uniform", "grid": "uniform"}
+    leading = {"sampler": "ddim", "grid": "leading"} | known(4.05, 0.05)
+    write_site(
+        Site(rows(BEST, leading, BEST | chosen, TIED | chosen, BEST | {"model": "other"}), nothing_usual), tmp_path
+    )
+    page = (tmp_path / "index.html").read_text(encoding="utf-8")
+    assert re.findall(r"<h2[^>]*>([^<]*: [^<]*)<small>", page) == [
+        "Each at its recommended levels: net, FID (mnist-cnn) of 1,000 samples",
+        "All on uniform: net, FID (mnist-cnn) of 1,000 samples", "other: FID (mnist-cnn) of 1,000 samples",
+    ]  # fmt: skip
+
+
 def test_papers_are_linked_from_the_description_of_the_sampler(tmp_path: Path) -> None:
-    assert papers(sampler_description("heun")) == ["2206.00364"]
-    assert sampler_description("not installed") == ""
-    texts = {"heun": "Heun <b> (Karras et al. 2022, arXiv:2206.00364, algorithm 2)."}
-    write_site(Site(rows(BEST, TIED), nothing_usual, description=lambda name: texts.get(name, "")), tmp_path)
+    assert papers(" ".join(sampler_description("heun"))) == ["2206.00364"]
+    assert sampler_description("not installed") == ()
+    texts = {"heun": ["A method.", "Heun <b> (Karras et al. 2022, arXiv:2206.00364, algorithm 2)."]}
+    write_site(Site(rows(BEST, TIED), nothing_usual, description=lambda name: texts.get(name, [])), tmp_path)
     link = '<a href="https://arxiv.org/abs/2206.00364">arXiv:2206.00364</a>'
     assert (tmp_path / "index.html").read_text().count(link) == 1
     assert (
-        f"Heun &lt;b&gt; (Karras et al. 2022, {link}, algorithm 2)."
+        f"<p>Heun &lt;b&gt; (Karras et al. 2022, {link}, algorithm 2)."
         in (tmp_path / "samplers" / "heun.html").read_text()
     )
     assert "arxiv.org" not in (tmp_path / "samplers" / "ddim.html").read_text()
+
+
+def test_a_page_says_where_a_package_is_only_if_it_is_one_of_the_project(tmp_path: Path) -> None:
+    theirs = {"sampler": "theirs", "sampler_package": "theirs-diffusion"}
+    unipc = {"sampler": "unipc", "sampler_package": "benchbox-solvers"}
+    write_site(Site(rows(BEST, TIED | theirs, TIED | unipc), nothing_usual), tmp_path)
+    pages = {name: (tmp_path / "samplers" / f"{name}.html").read_text() for name in ("theirs", "unipc")}
+    assert "<p>theirs-diffusion 0.1.0</p>" in pages["theirs"]
+    assert "<p>benchbox-solvers 0.1.0, in plugins/benchbox-solvers of the benchbox repository</p>" in pages["unipc"]
+
+
+def test_a_site_of_samplers_that_are_not_installed_says_so_once(benchbox: Command, tmp_path: Path) -> None:
+    unipc = {"sampler": "unipc", "sampler_package": "benchbox-solvers"}
+    (tmp_path / "rows").mkdir()
+    write_rows(rows(BEST, TIED | unipc), tmp_path / "rows" / "rows.parquet")
+    done = benchbox("leaderboard", tmp_path / "rows", "--format", "html", "--output", tmp_path / "site")
+    assert done.sentence.endswith("1 sampler is not installed here (benchbox-solvers): no description, no paper.")
 
 
 REAL = {"fid_reference": "mnist train 60000 741c9888"}
@@ -373,10 +404,12 @@ def test_a_site_from_the_command_line(benchbox: Command, tmp_path: Path) -> None
         "Passed",
         "eta=0.0",
         "W2 of 0.01",
-        "<span>install</span> <span>benchbox-diffusion==",
+        ", benchbox itself</p>",
         "Rank and metric value on every board",
     ):
         assert text in page
+    assert "pip" not in page
+    assert "Documentation" not in page
     assert "ddim" in benchbox("leaderboard", "site").out
     said = benchbox("leaderboard", "--format", "html", "--output", "site", "--model", "mixture")
     assert "a site shows everything" in said.sentence

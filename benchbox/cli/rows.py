@@ -60,12 +60,27 @@ def site_of(rows: pd.DataFrame, checks: Sequence[Path], pictures: Sequence[Path]
     from benchbox.report.page.site import Site
 
     shown = [picture(path) for path in pictures]
-    return Site(rows, registry().defaults, certificates_in(checks), budgets_in(checks), shown, sampler_description)
+    site = Site(rows, registry().defaults, certificates_in(checks), budgets_in(checks), shown, sampler_description)
+    say_undescribed(site)
+    return site
 
 
-def sampler_description(name: str) -> str:
-    """The first paragraph of the docstring of a sampler; "" where it is not installed."""
+def say_undescribed(site: Site) -> None:
+    """Say once which packages of samplers are not installed: their pages have no description."""
+    from benchbox.report.table import count_of
+
+    missing = [name for name in site.names("sampler") if not sampler_description(name)]
+    if missing:
+        rows = site.ran_here[site.ran_here["sampler"].isin(missing)]
+        packages = ", ".join(sorted(rows["sampler_package"].dropna().astype(str).unique()))
+        verb = "is" if len(missing) == 1 else "are"
+        say(f"{count_of(len(missing), 'sampler')} {verb} not installed here ({packages}): no description, no paper.")
+
+
+def sampler_description(name: str) -> Sequence[str]:
+    """The paragraphs of the docstring of a sampler; none where it is not installed."""
+    from benchbox.plugin import paragraphs
     from benchbox.registry import registry
 
     offers = registry().offers("sampler", name)
-    return offers[0].listing.summary if len(offers) == 1 else ""
+    return paragraphs(offers[0].cls) if len(offers) == 1 else ()

@@ -59,10 +59,27 @@ def _with_settings(metric: str, task: BoardTask, defaults: Defaults) -> str:
     return f"{metric} ({settings})" if settings else metric
 
 
-def task_heading(task: BoardTask, defaults: Defaults) -> str:
-    """Model, guidance, unit of the budgets where it is the denoiser, metric and number of samples."""
+def task_heading(task: BoardTask, defaults: Defaults, first: str = "") -> str:
+    """Model, guidance, unit of the budgets where it is the denoiser, metric and number of samples; what comes first."""
     subject = ", ".join([_guided_model(task, defaults), *_unit(task)])
-    return f"{subject}: {metric_heading(task, defaults)} of {task.n_samples:,} samples"
+    metric = f"{metric_heading(task, defaults)} of {task.n_samples:,} samples"
+    return f"{first}: {subject}, {metric}" if first else f"{subject}: {metric}"
+
+
+def series_headings(boards: Sequence[Board], defaults: Defaults) -> list[str]:
+    """The heading of each series, given by its first board. Where several are of one task, the levels come first."""
+    counts = Counter(task_heading(board.task, defaults) for board in boards)
+    same = [board.setups[0] for board in boards if board.levels == "same"]
+    kinds = ("schedule", "grid") if len({part_name(s, "schedule", defaults) for s in same}) > 1 else ("grid",)
+
+    def heading(board: Board) -> str:
+        if counts[alone := task_heading(board.task, defaults)] == 1:
+            return alone
+        parts = ", ".join(part_name(board.setups[0], kind, defaults) for kind in kinds)
+        first = f"All on {parts}" if board.levels == "same" else "Each at its recommended levels"
+        return task_heading(board.task, defaults, first)
+
+    return [heading(board) for board in boards]
 
 
 def _unit(task: BoardTask) -> list[str]:

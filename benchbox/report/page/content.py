@@ -4,14 +4,22 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from benchbox.report.board import Board, BoardTask
 from benchbox.report.command import run_command
 from benchbox.report.entry import BoardRow, Setup, Unranked
 from benchbox.report.escape import plain_text
-from benchbox.report.headings import board_terms, board_title, metric_heading, part_name, setup_names, task_heading
+from benchbox.report.headings import (
+    board_terms,
+    board_title,
+    metric_heading,
+    part_name,
+    series_headings,
+    setup_names,
+    task_heading,
+)  # fmt: skip
 from benchbox.report.leaderboard import rank
 from benchbox.report.page.answers import PageAnswer, answered_boards, page_answer
 from benchbox.report.page.matrix import MatrixRow, matrix
@@ -28,7 +36,7 @@ class View:
     id: str
     title: str
     heading: str
-    """The first part of the title: model, metric, number of samples."""
+    """The first part of the title: model, metric, number of samples; the levels first where several views share it."""
     terms: str
     """The rest of the title: reference and levels."""
     task: BoardTask
@@ -47,7 +55,10 @@ def views(boards: Iterable[Board], defaults: Defaults, shared: Defaults | None =
 
     Commands omit the options that have the values in `defaults`; names omit those in `shared`.
     """
-    return sorted((view(group, defaults, shared or defaults) for group in series(boards)), key=lambda v: -len(v.lines))
+    groups, shared = series(boards), shared or defaults
+    headings = map(plain_text, series_headings([group[0] for group in groups], shared))
+    made = [replace(view(g, defaults, shared), heading=h) for g, h in zip(groups, headings, strict=True)]
+    return sorted(made, key=lambda v: -len(v.lines))
 
 
 def view(boards: Sequence[Board], defaults: Defaults, shared: Defaults) -> View:

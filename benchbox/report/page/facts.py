@@ -9,9 +9,10 @@ from typing import Any
 
 import pandas as pd
 
+from benchbox.project_packages import place
 from benchbox.report.escape import plain_text
 from benchbox.report.page.content import View
-from benchbox.report.table import changed_options, number
+from benchbox.report.table import changed_options, count_of, number
 
 
 def lede(rows: pd.DataFrame) -> str:
@@ -19,8 +20,8 @@ def lede(rows: pd.DataFrame) -> str:
     done = int((rows["status"] == "done").sum())
     others = "" if done == len(rows) else f" of {len(rows):,}"
     return (
-        f"{samplers} sampler{'s' * (samplers != 1)} on {models} model{'s' * (models != 1)}, {done:,} measured "
-        f"cell{'s' * (done != 1)}{others}: quality against the number of network evaluations per sample."
+        f"{count_of(samplers, 'sampler')} on {count_of(models, 'model')}, {count_of(done, 'measured cell')}{others}: "
+        "quality against the number of network evaluations per sample."
     )
 
 
@@ -39,10 +40,10 @@ def _distinct(rows: pd.DataFrame, column: str) -> list[str]:
     return sorted(rows[column].dropna().astype(str).unique()) if column in rows else []
 
 
-def measured_packages(rows: pd.DataFrame) -> list[tuple[str, str]]:
-    """The packages and versions in a sampler's rows."""
+def measured_packages(rows: pd.DataFrame) -> list[tuple[str, str, str]]:
+    """The packages and versions in a sampler's rows, and where each package is, if it is one of this project."""
     pairs = rows[["sampler_package", "sampler_version"]].dropna().drop_duplicates()
-    return [(plain_text(str(p)), plain_text(str(v))) for p, v in pairs.itertuples(index=False)]
+    return [(plain_text(str(p)), plain_text(str(v)), place(str(p))) for p, v in pairs.itertuples(index=False)]
 
 
 def measured_options(rows: pd.DataFrame) -> list[str]:

@@ -26,7 +26,8 @@ def write_site(site: Site, folder: Path, more: Mapping[str, bytes] | None = None
     refuse_other_site(folder, f"choose another folder, such as {folder / 'board'}")
     refuse_loss(site.rows, folder)
     pictures = {picture.path: picture.content for picture in site.pictures}
-    files = {**assets(), **pictures, **{name: text.encode() for name, text in pages(site)}, **(more or {})}
+    files = {**assets(), **pictures, **(more or {})}
+    files |= {name: text.encode() for name, text in pages(site, documentation_beside(folder))}
     old, new = manifest.read_manifest(folder), manifest.of(files)
     try:
         for sub in sorted({(folder / name).parent for name in (*files, manifest.ROWS_FILE)}):
@@ -39,6 +40,12 @@ def write_site(site: Site, folder: Path, more: Mapping[str, bytes] | None = None
         manifest.write_manifest(folder, new)
     except OSError as error:
         raise UsageError(f"{error.filename or folder} cannot be written: {error.strerror}.") from None
+
+
+def documentation_beside(folder: Path) -> str:
+    """The first page of the documentation of benchbox, if a folder is inside its site (docs/site.py); "" if not."""
+    inside = all((folder.resolve().parent / page).is_file() for page in ("index.html", "docs/leaderboards.html"))
+    return "../index.html" if inside else ""
 
 
 def refuse_other_site(folder: Path, advice: str) -> None:

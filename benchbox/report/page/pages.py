@@ -35,12 +35,12 @@ def _printable_text(value: Any) -> Any:
     return plain_text(value) if type(value) is str else value
 
 
-def pages(site: Site) -> Iterator[tuple[str, str]]:
-    """The path and the text of every page."""
+def pages(site: Site, documentation: str = "") -> Iterator[tuple[str, str]]:
+    """The path and the text of every page. documentation: the path of its first page, if these are inside its site."""
     templates, about = environment(), origin_of_rows(site.rows)
 
     def page(template: str, root: str, content: dict[str, Any]) -> str:
-        return templates.get_template(template).render(root=root, about=about, **content)
+        return templates.get_template(template).render(root=root, about=about, documentation=documentation, **content)
 
     yield "index.html", page("index.html", "", _index_content(site))
     yield "rows.html", page("rows.html", "", {"data": script_rows(site.lines)})
@@ -56,7 +56,7 @@ def _index_content(site: Site) -> dict[str, Any]:
     return {
         "data": {"views": script_charts(site.views[:1]) | drawn}, "tradeoffs": list(site.tradeoffs),
         "views": site.views, "lede": lede(site.rows),
-        "samplers": {name: papers(site.description(name)) for name in site.names("sampler")},
+        "samplers": {name: papers(" ".join(site.description(name))) for name in site.names("sampler")},
         "models": site.names("model"), "pictures": site.pictures,
     }  # fmt: skip
 
@@ -67,7 +67,8 @@ def _sampler_content(site: Site, name: str) -> dict[str, Any]:
     charts = sampler_charts(certificates, [b for b in site.budgets if b["sampler"] == name])
     return {
         "data": script_rows(rows) | {"views": charts}, "name": plain_text(name),
-        "description": plain_text(site.description(name)), "packages": measured_packages(rows),
+        "description": [plain_text(paragraph) for paragraph in site.description(name)],
+        "packages": measured_packages(rows),
         "options": measured_options(rows), "ranks": sampler_ranks(site.views, name), "certificates": certificates,
     }  # fmt: skip
 

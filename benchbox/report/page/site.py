@@ -18,12 +18,12 @@ from benchbox.report.rows import plugin_rows
 from benchbox.report.table import Defaults, shared
 from benchbox.store.schema import SCORED
 
-Descriptions = Callable[[str], str]
-"""From the name of a sampler to its description; "" where it is unknown."""
+Descriptions = Callable[[str], Sequence[str]]
+"""From the name of a sampler to the paragraphs of its description; none where it is unknown."""
 
 
-def no_description(name: str) -> str:
-    return ""
+def no_description(name: str) -> Sequence[str]:
+    return ()
 
 
 @dataclass(frozen=True)
