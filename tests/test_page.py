@@ -223,6 +223,7 @@ def test_the_page_has_the_matrix_and_the_glossary_as_text_and_the_commands_folde
     page = (tmp_path / "index.html").read_text(encoding="utf-8")
     for text in ('<td class="s0">4.05<small>1–2 <b>tie</b></small></td>', '<td class="s4">9.00<small>3</small></td>'):
         assert text in page
+    assert "FID (mnist-cnn) and rank at each budget (NFE), the most evaluations that a sampler may spend. " in page
     assert re.search(r"<details><summary>Command<.*?benchbox</span> <span>run</span>.*?</details>", page, re.DOTALL)
     for term in ("NFE, evaluations", "FID", "Rank, tie", "Schedule", "Grid", "Recommended levels"):
         assert f"<dt>{term}</dt>" in page
@@ -239,6 +240,13 @@ def test_series_of_one_task_have_headings_that_begin_with_their_levels(tmp_path:
         "Each at its recommended levels: net, FID (mnist-cnn) of 1,000 samples",
         "All on uniform: net, FID (mnist-cnn) of 1,000 samples", "other: FID (mnist-cnn) of 1,000 samples",
     ]  # fmt: skip
+
+
+def test_a_cell_that_was_not_measured_is_not_as_white_as_the_last_quarter(tmp_path: Path) -> None:
+    write_site(Site(rows(BEST, WORSE, BEST | AT_20), nothing_usual), tmp_path)
+    page = (tmp_path / "index.html").read_text(encoding="utf-8")
+    for text in ('<td class="none">–</td>', "– not measured</span>", "a missing cell counts as the last rank"):
+        assert text in page
 
 
 def test_papers_are_linked_from_the_description_of_the_sampler(tmp_path: Path) -> None:

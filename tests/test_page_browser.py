@@ -240,7 +240,10 @@ def test_published_figures_are_drawn_when_asked_for_and_say_what_they_are(index:
     button = index.locator(".legend button").filter(has_text="published")
     assert button.get_attribute("aria-pressed") == "false"
     front = index.locator(".canvas svg path.front").get_attribute("d")
+    caption = index.locator("figcaption").first
+    assert "Hollow" not in caption.inner_text()
     button.click()
+    assert "Hollow: as published" in caption.inner_text()
     assert index.locator(".point").count() == 29
     hollow = index.locator(".point.published .mark").first
     assert hollow.evaluate("e => getComputedStyle(e).fill") == "none"
@@ -304,7 +307,7 @@ def test_of_many_lines_the_best_are_bright_and_no_name_lies_over_another(browser
     assert names_are_apart(page)
     pale = page.locator("details .legend")
     assert not pale.is_visible()
-    page.get_by_text("13 others, pale").click()
+    page.get_by_text("13 others, grey").click()
     assert pale.is_visible()
     assert page.locator(".line.faint").count() == 13
     assert (shown := page.locator(".point").count()) < 120
@@ -314,6 +317,23 @@ def test_of_many_lines_the_best_are_bright_and_no_name_lies_over_another(browser
     assert "Seconds" not in page.locator("table.board thead").inner_text()
     page.goto((tmp_path / "rows.html").as_uri())
     assert "7.25" not in page.locator("table.rows tbody").inner_text()
+    assert opened.said == []
+    page.context.close()
+
+
+def test_the_legend_counts_the_other_lines_that_are_drawn(browser: Any, tmp_path: Path) -> None:
+    some = [
+        {"sampler": f"s{i}", "nfe_requested": n, "nfe": float(n), "timing_valid": i < 8, "samples_per_s": 100.0 + n}
+        | known(4.0 + i, 0.1) for i in range(9) for n in (5, 8)
+    ]  # fmt: skip
+    write_site(Site(rows(*some), nothing_usual), tmp_path)
+    opened = visit(browser, tmp_path / "index.html")
+    page, others = opened.page, opened.page.locator(".legend summary")
+    assert others.inner_text() == "2 others, grey"
+    assert page.locator(".grid text[text-anchor=middle]:not(.label)").all_text_contents() == ["5", "8"]
+    page.get_by_label("seconds", exact=True).check()
+    assert others.inner_text() == "1 other, grey"
+    assert "Left out: 2 without seconds" in page.locator("figcaption").inner_text()
     assert opened.said == []
     page.context.close()
 

@@ -18,13 +18,14 @@ from report_rows import known, nothing_usual, rows
 from benchbox.errors import UsageError
 from benchbox.report.headings import setup_names
 from benchbox.report.page.single import write_charts
+from benchbox.report.plots.axis import power
 from benchbox.report.plots.chart import Chart, Line, Point, non_dominated
 from benchbox.report.plots.draw import draw, panel
 from benchbox.report.plots.exact import budget_chart, order_chart
 from benchbox.report.plots.front import name_front
 from benchbox.report.plots.gallery import Panel, draw_gallery, mosaic
 from benchbox.report.plots.quality import quality_chart, series
-from benchbox.report.plots.style import DPI, look, power
+from benchbox.report.plots.style import DPI, look
 from benchbox.report.published import with_published
 from benchbox.report.ranking import boards
 
@@ -74,7 +75,7 @@ def test_seconds_are_those_of_one_machine_and_the_caption_says_what_is_left_out(
     assert [line.name for line in drawn.lines] == ["heun", "ddim"]
     assert [p.x for p in drawn.lines[0].points] == pytest.approx([5, 10, 20])
     assert drawn.x.endswith("CPU")
-    assert "Left out, as measured on other devices: 1." in drawn.caption
+    assert "Left out: 1 with seconds of other devices." in drawn.caption
     assert "fast" in [line.name for line in chart(other).lines]
 
 
@@ -133,7 +134,8 @@ def test_published_figures_of_other_features_say_so_and_wait_to_be_asked_for() -
     others = published("mnist-cnn").lines[-1]
     assert others.muted
     assert others.name == "published (not measured here; Inception, not mnist-cnn)"
-    assert "not comparable with the values" in published("mnist-cnn").caption
+    assert "not comparable with the values" in others.note
+    assert "Hollow" not in published("mnist-cnn").caption
     assert {line.role for line in published("mnist-cnn", "my own data").lines} == {"line"}
     w2 = dict.fromkeys(("fid", "fid_low", "fid_high")) | {"w2": 1.0, "metric_options": '{"w2": {}}'}
     assert {line.role for line in published("", **w2).lines} == {"line"}

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from benchbox.cli import pictures
+from benchbox.cli import charts, pictures
 from benchbox.cli.restorations import restorations
 
 PlotKind = Literal["quality", "order", "budget", "samples", "trajectory", "restoration"]
@@ -41,8 +41,12 @@ def plot(
     nfe: Annotated[
         str | None, typer.Option(help="Budgets, a comma list or a range; not for order, and for quality only with --x.")
     ] = None,
-    schedule: Annotated[str | None, typer.Option(help="All kinds but quality: the schedule.")] = None,
-    grid: Annotated[str | None, typer.Option(help="samples, trajectory, budget: the grid.")] = None,
+    schedule: Annotated[
+        str | None, typer.Option(help="The schedule; quality: that of the boards, or recommended.")
+    ] = None,
+    grid: Annotated[
+        str | None, typer.Option(help="The grid, not for order; quality: that of the boards, or recommended.")
+    ] = None,
     guidance: Annotated[str, typer.Option(help="restoration: methods, a comma list; none for a sampler.")] = "mmps",
     problem: Annotated[str, typer.Option(help="restoration: the inverse problem.")] = "inpaint",
     measurements: Annotated[int, typer.Option(min=1, help="restoration: number of measurements.")] = 4,
@@ -64,17 +68,17 @@ def plot(
     from benchbox.errors import UsageError
     from benchbox.report.page.single import write_charts, write_gallery
 
-    names = sampler.split(",")
+    names, selection = sampler.split(","), {"metric": metric, "model": model, "schedule": schedule, "grid": grid}
     if x is not None and kind != "quality":
         raise UsageError(f"--x is an axis of --kind quality: leave it out with --kind {kind}.")
     if x is not None:
-        write_charts({"": pictures.tradeoff(directory, x, metric or "fid", model, nfe)}, output)
+        write_charts({"": charts.tradeoff(directory, x, selection, nfe)}, output)
     elif kind == "quality":
-        write_charts(pictures.quality(directory, cost.split(","), metric, model, published), output)
+        write_charts(charts.quality(directory, cost.split(","), selection, published), output)
     elif kind == "order":
-        write_charts({"": pictures.order_picture(names, certificate or [], set_ or [], schedule or "edm")}, output)
+        write_charts({"": charts.order_picture(names, certificate or [], set_ or [], schedule or "edm")}, output)
     elif kind == "budget":
-        chart = pictures.budget_picture(names, nfe or DEFAULT_BUDGETS[kind], set_ or [], schedule, grid)
+        chart = charts.budget_picture(names, nfe or DEFAULT_BUDGETS[kind], set_ or [], schedule, grid)
         write_charts({"": chart}, output)
     else:
         budgets, settings, name = nfe or DEFAULT_BUDGETS[kind], set_ or [], model or "mnist-edm"

@@ -53,8 +53,8 @@ def with_published(chart: Chart, task: BoardTask) -> Chart:
         return chart
     name = "published (not measured here)" if same else f"published (not measured here; Inception, not {task.features})"
     scale = "" if same else "; not comparable with the values measured here"
-    line = Line(name, points, "published", muted=not same)
-    return replace(chart, lines=(*chart.lines, line), caption=f"{chart.caption} Hollow: {NOTE}{scale}.")
+    line = Line(name, points, "published", muted=not same, note=f"Hollow: {NOTE}{scale}.")
+    return replace(chart, lines=(*chart.lines, line))
 
 
 def _point(figure: Mapping[Any, Any]) -> Point:

@@ -11,6 +11,7 @@ from io import StringIO
 import pandas as pd
 
 from benchbox.report.board import BoardTask
+from benchbox.report.headings import METRIC_NAMES
 from benchbox.report.plots.chart import Chart, Line, Point
 from benchbox.report.table import number
 
@@ -31,8 +32,22 @@ def of_real_images(task: BoardTask) -> float:
 
 def with_real_images(chart: Chart, task: BoardTask) -> Chart:
     """A chart with the value of real images as a guide across it, where it is known."""
-    value, x = of_real_images(task), [point.x for line in chart.lines for point in line.points]
-    if math.isnan(value) or not x:
+    value, points = of_real_images(task), [point for line in chart.lines for point in line.points]
+    if math.isnan(value) or not points:
         return chart
-    ends = tuple(Point(end, value) for end in (min(x), max(x)))
-    return replace(chart, lines=(*chart.lines, Line(f"real test images: {number(value, 3)}", ends, "guide")))
+    x = [point.x for point in points]
+    better = any(point.y > value if chart.highest else point.y < value for point in points)
+    guide = Line(
+        f"real test images: {number(value, 3)}", (Point(min(x), value), Point(max(x), value)), "guide",
+        note=_bias(task) if better else "",
+    )  # fmt: skip
+    return replace(chart, lines=(*chart.lines, guide))
+
+
+def _bias(task: BoardTask) -> str:
+    """Why samples can be on the better side of real images."""
+    metric = METRIC_NAMES.get(task.metric, task.metric)
+    return (
+        f"Points beyond the line of real test images are not better than real images: at {task.n_samples:,} samples, "
+        f"the bias of {metric} is larger for real images than for samples."
+    )

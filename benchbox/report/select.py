@@ -43,6 +43,20 @@ def selected_boards(
     return selected
 
 
+def boards_of_levels(boards: Sequence[Board], schedule: str | None, grid: str | None) -> list[Board]:
+    """The boards of a schedule and a grid; `recommended`: each sampler's own; None: all. UsageError for one without."""
+    selected = list(boards)
+    for kind, name in (("schedule", schedule), ("grid", grid)):
+        if name is not None:
+            selected = _matching(selected, kind, [name], [levels_name(board, kind) for board in selected])
+    return selected
+
+
+def levels_name(board: Board, kind: str) -> str:
+    """The schedule or the grid of a board; `recommended` if each sampler has its own."""
+    return str(getattr(board.setups[0], kind)) if board.levels == "same" else board.levels
+
+
 def _matching(boards: Sequence[Board], kind: str, names: Sequence[str], board_names: Sequence[str]) -> list[Board]:
     """The boards whose name is among `names`. board_names: one per board. UsageError if there are none."""
     matching = [board for board, name in zip(boards, board_names, strict=True) if name in names]

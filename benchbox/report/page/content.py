@@ -24,7 +24,8 @@ from benchbox.report.leaderboard import rank
 from benchbox.report.page.answers import PageAnswer, answered_boards, page_answer
 from benchbox.report.page.matrix import MatrixRow, matrix
 from benchbox.report.page.names import Names, finite_or_none, slug
-from benchbox.report.plots.quality import COST_AXES, CostName, quality_chart, series
+from benchbox.report.plots.cost import CostName
+from benchbox.report.plots.quality import offered_charts, series
 from benchbox.report.published import with_published
 from benchbox.report.table import Defaults
 
@@ -64,17 +65,16 @@ def views(boards: Iterable[Board], defaults: Defaults, shared: Defaults | None =
 def view(boards: Sequence[Board], defaults: Defaults, shared: Defaults) -> View:
     title, task = plain_text(board_title(boards[0], shared, budgets=False)), boards[0].task
     names = {s: plain_text(n) for s, n in setup_names([s for b in boards for s in b.setups], shared).items()}
-    charts: dict[CostName, dict[str, Any]] = {}
-    for cost in COST_AXES:
-        chart = quality_chart(boards, cost, shared)
-        if any(line.points for line in chart.lines):
-            charts[cost] = (with_published(chart, task) if cost == "nfe" else chart).as_dict()
+    charts = offered_charts(boards, shared)
+    if "nfe" in charts:
+        charts["nfe"] = with_published(charts["nfe"], task)
     return View(
         id=slug(f"{title} {task.reference}"), title=title, task=task, measure=plain_text(metric_heading(task, shared)),
         heading=plain_text(task_heading(task, shared)),
         terms=plain_text(board_terms(boards[0], shared)),
         answers=tuple(page_answer(b, names, defaults) for b in answered_boards(boards) if b.entries),
-        charts=charts, columns=tuple("adaptive" if b.budget is None else f"{b.budget:,}" for b in boards),
+        charts={cost: chart.as_dict() for cost, chart in charts.items()},
+        columns=tuple("adaptive" if b.budget is None else f"{b.budget:,}" for b in boards),
         matrix=matrix(boards, names), lines=tuple(line for b in boards for line in lines(b, names, defaults)),
     )  # fmt: skip
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 Role = Literal["line", "whole", "guide", "published"]
 """A measured line; a whole run (black); a guide to the eye (thin, dashed); published points (hollow, not joined)."""
+
+INTERVALS_CLAUSE = "Bands, or bars at single points: 95 % intervals"
+"""The clause of a caption about intervals."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +38,9 @@ class Line:
     muted: bool = False
     """Whether a page hides it at first."""
     pale: bool = False
-    """Whether a page draws it pale until it is picked from the legend."""
+    """Whether it is grey: one of the others. A page draws it in black when it is picked from the legend."""
+    note: str = ""
+    """A sentence for the caption, where the line is drawn."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +58,18 @@ class Chart:
     """Whether higher y is better."""
     labelled: bool = False
     """Whether every point has its label beside it."""
+    ticks: tuple[float, ...] = ()
+    """Values of x that were asked for, such as budgets: preferred ticks."""
+
+    @property
+    def intervals(self) -> bool:
+        """Whether any interval is known."""
+        return any(math.isfinite(p.low + p.high) for line in self.lines for p in line.points)
+
+    @property
+    def notes(self) -> str:
+        """The caption, with the notes of all lines."""
+        return " ".join(filter(None, [self.caption, *(line.note for line in self.lines)]))
 
     @property
     def staircase(self) -> list[Point]:
@@ -66,10 +83,10 @@ class Chart:
         """The chart as plain values, for the page's script; an unknown end of an interval is None."""
         return {
             "title": self.title, "x": self.x, "y": self.y, "caption": self.caption, "front": self.front,
-            "highest": self.highest,
+            "highest": self.highest, "ticks": self.ticks,
             "lines": [
                 {
-                    "name": line.name, "role": line.role, "muted": line.muted, "pale": line.pale,
+                    "name": line.name, "role": line.role, "muted": line.muted, "pale": line.pale, "note": line.note,
                     "points": [_point_values(point) for point in line.points],
                 }
                 for line in self.lines
@@ -79,6 +96,14 @@ class Chart:
 
 def _point_values(point: Point) -> dict[str, Any]:
     return {k: None if isinstance(v, float) and not math.isfinite(v) else v for k, v in vars(point).items()}
+
+
+def with_equal_looks(charts: Sequence[Chart]) -> list[Chart]:
+    """The charts, with each line pale or not as in the first chart that has it."""
+    pale: dict[str, bool] = {}
+    for line in (line for chart in charts for line in chart.lines):
+        pale.setdefault(line.name, line.pale)
+    return [replace(c, lines=tuple(replace(line, pale=pale[line.name]) for line in c.lines)) for c in charts]
 
 
 def drawable(x: float, y: float) -> bool:

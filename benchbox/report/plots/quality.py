@@ -2,34 +2,31 @@
 
 from __future__ import annotations
 
-import math
-from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import Literal, cast
+from typing import cast
 
 from benchbox.errors import UsageError, unknown
 from benchbox.guidance import NO_LIMIT
-from benchbox.report.board import Board
-from benchbox.report.entry import Entry
-from benchbox.report.headings import board_title, metric_heading, setup_names, task_heading
+from benchbox.report.board import Board, LevelsKind
+from benchbox.report.entry import Entry, Setup
+from benchbox.report.headings import metric_heading, task_heading
 from benchbox.report.mean_rank import mean_ranks
-from benchbox.report.plots.chart import Chart, Line, Point, drawable, non_dominated
-from benchbox.report.plots.style import COLOURS
+from benchbox.report.plots.chart import INTERVALS_CLAUSE, Chart, Line, Point, drawable, non_dominated
+from benchbox.report.plots.cost import COST_AXES, CostedEntries, CostName, cost_of, costed_entries
+from benchbox.report.plots.emphasis import bright_setups, line_names
 from benchbox.report.real_images import with_real_images
 from benchbox.report.table import Defaults
 
-CostName = Literal["nfe", "seconds", "memory"]
-
-COST_AXES: dict[CostName, str] = {
-    "nfe": "NFE (network evaluations per sample)",
-    "seconds": "seconds per 1,000 samples",
-    "memory": "peak memory (MB)",
-}
-"""The costs that quality can be drawn against, with the titles of their axes."""
-
 FRONT = "non-dominated front"
 """The setups that no other one beats in both quality and cost."""
+
+LEVELS_SENTENCES: dict[LevelsKind, str] = {
+    "same": "One schedule and grid for all.",
+    "recommended": "Each sampler with its recommended schedule and grid.",
+}
+"""The noise levels of a series, as a sentence."""
 
 
 def series(boards: Iterable[Board]) -> list[list[Board]]:
@@ -49,13 +46,13 @@ def series(boards: Iterable[Board]) -> list[list[Board]]:
     return list(groups.values())
 
 
-def largest_series(boards: Iterable[Board], defaults: Defaults) -> tuple[list[Board], list[str]]:
-    """The series with the most entries, and the titles of the others. UsageError if there is none."""
+def largest_series(boards: Iterable[Board]) -> tuple[list[Board], list[list[Board]]]:
+    """The series with the most entries, and the others. UsageError if there is none."""
     groups = series(boards)
     if not groups:
         raise UsageError("no row can be ranked.")
     largest = max(groups, key=lambda group: sum(len(board.entries) for board in group))
-    return largest, [board_title(group[0], defaults, budgets=False) for group in groups if group is not largest]
+    return largest, [group for group in groups if group is not largest]
 
 
 def quality_charts(boards: Sequence[Board], costs: Sequence[str], defaults: Defaults) -> dict[str, Chart]:
@@ -65,55 +62,63 @@ def quality_charts(boards: Sequence[Board], costs: Sequence[str], defaults: Defa
             raise unknown("cost", cost, COST_AXES)
     charts = {cost: quality_chart(boards, cast(CostName, cost), defaults) for cost in costs}
     for cost, chart in charts.items():
-        if not any(line.points for line in chart.lines):
-            raise UsageError(f"there is nothing to draw against {cost}: no row has both {cost} and a metric value.")
+        if not chart.lines:
+            left_out = costed_entries(boards, cast(CostName, cost)).left_out or f"no row has both it and {chart.y}"
+            raise UsageError(f"there is nothing to draw against {cost}: {left_out}.")
+    return charts
+
+
+def offered_charts(boards: Sequence[Board], defaults: Defaults) -> dict[CostName, Chart]:
+    """The charts of one series that a page offers, by cost.
+
+    A chart against seconds or memory has at least two points, and at least half of the entries.
+    """
+    charts: dict[CostName, Chart] = {}
+    n_entries = sum(len(board.entries) for board in boards)
+    for cost in COST_AXES:
+        chart = quality_chart(boards, cost, defaults)
+        n_points = sum(len(line.points) for line in chart.lines if line.role == "line")
+        if n_points >= (1 if cost == "nfe" else max(2, n_entries / 2)):
+            charts[cost] = chart
     return charts
 
 
 def quality_chart(boards: Sequence[Board], cost: CostName, defaults: Defaults) -> Chart:
     """The chart of one series: a line per setup, a point per budget; lines by mean rank, best first.
 
-    Dominated points are pale.
-    Seconds and memory are those of the device that most entries ran on. Entries on other devices are left out; the
-    caption gives their number.
+    Dominated points are pale. Seconds and memory are those of the device that most entries were measured on; the
+    caption gives the numbers of the entries that are left out, by reason. Without points, the chart has no lines.
     """
-    device, entries = _on_one_device(boards, cost)
-    names = setup_names([e.setup for _, e in entries], defaults)
-    points: dict[str, list[Point]] = defaultdict(list)
-    for board, entry in entries:
+    costed, task = costed_entries(boards, cost), boards[0].task
+    points: dict[Setup, list[Point]] = defaultdict(list)
+    for board, entry in costed.entries:
         if drawable(x := cost_of(entry, cost), entry.value):
-            points[names[entry.setup]].append(point(x, entry, board))
-    order = [name for setup in mean_ranks(boards) if (name := names.get(setup)) in points]
+            points[entry.setup].append(point(x, entry, board))
     chart = Chart(
-        title=task_heading(boards[0].task, defaults), x=COST_AXES[cost] + (f", {device}" if device else ""),
-        y=metric_heading(boards[0].task, defaults),
-        lines=_lines(points, order, boards[0].highest, {names.get(b.entries[0].setup) for b in boards if b.entries}),
-        caption=_caption(boards, entries, device, sum(map(len, points.values()))), front=FRONT,
-        highest=boards[0].highest,
+        title=task_heading(task, defaults), x=COST_AXES[cost] + (f", {costed.device}" if costed.device else ""),
+        y=metric_heading(task, defaults), lines=_lines(points, boards, defaults), front=FRONT,
+        highest=boards[0].highest, ticks=_budgets(boards) if cost == "nfe" else (),
     )  # fmt: skip
-    return with_real_images(chart, boards[0].task)
+    n_points = sum(map(len, points.values()))
+    return with_real_images(replace(chart, caption=_caption(chart, boards[0].levels, costed, n_points)), task)
 
 
-def _lines(
-    points: Mapping[str, Sequence[Point]], order: Sequence[str], highest: bool, best: Collection[str | None]
-) -> tuple[Line, ...]:
-    """The lines in this order. As many as there are colours are not pale: those that are best somewhere, and the first.
-
-    best: the names of the setups that are the first of a board.
-    """
+def _lines(points: Mapping[Setup, Sequence[Point]], boards: Sequence[Board], defaults: Defaults) -> tuple[Line, ...]:
+    """The lines by mean rank, those that are not among the best ones pale; their points on the front strong."""
+    names, bright, highest = line_names(boards, defaults), bright_setups(boards, points), boards[0].highest
     front = non_dominated((p for line in points.values() for p in line), highest)
-    bright = sorted(order, key=lambda name: name not in best)[: len(COLOURS)]
-    drawn = {n: tuple(replace(p, strong=p in front) for p in sorted(points[n], key=lambda p: p.x)) for n in order}
-    return tuple(Line(name, line, pale=name not in bright) for name, line in drawn.items())
+    drawn = {
+        setup: tuple(replace(p, strong=p in front) for p in sorted(points[setup], key=lambda p: p.x))
+        for setup in mean_ranks(boards) if setup in points
+    }  # fmt: skip
+    return tuple(Line(names[setup], line, pale=setup not in bright) for setup, line in drawn.items())
 
 
-def _on_one_device(boards: Sequence[Board], cost: CostName) -> tuple[str, list[tuple[Board, Entry]]]:
-    entries = [(board, entry) for board in boards for entry in board.entries]
-    if cost == "nfe":
-        return "", entries
-    counts = Counter(e.cost.device for _, e in entries if not math.isnan(cost_of(e, cost)))
-    device = counts.most_common(1)[0][0] if counts else ""
-    return device, [(board, entry) for board, entry in entries if entry.cost.device == device]
+def _budgets(boards: Sequence[Board]) -> tuple[float, ...]:
+    """The measured budgets, if they count the evaluations of the network."""
+    if boards[0].task.nfe_of == "denoiser":
+        return ()
+    return tuple(sorted({float(board.budget) for board in boards if board.entries and board.budget}))
 
 
 def point(x: float, entry: Entry, board: Board) -> Point:
@@ -121,30 +126,16 @@ def point(x: float, entry: Entry, board: Board) -> Point:
     return Point(x, entry.value, entry.low, entry.high, nfe)
 
 
-def cost_of(entry: Entry, cost: CostName) -> float:
-    """The cost of an entry; nan if not measured."""
-    return {"nfe": entry.nfe, "seconds": entry.cost.seconds, "memory": entry.cost.memory_mb}[cost]
-
-
-def _caption(boards: Sequence[Board], entries: Sequence[tuple[Board, Entry]], device: str, drawn: int) -> str:
-    better = "up and left" if boards[0].highest else "down and left"
-    levels = {
-        "same": "one schedule and grid for all",
-        "recommended": "each sampler with its recommended schedule and grid",
-    }
-    seeds = [len(e.seeds) for _, e in entries] or [0]
-    parts = [
-        f"Better is {better}.", f"Bars and bands: 95 % intervals; seeds: {_range(seeds)}.",
-        "Pale points are dominated.", f"{levels[boards[0].levels].capitalize()}.",
+def _caption(chart: Chart, levels: LevelsKind, costed: CostedEntries, n_points: int) -> str:
+    seeds = sorted({len(entry.seeds) for _, entry in costed.entries}) or [0]
+    number = f"{seeds[0]}" if len(seeds) == 1 else f"{seeds[0]} to {seeds[-1]}"
+    weak = any(not point.strong for line in chart.lines for point in line.points)
+    unseen = len(costed.entries) - n_points
+    sentences = [
+        f"Better is {'up' if chart.highest else 'down'} and left.",
+        f"{INTERVALS_CLAUSE}; seeds: {number}." if chart.intervals else f"Seeds: {number}.",
+        "Pale points are dominated." if weak else "",
+        LEVELS_SENTENCES[levels], f"Left out: {costed.left_out}." if costed.left_out else "",
+        f"Not drawn, as not positive on a logarithmic axis: {unseen}." if unseen else "",
     ]  # fmt: skip
-    n_left_out = sum(len(b.entries) for b in boards) - len(entries)
-    if device and n_left_out:
-        parts.append(f"Left out, as measured on other devices: {n_left_out}.")
-    if drawn < len(entries):
-        parts.append(f"Not drawn, as not positive on a logarithmic axis: {len(entries) - drawn}.")
-    return " ".join(parts)
-
-
-def _range(numbers: Sequence[int]) -> str:
-    low, high = min(numbers), max(numbers)
-    return f"{low}" if low == high else f"{low} to {high}"
+    return " ".join(filter(None, sentences))

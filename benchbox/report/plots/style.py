@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -67,26 +66,3 @@ def _metadata(suffix: str, title: str, description: str) -> dict[str, Any]:
         return {"Title": title, "Subject": description, "Creator": "benchbox", "CreationDate": None}
     texts = {"Title": title, "Description": description}
     return texts | ({"Creator": "benchbox", "Date": None} if suffix == ".svg" else {"Software": "benchbox"})
-
-
-def ticks(axis: Any, low: float, high: float) -> None:
-    """Readable tick labels: 5, 10, 20 over a few decades, powers of ten over many, even steps over a small range."""
-    from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
-
-    ratio = high / low
-    plain = FuncFormatter(lambda value, _: f"{value:,.6g}")
-    axis.set_minor_locator(NullLocator())
-    if ratio < 5:
-        axis.set_major_locator(MaxNLocator(5, steps=[1, 2, 2.5, 5, 10]))
-        axis.set_major_formatter(plain)
-    elif ratio < 1e3:
-        axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-        axis.set_major_formatter(plain)
-    else:
-        axis.set_major_locator(LogLocator(numticks=7))
-        axis.set_major_formatter(FuncFormatter(lambda value, _: power(value)))
-
-
-def power(value: float) -> str:
-    """10⁻³ for 0.001."""
-    return "10" + str(round(math.log10(value))).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))

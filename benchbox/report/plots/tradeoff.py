@@ -16,7 +16,7 @@ from benchbox.report.board import BoardTask, grouped
 from benchbox.report.entry import SETUP, BoardRow
 from benchbox.report.estimate import mean
 from benchbox.report.headings import METRIC_NAMES, metric_heading, task_heading
-from benchbox.report.plots.chart import Chart, Line, Point, drawable
+from benchbox.report.plots.chart import INTERVALS_CLAUSE, Chart, Line, Point, drawable
 from benchbox.report.prepared import RANKED, TASK_COLUMNS, prepared_rows
 from benchbox.report.table import Defaults, label
 
@@ -87,7 +87,7 @@ def _chart(
     named = _names([row for row, _ in lines], defaults)
     caption = [
         f"Better is {'up' if RANKED[task.metric].highest else 'down'}{_aside(x)}.",
-        "Bars and bands: 95 % intervals.",
+        f"{INTERVALS_CLAUSE}.",
     ]
     caption += [] if "." in x else [f"The points of a line differ in {SCALE}."]
     caption += [f"Not drawn, as not positive on a logarithmic axis: {unseen}."] if unseen else []

@@ -197,6 +197,14 @@
     return scale.ticks(room);
   }
 
+  /** Values that were asked for, as far as there is room; null if they are fewer than two, or leave half a decade bare. */
+  function preferred(values, scale) {
+    const [low, high] = scale.domain();
+    const inside = values.filter((v) => v >= low && v <= high);
+    if (inside.length < 2 || inside[0] / low > 10 ** 0.5 || high / inside.at(-1) > 10 ** 0.5) return null;
+    return inside.reduce((kept, v) => (kept.length && scale(v) - scale(kept.at(-1)) < 28 ? kept : [...kept, v]), []);
+  }
+
   /** A logarithmic scale that holds the values with some room at both ends. */
   function scale(values, range) {
     const [low, high] = d3.extent(values);
@@ -271,7 +279,8 @@
         (line.pale ? pale : list).append(item);
       }
       if (pale.childElementCount) {
-        list.append(element("li", {}, element("details", {}, element("summary", {}, `${pale.childElementCount} others, pale`), pale)));
+        this.others = element("summary");
+        list.append(element("li", {}, element("details", {}, this.others, pale)));
       }
       return list;
     }
@@ -309,6 +318,11 @@
       const chart = this.chart;
       const here = new Set(chart.lines.map((l) => l.name));
       for (const [name, entry] of this.entries) entry.hidden = !here.has(name);
+      if (this.others) {
+        const n = this.all.filter((l) => l.pale && here.has(l.name)).length;
+        this.others.textContent = n === 1 ? "1 other, grey" : `${n} others, grey`;
+        this.others.closest("li").hidden = !n;
+      }
       this.lines = chart.lines.filter((l) => !this.hidden.has(l.name));
       this.scales();
       const svg = d3.create("svg").attr("viewBox", `0 0 ${width} ${this.height}`).attr("width", width).attr("height", this.height)
@@ -326,17 +340,18 @@
       this.frame.querySelector("svg")?.remove();
       this.frame.prepend(svg.node());
       if (chart.front) this.nameFront(svg);
-      this.caption.textContent = chart.caption;
+      this.caption.textContent = [chart.caption, ...this.lines.map((l) => l.note)].filter(known).join(" ");
       this.hide();
     }
 
     faint(line) { return this.looks.get(line.name).colour === "faint"; }
 
-    /** The axes hold the bright lines; pale ones may leave the frame, unless all points are asked for. */
+    /** The axes hold the bright lines; grey ones may leave the frame, unless all points are asked for. */
     scales() {
       const every = this.lines.flatMap((l) => l.points);
       const whole = this.zoom.getAttribute("aria-pressed") === "true";
-      const bright = this.lines.filter((l) => whole || !this.faint(l)).flatMap((l) => l.points);
+      const coloured = this.lines.some((l) => l.role !== "guide" && !this.faint(l));
+      const bright = this.lines.filter((l) => whole || !coloured || !this.faint(l)).flatMap((l) => l.points);
       const points = bright.length ? bright : every.length ? every : this.chart.lines.flatMap((l) => l.points);
       const near = (p) => [p.y, Math.max(p.low ?? p.y, p.y / 1.5), Math.min(p.high ?? p.y, p.y * 1.5)].filter((v) => v > 0);
       this.x = scale((every.length ? every : points).map((p) => p.x), [MARGIN.left, this.width - MARGIN.right]);
@@ -351,7 +366,8 @@
     axes(svg) {
       const { x, y, width, height, chart } = this;
       const grid = svg.append("g").attr("class", "grid").attr("aria-hidden", "true");
-      for (const tick of ticks(x, Math.floor(width / 60)).filter((t) => !chart.x.startsWith("NFE") || Number.isInteger(t))) {
+      const asked = preferred(chart.ticks, x) ?? ticks(x, Math.floor(width / 60)).filter((t) => !chart.x.startsWith("NFE") || Number.isInteger(t));
+      for (const tick of asked) {
         grid.append("line").attr("x1", x(tick)).attr("x2", x(tick)).attr("y1", MARGIN.top).attr("y2", height - MARGIN.bottom);
         grid.append("text").attr("x", x(tick)).attr("y", height - MARGIN.bottom + 18).attr("text-anchor", "middle").text(number(tick));
       }
