@@ -33,14 +33,9 @@ def copies(boards: Sequence[Board]) -> dict[Setup, list[Setup]]:
 def line_names(boards: Sequence[Board], defaults: Defaults) -> dict[Setup, str]:
     """The name of each setup's line, with the names of its copies."""
     names = setup_names([entry.setup for board in boards for entry in board.entries], defaults)
-    same = copies(boards)
-    return {
-        s: f"{name} (= {_same_as([names[c] for c in same[s]])})" if s in same else name for s, name in names.items()
-    }
-
-
-def _same_as(names: Sequence[str]) -> str:
-    return names[0] if len(names) == 1 else f"{len(names)} others"
+    for setup, same in copies(boards).items():
+        names[setup] += f" (= {names[same[0]] if len(same) == 1 else f'{len(same)} others'})"
+    return names
 
 
 def bright_setups(boards: Sequence[Board], drawn: Collection[Setup]) -> set[Setup]:
