@@ -490,7 +490,7 @@ def test_the_leaderboard_is_read_by_people(benchbox: Command) -> None:
     done = benchbox("leaderboard")
     assert done.status == 0
     title, *_ = done.out.splitlines()
-    assert title == "gaussian, NFE 18: w2 of 32 samples against gaussian, schedule edm, grid karras"
+    assert title == "gaussian, NFE 18: w2 of 32 samples against gaussian, schedule edm, grid karras, 1 seed each"
     for words in ("ddim eta=0.5", "heun s_churn=4.0", "rank"):
         assert words in done.out
     assert "{" not in done.out

@@ -29,7 +29,9 @@ def test_a_package_is_written_whole_and_clean(benchbox: Command, kind: str) -> N
     }  # fmt: skip
     assert {f"wrote my-{kind}/{name}" for name in written} <= set(done.out.splitlines())
     assert (package / "LICENSE").read_text() == (ROOT / "LICENSE").read_text()
-    assert not [p for p in package.rglob("*") if p.is_file() and "$" in p.read_text()]
+    assert 'pip install "$BENCHBOX_SOURCE" ".[test]"' in (package / ".github" / "workflows" / "test.yml").read_text()
+    texts = [p.read_text().replace("$BENCHBOX_SOURCE", "") for p in package.rglob("*") if p.is_file()]
+    assert not [text for text in texts if "$" in text]
     project = tomllib.loads((package / "pyproject.toml").read_text())["project"]
     assert project["entry-points"]["benchbox"] == {f"my-{kind}": f"my_{kind}"}
     for check in (
