@@ -34,8 +34,11 @@ def _has_room(axes: Axes, chart: Chart, corner: Point, box: Any) -> bool:
 
 def _corner_label(axes: Axes, name: str, corner: Point, highest: bool, align: str) -> Any:
     """A label left of a corner of the front (align: `right`), or right of it and further away."""
+    from matplotlib.patheffects import withStroke
+
     beside, away = (-6, 5) if align == "right" else (6, 16)
     return axes.annotate(
         name, (corner.x, corner.y), (beside, away if highest else -away), textcoords="offset points",
         ha=align, va="bottom" if highest else "top", fontsize=7.5, color="#222222", zorder=6,
+        path_effects=[withStroke(linewidth=2.5, foreground="white", alpha=0.8)],
     )  # fmt: skip
