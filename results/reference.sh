@@ -14,11 +14,11 @@ run --sampler $strong,$built_in,$others --nfe 10 --seed 0
 run --sampler $strong,$built_in --nfe 5 --seed 0
 run --sampler $strong --nfe 10,5 --seed 1,2
 run --sampler $strong,heun --nfe 20 --seed 0
-run --sampler $strong --nfe 8 --seed 0
 benchbox run --results results/reference --model mnist-edm --samples 2000 --metric fid --sampler heun,ode --nfe 50
 benchbox run --results results/reference --model mnist-edm --samples 2000 --metric fid --sampler ancestral --nfe 50,1000
 benchbox run --results results/reference --model mnist-ncsn --samples 2000 --metric fid \
   --sampler annealed-langevin --nfe 1000 --set steps_per_level=10 --set step_size=0.168
+run --sampler $strong --nfe 8 --seed 0
 run --sampler $strong --nfe 8,20 --seed 1,2
 run --sampler $built_in --nfe 10,5,20,8 --seed 0,1,2
 run --sampler $others --nfe 5,20 --seed 0
