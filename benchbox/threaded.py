@@ -9,16 +9,22 @@ from threading import Barrier
 import torch
 from torch import Tensor, nn
 
-from benchbox.threads import OWN_THREAD
+from benchbox.threads import own_thread
 
 LEAST = 8
 """Samples for a thread: with fewer, starting the operations costs more than the second core gains."""
 
 
+def take_one_core() -> None:
+    """Make the calling thread one of benchbox's, with one core."""
+    own_thread()
+    torch.set_num_threads(1)
+
+
 @cache
 def pool(threads: int) -> ThreadPoolExecutor:
     """Threads that each use one core."""
-    executor = ThreadPoolExecutor(threads, f"{OWN_THREAD}network", initializer=torch.set_num_threads, initargs=(1,))
+    executor = ThreadPoolExecutor(threads, "network", initializer=take_one_core)
     barrier = Barrier(threads)
     list(executor.map(lambda _: barrier.wait(), range(threads)))  # all have started
     torch.set_num_threads(threads)  # MKL keeps one number for the whole process, which each of them has set to 1

@@ -1,4 +1,4 @@
-"""Names of threads, and passive waiting of torch's, so that processes that share the cores do not slow each other down.
+"""benchbox's own threads, and passive waiting of torch's: processes that share the cores do not slow each other down.
 
 By default, OpenMP's threads spin while they wait for each other. On cores that other programs use too, spinning takes
 the CPU time that the other thread needs.
@@ -7,9 +7,17 @@ the CPU time that the other thread needs.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from threading import Thread, current_thread
+from weakref import WeakSet
 
-OWN_THREAD = "benchbox-"
-"""The beginning of the names of benchbox's own threads. They keep nothing of a task for the next one."""
+OWN_THREADS: WeakSet[Thread] = WeakSet()
+"""Threads of benchbox's pools, which evaluate networks and take features. They outlive a task on purpose."""
+
+
+def own_thread() -> None:
+    """Count the calling thread among benchbox's own."""
+    OWN_THREADS.add(current_thread())
+
 
 CHOICES = ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "KMP_BLOCKTIME", "KMP_LIBRARY")
 """Environment variables that control how OpenMP's threads wait; the last three are those of GNU and Intel."""

@@ -279,11 +279,11 @@ class TestRows:
         return dict(row)
 
     def test_an_option_that_cannot_be_evaluated_is_said_of_the_guidance(self, tmp_path: Path) -> None:
-        with pytest.raises(UsageError, match="guidance cfg cannot evaluate model mixture with these options"):
+        with pytest.raises(UsageError, match=r"guidance cfg cannot evaluate model mixture with scale=1e\+308"):
             self.row(tmp_path, "--nfe", "4", "--guidance", "cfg", "--set", "cfg.scale=1e308")
 
     def test_a_guidance_that_is_not_the_first_is_evaluated_before_the_first_cell(self, tmp_path: Path) -> None:
-        with pytest.raises(UsageError, match="guidance cfg cannot evaluate model mixture"):
+        with pytest.raises(UsageError, match=r"guidance cfg cannot evaluate model mixture with scale=1e\+308"):
             self.row(tmp_path, "--nfe", "4", "--guidance", "none,cfg", "--set", "cfg.scale=3,1e308")
         assert not Store(tmp_path).table().num_rows
 

@@ -157,12 +157,14 @@ SETTINGS: dict[str, tuple[Callable[[Any], Any], Any, Any]] = {
     "torch's cuDNN": (partial(setattr, torch.backends.cudnn, "benchmark"), True, False),
     "torch's oneDNN": (torch.backends.mkldnn.set_flags, False, True),
     "torch's autocast": (partial(torch.set_autocast_enabled, "cpu"), True, False),
+    "torch's attention": (torch.backends.cuda.enable_math_sdp, False, True),
+    "torch's anomaly detection": (torch.autograd.set_detect_anomaly, True, False),
     "subnormal numbers": (torch.set_flush_denormal, True, False),
 }
 
 
 @pytest.mark.parametrize("what", SETTINGS)
-def test_a_worker_sees_every_setting_of_torch_that_a_sampler_may_have_changed(what: str) -> None:
+def test_a_worker_sees_a_setting_of_torch_that_a_sampler_has_changed(what: str) -> None:
     change, value, usual = SETTINGS[what]
     before = snapshot()
     try:

@@ -163,6 +163,12 @@ def test_what_libraries_warn_of_comes_back_with_the_part_once(shared: Local) -> 
     assert WARNINGS_KEY not in shared.submit(Task("echo"), None).result().report
 
 
+def test_a_task_that_silences_warnings_silences_no_other_task(shared: Local) -> None:
+    before = do(shared, "silence")["pid"]
+    warned = shared.submit(Task("warn"), "so be warned").result().report
+    assert (warned["pid"], warned[WARNINGS_KEY]) == (before, SAID)
+
+
 def test_a_task_of_rays_brings_its_warnings_back_too() -> None:
     try:
         answer = remote.perform_remotely(TaskMessage.of(Task("warn"), "so be warned"), remote.WorkerLimits(1, 0.5, 1))

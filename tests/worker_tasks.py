@@ -180,6 +180,11 @@ def meet(task: Task, given: tuple[str, int, int] | tuple[str, int]) -> int:
     return len(found)
 
 
+def silence(task: Task, given: Any) -> None:
+    warnings.simplefilter("ignore")
+    logging.disable()
+
+
 def warn(task: Task, given: str) -> None:
     """A warning, a word of a library's logger that keeps it from the root's, and one that is none of weight."""
     logger = logging.getLogger("theirs.loading")
@@ -217,6 +222,7 @@ CHANGES: dict[str, Callable[[], Any]] = {
     "file descriptors 0 to 2": lambda: os.close(0),
     "signal handlers": lambda: signal.signal(signal.SIGUSR1, signal.SIG_IGN),
     "threads": lambda: threading.Thread(target=time.sleep, args=(3600,), daemon=True).start(),
+    "timers": lambda: signal.setitimer(signal.ITIMER_REAL, 3600),
     "recursion limit": lambda: sys.setrecursionlimit(4321),
     "numpy's error handling": lambda: np.seterr(all="ignore"),
 }

@@ -15,6 +15,7 @@ from benchbox.bench.worker_warnings import WARNINGS_KEY, show_warnings
 from benchbox.errors import UsageError, sentence
 from benchbox.executor import Executor, Lost
 from benchbox.guidance import Guidance, guided
+from benchbox.options import describe
 from benchbox.stopping import Interrupted, raise_if_stopped
 
 if TYPE_CHECKING:
@@ -77,7 +78,8 @@ class LoadModel(Task):
             denoiser = self.cell.denoiser()
             for cell in argument:
                 if cell.guidance is not None:
-                    failure = f"guidance {cell.guidance.name} cannot evaluate model {title} with these options"
+                    options = " ".join(f"{name}={value}" for name, value in describe(cell.guidance).items())
+                    failure = f"guidance {cell.guidance.name} cannot evaluate model {title} with {options}"
                     try_guidance(cell.guidance, denoiser, cell)
         except UsageError as error:
             report |= {"status": "refused", "reason": str(error)}
@@ -98,13 +100,13 @@ def try_guidance(guidance: Guidance, denoiser: Denoiser, cell: Cell) -> None:
 
 
 def load_models(plan: Plan, executor: Executor, timeout: float | None = None) -> None:
-    """Load every model of the cells to do once for each kind of guidance, where it will run.
+    """Load every model of the cells to do once, where it will run: once for each set of packages.
 
     UsageError where one cannot be loaded, or cannot be evaluated under one of its guidances.
     """
     groups: dict[Any, dict[Guidance | None, Cell]] = {}
     for cell in (planned.cell for planned in plan.to_do if not planned.cell.skip):
-        key = (cell.model, type(cell.guidance), cell.device, cell.dtype, cell.acceleration)
+        key = (cell.model, *cell.packages, cell.device, cell.dtype, cell.acceleration)
         groups.setdefault(key, {}).setdefault(cell.guidance, cell)
     for cells in ([*group.values()] for group in groups.values()):
         task = LoadModel(cells[0], timeout=timeout, isolated=plan.isolated)

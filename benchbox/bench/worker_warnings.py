@@ -23,20 +23,27 @@ class WorkerWarning(UserWarning):
 
 
 class WarningRecorder:
-    """Records each text once: the warnings that are shown, and the log records of level WARNING or higher."""
+    """Records each text once: the warnings that are shown, and the log records of level WARNING or higher.
+
+    What silences warnings meanwhile does not silence those after it.
+    """
 
     def __init__(self) -> None:
         self.texts: dict[str, None] = {}
 
     def __enter__(self) -> WarningRecorder:
+        self.warnings = warnings.catch_warnings()
+        self.warnings.__enter__()
         self.show_warning, self.make_record = warnings.showwarning, logging.getLogRecordFactory()
+        self.disabled = logging.root.manager.disable
         warnings.showwarning = self.on_warning
         logging.setLogRecordFactory(self.on_record)
         return self
 
     def __exit__(self, *_: object) -> None:
-        warnings.showwarning = self.show_warning
+        self.warnings.__exit__(None, None, None)
         logging.setLogRecordFactory(self.make_record)
+        logging.disable(self.disabled)
 
     def note(self, source: str, text: object) -> None:
         if len(self.texts) < MOST_WARNINGS:

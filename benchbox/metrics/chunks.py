@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from benchbox.threads import OWN_THREAD
+from benchbox.threads import own_thread
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -32,7 +32,7 @@ MOST_PENDING = 32
 @cache
 def host_thread() -> ThreadPoolExecutor:
     """The one thread that works on features while the calling thread makes the next batch."""
-    return ThreadPoolExecutor(1, f"{OWN_THREAD}metrics")
+    return ThreadPoolExecutor(1, "metrics", initializer=own_thread)
 
 
 def on_gpu(images: Tensor) -> bool:

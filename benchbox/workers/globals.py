@@ -6,6 +6,7 @@ import gc
 import locale
 import os
 import random
+import re
 import signal
 import sys
 import threading
@@ -15,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from benchbox.threads import OWN_THREAD
+from benchbox.threads import OWN_THREADS
 
 Globals = dict[str, Any]
 """Name to value; two snapshots are equal if the process has not changed."""
@@ -41,7 +42,9 @@ def process() -> dict[str, Callable[[], Any]]:
         "file descriptors 0 to 2": lambda: [answer(partial(file, fd)) for fd in range(3)],
         "signal handlers": lambda: [signal.getsignal(number) for number in sorted(signal.valid_signals())],
         "locale": lambda: locale.setlocale(locale.LC_ALL),
-        "threads": lambda: {thread for thread in threading.enumerate() if not thread.name.startswith(OWN_THREAD)},
+        "threads": lambda: {*threading.enumerate()} - {*OWN_THREADS},
+        "timers": lambda: [signal.getitimer(timer)[0] > 0 for timer in (signal.ITIMER_REAL, signal.ITIMER_PROF)],
+        "tracing": lambda: (sys.gettrace(), sys.getprofile()),
         "cores and priority": lambda: (os.sched_getaffinity(0), os.nice(0)),
         "recursion limit": sys.getrecursionlimit,
         "garbage collector": lambda: (gc.isenabled(), gc.get_threshold()),
@@ -51,7 +54,8 @@ def process() -> dict[str, Callable[[], Any]]:
 
 
 def torch_settings(torch: Any) -> dict[str, Callable[[], Any]]:
-    cuda, cudnn = torch.backends.cuda.matmul, torch.backends.cudnn
+    cuda, cudnn, attention = torch.backends.cuda.matmul, torch.backends.cudnn, torch.backends.cuda
+    module = torch.nn.modules.module
     return {
         "torch's default dtype": torch.get_default_dtype,
         "torch's default device": torch.get_default_device,
@@ -66,7 +70,16 @@ def torch_settings(torch: Any) -> dict[str, Callable[[], Any]]:
         ),
         "torch's cuDNN": lambda: (cudnn.enabled, cudnn.benchmark, cudnn.deterministic),
         "torch's oneDNN": lambda: torch.backends.mkldnn.enabled,
-        "torch's autocast": lambda: [torch.is_autocast_enabled(kind) for kind in ("cpu", "cuda")],
+        "torch's autocast": lambda: [
+            (torch.is_autocast_enabled(kind), torch.get_autocast_dtype(kind)) for kind in ("cpu", "cuda")
+        ],
+        "torch's attention": lambda: (
+            attention.flash_sdp_enabled(), attention.mem_efficient_sdp_enabled(), attention.math_sdp_enabled()
+        ),
+        "torch's anomaly detection": torch.is_anomaly_enabled,
+        "torch's hooks of all modules": lambda: [
+            [*hooks] for name, hooks in sorted(vars(module).items()) if re.fullmatch("_global_.*_hooks", name)
+        ],
     }  # fmt: skip
 
 
