@@ -139,3 +139,10 @@ def _name_and_version(entry: EntryPoint) -> tuple[str, str]:
         return str(entry.dist.name), str(entry.dist.version)
     except Exception:
         return entry.value, "?"
+
+
+def missing(name: str) -> Source:
+    """A source that stands for a package that BENCHBOX_PLUGINS names and that is not installed."""
+    source = Source(name, name, "?", lambda: None, kind="")  # of no kind, so that it is never read
+    source.faults.append("BENCHBOX_PLUGINS names it, and it is not installed")
+    return source

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
-
-from benchbox.project_packages import package_of, why_missing
 
 
 class Told(Exception):
@@ -34,11 +32,14 @@ def no_gradients(title: str, error: RuntimeError) -> UsageError | None:
     )
 
 
+def similar_names(name: str, names: Sequence[str]) -> list[str]:
+    """At most three of the names, the most similar first."""
+    return get_close_matches(name, names, n=3, cutoff=0.5)
+
+
 def unknown(kind: str, name: str, valid: Iterable[str]) -> UsageError:
-    """The error for a name that is not valid: its package of this project, or the most similar valid names."""
-    if package := package_of(kind, name):
-        return UsageError(f"{kind} {name!r} is in the package {package}, {why_missing(package)}.")
+    """The error for a name that is not valid: the most similar valid names, or all where none is similar."""
     names = sorted(valid)
-    similar = get_close_matches(name, names, n=3, cutoff=0.5)
+    similar = similar_names(name, names)
     hint = f"did you mean {' or '.join(similar)}?" if similar else f"there is {', '.join(names) or 'none'}."
     return UsageError(f"unknown {kind} {name!r}: {hint}")

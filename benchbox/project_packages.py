@@ -1,4 +1,4 @@
-"""The packages of this project besides benchbox itself, and what they offer.
+"""The packages of this project, what the packages of plugins offer, and how to install them.
 
 A message about a plugin that is not there names its package, and a page says where the package is.
 """
@@ -46,10 +46,17 @@ def place(package: str) -> str:
     return f"in plugins/{package} of the benchbox repository" if package in OFFERED else ""
 
 
+def pip_install(package: str = DISTRIBUTION, extra: str = "") -> str:
+    """The command that installs a package of the project, with optional dependencies; no package index has them."""
+    folder = "." if package == DISTRIBUTION else f"./plugins/{package}"
+    source = f"'{folder}[{extra}]'" if extra else folder
+    return f"pip install {source} in a checkout of benchbox"
+
+
 def why_missing(package: str) -> str:
     """Why the plugins of a package are not there, and what to do."""
     try:
         version(package)
     except PackageNotFoundError:
-        return f"which is not installed: pip install ./plugins/{package} in a checkout of benchbox"
+        return f"which is not installed: {pip_install(package)}"
     return "which is installed and not loaded: benchbox list plugins says why, unless BENCHBOX_PLUGINS excludes it"

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
-from benchbox.discovery import Source, built_in, installed_packages
-from benchbox.errors import UsageError, unknown
-from benchbox.options import build, default_values, option_values
+from benchbox.discovery import Source, built_in, installed_packages, missing
+from benchbox.errors import UsageError, similar_names, unknown
+from benchbox.options import build, default_values
 from benchbox.plugin import BASES, OWN_VERSION, Offer
-from benchbox.project_packages import DISTRIBUTION
+from benchbox.project_packages import DISTRIBUTION, package_of, why_missing
 
 __all__ = ["BASES", "DISTRIBUTION", "OWN_VERSION", "Offer", "Registry", "Source", "get", "registry"]
 
@@ -29,7 +29,7 @@ class Registry:
             if only is None or names & pinned:
                 self._sources.append(source)
                 installed |= names
-        self._sources += [_missing(name) for name in sorted(pinned - installed)]
+        self._sources += [missing(name) for name in sorted(pinned - installed)]
         self._by_name = cache(self._read)
 
     @property
@@ -83,18 +83,27 @@ class Registry:
         if not offers and len(names := self._aliased(kind, name)) > 1:
             raise UsageError(f"{kind} {name!r} is an alias of {' and of '.join(names)}: give the name of one.")
         if not offers:
-            raise self._unknown(kind, name)
+            raise self.unknown(kind, name)
         if len(offers) > 1:
             choice = "uninstall one, or name the packages to load in BENCHBOX_PLUGINS."
             raise UsageError(f"{kind} {name!r} is offered by {_packages(offers)}: {choice}")
         return offers[0]
 
-    def _unknown(self, kind: str, name: str) -> UsageError:
-        """The error for an unknown name; where no name is near, it lists the packages that could not be loaded."""
-        aliases = [alias for offers in self._by_name(kind).values() for offer in offers for alias in offer.cls.aliases]
-        error = unknown(kind, name, [*self.names(kind), *aliases])
+    def unknown(self, kind: str, name: str) -> UsageError:
+        """The error for an unknown name of a kind (`plugin`: of any).
+
+        It names the package of this project that offers the name and is not loaded, or similar names; where no name is
+        similar, the packages that cannot be used.
+        """
+        by_name = [self._by_name(k) for k in (BASES if kind == "plugin" else [kind])]
+        offers = [offer for names in by_name for same_name in names.values() for offer in same_name]
+        package = package_of(kind, name)
+        if package and package not in {source.package for source in self._sources if source.plugins}:
+            return UsageError(f"{kind} {name!r} is in the package {package}, {why_missing(package)}.")
+        valid = sorted({n for offer in offers for n in (offer.cls.name, *offer.cls.aliases)})
+        error = unknown(kind, name, valid)
         broken = ", ".join(dict.fromkeys(source.package for source in self._sources if source.faults))
-        if not broken or ": there is " not in str(error):
+        if not broken or similar_names(name, valid):
             return error
         return UsageError(f"{broken} cannot be used (benchbox list plugins says why), and {error}")
 
@@ -118,13 +127,6 @@ def _packages(offers: list[Offer]) -> str:
     return " and by ".join(offer.package for offer in offers)
 
 
-def _missing(name: str) -> Source:
-    """A source that stands for a package that BENCHBOX_PLUGINS names and that is not installed."""
-    source = Source(name, name, "?", lambda: None, kind="")  # of no kind, so that it is never read
-    source.faults.append("BENCHBOX_PLUGINS names it, and it is not installed")
-    return source
-
-
 def _canonical(name: str) -> str:
     """A distribution's name as package registries compare it."""
     return re.sub(r"[-_.]+", "-", name.strip()).lower()
@@ -141,11 +143,3 @@ def get(kind: str, name: str, **options: Any) -> Any:
     if kind not in BASES:
         raise unknown("kind of plugin", kind, BASES)
     return registry().get(kind, name, options)
-
-
-def plugin_packages(plugin: Any) -> Iterator[str]:
-    """The packages, with versions, of a plugin and of the plugins among its options."""
-    for value in (plugin, *option_values(plugin)):
-        kind = next((kind for kind, base in BASES.items() if isinstance(value, base)), None)
-        for offer in registry().offers(kind, value.name) if kind else ():
-            yield f"{offer.package} {offer.version}"

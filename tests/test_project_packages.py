@@ -8,14 +8,32 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 import pytest
-from conftest import Command, forget_modules
+from conftest import Command, Install, forget_modules
 
 import benchbox
 from benchbox.discovery import hooks_of
 from benchbox.errors import UsageError
-from benchbox.project_packages import OFFERED, package_of
+from benchbox.project_packages import OFFERED, package_of, pip_install
+from benchbox.registry import registry
 
 PLUGINS = Path(__file__).parents[1] / "plugins"
+
+SAMPLER = '''
+from dataclasses import dataclass
+from benchbox import Sampler, hookimpl
+
+@dataclass(frozen=True)
+class Scheduler(Sampler):
+    """A sampler of a package of the project."""
+    name = "NAME"
+
+    def __call__(self, denoise, x, grid, noise):
+        yield x
+
+@hookimpl
+def benchbox_samplers():
+    return [Scheduler]
+'''
 
 
 def test_every_package_of_the_project_is_listed() -> None:
@@ -47,3 +65,23 @@ def test_the_message_about_a_plugin_that_is_not_there_names_its_package(benchbox
 def test_a_name_of_another_kind_is_only_unknown() -> None:
     with pytest.raises(UsageError, match="unknown sampler 'beta': "):
         benchbox.get("sampler", "beta")
+
+
+def test_a_misspelt_name_of_a_package_that_is_loaded_gets_the_similar_names(installed: Install) -> None:
+    installed("benchbox-diffusers", "diffusers_stand_in", SAMPLER.replace("NAME", "diffusers:EulerDiscreteScheduler"))
+    similar = "'diffusers:EulerDiscrete': did you mean diffusers:EulerDiscreteScheduler"
+    for kind in ("sampler", "plugin"):
+        with pytest.raises(UsageError, match=similar):
+            raise registry().unknown(kind, "diffusers:EulerDiscrete")
+
+
+def test_a_package_of_the_project_that_cannot_be_imported_is_named(installed: Install) -> None:
+    installed("benchbox-diffusers", "diffusers_stand_in", "import nothing_of_that_name")
+    with pytest.raises(UsageError, match="in the package benchbox-diffusers, which is installed and not loaded"):
+        benchbox.get("sampler", "diffusers:EulerDiscreteScheduler")
+
+
+def test_the_command_of_an_installation_is_of_a_folder_and_of_no_index() -> None:
+    assert pip_install(extra="ray") == "pip install '.[ray]' in a checkout of benchbox"
+    assert pip_install("benchbox-edm") == "pip install ./plugins/benchbox-edm in a checkout of benchbox"
+    assert pip_install("benchbox-diffusers", "text").startswith("pip install './plugins/benchbox-diffusers[text]' in")

@@ -131,7 +131,7 @@ def test_a_wrong_address_is_said_at_once(answers: Any) -> None:
 
 def test_a_machine_without_ray_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "ray", None)
-    with pytest.raises(UsageError, match=r"pip install 'benchbox-diffusion\[ray\]'"):
+    with pytest.raises(UsageError, match=r"pip install '\.\[ray\]'"):
         _ = Ray().workers
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from benchbox.acceleration import PLAIN, Acceleration
 from benchbox.bench.hardware import device_name
 from benchbox.bench.identity import network_columns, plugin_columns, weights_sha256
+from benchbox.bench.provenance import plugin_packages
 from benchbox.bench.saver import Saver
 from benchbox.card import sha256
 from benchbox.grid import Grid, Levels
@@ -20,7 +21,7 @@ from benchbox.metric import Metric
 from benchbox.model import Model
 from benchbox.options import describe, option_values
 from benchbox.problem import Problem
-from benchbox.registry import OWN_VERSION, plugin_packages, registry
+from benchbox.registry import OWN_VERSION, registry
 from benchbox.sampler import Sampler
 from benchbox.schedule import Schedule
 from benchbox.store.paths import digest, dumps

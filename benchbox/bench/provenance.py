@@ -6,7 +6,7 @@ import json
 import os
 import platform
 import subprocess
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import cache
 from importlib.metadata import Distribution, PackageNotFoundError
 from pathlib import Path
@@ -15,7 +15,9 @@ from urllib.parse import urlparse
 from urllib.request import url2pathname
 
 from benchbox.bench.hardware import device_name
+from benchbox.options import option_values
 from benchbox.project_packages import DISTRIBUTION
+from benchbox.registry import BASES, registry
 
 ALWAYS = (DISTRIBUTION, "torch", "numpy", "torchdiffeq", "torch-fidelity")
 """Packages whose versions every row records."""
@@ -115,3 +117,11 @@ def _output_of(*command: str, folder: Path | None = None) -> str | None:
     except (OSError, ValueError, subprocess.SubprocessError):
         return None
     return done.stdout.strip()
+
+
+def plugin_packages(plugin: Any) -> Iterator[str]:
+    """The packages, with versions, of a plugin and of the plugins among its options."""
+    for value in (plugin, *option_values(plugin)):
+        kind = next((kind for kind, base in BASES.items() if isinstance(value, base)), None)
+        for offer in registry().offers(kind, value.name) if kind else ():
+            yield f"{offer.package} {offer.version}"

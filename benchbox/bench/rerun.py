@@ -18,7 +18,7 @@ from benchbox.bench.request import Request
 from benchbox.bench.settings import model_named
 from benchbox.bench.sweep import problem_of, validate_model
 from benchbox.driver import default_grid
-from benchbox.errors import UsageError, unknown
+from benchbox.errors import UsageError
 from benchbox.noise import BLOCK
 from benchbox.options import describe
 from benchbox.registry import registry
@@ -66,7 +66,7 @@ def plugin_name(kind: str, row: StoredRow) -> str:
         return name
     cards = [value for _, value in text_values(json_object(row, f"{kind}_options")) if value.endswith(".json")]
     if kind != "model" or not cards:
-        raise unknown(kind, str(row.get(kind)), registry().names(kind))
+        raise registry().unknown(kind, str(row.get(kind)))
     return model_named(cards[0])[0]
 
 

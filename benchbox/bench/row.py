@@ -11,12 +11,11 @@ from numbers import Real
 from typing import Any
 
 from benchbox.bench.cell import Cell
-from benchbox.bench.provenance import machine, package_versions
+from benchbox.bench.provenance import machine, package_versions, plugin_packages
 from benchbox.card import known_sha256
 from benchbox.metric import Metric
 from benchbox.model import Model
 from benchbox.options import describe
-from benchbox.registry import plugin_packages
 from benchbox.store.paths import digest
 from benchbox.store.schema import ORDER
 from benchbox.store.values import Value, split_label, value_columns, values

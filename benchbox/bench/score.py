@@ -17,7 +17,7 @@ from benchbox.bench.hardware import device_name
 from benchbox.bench.identity import weights_sha256
 from benchbox.bench.no_run import NoRun
 from benchbox.bench.plan import Row
-from benchbox.bench.provenance import machine, package_versions
+from benchbox.bench.provenance import machine, package_versions, plugin_packages
 from benchbox.bench.row import (
     checked_row,
     metric_values,
@@ -34,7 +34,7 @@ from benchbox.inputs.images import Images
 from benchbox.metric import Context, Metric
 from benchbox.model import Model
 from benchbox.options import describe
-from benchbox.registry import OWN_VERSION, plugin_packages
+from benchbox.registry import OWN_VERSION
 from benchbox.store.leases import Leases
 from benchbox.store.paths import digest, dumps
 from benchbox.store.schema import SCORED

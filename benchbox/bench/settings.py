@@ -59,7 +59,7 @@ def model_named(name: str) -> tuple[str, dict[str, str]]:
     if not registry().matches("model", plugin) and (hints := hinted(name)):
         raise UsageError(f"there is no model {name!r}: write {', or '.join(hints)}.")
     if colon and not registry().matches("model", plugin):
-        raise unknown("model", plugin, registry().names("model"))
+        raise registry().unknown("model", plugin)
     return named_with_value("model", f"{plugin}{colon}{value}" if colon else name)
 
 

@@ -69,9 +69,10 @@ def check_devices() -> Iterator[Finding]:
         total = torch.cuda.get_device_properties(i).total_memory / 2**30
         yield f"cuda:{i}", True, f"{device_name(f'cuda:{i}')}, {total:.0f} GiB"
     from benchbox.bench.hardware import energy_counter
+    from benchbox.project_packages import pip_install
 
     counter = energy_counter(torch.device("cuda"))
-    details = "measured" if counter else "not measurable: pip install 'benchbox-diffusion[energy]'"
+    details = "measured" if counter else f"not measurable: {pip_install(extra='energy')}"
     yield "energy (NVML)", True if counter else None, details
 
 

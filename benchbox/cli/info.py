@@ -12,7 +12,7 @@ from rich.text import Text
 
 from benchbox.cli.common import console
 from benchbox.cli.list import plugin_values
-from benchbox.errors import sentence, unknown
+from benchbox.errors import sentence
 from benchbox.report.table import written
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def info(
         show_tuned(Path(name))
         return
     if not plugins:
-        raise unknown("plugin", name, [n for kind in BASES for n in registry().names(kind)])
+        raise registry().unknown("plugin", name)
     for plugin in plugins:
         show_plugin(plugin)
 

@@ -15,6 +15,7 @@ from secrets import token_hex
 from types import ModuleType
 
 from benchbox.errors import UsageError
+from benchbox.project_packages import pip_install
 
 SETTINGS = {
     "RAY_USAGE_STATS_ENABLED": "0",
@@ -39,7 +40,7 @@ def library() -> ModuleType:
     try:
         import ray
     except ImportError:
-        raise UsageError("the executor ray needs Ray: pip install 'benchbox-diffusion[ray]'.") from None
+        raise UsageError(f"the executor ray needs Ray: {pip_install(extra='ray')}.") from None
     return ray
 
 

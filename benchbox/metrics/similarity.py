@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from benchbox.card import verified_file
 from benchbox.errors import UsageError
 from benchbox.metrics.weights import VGG16, Weights
+from benchbox.project_packages import pip_install
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -28,7 +29,7 @@ def torchmetrics() -> Any:
     try:
         import torchmetrics.functional.image as functions
     except ImportError:
-        raise UsageError("image similarity needs torchmetrics: pip install 'benchbox-diffusion[similarity]'.") from None
+        raise UsageError(f"image similarity needs torchmetrics: {pip_install(extra='similarity')}.") from None
     return functions
 
 

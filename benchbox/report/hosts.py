@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from benchbox.errors import UsageError
+from benchbox.project_packages import pip_install
 from benchbox.report.page.manifest import MANIFEST_FILE, ROWS_FILE
 from benchbox.report.publish import WORKFLOW
 
@@ -82,9 +83,7 @@ class DataSet:
         try:
             import huggingface_hub
         except ImportError:
-            raise UsageError(
-                "publishing to a hub needs huggingface_hub: pip install 'benchbox-diffusion[publish]'."
-            ) from None
+            raise UsageError(f"publishing to a hub needs huggingface_hub: {pip_install(extra='publish')}.") from None
         self.name, self.hub = name, huggingface_hub
 
     def call(self, method: str, **arguments: Any) -> Any:

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from benchbox import nets
 from benchbox.card import CARD_FORMAT, LATENT_FORMAT, Card, sha256
-from benchbox.errors import UsageError, unknown
+from benchbox.errors import UsageError
 from benchbox.inputs.images import read_images, read_labels
 from benchbox.metrics.extractors import accepts
 from benchbox.metrics.features import extractor
@@ -93,7 +93,7 @@ def prepared_training(job: TrainingConfig, images: Tensor) -> Trainer[Loss]:
     architecture = job.architecture(list(images.shape[1:]), 0 if labels is None else int(labels.max()) + 1)
     for kind, chosen in (("grid", job.grid), ("schedule", schedule.name)):
         if chosen and chosen not in registry().names(kind):
-            raise unknown(kind, chosen, registry().names(kind))
+            raise registry().unknown(kind, chosen)
     make_folder(job.output)
     torch.manual_seed(job.seed)
     device = torch.device(job.device)

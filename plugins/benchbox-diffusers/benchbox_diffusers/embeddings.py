@@ -15,6 +15,7 @@ from torch import Tensor
 
 from benchbox.atomic import output
 from benchbox.keeping import kept_folder
+from benchbox.project_packages import pip_install
 from benchbox_diffusers.checkpoints import Checkpoint
 from benchbox_diffusers.prompts import Prompts, digest, identity, installed
 
@@ -93,7 +94,7 @@ def loaded(file: Path, modified: int, size: int) -> Embeddings:
 def encode(checkpoint: Checkpoint, prompts: Prompts, options: dict[str, Any], trust_pickle: bool) -> Embeddings:
     """The embeddings by the pipeline's own `encode_prompt`; the encoders are dropped."""
     if installed("transformers") == "missing":
-        raise ValueError("text encoders need the package transformers: pip install 'benchbox-diffusers[text]'.")
+        raise ValueError(f"text encoders need the package transformers: {pip_install('benchbox-diffusers', 'text')}.")
     device = "cuda" if torch.cuda.is_available() else "cpu"
     pipeline = text_pipeline(checkpoint, options, trust_pickle)
     for name, module in pipeline.components.items():

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from benchbox.errors import UsageError
 from benchbox.prediction import edm_coefficients
+from benchbox.project_packages import pip_install
 from benchbox_diffusers.calls import Time, network_time, unpacked
 
 if TYPE_CHECKING:
@@ -90,7 +91,7 @@ def placed(network: Network, device: Any, own_dtype: bool, offload: bool) -> Net
         network.to(device)
         return InPlace(network) if own_dtype else network
     if not find_spec("accelerate"):
-        raise UsageError("offload=true needs the package accelerate: pip install 'benchbox-diffusers[offload]'.")
+        raise UsageError(f"offload=true needs the package accelerate: {pip_install('benchbox-diffusers', 'offload')}.")
     from diffusers.hooks.group_offloading import apply_group_offloading
 
     apply_group_offloading(network.net, onload_device=torch.device(device), offload_type="leaf_level")

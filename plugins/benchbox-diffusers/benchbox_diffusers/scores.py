@@ -14,6 +14,7 @@ import numpy as np
 from benchbox import Accumulator, Context, Metric
 from benchbox.errors import UsageError
 from benchbox.metrics.uncertainty import over_prompts
+from benchbox.project_packages import pip_install
 from benchbox_diffusers.prompts import installed
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ class CLIPScore(PromptScore):
                 "metric clip_score needs the local folder of a CLIPModel: --set clip_score.weights=FOLDER."
             )
         if installed("transformers") == "missing":
-            raise UsageError("metric clip_score needs transformers: pip install 'benchbox-diffusers[text]'.")
+            raise UsageError(f"metric clip_score needs transformers: {pip_install('benchbox-diffusers', 'text')}.")
 
     def files(self, model: Model) -> dict[str, Path]:
         if self.weights is None:
