@@ -96,12 +96,13 @@ def listing(kind: str, cls: Any) -> Listing:
         | ({"changes_law": True} if name in biased else {})
         for name, value in defaults(cls).items()
     ]
-    return Listing(kind, cls.name, list(cls.aliases), paragraphs(cls)[0], options)
+    return Listing(kind, cls.name, list(cls.aliases), next(iter(paragraphs(cls)), ""), options)
 
 
 def paragraphs(cls: type) -> list[str]:
-    """The paragraphs of a class's docstring, each on one line."""
-    return [" ".join(paragraph.split()) for paragraph in (inspect.getdoc(cls) or "").split("\n\n")]
+    """The paragraphs of a class's docstring, each on one line; none for a class without one."""
+    texts = [" ".join(paragraph.split()) for paragraph in (inspect.getdoc(cls) or "").split("\n\n")]
+    return [text for text in texts if text]
 
 
 def plugin_fault(cls: Any, kind: str) -> str | None:

@@ -8,9 +8,11 @@ from typing import Any
 import pytest
 from report_rows import known, nothing_usual, rows
 
+from benchbox.guidance import NO_LIMIT
 from benchbox.report.board import Board, chosen_by_command
 from benchbox.report.headings import board_title as title
-from benchbox.report.leaderboard import sheet
+from benchbox.report.headings import series_headings
+from benchbox.report.leaderboard import sheet, sheets
 from benchbox.report.published import published, published_figures, sheets_with_published
 from benchbox.report.ranking import boards
 
@@ -100,6 +102,9 @@ def test_a_value_that_all_lines_share_is_in_the_title() -> None:
     shown = sheet(one({}, ETA | {"grid": "leading"}), nothing_usual)
     assert shown.columns == ("rank", "sampler", "grid", "NFE", "fid", "±", "behind", "s / 1,000", "MB")
     assert shown.title.endswith("recommended schedule and grid, schedule edm for all, 1 seed each")
+    alone = sheet(one({}), nothing_usual)
+    assert "for all" not in alone.title
+    assert "seeds" in alone.columns
     shown = sheet(one({}, {"seed": 1}, ETA | {"grid": "leading", "schedule": "vp"}), nothing_usual)
     assert {"schedule", "grid", "seeds"} < set(shown.columns)
 
@@ -135,6 +140,23 @@ def test_a_title_names_the_images_of_the_reference_without_their_hash() -> None:
         title(one({"fid_reference": name}), nothing_usual).split(" samples ")[1].split(", ")[0] for name in REFERENCES
     ]
     assert terms == ["against mnist train (60,000 images)", "against mine.npz"]
+
+
+def test_two_boards_of_one_title_name_the_checksums_in_which_they_differ() -> None:
+    labels = ("mnist train 60000 741c9888", "mnist train 60000 0badcafe", "mnist test 10000 12345678")
+    found = boards(rows(*({"fid_reference": name} for name in labels)))
+    titles = [made.title for made in sheets(found, nothing_usual)]
+    assert sorted(text.partition("reference ")[2] for text in titles) == ["", "0badcafe", "741c9888"]
+    assert len(set(series_headings(found, nothing_usual))) == 3
+    found = boards(rows({"model_sha256": "ab" * 32}, {"model_sha256": "cd" * 32}))
+    assert {made.title.partition("weights ")[2] for made in sheets(found, nothing_usual)} == {"abababab", "cdcdcdcd"}
+
+
+def test_budgets_of_methods_without_a_continuous_limit_have_titles_of_their_own() -> None:
+    found = boards(rows(*({"nfe_requested": n, "reason": NO_LIMIT} for n in (10, 20))))
+    titles = [title(board, nothing_usual, budgets=False) for board in found]
+    assert {text.partition(":")[0] for text in titles} == {"net, NFE 10", "net, NFE 20"}
+    assert {text.partition(":")[0] for text in series_headings(found, nothing_usual)} == {"NFE 10", "NFE 20"}
 
 
 def test_adaptive_samplers_have_a_board_without_a_budget() -> None:

@@ -275,9 +275,13 @@ def test_a_page_says_where_a_package_is_only_if_it_is_one_of_the_project(tmp_pat
 def test_a_site_of_samplers_that_are_not_installed_says_so_once(benchbox: Command, tmp_path: Path) -> None:
     unipc = {"sampler": "unipc", "sampler_package": "benchbox-solvers"}
     (tmp_path / "rows").mkdir()
-    write_rows(rows(BEST, TIED | unipc), tmp_path / "rows" / "rows.parquet")
+    unnamed = [TIED | {"sampler": name, "sampler_package": None} for name in ("no-such-a", "no-such-b")]
+    write_rows(rows(BEST, TIED | unipc, *unnamed), tmp_path / "rows" / "rows.parquet")
     done = benchbox("leaderboard", tmp_path / "rows", "--format", "html", "--output", tmp_path / "site")
-    assert done.sentence.endswith("1 sampler is not installed here (benchbox-solvers): no description, no paper.")
+    assert [line for line in done.err.splitlines() if "not installed" in line] == [
+        "benchbox: 2 samplers are not installed here: no description, no paper.",
+        "benchbox: 1 sampler is not installed here (benchbox-solvers): no description, no paper.",
+    ]
 
 
 REAL = {"fid_reference": "mnist train 60000 741c9888"}

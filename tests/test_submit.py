@@ -14,6 +14,8 @@ import yaml
 from conftest import Command, Install
 
 from benchbox import load_results
+from benchbox.cli.rows import rows_in
+from benchbox.cli.submit import row_refusals
 from benchbox.report.rows import write_rows
 from benchbox.report.submission import chosen_row, differing_values, samplers_of
 
@@ -60,6 +62,15 @@ def test_honest_rows_are_accepted(benchbox: Command, rows: pd.DataFrame) -> None
     assert done.status == 0, done.err
     assert "ddim: certificate passed" in done.out
     assert "results: 2 rows, accepted." in done.out
+
+
+def test_rows_that_are_not_read_are_named_not_verified(rows: pd.DataFrame, capsys: pytest.CaptureFixture[str]) -> None:
+    shutil.copytree(resubmitted(rows, nfe_max=rows["nfe_max"] + 5), "results/dishonest")
+    read = rows_in(Path("results"))
+    assert len(read) == 2
+    assert "results has rows of its own: those in results/dishonest are not read." in capsys.readouterr().err
+    assert list(row_refusals(Path("results"), read)) == []
+    assert len(list(row_refusals(Path("results/dishonest"), read))) == 2
 
 
 def test_a_metric_that_is_not_reproduced_is_named(benchbox: Command, rows: pd.DataFrame) -> None:
@@ -156,6 +167,7 @@ def test_the_workflow_of_a_published_branch_checks_a_pull_request(
     assert accepted.returncode == 0, accepted.stderr
     assert "submissions/honest: 2 rows, accepted." in accepted.stdout
     assert "README" not in accepted.stderr
+    assert step(GITHUB_BASE_REF="no-such-branch").returncode != 0
     shutil.rmtree("stranger/submissions/honest")
     shutil.copytree(resubmitted(rows, sw2=9.0), "stranger/submissions/forged")
     git("stranger", "add", "-A")

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 def rows_in(directory: Path) -> pd.DataFrame:
     """All rows in a directory, or below it where it has none of its own, as in a published folder.
 
-    Unreadable files are reported. UsageError if there are no rows.
+    Unreadable files, and rows below that are not read, are reported. UsageError if there are no rows.
     """
     import pandas as pd
 
@@ -28,15 +28,21 @@ def rows_in(directory: Path) -> pd.DataFrame:
 
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        own = any(directory.glob("*.parquet"))
-        tables = [load_results(folder) for folder in ([directory] if own else row_directories(directory))]
+        tables = [load_results(folder) for folder in directories_read(directory)]
     for warning in caught:
         say(warning.message)
     tables = [table for table in tables if not table.empty]
     if not tables:
         raise UsageError(f"there are no rows in {directory}: benchbox run makes them.")
+    if ignored := sorted({*row_directories(directory)} - {*directories_read(directory)}):
+        say(f"{directory} has rows of its own: those in {', '.join(map(str, ignored))} are not read.")
     rows = pd.concat(tables, ignore_index=True) if len(tables) > 1 else tables[0]
     return rows.drop_duplicates(["cell", "status", "host", "started_at"], ignore_index=True)
+
+
+def directories_read(directory: Path) -> list[Path]:
+    """The directories whose rows `rows_in` reads."""
+    return [directory] if any(directory.glob("*.parquet")) else row_directories(directory)
 
 
 def row_directories(directory: Path) -> list[Path]:
@@ -66,15 +72,16 @@ def site_of(rows: pd.DataFrame, checks: Sequence[Path], pictures: Sequence[Path]
 
 
 def say_undescribed(site: Site) -> None:
-    """Say once which packages of samplers are not installed: their pages have no description."""
+    """Say once for each package of samplers that is not installed that their pages have no description."""
+    from benchbox.registry import registry
     from benchbox.report.table import count_of
 
-    missing = [name for name in site.names("sampler") if not sampler_description(name)]
-    if missing:
-        rows = site.ran_here[site.ran_here["sampler"].isin(missing)]
-        packages = ", ".join(sorted(rows["sampler_package"].dropna().astype(str).unique()))
-        verb = "is" if len(missing) == 1 else "are"
-        say(f"{count_of(len(missing), 'sampler')} {verb} not installed here ({packages}): no description, no paper.")
+    missing = [name for name in site.names("sampler") if not registry().offers("sampler", name)]
+    rows = site.ran_here[site.ran_here["sampler"].isin(missing)]
+    for package, samplers in rows["sampler"].groupby(rows["sampler_package"].fillna("")):
+        verb = "is" if (n := samplers.nunique()) == 1 else "are"
+        origin = f" ({package})" if package else ""
+        say(f"{count_of(n, 'sampler')} {verb} not installed here{origin}: no description, no paper.")
 
 
 def sampler_description(name: str) -> Sequence[str]:

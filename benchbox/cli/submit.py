@@ -42,13 +42,13 @@ def row_refusals(directory: Path, rows: pd.DataFrame) -> Iterator[str]:
     """What `benchbox results verify` and `benchbox publish` would refuse."""
     from benchbox.bench.request import load_configuration
     from benchbox.cli.results import track
-    from benchbox.cli.rows import row_directories
+    from benchbox.cli.rows import directories_read
     from benchbox.errors import UsageError
     from benchbox.report.publish import STREAM_COLUMNS, check_publishable, row_fault
     from benchbox.store.store import Store
     from benchbox.store.verify import verify
 
-    for folder in row_directories(directory):
+    for folder in directories_read(directory):
         yield from verify(Store(folder), row_fault, STREAM_COLUMNS, load_configuration, track)
     try:
         check_publishable(rows)

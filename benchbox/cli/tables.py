@@ -21,7 +21,8 @@ HIDDEN_ENDINGS = ("_features", "_reference", "_note")
 
 UNRELIABLE = "~"
 UNRELIABLE_NOTE = (
-    "not to be compared: taken under load, with batches that had to be halved, or for some of the samples only"
+    "not to be compared: taken on a busy machine, beside other workers, on machines that differ, with batches that had "
+    "to be halved, or for some of the samples only"
 )
 """Of rows whose `timing_valid` is false."""
 
@@ -77,17 +78,21 @@ def result_table(rows: Sequence[Row]) -> RenderableType:
 
 
 def _unreliable(row: Row) -> bool:
-    """Whether the row has seconds that say little about its sampler."""
+    """Whether the row has times that say little about its sampler."""
     return row.get("wall_s") is not None and row.get("timing_valid") is False
 
 
 def _result_line(row: Row, metrics: dict[str, str]) -> dict[str, str]:
-    seconds = UNRELIABLE * _unreliable(row) + number(row.get("wall_s"), 3)
     return {
         **labels(row, registry().defaults), "NFE asked": number(row["nfe_requested"]), "NFE": number(row.get("nfe")),
-        **metrics, "seconds": seconds, "samples/s": number(row.get("samples_per_s"), 3),
+        **metrics, "seconds": _time(row, "wall_s"), "samples/s": _time(row, "samples_per_s"),
         "GPU MiB": number(row.get("gpu_mem_peak_mb"), 4), "status": status(row),
     }  # fmt: skip
+
+
+def _time(row: Row, column: str) -> str:
+    """A measured time, or a rate, marked where it is unreliable."""
+    return UNRELIABLE * (_unreliable(row) and row.get(column) is not None) + number(row.get(column), 3)
 
 
 def _metric_columns(row: Row, several: set[str]) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Literal
 
+from benchbox.guidance import NO_LIMIT
 from benchbox.report.entry import LEVELS, BoardRow, Entry, Setup, Unranked
 from benchbox.report.row_command import named_options, set_options
 from benchbox.store.schema import scored
@@ -62,6 +63,11 @@ class Board:
     def series(self) -> tuple[Any, ...]:
         """The key of a series: boards that differ only in the budget."""
         return self.task, self.levels, self.setups[0].levels if self.levels == "same" else ()
+
+    @property
+    def has_limit(self) -> bool:
+        """False where no entry has a continuous limit, so that every budget has another target."""
+        return not self.entries or not all(NO_LIMIT in str(entry.row.get("reason")) for entry in self.entries)
 
     @property
     def setups(self) -> list[Setup]:

@@ -3,23 +3,17 @@
 from __future__ import annotations
 
 import json
-import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from benchbox.report.board import Board, BoardTask
+from benchbox.report.distinctions import distinctions, reference_words
 from benchbox.report.entry import Setup
 from benchbox.report.prepared import RANKED
 from benchbox.report.table import Defaults, changed_options, label
 
 EXTRA = ("dtype", "weights_dtype", "memory_format", "compile", "final")
 """Part of a setup's name where they differ within a board."""
-
-TO_POSTERIOR = ("w2", "sw2", "sw1")
-"""Metrics that, under an inverse problem, compare samples with its posterior."""
-
-REFERENCE_LABEL = re.compile("(.+) ([0-9]+) [0-9a-f]{8}")
-"""`Reference.label`: data, number of images, and a hash, which headings leave out."""
 
 METRIC_NAMES = {
     "fid": "FID", "kid": "KID", "isc": "inception score", "f_score": "F score", "w2": "W2", "sw2": "sliced W2",
@@ -32,11 +26,13 @@ METRIC_NAMES = {
 
 
 def board_title(board: Board, defaults: Defaults, budgets: bool = True) -> str:
-    """What a board compares: model, guidance, budget (optional), metric, features, samples, data set, levels."""
+    """What a board compares: model, guidance, budget, metric, features, samples, data set, levels.
+
+    budgets: False leaves the budget out, unless every budget has another target.
+    """
     task = board.task
-    subject = ", ".join(
-        [_guided_model(task, defaults) or "no model", *([budget_words(board)] if budgets else _unit(task))]
-    )
+    budget = [budget_words(board)] if budgets or not board.has_limit else _unit(task)
+    subject = ", ".join([_guided_model(task, defaults) or "no model", *budget])
     metric = _with_settings(task.metric, task, defaults)
     return f"{subject}: {metric} of {task.n_samples:,} samples {board_terms(board, defaults)}"
 
@@ -67,19 +63,25 @@ def task_heading(task: BoardTask, defaults: Defaults, first: str = "") -> str:
 
 
 def series_headings(boards: Sequence[Board], defaults: Defaults) -> list[str]:
-    """The heading of each series, given by its first board. Where several are of one task, the levels come first."""
-    counts = Counter(task_heading(board.task, defaults) for board in boards)
+    """The heading of each series, given by its first board.
+
+    Where several are of one task, the levels come first; then the budget, where every budget has another target.
+    """
+    targets = [(task_heading(b.task, defaults), "" if b.has_limit else budget_words(b)) for b in boards]
+    counts = Counter(targets)
     same = [board.setups[0] for board in boards if board.levels == "same"]
     kinds = ("schedule", "grid") if len({part_name(s, "schedule", defaults) for s in same}) > 1 else ("grid",)
 
-    def heading(board: Board) -> str:
-        if counts[alone := task_heading(board.task, defaults)] == 1:
-            return alone
+    def heading(board: Board, target: tuple[str, str]) -> str:
         parts = ", ".join(part_name(board.setups[0], kind, defaults) for kind in kinds)
-        first = f"All on {parts}" if board.levels == "same" else "Each at its recommended levels"
-        return task_heading(board.task, defaults, first)
+        levels = f"All on {parts}" if board.levels == "same" else "Each at its recommended levels"
+        first = [levels if counts[target] > 1 else "", target[1]]
+        return task_heading(board.task, defaults, ", ".join(filter(None, first)))
 
-    return [heading(board) for board in boards]
+    headings = [heading(*pair) for pair in zip(boards, targets, strict=True)]
+    titles = [(h, board_terms(board, defaults)) for h, board in zip(headings, boards, strict=True)]
+    apart = distinctions(titles, [board.task for board in boards])
+    return [", ".join([h, *words]) for h, words in zip(headings, apart, strict=True)]
 
 
 def _unit(task: BoardTask) -> list[str]:
@@ -103,22 +105,12 @@ def _target(task: BoardTask, defaults: Defaults) -> tuple[str, ...]:
 
 def board_terms(board: Board, defaults: Defaults) -> str:
     """The terms of a comparison: the reference and the levels."""
-    setup, against = board.setups[0], f"against {_reference(board.task)}"
+    setup, against = board.setups[0], f"against {reference_words(board.task)}"
     if board.levels == "unknown":
         return against
     if board.levels == "recommended":
         return f"{against}, each sampler with its recommended schedule and grid"
     return f"{against}, {levels_words(setup, defaults)}"
-
-
-def _reference(task: BoardTask) -> str:
-    """What the samples are compared with."""
-    if task.problem and task.metric in TO_POSTERIOR:
-        return "the exact posterior"
-    if task.problem and task.metric == "psnr":
-        return "the truths"
-    labelled = REFERENCE_LABEL.fullmatch(task.reference)
-    return f"{labelled[1]} ({int(labelled[2]):,} images)" if labelled else task.reference or task.dataset
 
 
 def levels_words(setup: Setup, defaults: Defaults) -> str:

@@ -15,7 +15,7 @@ from benchbox.report.page.manifest import MANIFEST_FILE, ROWS_FILE
 from benchbox.report.publish import WORKFLOW
 
 KEPT_FILES = ("README.md", WORKFLOW)
-"""Files that a publication writes once, and that are the keeper's own afterwards."""
+"""Files that a publication writes where there are none, and that are the keeper's own afterwards."""
 
 KNOWN_FILES = (ROWS_FILE, MANIFEST_FILE, "index.html", *KEPT_FILES)
 """Files of the previous site that are read before it is replaced."""

@@ -10,6 +10,7 @@ from itertools import groupby
 from typing import Literal
 
 from benchbox.report.board import Board
+from benchbox.report.distinctions import distinctions
 from benchbox.report.entry import Difference, Entry, Unranked
 from benchbox.report.estimate import CONFIDENCE
 from benchbox.report.headings import board_title, full_name, part_name
@@ -20,7 +21,7 @@ COST_COLUMNS = SECONDS, MEMORY = ("s / 1,000", "MB")
 """Columns that are omitted where fewer than half of the lines have them, as on a loaded machine."""
 
 SHARED_COLUMNS = ("schedule", "grid", "seeds")
-"""Columns that move into the title where all lines agree."""
+"""Columns that move into the title where all lines, two or more, agree."""
 
 BACKWARDS = "backwards"
 """The column of vector–Jacobian products per sample, where a method takes any."""
@@ -65,14 +66,17 @@ def undeclared(sampler: str) -> Collection[str]:
 
 
 def sheets(boards: Iterable[Board], defaults: Defaults, declared: Declared = undeclared) -> list[Sheet]:
-    """A sheet per board; options with their default value are not shown."""
-    return [sheet(board, defaults, declared) for board in boards]
+    """A sheet per board, no two of one title; options with their default value are not shown."""
+    boards = list(boards)
+    made = [sheet(board, defaults, declared) for board in boards]
+    apart = distinctions([sheet.title for sheet in made], [board.task for board in boards])
+    return [replace(s, title=", ".join([s.title, *words])) for s, words in zip(made, apart, strict=True)]
 
 
 def sheet(board: Board, defaults: Defaults, declared: Declared = undeclared) -> Sheet:
     lines = [_entry_line(entry, board, defaults) for entry in board.entries]
     texts = {c: [line[c].text for line in lines] for c in (lines[0] if lines else ())}
-    shared = [c for c in SHARED_COLUMNS if len(set(texts.get(c, ()))) == 1]
+    shared = [c for c in SHARED_COLUMNS if len(lines) > 1 and len(set(texts.get(c, ()))) == 1]
     rare = [c for c in COST_COLUMNS if texts.get(c, []).count(NONE) > len(lines) / 2]
     columns = tuple(c for c in texts if c not in (*shared, *rare))
     cells = tuple(tuple(line[c] for c in columns) for line in lines)

@@ -13,7 +13,7 @@ from typing import Any
 import pandas as pd
 
 from benchbox.report.board import Board, BoardTask
-from benchbox.report.leaderboard import Declared, Sheet, SheetCell, sheet, undeclared
+from benchbox.report.leaderboard import Declared, Sheet, SheetCell, sheets, undeclared
 from benchbox.report.plots.chart import Chart, Line, Point, drawable
 from benchbox.report.table import Defaults, number
 
@@ -66,8 +66,9 @@ def sheets_with_published(
     boards: Iterable[Board], defaults: Defaults, declared: Declared = undeclared
 ) -> Iterator[Sheet]:
     """The sheet of each board, followed by the published FIDs at its budget, in italics and unranked."""
-    for board in boards:
-        yield sheet(board, defaults, declared)
+    boards = list(boards)
+    for board, own in zip(boards, sheets(boards, defaults, declared), strict=True):
+        yield own
         figures = published_figures(board)
         if len(figures):
             yield _sheet(figures)
