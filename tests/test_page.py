@@ -20,7 +20,7 @@ from report_rows import known, nothing_usual, rows
 import benchbox as package
 from benchbox.cli.rows import sampler_description
 from benchbox.errors import UsageError
-from benchbox.report.page.content import view
+from benchbox.report.page.content import View, views
 from benchbox.report.page.evidence import checks_in, picture
 from benchbox.report.page.folder import write_site
 from benchbox.report.page.names import breakable, listed, papers, slug
@@ -114,9 +114,14 @@ def test_file_names_are_safe_and_distinct(names: list[str]) -> None:
 # what it says
 
 
+def view_of(*lines: dict[str, Any]) -> View:
+    """The only view of some rows."""
+    (made,) = views(boards(rows(*lines)), nothing_usual)
+    return made
+
+
 def answers(*lines: dict[str, Any], **more: Any) -> dict[str, str]:
-    (group,) = series(boards(rows(*(line | more for line in lines))))
-    (answer,) = view(group, nothing_usual, nothing_usual).answers
+    (answer,) = view_of(*(line | more for line in lines)).answers
     return vars(answer)
 
 
@@ -149,8 +154,7 @@ def test_what_is_not_known_is_not_said_to_be_sure() -> None:
 
 def test_what_failed_or_cheated_stands_in_the_table_with_its_reason_and_without_a_rank() -> None:
     bad = {"sampler": "cheat", "status": "dishonest", "reason": "12 of 10", "fid": 1.0}
-    (group,) = series(boards(rows(BEST, bad, bad | {"seed": 1})))
-    made = view(group, nothing_usual, nothing_usual)
+    made = view_of(BEST, bad, bad | {"seed": 1})
     assert [a.use for a in made.answers] == ["heun"]
     assert [(li["name"], li["rank"], li["status"], li["seeds"]) for li in made.lines] == [
         ("heun", "1", "", "0"), ("cheat", "–", "dishonest: 12 of 10", "0, 1"),
@@ -160,14 +164,7 @@ def test_what_failed_or_cheated_stands_in_the_table_with_its_reason_and_without_
 
 def test_of_many_budgets_the_usual_ones_are_answered() -> None:
     lines = [BEST | {"nfe_requested": n} for n in range(4, 120)]
-    (group,) = series(boards(rows(*lines)))
-    assert [a.budget.split()[0] for a in view(group, nothing_usual, nothing_usual).answers] == [
-        "5",
-        "10",
-        "20",
-        "50",
-        "100",
-    ]
+    assert [a.budget.split()[0] for a in view_of(*lines).answers] == ["5", "10", "20", "50", "100"]
 
 
 def test_names_in_a_sentence() -> None:
@@ -202,8 +199,7 @@ WORSE = {"sampler": "euler"} | known(9.0, 0.05)
 def test_the_matrix_is_sorted_by_mean_rank_and_says_which_samplers_tie_with_the_best() -> None:
     failed = {"sampler": "broken", "status": "failed", "fid": None}
     late = {"sampler": "late"} | AT_20 | known(7.0, 0.05)
-    (group,) = series(boards(rows(failed, WORSE, TIED, BEST, BEST | AT_20, WORSE | AT_20 | known(4.02, 0.05), late)))
-    made = view(group, nothing_usual, nothing_usual)
+    made = view_of(failed, WORSE, TIED, BEST, BEST | AT_20, WORSE | AT_20 | known(4.02, 0.05), late)
     assert made.columns == ("10", "20")
     assert [row.name for row in made.matrix] == ["heun", "ddim", "euler", "late", "broken"]
     cells = {row.name: [(c.value, c.rank, c.note, c.shade) for c in row.cells] for row in made.matrix}
@@ -214,8 +210,8 @@ def test_the_matrix_is_sorted_by_mean_rank_and_says_which_samplers_tie_with_the_
 
 
 def test_a_rank_that_is_only_a_position_is_no_tie_with_the_best() -> None:
-    (group,) = series(boards(rows({"fid": 4.0}, {"sampler": "ddim", "fid": 9.0})))
-    assert [row.cells[0].note for row in view(group, nothing_usual, nothing_usual).matrix] == ["", ""]
+    made = view_of({"fid": 4.0}, {"sampler": "ddim", "fid": 9.0})
+    assert [row.cells[0].note for row in made.matrix] == ["", ""]
 
 
 def test_the_page_has_the_matrix_and_the_glossary_as_text_and_the_commands_folded(tmp_path: Path) -> None:
@@ -242,11 +238,12 @@ def test_series_of_one_task_have_headings_that_begin_with_their_levels(tmp_path:
     ]  # fmt: skip
 
 
-def test_a_cell_that_was_not_measured_is_not_as_white_as_the_last_quarter(tmp_path: Path) -> None:
+def test_a_cell_that_was_not_measured_is_not_shaded_as_a_rank(tmp_path: Path) -> None:
     write_site(Site(rows(BEST, WORSE, BEST | AT_20), nothing_usual), tmp_path)
     page = (tmp_path / "index.html").read_text(encoding="utf-8")
-    for text in ('<td class="none">–</td>', "– not measured</span>", "a missing cell counts as the last rank"):
-        assert text in page
+    assert re.findall(r'<td class="(none|s\d)">([^<]*)', page) == [
+        ("s0", "4.00"), ("s0", "4.00"), ("s4", "9.00"), ("none", "–"),
+    ]  # fmt: skip
 
 
 def test_papers_are_linked_from_the_description_of_the_sampler(tmp_path: Path) -> None:
@@ -289,8 +286,7 @@ REAL = {"fid_reference": "mnist train 60000 741c9888"}
 
 def test_the_value_of_as_many_real_images_is_a_line_of_the_chart() -> None:
     def guides(n_samples: int) -> list[str]:
-        (group,) = series(boards(rows(*(line | REAL | {"n_samples": n_samples} for line in (BEST, WORSE)))))
-        lines = view(group, nothing_usual, nothing_usual).charts["nfe"]["lines"]
+        lines = view_of(*(line | REAL | {"n_samples": n_samples} for line in (BEST, WORSE))).charts["nfe"]["lines"]
         return [line["name"] for line in lines if line["role"] == "guide"]
 
     assert guides(10_000) == ["real test images: 0.402"]

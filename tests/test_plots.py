@@ -87,16 +87,16 @@ def test_what_cannot_stand_on_a_logarithmic_axis_is_left_out() -> None:
     assert [line.name for line in chart(unmeasured, cost="memory").lines] == ["heun", "ddim"]
 
 
-def test_of_many_lines_those_that_are_best_at_a_budget_and_the_first_by_rank_are_not_pale() -> None:
+def test_of_many_lines_those_that_are_best_at_a_budget_and_the_first_by_rank_are_not_grey() -> None:
     others = [
         {"sampler": f"s{i}", "nfe_requested": n, "nfe": float(n)} | known(10.0 + i, 0.1)
         for i in range(9) for n in (5, 10, 20)
     ]  # fmt: skip
     lines = chart(*others).lines
-    assert {line.name for line in lines if not line.pale} == {"heun", "ddim", "s0", "s1", "s2", "s3", "s4"}
+    assert {line.name for line in lines if not line.grey} == {"heun", "ddim", "s0", "s1", "s2", "s3", "s4"}
     once = {"sampler": "once", "nfe_requested": 20, "nfe": 20.0} | known(1.0, 0.1)
     assert "once" in [line.name for line in chart(*others, once).lines[7:]]
-    assert [line.name for line in chart(*others, once).lines if not line.pale][-1] == "once"
+    assert [line.name for line in chart(*others, once).lines if not line.grey][-1] == "once"
 
 
 def test_setups_of_one_sampler_are_told_apart() -> None:

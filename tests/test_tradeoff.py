@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pytest
-from report_rows import nothing_usual, rows
+from conftest import Command
+from matplotlib.collections import PolyCollection
+from matplotlib.figure import Figure
+from report_rows import known, nothing_usual, rows
 
 from benchbox.errors import UsageError
 from benchbox.report.page.folder import write_site
 from benchbox.report.page.site import Site
-from benchbox.report.plots.chart import Point
-from benchbox.report.plots.draw import draw
+from benchbox.report.plots.axis import limits
+from benchbox.report.plots.chart import Chart, Point
+from benchbox.report.plots.draw import draw, panel
+from benchbox.report.plots.style import look
 from benchbox.report.plots.tradeoff import tradeoff_charts
 
 METRICS = json.dumps({"fid": {}, "prc": {}, "class_accuracy": {}})
@@ -71,6 +77,55 @@ def test_a_point_that_a_logarithmic_axis_lacks_is_said() -> None:
     )
     assert [p.x for p in chart.lines[0].points] == [1.0, 2.0]
     assert chart.caption.endswith("Not drawn, as not positive on a logarithmic axis: 1.")
+
+
+def sure(*triples: tuple[float, float, float]) -> Chart:
+    """The chart of rows with a scale, an FID with its standard error 0.5, and a class accuracy."""
+    lines = [guided(scale, fid, accuracy) | known(fid, 0.5) for scale, fid, accuracy in triples]
+    (chart,) = tradeoff_charts(rows(*lines), "class_accuracy", "fid", nothing_usual)
+    return chart
+
+
+def test_a_narrow_range_fills_its_axis() -> None:
+    (low, high), _ = limits(sure((1.0, 3.0, 0.972), (1.5, 2.0, 0.996), (2.0, 4.0, 1.0)))
+    assert low < 0.972
+    assert high > 1
+    assert math.log(1 / 0.972) > 0.8 * math.log(high / low)
+
+
+def test_a_curve_that_turns_has_bars_and_no_band() -> None:
+    def bands(*triples: tuple[float, float, float]) -> list[bool]:
+        axes, chart = Figure().subplots(), sure(*triples)
+        panel(axes, chart, {"heun, NFE 10": look(0)})
+        return [isinstance(c, PolyCollection) for c in axes.collections]
+
+    assert bands((1.0, 3.0, 0.9), (1.5, 2.0, 0.95), (2.0, 4.0, 1.0)) == [True]
+    assert bands((1.0, 3.0, 0.9), (1.5, 2.0, 0.95), (2.0, 4.0, 0.9)) == [False]
+    assert bands((1.0, 3.0, 0.9), (1.5, 2.0, 0.9), (2.0, 4.0, 1.0)) == [False]
+
+
+def test_the_frame_holds_intervals_within_a_factor_of_three_and_the_caption_says_what_they_are() -> None:
+    chart = sure((1.0, 2.0, 0.9), (1.5, 1.0, 0.95))
+    _, (low, _) = limits(chart)
+    assert 0.25 < low < 1 / 3
+    assert "Bands or bars: 95 % intervals." in chart.caption
+    assert "intervals" not in tradeoff_charts(table(), "class_accuracy", "fid", nothing_usual)[0].caption
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--grid", "kras"], "unknown grid among the rows 'kras': did you mean karras?"),
+        (["--schedule", "recommended"], "unknown schedule among the rows 'recommended'"),
+        (["--model", "nett"], "unknown model among the rows 'nett': did you mean net?"),
+        (["--nfe", "30"], "unknown budget among the rows '30'"),
+    ],
+)
+def test_a_selection_without_rows_is_named(
+    benchbox: Command, monkeypatch: pytest.MonkeyPatch, arguments: list[str], message: str
+) -> None:
+    monkeypatch.setattr("benchbox.cli.rows.rows_in", lambda directory: table())
+    assert message in benchbox("plot", "--x", "guidance.scale", *arguments).sentence
 
 
 @pytest.mark.parametrize(

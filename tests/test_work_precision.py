@@ -10,38 +10,19 @@ import pytest
 from conftest import Command
 from matplotlib.collections import PolyCollection
 from matplotlib.figure import Figure
-from report_rows import known, nothing_usual, rows
+from report_rows import nothing_usual, rows
+from work_precision_rows import BUDGETS, chart, group, line
 
 from benchbox.errors import UsageError
-from benchbox.report.board import Board
 from benchbox.report.plots.axis import limits, preferred
 from benchbox.report.plots.chart import Chart
 from benchbox.report.plots.cost import costed_entries
 from benchbox.report.plots.draw import caption_of, draw, panel
-from benchbox.report.plots.quality import offered_charts, quality_chart, quality_charts, series
+from benchbox.report.plots.quality import offered_charts, quality_chart, quality_charts
 from benchbox.report.plots.style import look
-from benchbox.report.ranking import boards
 
-BUDGETS = (5, 8, 10, 20)
 REAL = {"fid_reference": "mnist train 60000 741c9888"}
 """The reference of the bundled values of real images."""
-
-
-def line(sampler: str, *fids: float, **more: Any) -> list[dict[str, Any]]:
-    """Rows of a sampler at the budgets, timed under load unless said otherwise."""
-    return [
-        {"sampler": sampler, "nfe_requested": n, "nfe": float(n), "timing_valid": False} | known(fid, 0.1) | more
-        for n, fid in zip(BUDGETS, fids, strict=False)
-    ]
-
-
-def group(*lines: list[dict[str, Any]]) -> list[Board]:
-    (only,) = series(boards(rows(*(row for rows_ in lines for row in rows_))))
-    return only
-
-
-def chart(*lines: list[dict[str, Any]], cost: Any = "nfe") -> Chart:
-    return quality_chart(group(*lines), cost, nothing_usual)
 
 
 # costs
@@ -75,6 +56,11 @@ def test_a_cost_that_no_row_has_is_one_sentence() -> None:
         quality_charts(group(line("a", 9, 8)), ["nfe", "memory"], nothing_usual)
 
 
+def test_values_that_a_logarithmic_axis_lacks_are_said_to_be_so() -> None:
+    with pytest.raises(UsageError, match=r"nothing to draw against nfe: 2 not positive on a logarithmic axis\.$"):
+        quality_charts(group(line("a", 0.0), line("b", 0.0)), ["nfe"], nothing_usual)
+
+
 @pytest.mark.filterwarnings("error")
 def test_panels_with_one_point_have_room_on_both_sides(tmp_path: Path) -> None:
     rows_ = line("a", 9, 8, **REAL), line("b", 3, timing_valid=True, **REAL)
@@ -86,19 +72,7 @@ def test_panels_with_one_point_have_room_on_both_sides(tmp_path: Path) -> None:
         assert y[0] < single.lines[-1].points[0].y < value.y < y[1]
 
 
-# which lines are in colour
-
-
-def test_a_sampler_that_repeats_another_takes_no_colour_and_is_named_beside_it() -> None:
-    twins = line("ancestral", 9, 8, 7), line("euler-ancestral", 9, 8, 7)
-    others = [line(f"s{i}", 20 + i, 20 + i, 20 + i) for i in range(7)]
-    drawn = chart(*twins, *others)
-    bright = [one.name for one in drawn.lines if not one.pale]
-    assert bright == ["ancestral (= euler-ancestral)", "s0", "s1", "s2", "s3", "s4", "s5"]
-    assert [one.name for one in drawn.lines if one.pale] == ["euler-ancestral", "s6"]
-    part = chart(line("ancestral", 9, 8), line("euler-ancestral", 9, 8, 7))
-    assert {one.name: one.pale for one in part.lines} == {"euler-ancestral (= ancestral)": False, "ancestral": True}
-    assert {one.name for one in chart(line("a", 9, 8), line("b", 9, 7)).lines} == {"a", "b"}
+# pictures and captions
 
 
 def many() -> Chart:
@@ -112,7 +86,7 @@ def test_the_picture_has_bands_for_the_lines_in_colour_and_one_legend_entry_for_
     assert axes.get_legend_handles_labels()[1] == ["non-dominated front", *(f"s{i}" for i in range(7)), "2 others"]
     assert [text.get_text() for text in axes.get_xticklabels()] == ["5", "8", "10", "20"]
     assert axes.get_ylim()[1] < 100
-    assert caption_of([drawn]).endswith("Grey points outside of the frame: 4.")
+    assert caption_of([drawn]).endswith("Grey points outside of the frame: 8.")
     draw([drawn], tmp_path / "a.svg")
     assert re.findall("<!-- (.* others) -->", (tmp_path / "a.svg").read_text()) == ["2 others"]
 
@@ -123,12 +97,17 @@ def test_a_caption_speaks_of_intervals_and_dominated_points_only_where_there_are
     assert "Pale points are dominated." in many().caption
     plain = chart(line("a", 9, 8, **unknown)).caption
     assert plain == "Better is down and left. Seeds: 1. One schedule and grid for all."
+    grey = chart(*(line(f"s{i}", 5.0, **(unknown if i < 7 else {})) for i in range(8))).caption
+    assert "intervals" not in grey
+    assert "95 % intervals of the lines in colour" in many().caption
+    assert "lines in colour" not in chart(line("a", 9, 8)).caption
 
 
-def test_budgets_are_ticks_unless_they_are_too_close_or_too_few() -> None:
+def test_budgets_are_ticks_unless_they_are_too_close_or_leave_half_a_decade_bare() -> None:
     assert preferred([5, 8, 10, 20], 4.5, 22) == [5, 8, 10, 20]
     assert preferred([*range(4, 120)], 3, 130)[:4] == [4, 5, 7, 9]
-    assert preferred([20], 18, 21) == []
+    assert preferred([20], 18, 21) == [20]
+    assert preferred([20], 3, 21) == []
     assert preferred([5, 10], 4, 1000) == []
     assert chart(line("a", 9, 8)).ticks == (5, 8)
     assert chart(line("a", 9, 8, timing_valid=True), cost="seconds").ticks == ()
@@ -138,7 +117,7 @@ def test_budgets_are_ticks_unless_they_are_too_close_or_too_few() -> None:
 
 
 def test_why_samples_lie_below_real_images_is_said_where_they_do() -> None:
-    assert "the bias of FID is larger for real images than for samples" in chart(line("a", 2.0, **REAL)).notes
+    assert "the bias of FID can be larger for real images than for samples" in chart(line("a", 2.0, **REAL)).notes
     assert "bias" not in chart(line("a", 3.0, **REAL)).notes
 
 

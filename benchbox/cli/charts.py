@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchbox.cli.common import say
-from benchbox.errors import UsageError
+from benchbox.errors import UsageError, unknown
 
 if TYPE_CHECKING:
     from benchbox.report.board import Board
@@ -68,10 +68,15 @@ def tradeoff(directory: Path, x: str, selection: Mapping[str, str | None], nfe: 
 
     rows = rows_in(directory)
     for column in ("model", "schedule", "grid"):
-        if selection[column] is not None:
-            rows = rows[rows[column] == selection[column]]
+        if (name := selection[column]) is not None:
+            rows, names = rows[rows[column] == name], set(rows[column].dropna())
+            if rows.empty:
+                raise unknown(f"{column} among the rows", name, names)
     if nfe is not None:
+        budgets = set(rows["nfe_requested"].dropna())
         rows = rows[rows["nfe_requested"].isin(integers(nfe, "--nfe", 1))]
+        if rows.empty:
+            raise unknown("budget among the rows", nfe, [f"{budget:g}" for budget in budgets])
     chart, *others = tradeoff_charts(rows, x, selection["metric"] or "fid", defaults_for(rows))
     if others:
         choose = " Choose with --model." if rows["model"].nunique() > 1 else ""

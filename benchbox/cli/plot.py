@@ -42,10 +42,11 @@ def plot(
         str | None, typer.Option(help="Budgets, a comma list or a range; not for order, and for quality only with --x.")
     ] = None,
     schedule: Annotated[
-        str | None, typer.Option(help="The schedule; quality: that of the boards, or recommended.")
+        str | None, typer.Option(help="The schedule; quality: that of the boards; without --x also recommended.")
     ] = None,
     grid: Annotated[
-        str | None, typer.Option(help="The grid, not for order; quality: that of the boards, or recommended.")
+        str | None,
+        typer.Option(help="The grid, not for order; quality: that of the boards; without --x also recommended."),
     ] = None,
     guidance: Annotated[str, typer.Option(help="restoration: methods, a comma list; none for a sampler.")] = "mmps",
     problem: Annotated[str, typer.Option(help="restoration: the inverse problem.")] = "inpaint",

@@ -49,5 +49,5 @@ def _bias(task: BoardTask) -> str:
     metric = METRIC_NAMES.get(task.metric, task.metric)
     return (
         f"Points beyond the line of real test images are not better than real images: at {task.n_samples:,} samples, "
-        f"the bias of {metric} is larger for real images than for samples."
+        f"the bias of {metric} can be larger for real images than for samples."
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from benchbox.report.board import Board, BoardTask
@@ -18,7 +18,6 @@ from benchbox.report.headings import (
     part_name,
     series_headings,
     setup_names,
-    task_heading,
 )  # fmt: skip
 from benchbox.report.leaderboard import rank
 from benchbox.report.page.answers import PageAnswer, answered_boards, page_answer
@@ -58,11 +57,11 @@ def views(boards: Iterable[Board], defaults: Defaults, shared: Defaults | None =
     """
     groups, shared = series(boards), shared or defaults
     headings = map(plain_text, series_headings([group[0] for group in groups], shared))
-    made = [replace(view(g, defaults, shared), heading=h) for g, h in zip(groups, headings, strict=True)]
+    made = [_view(group, heading, defaults, shared) for group, heading in zip(groups, headings, strict=True)]
     return sorted(made, key=lambda v: -len(v.lines))
 
 
-def view(boards: Sequence[Board], defaults: Defaults, shared: Defaults) -> View:
+def _view(boards: Sequence[Board], heading: str, defaults: Defaults, shared: Defaults) -> View:
     title, task = plain_text(board_title(boards[0], shared, budgets=False)), boards[0].task
     names = {s: plain_text(n) for s, n in setup_names([s for b in boards for s in b.setups], shared).items()}
     charts = offered_charts(boards, shared)
@@ -70,8 +69,7 @@ def view(boards: Sequence[Board], defaults: Defaults, shared: Defaults) -> View:
         charts["nfe"] = with_published(charts["nfe"], task)
     return View(
         id=slug(f"{title} {task.reference}"), title=title, task=task, measure=plain_text(metric_heading(task, shared)),
-        heading=plain_text(task_heading(task, shared)),
-        terms=plain_text(board_terms(boards[0], shared)),
+        heading=heading, terms=plain_text(board_terms(boards[0], shared)),
         answers=tuple(page_answer(b, names, defaults) for b in answered_boards(boards) if b.entries),
         charts={cost: chart.as_dict() for cost, chart in charts.items()},
         columns=tuple("adaptive" if b.budget is None else f"{b.budget:,}" for b in boards),

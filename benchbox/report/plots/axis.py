@@ -11,19 +11,26 @@ from benchbox.report.plots.chart import Chart, Point
 Limits = tuple[float, float]
 """The ends of an axis."""
 
+ROOM = 0.08
+"""The room beyond the values at both ends of an axis, as a part of their range; relative, where all are equal."""
+
+EQUAL = 1e-4
+"""Values within this relative range are equal: ticks between them would have equal labels."""
+
 TICKS_APART = 1 / 20
 """Ticks that were asked for are apart by this part of the axis at least."""
 
 
 def limits(chart: Chart) -> tuple[Limits, Limits]:
-    """The limits of x and y. x holds all points; y those in colour with at most a factor 1.5 of their intervals.
+    """The limits of x and y. x holds all points; y those in colour and the front, and their intervals within a factor.
 
-    Grey lines may leave the frame, so that the best ones can be told apart.
+    The rest of the grey lines may leave the frame, so that the best ones can be told apart.
     """
-    coloured = any(line.points for line in chart.lines if line.role != "guide" and not line.pale)
-    held = [line for line in chart.lines if not (coloured and line.pale)]
+    factor = 1.5 if any(line.grey for line in chart.lines) else 3.0
+    coloured = any(line.points for line in chart.lines if line.role != "guide" and not line.grey)
+    held = [point for line in chart.lines if not (coloured and line.grey) for point in line.points]
     x = _room(point.x for line in chart.lines for point in line.points)
-    return x, _room(y for line in held for point in line.points for y in _near(point))
+    return x, _room(y for point in [*held, *chart.staircase] for y in _near(point, factor))
 
 
 def outside_of_frame(chart: Chart) -> int:
@@ -32,23 +39,24 @@ def outside_of_frame(chart: Chart) -> int:
     return sum(not low <= point.y <= high for line in chart.lines for point in line.points)
 
 
-def _near(point: Point) -> tuple[float, float]:
+def _near(point: Point, factor: float) -> tuple[float, float]:
+    """The ends of the interval of a point; an end that is further away than the factor is cut."""
     low, high = (point.low, point.high) if math.isfinite(point.low + point.high) else (point.y, point.y)
-    return max(low, point.y / 1.5), min(high, point.y * 1.5)
+    return max(low, point.y / factor), min(high, point.y * factor)
 
 
 def _room(values: Iterable[float]) -> Limits:
-    """Limits with some room at both ends, also for equal values."""
+    """Limits with room at both ends, in proportion to the range of the values."""
     numbers = list(values)
     low, high = min(numbers), max(numbers)
-    room = max((high / low) ** 0.08, 1.08)
+    room = 1 + ROOM if math.isclose(low, high, rel_tol=EQUAL) else (high / low) ** ROOM
     return low / room, high * room
 
 
 def preferred(ticks: Sequence[float], low: float, high: float) -> list[float]:
-    """The ticks that are not too close; none if there are fewer than two, or if they leave half a decade bare."""
+    """The ticks that are not too close; none if they leave half a decade bare at an end."""
     inside = [tick for tick in ticks if low <= tick <= high]
-    if len(inside) < 2 or inside[0] / low > 10**0.5 or high / inside[-1] > 10**0.5:
+    if not inside or inside[0] / low > 10**0.5 or high / inside[-1] > 10**0.5:
         return []
     chosen = inside[:1]
     for tick in inside[1:]:

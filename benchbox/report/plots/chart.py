@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 Role = Literal["line", "whole", "guide", "published"]
 """A measured line; a whole run (black); a guide to the eye (thin, dashed); published points (hollow, not joined)."""
 
-INTERVALS_CLAUSE = "Bands, or bars at single points: 95 % intervals"
+T = TypeVar("T")
+
+INTERVALS_CLAUSE = "Bands or bars: 95 % intervals"
 """The clause of a caption about intervals."""
 
 
@@ -37,8 +39,8 @@ class Line:
     role: Role = "line"
     muted: bool = False
     """Whether a page hides it at first."""
-    pale: bool = False
-    """Whether it is grey: one of the others. A page draws it in black when it is picked from the legend."""
+    grey: bool = False
+    """Whether it is grey and without intervals: one of the others. A page draws it in black when it is picked."""
     note: str = ""
     """A sentence for the caption, where the line is drawn."""
 
@@ -63,8 +65,8 @@ class Chart:
 
     @property
     def intervals(self) -> bool:
-        """Whether any interval is known."""
-        return any(math.isfinite(p.low + p.high) for line in self.lines for p in line.points)
+        """Whether any interval is drawn: known, of a line in colour."""
+        return any(math.isfinite(p.low + p.high) for line in self.lines if not line.grey for p in line.points)
 
     @property
     def notes(self) -> str:
@@ -86,7 +88,7 @@ class Chart:
             "highest": self.highest, "ticks": self.ticks,
             "lines": [
                 {
-                    "name": line.name, "role": line.role, "muted": line.muted, "pale": line.pale, "note": line.note,
+                    "name": line.name, "role": line.role, "muted": line.muted, "grey": line.grey, "note": line.note,
                     "points": [_point_values(point) for point in line.points],
                 }
                 for line in self.lines
@@ -98,12 +100,13 @@ def _point_values(point: Point) -> dict[str, Any]:
     return {k: None if isinstance(v, float) and not math.isfinite(v) else v for k, v in vars(point).items()}
 
 
-def with_equal_looks(charts: Sequence[Chart]) -> list[Chart]:
-    """The charts, with each line pale or not as in the first chart that has it."""
-    pale: dict[str, bool] = {}
-    for line in (line for chart in charts for line in chart.lines):
-        pale.setdefault(line.name, line.pale)
-    return [replace(c, lines=tuple(replace(line, pale=pale[line.name]) for line in c.lines)) for c in charts]
+def with_equal_looks(charts: Mapping[T, Chart]) -> dict[T, Chart]:
+    """The charts, with each line in colour in all of them if it is in one."""
+    coloured = {line.name for chart in charts.values() for line in chart.lines if not line.grey}
+    return {
+        key: replace(chart, lines=tuple(replace(line, grey=line.name not in coloured) for line in chart.lines))
+        for key, chart in charts.items()
+    }
 
 
 def drawable(x: float, y: float) -> bool:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchbox.report.plots.axis import limits, outside_of_frame, set_ticks
-from benchbox.report.plots.chart import Chart, with_equal_looks
+from benchbox.report.plots.chart import Chart
 from benchbox.report.plots.front import name_front
 from benchbox.report.plots.marks import draw_guide, draw_line, draw_others, draw_published
 from benchbox.report.plots.style import DPI, look, save_figure, styled
@@ -35,11 +35,10 @@ def draw(charts: Sequence[Chart], path: Path) -> None:
     with styled():
         from matplotlib.figure import Figure
 
-        charts = with_equal_looks(charts)
-        lines = {line.name: line for chart in charts for line in chart.lines if line.role == "line"}
-        names = [name for name, line in lines.items() if not line.pale]
+        lines = [line for chart in charts for line in chart.lines if line.role == "line"]
+        names = list(dict.fromkeys(line.name for line in lines if not line.grey))
         looks = {name: look(i) for i, name in enumerate(names)}
-        n_others = len(lines) - len(names)
+        n_others = len({line.name for line in lines} - set(names))
         width = max(PANEL[0] * len(charts), ALONE if len(names) <= MANY_LINES else 10.8)
         columns = max(1, int(width / (0.7 + 0.068 * max(map(len, names), default=0))))  # inches of a name in the legend
         height = PANEL[1] + 0.6 + 0.2 * math.ceil((len(names) + 2) / columns)
@@ -91,11 +90,11 @@ def panel(axes: Axes, chart: Chart, looks: dict[str, dict[str, Any]], others: st
                 draw_guide(axes, line)
             case "whole":
                 draw_line(axes, line, {"color": "black", "marker": "o", "linestyle": next(wholes, ":")})
-            case "line" if not line.pale:
+            case "line" if not line.grey:
                 draw_line(axes, line, looks[line.name])
             case "published":
                 draw_published(axes, line)
-    draw_others(axes, [line for line in chart.lines if line.pale], others)
+    draw_others(axes, [line for line in chart.lines if line.grey], others)
     axes.set_axisbelow(True)
     axes.grid(which="major")
     set_ticks(axes.xaxis, *x, chart.ticks)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from benchbox.report.plots.chart import Line, Point
@@ -41,14 +42,13 @@ def draw_line(axes: Axes, line: Line, style: dict[str, Any]) -> None:
 
 
 def draw_intervals(axes: Axes, points: Sequence[Point], colour: str) -> None:
-    """The intervals of a line's points as a band; a single one as a bar."""
+    """The intervals of a line's points as a band; as bars, where there is one or x does not rise."""
     x, low = [p.x for p in points], [max(p.low, p.y * 1e-3) for p in points]
-    if len(points) > 1:
+    if len(points) > 1 and all(a < b for a, b in pairwise(x)):
         axes.fill_between(x, low, [p.high for p in points], color=colour, alpha=BAND, linewidth=0, zorder=2)
     elif points:
-        (p,) = points
-        bar = [[p.y - low[0]], [p.high - p.y]]
-        axes.errorbar(p.x, p.y, bar, fmt="none", ecolor=colour, elinewidth=1, capsize=2.5, zorder=3)
+        bars = [p.y - end for p, end in zip(points, low, strict=True)], [p.high - p.y for p in points]
+        axes.errorbar(*_xy(points), bars, fmt="none", ecolor=colour, elinewidth=1, capsize=2.5, zorder=3)
 
 
 def draw_others(axes: Axes, lines: Sequence[Line], label: str) -> None:

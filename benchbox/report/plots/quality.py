@@ -9,24 +9,19 @@ from typing import cast
 
 from benchbox.errors import UsageError, unknown
 from benchbox.guidance import NO_LIMIT
-from benchbox.report.board import Board, LevelsKind
+from benchbox.report.board import Board
 from benchbox.report.entry import Entry, Setup
 from benchbox.report.headings import metric_heading, task_heading
 from benchbox.report.mean_rank import mean_ranks
-from benchbox.report.plots.chart import INTERVALS_CLAUSE, Chart, Line, Point, drawable, non_dominated
-from benchbox.report.plots.cost import COST_AXES, CostedEntries, CostName, cost_of, costed_entries
-from benchbox.report.plots.emphasis import bright_setups, line_names
+from benchbox.report.plots.caption import captioned
+from benchbox.report.plots.chart import Chart, Line, Point, drawable, non_dominated, with_equal_looks
+from benchbox.report.plots.cost import COST_AXES, CostName, cost_of, costed_entries
+from benchbox.report.plots.emphasis import coloured_setups, copies, line_names
 from benchbox.report.real_images import with_real_images
 from benchbox.report.table import Defaults
 
 FRONT = "non-dominated front"
 """The setups that no other one beats in both quality and cost."""
-
-LEVELS_SENTENCES: dict[LevelsKind, str] = {
-    "same": "One schedule and grid for all.",
-    "recommended": "Each sampler with its recommended schedule and grid.",
-}
-"""The noise levels of a series, as a sentence."""
 
 
 def series(boards: Iterable[Board]) -> list[list[Board]]:
@@ -60,12 +55,17 @@ def quality_charts(boards: Sequence[Board], costs: Sequence[str], defaults: Defa
     for cost in costs:
         if cost not in COST_AXES:
             raise unknown("cost", cost, COST_AXES)
-    charts = {cost: quality_chart(boards, cast(CostName, cost), defaults) for cost in costs}
+    charts = {cost: quality_chart(boards, cost, defaults) for cost in cast(Sequence[CostName], costs)}
     for cost, chart in charts.items():
         if not chart.lines:
-            left_out = costed_entries(boards, cast(CostName, cost)).left_out or f"no row has both it and {chart.y}"
-            raise UsageError(f"there is nothing to draw against {cost}: {left_out}.")
-    return charts
+            raise UsageError(f"there is nothing to draw against {cost}: {_why_empty(boards, cost)}.")
+    return dict(_with_equal_looks(charts, boards).items())
+
+
+def _why_empty(boards: Sequence[Board], cost: CostName) -> str:
+    costed = costed_entries(boards, cost)
+    unseen = f"{len(costed.entries)} not positive on a logarithmic axis" if costed.entries else ""
+    return ", ".join(filter(None, [costed.left_out, unseen])) or "no setup is ranked"
 
 
 def offered_charts(boards: Sequence[Board], defaults: Defaults) -> dict[CostName, Chart]:
@@ -80,7 +80,11 @@ def offered_charts(boards: Sequence[Board], defaults: Defaults) -> dict[CostName
         n_points = sum(len(line.points) for line in chart.lines if line.role == "line")
         if n_points >= (1 if cost == "nfe" else max(2, n_entries / 2)):
             charts[cost] = chart
-    return charts
+    return _with_equal_looks(charts, boards)
+
+
+def _with_equal_looks(charts: Mapping[CostName, Chart], boards: Sequence[Board]) -> dict[CostName, Chart]:
+    return {cost: captioned(chart, boards, cost) for cost, chart in with_equal_looks(charts).items()}
 
 
 def quality_chart(boards: Sequence[Board], cost: CostName, defaults: Defaults) -> Chart:
@@ -99,19 +103,20 @@ def quality_chart(boards: Sequence[Board], cost: CostName, defaults: Defaults) -
         y=metric_heading(task, defaults), lines=_lines(points, boards, defaults), front=FRONT,
         highest=boards[0].highest, ticks=_budgets(boards) if cost == "nfe" else (),
     )  # fmt: skip
-    n_points = sum(map(len, points.values()))
-    return with_real_images(replace(chart, caption=_caption(chart, boards[0].levels, costed, n_points)), task)
+    return with_real_images(captioned(chart, boards, cost), task)
 
 
 def _lines(points: Mapping[Setup, Sequence[Point]], boards: Sequence[Board], defaults: Defaults) -> tuple[Line, ...]:
-    """The lines by mean rank, those that are not among the best ones pale; their points on the front strong."""
-    names, bright, highest = line_names(boards, defaults), bright_setups(boards, points), boards[0].highest
-    front = non_dominated((p for line in points.values() for p in line), highest)
+    """The lines by mean rank, those that are not among the best ones grey; their points on the front strong."""
+    front = non_dominated((p for line in points.values() for p in line), boards[0].highest)
+    on_front = {setup for setup, line in points.items() if front.intersection(line)}
+    repeated = copies(boards, points, on_front)
+    names, coloured = line_names(boards, repeated, defaults), coloured_setups(boards, points, on_front, repeated)
     drawn = {
         setup: tuple(replace(p, strong=p in front) for p in sorted(points[setup], key=lambda p: p.x))
         for setup in mean_ranks(boards) if setup in points
     }  # fmt: skip
-    return tuple(Line(names[setup], line, pale=setup not in bright) for setup, line in drawn.items())
+    return tuple(Line(names[setup], line, grey=setup not in coloured) for setup, line in drawn.items())
 
 
 def _budgets(boards: Sequence[Board]) -> tuple[float, ...]:
@@ -124,18 +129,3 @@ def _budgets(boards: Sequence[Board]) -> tuple[float, ...]:
 def point(x: float, entry: Entry, board: Board) -> Point:
     nfe = "adaptive" if board.budget is None else f"{entry.nfe:g} NFE"
     return Point(x, entry.value, entry.low, entry.high, nfe)
-
-
-def _caption(chart: Chart, levels: LevelsKind, costed: CostedEntries, n_points: int) -> str:
-    seeds = sorted({len(entry.seeds) for _, entry in costed.entries}) or [0]
-    number = f"{seeds[0]}" if len(seeds) == 1 else f"{seeds[0]} to {seeds[-1]}"
-    weak = any(not point.strong for line in chart.lines for point in line.points)
-    unseen = len(costed.entries) - n_points
-    sentences = [
-        f"Better is {'up' if chart.highest else 'down'} and left.",
-        f"{INTERVALS_CLAUSE}; seeds: {number}." if chart.intervals else f"Seeds: {number}.",
-        "Pale points are dominated." if weak else "",
-        LEVELS_SENTENCES[levels], f"Left out: {costed.left_out}." if costed.left_out else "",
-        f"Not drawn, as not positive on a logarithmic axis: {unseen}." if unseen else "",
-    ]  # fmt: skip
-    return " ".join(filter(None, sentences))

@@ -83,21 +83,17 @@ def _chart(
         points = _points(group, x, others, option)
         if points:
             lines.append((group[0], points))
-    unseen = sum(not drawable(p.x, p.y) for _, points in lines for p in points)
     named = _names([row for row, _ in lines], defaults)
-    caption = [
-        f"Better is {'up' if RANKED[task.metric].highest else 'down'}{_aside(x)}.",
-        f"{INTERVALS_CLAUSE}.",
-    ]
+    caption = [f"Better is {'up' if RANKED[task.metric].highest else 'down'}{_aside(x)}."]
+    drawn = [tuple(p for p in points if drawable(p.x, p.y)) for _, points in lines]
+    caption += [f"{INTERVALS_CLAUSE}."] if any(math.isfinite(p.low + p.high) for line in drawn for p in line) else []
     caption += [] if "." in x else [f"The points of a line differ in {SCALE}."]
+    unseen = sum(len(points) for _, points in lines) - sum(map(len, drawn))
     caption += [f"Not drawn, as not positive on a logarithmic axis: {unseen}."] if unseen else []
     return Chart(
         title=task_heading(task, defaults), x=METRIC_NAMES.get(x, x.replace("_", " ")),
         y=metric_heading(task, defaults),
-        lines=tuple(
-            Line(name, tuple(p for p in points if drawable(p.x, p.y)))
-            for name, (_, points) in zip(named, lines, strict=True)
-        ),
+        lines=tuple(Line(name, points) for name, points in zip(named, drawn, strict=True)),
         caption=" ".join(caption), highest=RANKED[task.metric].highest, labelled="." not in x,
     )  # fmt: skip
 

@@ -197,25 +197,25 @@
     return scale.ticks(room);
   }
 
-  /** Values that were asked for, as far as there is room; null if they are fewer than two, or leave half a decade bare. */
+  /** Values that were asked for, as far as there is room; null if they leave half a decade bare at an end. */
   function preferred(values, scale) {
     const [low, high] = scale.domain();
     const inside = values.filter((v) => v >= low && v <= high);
-    if (inside.length < 2 || inside[0] / low > 10 ** 0.5 || high / inside.at(-1) > 10 ** 0.5) return null;
+    if (!inside.length || inside[0] / low > 10 ** 0.5 || high / inside.at(-1) > 10 ** 0.5) return null;
     return inside.reduce((kept, v) => (kept.length && scale(v) - scale(kept.at(-1)) < 28 ? kept : [...kept, v]), []);
   }
 
-  /** A logarithmic scale that holds the values with some room at both ends. */
+  /** A logarithmic scale that holds the values with room at both ends, in proportion to their range. */
   function scale(values, range) {
     const [low, high] = d3.extent(values);
-    const room = Math.max((high / low) ** 0.08, 1.08);
+    const room = high / low < 1.0001 ? 1.08 : (high / low) ** 0.08;
     return d3.scaleLog([low / room, high * room], range);
   }
 
-  /** How each line looks, by its name; pale lines and published points share one look. */
+  /** How each line looks, by its name; grey lines and published points share one look. */
   function looks(lines) {
     const wholes = lines.filter((l) => l.role === "whole");
-    const bright = lines.filter((l) => l.role === "line" && !l.pale);
+    const bright = lines.filter((l) => l.role === "line" && !l.grey);
     return new Map(lines.map((l) => {
       const i = bright.indexOf(l);
       if (i >= 0) return [l.name, { colour: `c${i % COLOURS}`, marker: MARKERS[i % MARKERS.length], dash: DASHES[i % DASHES.length] }];
@@ -266,7 +266,7 @@
     /** The lines by name: a pointed or pressed one stands out; published points are shown and hidden. */
     legend() {
       const list = element("ul", { class: "legend", "aria-label": "Lines of the plot" });
-      const pale = element("ul", { class: "legend", "aria-label": "Other lines of the plot" });
+      const others = element("ul", { class: "legend", "aria-label": "Other lines of the plot" });
       if (this.chart.front) {
         const swatch = d3.create("svg").attr("width", 34).attr("height", 14).attr("aria-hidden", "true");
         swatch.append("path").attr("class", "front").attr("d", "M4,7H30");
@@ -276,11 +276,11 @@
       for (const line of this.all.filter((l) => l.role !== "guide")) {
         const item = element("li", {}, this.entry(line));
         this.entries.set(line.name, item);
-        (line.pale ? pale : list).append(item);
+        (line.grey ? others : list).append(item);
       }
-      if (pale.childElementCount) {
+      if (others.childElementCount) {
         this.others = element("summary");
-        list.append(element("li", {}, element("details", {}, this.others, pale)));
+        list.append(element("li", {}, element("details", {}, this.others, others)));
       }
       return list;
     }
@@ -319,7 +319,7 @@
       const here = new Set(chart.lines.map((l) => l.name));
       for (const [name, entry] of this.entries) entry.hidden = !here.has(name);
       if (this.others) {
-        const n = this.all.filter((l) => l.pale && here.has(l.name)).length;
+        const n = this.all.filter((l) => l.grey && here.has(l.name)).length;
         this.others.textContent = n === 1 ? "1 other, grey" : `${n} others, grey`;
         this.others.closest("li").hidden = !n;
       }
@@ -346,14 +346,16 @@
 
     faint(line) { return this.looks.get(line.name).colour === "faint"; }
 
-    /** The axes hold the bright lines; grey ones may leave the frame, unless all points are asked for. */
+    /** The axes hold the bright lines and the front; the rest of the grey ones may leave the frame, unless all points are asked for. */
     scales() {
       const every = this.lines.flatMap((l) => l.points);
       const whole = this.zoom.getAttribute("aria-pressed") === "true";
       const coloured = this.lines.some((l) => l.role !== "guide" && !this.faint(l));
-      const bright = this.lines.filter((l) => whole || !coloured || !this.faint(l)).flatMap((l) => l.points);
+      const onFront = (l) => (this.chart.front ? l.points.filter((p) => p.strong) : []);
+      const bright = this.lines.flatMap((l) => (whole || !coloured || !this.faint(l) ? l.points : onFront(l)));
       const points = bright.length ? bright : every.length ? every : this.chart.lines.flatMap((l) => l.points);
-      const near = (p) => [p.y, Math.max(p.low ?? p.y, p.y / 1.5), Math.min(p.high ?? p.y, p.y * 1.5)].filter((v) => v > 0);
+      const factor = this.chart.lines.some((l) => l.grey) ? 1.5 : 3;
+      const near = (p) => [p.y, Math.max(p.low ?? p.y, p.y / factor), Math.min(p.high ?? p.y, p.y * factor)].filter((v) => v > 0);
       this.x = scale((every.length ? every : points).map((p) => p.x), [MARGIN.left, this.width - MARGIN.right]);
       this.y = scale(points.flatMap(near), [this.height - MARGIN.bottom, MARGIN.top]);
       const [low, high] = this.y.domain();
@@ -410,7 +412,7 @@
       }
     }
 
-    /** A line, and its intervals as a band; as a bar, where only one is known. */
+    /** A line, and its intervals as a band; as bars, where only one is known or x does not rise from point to point. */
     line(svg, line) {
       const { x, y } = this;
       const look = this.looks.get(line.name);
@@ -418,7 +420,8 @@
       const [bottom, top] = y.range();
       const low = (p) => (p.low > 0 ? y(p.low) : bottom + 1);
       const sure = line.points.filter((p) => known(p.low) && known(p.high));
-      if (sure.length > 1) group.append("path").attr("class", "band").attr("d", d3.area((p) => x(p.x), low, (p) => y(p.high))(sure));
+      const rising = sure.every((p, i) => !i || p.x > sure[i - 1].x); // a band over a curve that turns would be wedges
+      if (sure.length > 1 && rising) group.append("path").attr("class", "band").attr("d", d3.area((p) => x(p.x), low, (p) => y(p.high))(sure));
       else for (const p of sure) group.append("path").attr("class", "bar").attr("d", `M${x(p.x)},${low(p)}V${Math.max(y(p.high), top)}`);
       group.append("path").attr("class", "path").attr("stroke-dasharray", look.dash).attr("d", d3.line((p) => x(p.x), (p) => y(p.y))(line.points));
     }
