@@ -14,7 +14,7 @@ from report_rows import nothing_usual, rows
 from work_precision_rows import BUDGETS, chart, group, line
 
 from benchbox.errors import UsageError
-from benchbox.report.plots.axis import limits, preferred
+from benchbox.report.plots.axis import limits, preferred, set_ticks
 from benchbox.report.plots.chart import Chart
 from benchbox.report.plots.cost import costed_entries
 from benchbox.report.plots.draw import caption_of, draw, panel
@@ -103,10 +103,16 @@ def test_a_caption_speaks_of_intervals_and_dominated_points_only_where_there_are
     assert "lines in colour" not in chart(line("a", 9, 8)).caption
 
 
+def test_evaluations_of_a_single_budget_have_whole_ticks() -> None:
+    axis = Figure().add_subplot(xscale="log", xlim=(18.9, 20.1)).xaxis
+    set_ticks(axis, 18.9, 20.1, [20], whole=True)
+    assert {19.0, 20.0} <= set(axis.get_majorticklocs()) <= {18.0, 19.0, 20.0, 21.0}
+
+
 def test_budgets_are_ticks_unless_they_are_too_close_or_leave_half_a_decade_bare() -> None:
     assert preferred([5, 8, 10, 20], 4.5, 22) == [5, 8, 10, 20]
     assert preferred([*range(4, 120)], 3, 130)[:4] == [4, 5, 7, 9]
-    assert preferred([20], 18, 21) == [20]
+    assert preferred([20], 18, 21) == []  # one tick shows no scale
     assert preferred([20], 3, 21) == []
     assert preferred([5, 10], 4, 1000) == []
     assert chart(line("a", 9, 8)).ticks == (5, 8)

@@ -54,9 +54,9 @@ def _room(values: Iterable[float]) -> Limits:
 
 
 def preferred(ticks: Sequence[float], low: float, high: float) -> list[float]:
-    """The ticks that are not too close; none if they leave half a decade bare at an end."""
+    """The ticks that are not too close; none for a single one, which shows no scale, or for half a decade without."""
     inside = [tick for tick in ticks if low <= tick <= high]
-    if not inside or inside[0] / low > 10**0.5 or high / inside[-1] > 10**0.5:
+    if len(inside) < 2 or inside[0] / low > 10**0.5 or high / inside[-1] > 10**0.5:
         return []
     chosen = inside[:1]
     for tick in inside[1:]:
@@ -65,8 +65,11 @@ def preferred(ticks: Sequence[float], low: float, high: float) -> list[float]:
     return chosen
 
 
-def set_ticks(axis: Any, low: float, high: float, wanted: Sequence[float] = ()) -> None:
-    """Readable ticks: the wanted ones; or 5, 10, 20 over a few decades, powers of ten over many, even steps."""
+def set_ticks(axis: Any, low: float, high: float, wanted: Sequence[float] = (), whole: bool = False) -> None:
+    """Readable ticks: the wanted ones; or 5, 10, 20 over a few decades, powers of ten over many, even steps.
+
+    whole: even steps are of whole numbers.
+    """
     from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
     ratio, chosen = high / low, preferred(wanted, low, high)
@@ -75,7 +78,7 @@ def set_ticks(axis: Any, low: float, high: float, wanted: Sequence[float] = ()) 
     if chosen:
         axis.set_major_locator(FixedLocator(chosen))
     elif ratio < 5:
-        axis.set_major_locator(MaxNLocator(5, steps=[1, 2, 2.5, 5, 10]))
+        axis.set_major_locator(MaxNLocator(5, steps=[1, 2, 2.5, 5, 10], integer=whole, min_n_ticks=1))
     elif ratio < 1e3:
         axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     else:

@@ -97,7 +97,7 @@ def panel(axes: Axes, chart: Chart, looks: dict[str, dict[str, Any]], others: st
     draw_others(axes, [line for line in chart.lines if line.grey], others)
     axes.set_axisbelow(True)
     axes.grid(which="major")
-    set_ticks(axes.xaxis, *x, chart.ticks)
+    set_ticks(axes.xaxis, *x, chart.ticks, whole=chart.x.startswith("NFE"))
     set_ticks(axes.yaxis, *y)
 
 

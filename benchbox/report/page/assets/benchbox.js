@@ -197,11 +197,11 @@
     return scale.ticks(room);
   }
 
-  /** Values that were asked for, as far as there is room; null if they leave half a decade bare at an end. */
+  /** Values that were asked for, as far as there is room; null for a single one, or if they leave half a decade bare. */
   function preferred(values, scale) {
     const [low, high] = scale.domain();
     const inside = values.filter((v) => v >= low && v <= high);
-    if (!inside.length || inside[0] / low > 10 ** 0.5 || high / inside.at(-1) > 10 ** 0.5) return null;
+    if (inside.length < 2 || inside[0] / low > 10 ** 0.5 || high / inside.at(-1) > 10 ** 0.5) return null;
     return inside.reduce((kept, v) => (kept.length && scale(v) - scale(kept.at(-1)) < 28 ? kept : [...kept, v]), []);
   }
 
