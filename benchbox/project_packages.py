@@ -39,7 +39,7 @@ def package_of(kind: str, name: str) -> str | None:
     return None
 
 
-def place(package: str) -> str:
+def package_location(package: str) -> str:
     """Where a package of the project is; "" for the packages of others, which may be anywhere."""
     if package == DISTRIBUTION:
         return "benchbox itself"

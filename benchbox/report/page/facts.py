@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from benchbox.project_packages import place
+from benchbox.project_packages import package_location
 from benchbox.report.escape import plain_text
 from benchbox.report.page.content import View
 from benchbox.report.table import changed_options, count_of, number
@@ -43,7 +43,9 @@ def _distinct(rows: pd.DataFrame, column: str) -> list[str]:
 def measured_packages(rows: pd.DataFrame) -> list[tuple[str, str, str]]:
     """The packages and versions in a sampler's rows, and where each package is, if it is one of this project."""
     pairs = rows[["sampler_package", "sampler_version"]].dropna().drop_duplicates()
-    return [(plain_text(str(p)), plain_text(str(v)), place(str(p))) for p, v in pairs.itertuples(index=False)]
+    return [
+        (plain_text(str(p)), plain_text(str(v)), package_location(str(p))) for p, v in pairs.itertuples(index=False)
+    ]
 
 
 def measured_options(rows: pd.DataFrame) -> list[str]:
