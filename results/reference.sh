@@ -20,8 +20,8 @@ benchbox run --results results/reference --model mnist-ncsn --samples 2000 --met
   --sampler annealed-langevin --nfe 1000 --set steps_per_level=10 --set step_size=0.168
 run --sampler $strong --nfe 8 --seed 0
 run --sampler $strong --nfe 8,20 --seed 1,2
-run --sampler $built_in --nfe 10,5,20,8 --seed 0,1,2
-run --sampler $others --nfe 5,20 --seed 0
 run --sampler $strong --nfe 35 --seed 0
 run --sampler $strong --nfe 35 --seed 1,2
+run --sampler $built_in --nfe 10,5,20,8 --seed 0,1,2
+run --sampler $others --nfe 5,20 --seed 0
 run --sampler $built_in --nfe 35 --seed 0,1,2
