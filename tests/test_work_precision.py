@@ -44,15 +44,15 @@ def test_a_page_offers_a_cost_that_half_of_the_entries_have() -> None:
     def offered(*lines: list[dict[str, Any]]) -> list[str]:
         return list(offered_charts(group(*lines), nothing_usual))
 
-    assert offered(line("a", 9, 8), line("b", 8, 7, timing_valid=True)) == ["nfe", "seconds", "memory"]
-    assert offered(line("a", 9, 8, 7), line("b", 8, 7, timing_valid=True)) == ["nfe"]
-    assert offered(line("b", 8, timing_valid=True)) == ["nfe"]
+    costs: dict[str, Any] = {"timing_valid": True, "rss_peak_mb": 500.0}
+    assert offered(line("a", 9, 8), line("b", 8, 7, **costs)) == ["nfe", "seconds", "memory"]
+    assert offered(line("a", 9, 8, 7), line("b", 8, 7, **costs)) == ["nfe"]
+    assert offered(line("b", 8, **costs)) == ["nfe"]
+    assert offered(*(line(name, 9, 8, rss_peak_mb=500.0) for name in "ab")) == ["nfe", "memory"]
 
 
 def test_a_cost_that_no_row_has_is_one_sentence() -> None:
-    with pytest.raises(
-        UsageError, match=r"nothing to draw against memory: 2 without memory \(timed under load, or not"
-    ):
+    with pytest.raises(UsageError, match=r"nothing to draw against memory: 2 without memory \(not measured\)"):
         quality_charts(group(line("a", 9, 8)), ["nfe", "memory"], nothing_usual)
 
 
@@ -63,7 +63,7 @@ def test_values_that_a_logarithmic_axis_lacks_are_said_to_be_so() -> None:
 
 @pytest.mark.filterwarnings("error")
 def test_panels_with_one_point_have_room_on_both_sides(tmp_path: Path) -> None:
-    rows_ = line("a", 9, 8, **REAL), line("b", 3, timing_valid=True, **REAL)
+    rows_ = line("a", 9, 8, **REAL), line("b", 3, timing_valid=True, rss_peak_mb=500.0, **REAL)
     charts = list(quality_charts(group(*rows_), ["nfe", "seconds", "memory"], nothing_usual).values())
     draw(charts, tmp_path / "a.png")
     for single in charts[1:]:

@@ -15,9 +15,10 @@ BUDGETS = (5, 8, 10, 20)
 
 
 def line(sampler: str, *fids: float, **more: Any) -> list[dict[str, Any]]:
-    """Rows of a sampler at the budgets, timed under load unless said otherwise."""
+    """Rows of a sampler at the budgets, timed under load and without memory unless said otherwise."""
+    unknown = {"timing_valid": False, "rss_peak_mb": None}
     return [
-        {"sampler": sampler, "nfe_requested": n, "nfe": float(n), "timing_valid": False} | known(fid, 0.1) | more
+        {"sampler": sampler, "nfe_requested": n, "nfe": float(n)} | unknown | known(fid, 0.1) | more
         for n, fid in zip(BUDGETS, fids, strict=False)
     ]
 

@@ -73,15 +73,14 @@ def entry(setup: Setup, rows: Sequence[BoardRow], device: str) -> Entry:
 
 
 def mean_cost(rows: Sequence[BoardRow], device: str) -> Cost:
-    """Mean cost on a device, otherwise on the most frequent one; rows with invalid timing are ignored."""
-    valid = [row for row in rows if row.get("timing_valid") is not False and _above_zero(row, "samples_per_s")]
-    if not valid:
-        return Cost()
-    if all(row["device"] != device for row in valid):
-        device = _most_frequent(row["device"] for row in valid)
-    timed = [row for row in valid if row["device"] == device]
-    memory = [[row[name] for row in timed if _above_zero(row, name)] for name in ("gpu_mem_peak_mb", "rss_peak_mb")]
-    return Cost(fmean(1000 / row["samples_per_s"] for row in timed), max(memory[0] or memory[1] or [math.nan]), device)
+    """Mean cost on a device, otherwise on the most frequent one. Seconds are only of rows with valid timing."""
+    timed = [row for row in rows if row.get("timing_valid") is not False and _above_zero(row, "samples_per_s")]
+    if all(row["device"] != device for row in timed or rows):
+        device = _most_frequent(row["device"] for row in timed or rows)
+    here = [row for row in rows if row["device"] == device]
+    memory = [[row[name] for row in here if _above_zero(row, name)] for name in ("gpu_mem_peak_mb", "rss_peak_mb")]
+    seconds = [1000 / row["samples_per_s"] for row in timed if row["device"] == device]
+    return Cost(fmean(seconds or [math.nan]), max(memory[0] or memory[1] or [math.nan]), device)
 
 
 def _above_zero(row: BoardRow, name: str) -> bool:

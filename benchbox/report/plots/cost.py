@@ -20,7 +20,7 @@ COST_AXES: dict[CostName, str] = {
 }
 """The costs that quality can be drawn against, with the titles of their axes."""
 
-WITHOUT = "timed under load, or not measured"
+WITHOUT = {"seconds": "timed under load, or not measured", "memory": "not measured"}
 """Why an entry has no seconds or memory."""
 
 
@@ -41,14 +41,14 @@ class CostedEntries:
     def left_out(self) -> str:
         """The entries that are left out, by reason; "" if there are none."""
         reasons = [
-            f"{self.without} without {self.cost} ({WITHOUT})" if self.without else "",
+            f"{self.without} without {self.cost} ({WITHOUT[self.cost]})" if self.without else "",
             f"{self.elsewhere} with {self.cost} of other devices" if self.elsewhere else "",
         ]
         return ", ".join(filter(None, reasons))
 
 
 def cost_of(entry: Entry, cost: CostName) -> float:
-    """The cost of an entry; nan if not measured, or if it was timed under load."""
+    """The cost of an entry; nan if not measured, or for seconds under load."""
     return {"nfe": entry.nfe, "seconds": entry.cost.seconds, "memory": entry.cost.memory_mb}[cost]
 
 
