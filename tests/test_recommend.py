@@ -92,6 +92,14 @@ def test_times_of_another_device_do_not_count() -> None:
     assert picked(answer.choice) == ("heun", 50)
 
 
+def test_entries_timed_under_load_do_not_choose_the_device() -> None:
+    busy = [at(n, 9.0, 0.1, sampler="slow", device="H100", timing_valid=False) for n in range(60, 70)]
+    answer = for_time(
+        measured_choices(boards(rows(*ROWS.to_dict("records"), *busy)), "net"), "net", 60.0, nothing_usual
+    )
+    assert picked(answer.choice) == ("heun", 50)
+
+
 def test_without_a_time_of_a_machine_at_rest_it_is_asked_for() -> None:
     busy = [line | {"timing_valid": False} for line in ROWS.to_dict("records")]
     answer = for_time(measured_choices(boards(rows(*busy)), "net"), "net", 60.0, nothing_usual)

@@ -42,7 +42,8 @@ def measured_choices(boards: Iterable[Board], model: str, metric: str = "fid") -
         (entry.setup, board.budget): Choice(board, entry)
         for board in candidates if board.task == task for entry in board.entries
     }  # fmt: skip
-    device = Counter(c.entry.cost.device for c in choices.values()).most_common(1)[0][0]
+    timed = Counter(c.entry.cost.device for c in choices.values() if math.isfinite(c.entry.cost.seconds))
+    device = timed.most_common(1)[0][0] if timed else ""
     return [c if c.entry.cost.device == device else _untimed(c) for c in choices.values()]
 
 
